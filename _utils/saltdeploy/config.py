@@ -1,0 +1,295 @@
+"""Pillar to frozen :class:`Repo`; a wrong key is one error that names its pillar path.
+
+Trebuchet's pillar (``deployment_config`` and ``repo_config``) is read unchanged. The keys that are new
+stand in :data:`REPO_KEYS` behind Trebuchet's; ``docs/configuration.md`` and ``pillar/deploy.sls`` list
+the same ones, and a test compares the three.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltdeploy.disk import is_below
+from saltdeploy.errors import ConfigError, UnknownRepo
+from saltdeploy.release import check_repo
+
+_SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
+_TARGET_TYPES = ("glob", "pcre", "list", "grain", "grain_pcre", "pillar", "pillar_exact", "nodegroup", "compound")
+_SHARE = re.compile(r"\d{1,3}%")
+
+
+@dataclass(frozen=True)
+class Repo:
+    """Everything that the pillar says about one repo, with defaults filled in.
+
+    Attributes:
+        name: the key in ``repo_config``.
+        location: the live path on a target.
+        source: where the master reads tags from: a path or a URL.
+        url: where targets fetch from with transport ``git``.
+        targets, targets_type: Salt's target expression for the repo's targets.
+        transport, layout: names of :mod:`saltdeploy.transports` and :mod:`saltdeploy.layouts`.
+        slots: how many whole work trees layout ``slots`` keeps.
+        stat_limit: files; up to this many, a fetch compares the unchanged ones with the record as well.
+        batch: how many hosts switch at once: a count or a share such as ``25%``.
+        failure_limit: how many hosts may fail before the deploy is stopped: a count or a share.
+        timeout: seconds that a host may take for one stage.
+        fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
+        trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
+    """
+
+    name: str
+    location: Path
+    source: str
+    url: str
+    targets: str
+    targets_type: str
+    transport: str
+    layout: str
+    slots: int
+    stat_limit: int
+    batch: str
+    failure_limit: str
+    timeout: int
+    fetch_calls: dict[str, list[Any]]
+    checkout_calls: dict[str, list[Any]]
+    trebuchet: dict[str, Any]
+
+    @property
+    def shadow(self) -> Path:
+        """Trebuchet's ``shadow_location``: ``<dirname>/.<basename>``."""
+        return self.location.with_name(f".{self.location.name}")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be a text that is not empty")
+    return value
+
+
+def _url(value: Any) -> str:
+    if _text(value).startswith("-"):
+        raise ValueError("must be a URL or a path; it begins with a dash")
+    if value.startswith("ext::") or value.startswith("fd::"):
+        raise ValueError("must be a URL or a path; git's ext:: and fd:: run commands")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _path(value: Any) -> str:
+    path = _text(value)
+    if not path.startswith("/") or os.path.normpath(path) == "/" or ".." in path.split("/"):
+        raise ValueError("must be an absolute path without .., and not /")
+    return os.path.normpath(path)
+
+
+def _number(least: int, most: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return value
+
+    return check
+
+
+def _share(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return str(value)
+    if isinstance(value, str) and (value.isdigit() or (_SHARE.fullmatch(value) and int(value[:-1]) <= 100)):
+        return value
+    raise ValueError("must be a count (3) or a share (25%)")
+
+
+def _window(value: Any) -> str:
+    if _share(value) in ("0", "0%"):
+        raise ValueError("must let at least one host switch: a count from 1 or a share from 1%")
+    return _share(value)
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in names:
+            raise ValueError(f"must be one of {', '.join(names)}")
+        return value
+
+    return check
+
+
+def _calls(value: Any) -> dict[str, list[Any]]:
+    fine = isinstance(value, dict) and all(
+        isinstance(function, str) and "." in function and isinstance(arguments or [], list)
+        for function, arguments in value.items()
+    )
+    if not fine:
+        raise ValueError("must map module.function to a list of arguments")
+    return {function: list(arguments or []) for function, arguments in value.items()}
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, dict):  # Trebuchet's default is {}
+        value = list(value)
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be a list of repo names")
+    return value
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return dict(value)
+
+
+def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else check(value)
+
+
+Key = tuple[Any, Callable[[Any], Any]]
+
+#: Key -> (default, check). The first block is Trebuchet's, with its defaults.
+REPO_KEYS: dict[str, Key] = {
+    "grain": (None, _optional(_text)),
+    "upstream": (None, _optional(_url)),
+    "shadow_reference": (False, _flag),
+    "fetch_module_calls": ({}, _calls),
+    "checkout_module_calls": ({}, _calls),
+    "checkout_submodules": (False, _flag),
+    "location": (None, _optional(_path)),
+    "sync_script": ("shared.py", _text),
+    "dependencies": ({}, _names),
+    "automated": (False, _flag),
+    "type": ("git-http", _one_of(*_SCHEMES)),
+    "gitfat_enabled": (False, _flag),
+    "service_name": (None, _optional(_text)),
+    # new keys
+    "source": (None, _optional(_url)),
+    "url": (None, _optional(_url)),
+    "targets": (None, _optional(_text)),
+    "targets_type": ("compound", _one_of(*_TARGET_TYPES)),
+    "transport": ("bundle", _one_of("bundle", "git")),
+    "layout": ("slots", _one_of("slots", "inplace")),
+    "slots": (3, _number(2, 16)),
+    "stat_limit": (50_000, _number(0, 100_000_000)),
+    "batch": ("100%", _window),
+    "failure_limit": ("0", _share),
+    "timeout": (600, _number(1, 86_400)),
+}
+
+DEPLOYMENT_KEYS: dict[str, Key] = {
+    "parent_dir": ("/srv/deployment", _path),
+    "servers": ({}, _table),
+    "redis": ({}, _table),
+}
+
+
+def repo_names(pillar: dict[str, Any]) -> list[str]:
+    """The names of all repos in the pillar, sorted."""
+    section = pillar.get("repo_config")
+    return sorted(section) if isinstance(section, dict) else []
+
+
+def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
+    """Read one repo's configuration.
+
+    Args:
+        pillar: plain data; only ``deployment_config`` and ``repo_config`` are looked at.
+        name: the repo.
+        site: the grain ``site``, which chooses the deployment server.
+
+    Raises:
+        BadName: the name is not legal.
+        UnknownRepo: it is not in the pillar; the message names those that are close.
+        ConfigError: a key or a value is wrong.
+    """
+    check_repo(name)
+    repos = _section(pillar, "repo_config")
+    if name not in repos:
+        close = difflib.get_close_matches(name, repos, n=3)
+        hint = f"did you mean {' or '.join(close)}" if close else "add it to the pillar under repo_config"
+        raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
+    deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
+    keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
+    location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
+    _refuse_nesting(name, location, repos, deployment["parent_dir"])
+    server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
+    url = keys["url"] or (f"{_SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
+    return Repo(
+        name=name,
+        location=location,
+        source=keys["source"] or _staging(deployment["parent_dir"], name) or keys["upstream"] or "",
+        url=url,
+        targets=keys["targets"] or _by_grain(name, keys["grain"]),
+        targets_type=keys["targets_type"] if keys["targets"] else "compound",
+        transport=keys["transport"],
+        layout=keys["layout"],
+        slots=keys["slots"],
+        stat_limit=keys["stat_limit"],
+        batch=keys["batch"],
+        failure_limit=keys["failure_limit"],
+        timeout=keys["timeout"],
+        fetch_calls=keys["fetch_module_calls"],
+        checkout_calls=keys["checkout_module_calls"],
+        trebuchet={**keys, "location": str(location), "url": url},
+    )
+
+
+def _section(pillar: dict[str, Any], name: str) -> dict[str, Any]:
+    return _mapping(pillar.get(name) or {}, name, "")
+
+
+def _mapping(value: Any, path: str, repo: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError("must be a table", repo=repo, path=path)
+    return value
+
+
+def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -> dict[str, Any]:
+    for key in section:
+        if key not in keys:
+            close = difflib.get_close_matches(str(key), keys, n=1)
+            hint = f"did you mean {close[0]}" if close else f"the keys are {', '.join(keys)}"
+            raise ConfigError(f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint)
+    values = {}
+    for key, (default, check) in keys.items():
+        try:
+            values[key] = check(section.get(key, default))
+        except ValueError as error:
+            shown = repr(section.get(key))[:80]
+            raise ConfigError(f"{error}; it is {shown}", repo=repo, path=f"{path}:{key}") from None
+    return values
+
+
+def _refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir: str) -> None:
+    for other, section in repos.items():
+        said = section.get("location") if isinstance(section, dict) else None
+        theirs = Path(said) if isinstance(said, str) else Path(parent_dir, str(other))
+        if other != name and (is_below(location, theirs) or is_below(theirs, location) or theirs == location):
+            raise ConfigError(
+                f"{location} and {theirs} (repo {other}) lie in each other; releases would overwrite each other",
+                repo=name,
+                path=f"repo_config:{name}:location",
+                next="give one of the two a location of its own",
+            )
+
+
+def _staging(parent_dir: str, name: str) -> str:
+    """Trebuchet's staging repository, when this host is the deployment server."""
+    staging = Path(parent_dir, name)
+    return str(staging) if (staging / ".git").is_dir() else ""
+
+
+def _by_grain(name: str, grain: str | None) -> str:
+    values = [name] if grain in (None, name) else [name, grain]
+    return " or ".join(f"G@deployment_target:{value}" for value in values)

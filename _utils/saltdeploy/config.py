@@ -62,9 +62,12 @@ class Repo:
     trebuchet: dict[str, Any]
 
     @property
-    def shadow(self) -> Path:
-        """Trebuchet's ``shadow_location``: ``<dirname>/.<basename>``."""
-        return self.location.with_name(f".{self.location.name}")
+    def area(self) -> Path:
+        """Where everything of the repo lies that is not live, beside ``location``.
+
+        Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
+        """
+        return self.location.with_name(f".{self.location.name}.deploy")
 
 
 def _text(value: Any) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
-_FSYNC_EACH_LIMIT = 256
+FSYNC_EACH_LIMIT = 256
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -41,7 +41,7 @@ def fsync_tree(root: Path, written: list[bytes]) -> None:
 
     A handful is synced one by one; for more, one ``syncfs(2)`` is cheaper than a journal commit each.
     """
-    if len(written) > _FSYNC_EACH_LIMIT:
+    if len(written) > FSYNC_EACH_LIMIT:
         _syncfs(root)
         return
     base = os.fsencode(root)

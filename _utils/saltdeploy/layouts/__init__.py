@@ -1,0 +1,58 @@
+"""How releases lie on a target's disk; one file per name that an operator can write as ``layout:``."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from saltdeploy.config import Repo
+from saltdeploy.layouts.inplace import Inplace
+from saltdeploy.layouts.slots import Slots
+from saltdeploy.manifest import Findings
+from saltdeploy.orders import Holdings
+from saltdeploy.release import Release
+from saltdeploy.repository import Progress, Repository
+
+
+class Layout(Protocol):
+    """What the stages of a target need of a layout. Only one process at a time uses a repo's layout."""
+
+    store: Repository
+    """Where transports put a release's objects."""
+
+    def holdings(self) -> Holdings:
+        """What is whole on disk, and what is live. Reads only."""
+
+    def open(self) -> dict[str, Any]:
+        """Make ``store`` usable. Returns facts, as :meth:`flip` does."""
+
+    def prepare(self, release: Release, progress: Progress) -> dict[str, Any]:
+        """Make the release's tree, whole and verified, without touching what is live.
+
+        Returns:
+            Facts for people: ``files`` written, ``bytes`` written, ``slot``, ...
+
+        Raises:
+            DiskFull, Corrupt, SlotsBusy: nothing has changed for the users of ``location``.
+        """
+
+    def flip(self, release: Release) -> dict[str, Any]:
+        """Make a prepared release live; a release that is live already stays.
+
+        Returns:
+            Facts: ``moved_aside`` names what was found at ``location`` and kept.
+
+        Raises:
+            NotReady: the release was not prepared, or is not whole any more.
+        """
+
+    def verify(self, *, full: bool) -> Findings:
+        """Compare what is live with what it should be.
+
+        Raises:
+            NotReady: nothing is live.
+        """
+
+
+def of(repo: Repo) -> Layout:
+    """The layout that the repo's configuration names."""
+    return {"slots": Slots, "inplace": Inplace}[repo.layout](repo)

@@ -1,0 +1,59 @@
+"""Which processes use a directory tree: as current or root directory, by open files, by mapped files.
+
+Read from ``/proc`` (proc(5)). Without root only one's own processes can be looked into.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def users_of(trees: list[Path]) -> dict[Path, str]:
+    """Find one user of each tree.
+
+    Args:
+        trees: real paths, without links in them.
+
+    Returns:
+        Tree to a description such as ``pid 4242 (php-fpm)``; trees that nobody uses are left out.
+    """
+    prefixes = {os.fsencode(tree): tree for tree in trees}
+    found: dict[Path, str] = {}
+    if not trees:
+        return found
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if int(pid) == os.getpid():
+            continue
+        for used in _paths_of(pid):
+            for prefix, tree in prefixes.items():
+                if used == prefix or used.startswith(prefix + b"/"):
+                    found.setdefault(tree, f"pid {pid} ({_name(pid)})")
+        if len(found) == len(trees):
+            break
+    return found
+
+
+def _paths_of(pid: str) -> Iterator[bytes]:
+    base = f"/proc/{pid}".encode()
+    for link in (b"cwd", b"root", b"exe"):
+        with contextlib.suppress(OSError):
+            yield os.readlink(base + b"/" + link)
+    with contextlib.suppress(OSError):
+        for fd in os.listdir(base + b"/fd"):
+            with contextlib.suppress(OSError):
+                yield os.readlink(base + b"/fd/" + fd)
+    with contextlib.suppress(OSError), open(base + b"/maps", "rb") as maps:
+        for line in maps:
+            start = line.find(b"/")
+            if start > 0:
+                yield line[start:-1]
+
+
+def _name(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return "gone"

@@ -1,0 +1,226 @@
+"""What a work tree should hold: path, mode, blob and last seen stat of every file; verify a tree against it.
+
+One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so
+its cost follows the change too. The digest of a file is its git blob id, and the commit that names them
+all is the root: a tree that agrees with its manifest is that commit's tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saltdeploy.errors import Corrupt
+from saltdeploy.repository import GITLINK, NOTHING, SYMLINK
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY, mode TEXT NOT NULL, oid TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+_CHUNK = 1 << 20
+_NAMED = 1000
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of a work tree.
+
+    Attributes:
+        commit, tag: what it held when it was last whole; "" when never.
+        towards: commits that somebody began to bring it to and did not finish; empty when it is clean.
+        lived: grows with each flip; the tree with the greatest number was live last. 0: not since it changed.
+    """
+
+    commit: str = ""
+    tag: str = ""
+    towards: tuple[str, ...] = ()
+    lived: int = 0
+
+    @property
+    def clean(self) -> bool:
+        """Whether the tree is whole."""
+        return bool(self.commit) and not self.towards
+
+
+@dataclass
+class Findings:
+    """How a tree differs from its manifest; at most 1,000 paths of each kind are named, all are counted."""
+
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    files: int = 0
+    wrong: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return self.wrong == 0
+
+    def add(self, kind: str, path: bytes) -> None:
+        """Count one path and name it, while there are few."""
+        self.wrong += 1
+        names: list[str] = getattr(self, kind)
+        if len(names) < _NAMED:
+            names.append(path.decode("utf-8", "backslashreplace"))
+
+
+class Manifest:
+    """The database of one work tree. Use as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> Manifest:
+        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
+        try:
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA cache_size=-8192")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise Corrupt(f"the manifest cannot be read: {error}", path=str(self.path)) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def state(self) -> State:
+        """What is known of the tree."""
+        row = self._db.execute("SELECT value FROM state WHERE key='state'").fetchone()
+        if row is None:
+            return State()
+        value = json.loads(row[0])
+        return State(value["commit"], value["tag"], tuple(value["towards"]), value["lived"])
+
+    def set_state(self, state: State) -> None:
+        """Write what is known of the tree, durably unless within :meth:`transaction`."""
+        value = json.dumps(state.__dict__)
+        self._db.execute("INSERT OR REPLACE INTO state VALUES ('state', ?)", (value,))
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes within happen together when the block ends, or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def clear(self) -> None:
+        """Forget every file."""
+        self._db.execute("DELETE FROM files")
+
+    def put(self, path: bytes, mode: str, oid: str, seen: os.stat_result) -> None:
+        """Note a file that was just written."""
+        row = (path, mode, oid, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?)", row)
+
+    def drop(self, path: bytes) -> None:
+        """Note that a file is gone."""
+        self._db.execute("DELETE FROM files WHERE path=?", (path,))
+
+    def count(self) -> int:
+        """How many files the tree should hold."""
+        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
+
+    def entry(self, path: bytes) -> tuple[str, str] | None:
+        """``(mode, oid)`` of one path; None when the tree should not hold it."""
+        row = self._db.execute("SELECT mode, oid FROM files WHERE path=?", (path,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def verify(self, root: Path, *, full: bool) -> Findings:
+        """Compare the tree at ``root`` with the manifest.
+
+        Args:
+            root: the work tree.
+            full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was
+                written is taken as unchanged, and only the others are read.
+        """
+        findings = Findings()
+        for path, mode, oid, *seen in self._db.execute("SELECT * FROM files ORDER BY path"):
+            findings.files += 1
+            kind = compare(os.path.join(os.fsencode(root), path), mode, oid, None if full else tuple(seen))
+            if kind:
+                findings.add(kind, path)
+        for path in _walk(root):
+            if self.entry(path) is None:
+                findings.add("extra", path)
+        return findings
+
+
+def compare(path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = None) -> str:
+    """How the file at ``path`` differs from what it should be: ``missing``, ``changed`` or "".
+
+    Args:
+        path: absolute.
+        mode, oid: what it should be, as git says it.
+        seen: size, mtime, ctime (ns) and inode when it was last known to be right; a file with the same ones is
+            not read. None: read it in any case.
+    """
+    try:
+        now = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "missing"
+    if mode == GITLINK:
+        return "" if stat.S_ISDIR(now.st_mode) else "changed"
+    if git_mode(now) != mode:
+        return "changed"
+    if (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino) == seen:
+        return ""
+    return "" if blob_id(path, now, len(oid)) == oid else "changed"
+
+
+def git_mode(seen: os.stat_result) -> str:
+    """git's mode of what ``seen`` describes; ``000000`` for what git cannot hold."""
+    if stat.S_ISLNK(seen.st_mode):
+        return SYMLINK
+    if stat.S_ISREG(seen.st_mode):
+        return "100755" if seen.st_mode & stat.S_IXUSR else "100644"
+    return NOTHING
+
+
+def hasher(size: int, oid_length: int) -> hashlib._Hash:
+    """A hash that becomes a blob's id once the content has been fed to it (gitformat: ``blob <size> NUL``)."""
+    digest = hashlib.sha256() if oid_length == 64 else hashlib.sha1(usedforsecurity=False)
+    digest.update(b"blob %d\0" % size)
+    return digest
+
+
+def blob_id(path: bytes, seen: os.stat_result, oid_length: int) -> str:
+    """The git blob id of the file or symbolic link at ``path``."""
+    digest = hasher(seen.st_size, oid_length)
+    if stat.S_ISLNK(seen.st_mode):
+        digest.update(os.readlink(path))
+        return digest.hexdigest()
+    with open(path, "rb") as file:
+        while piece := file.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _walk(root: Path) -> Iterator[bytes]:
+    """Every path below ``root`` that is not a directory, relative to it; no link is followed."""
+    base = os.fsencode(root)
+    todo = [b""]
+    while todo:
+        directory = todo.pop()
+        with os.scandir(os.path.join(base, directory)) as entries:
+            for entry in entries:
+                path = os.path.join(directory, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(path)
+                else:
+                    yield path

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from saltdeploy.errors import DiskFull
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 FSYNC_EACH_LIMIT = 256
@@ -150,6 +152,24 @@ def free_name(path: Path) -> Path:
     now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     candidates = [f"{path.name}.{now}"] + [f"{path.name}.{now}.{n}" for n in range(1, 100)]
     return next(path.with_name(name) for name in candidates if not os.path.lexists(path.with_name(name)))
+
+
+def refuse_without_space(directory: Path, need: int, inodes: int = 0) -> None:
+    """Raise :class:`DiskFull` unless ``directory``'s file system has room for so many bytes and inodes."""
+    room = os.statvfs(directory)
+    free = room.f_bavail * room.f_frsize
+    if free < need:
+        raise DiskFull(
+            f"{need} bytes are needed and {free} are free",
+            path=str(directory),
+            next=f"free {need - free} bytes (df -h {directory}), then run the same command again",
+        )
+    if room.f_files and room.f_favail < inodes:
+        raise DiskFull(
+            f"{inodes} inodes are needed and {room.f_favail} are free",
+            path=str(directory),
+            next=f"remove files (df -i {directory}), then run the same command again",
+        )
 
 
 def remove_tree(path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DiskFull
+from saltdeploy.errors import Corrupt
 from saltdeploy.manifest import Manifest, hasher
 from saltdeploy.repository import GITLINK, NOTHING, SYMLINK, Blobs, Change, Progress, Repository, read_changes
 
@@ -75,7 +75,7 @@ class WorkTree:
             DiskFull: with the number of bytes or inodes that are missing.
         """
         need = self._store.total_size(oids) + count * _BLOCK
-        refuse_without_space(self._incoming, need, count)
+        disk.refuse_without_space(self._incoming, need, count)
 
     def apply(self, changes: IO[bytes], oids: IO[bytes], count: int, manifest: Manifest, tell: Progress) -> Written:
         """Make the changes, and note each in the manifest.
@@ -211,24 +211,6 @@ class WorkTree:
 
     def _at(self, path: bytes) -> bytes:
         return os.path.join(self._root, path) if path else self._root
-
-
-def refuse_without_space(directory: Path, need: int, inodes: int = 0) -> None:
-    """Raise :class:`DiskFull` unless ``directory``'s file system has room for so many bytes and inodes."""
-    room = os.statvfs(directory)
-    free = room.f_bavail * room.f_frsize
-    if free < need:
-        raise DiskFull(
-            f"{need} bytes are needed and {free} are free",
-            path=str(directory),
-            next=f"free {need - free} bytes (df -h {directory}), then run the same command again",
-        )
-    if room.f_files and room.f_favail < inodes:
-        raise DiskFull(
-            f"{inodes} inodes are needed and {room.f_favail} are free",
-            path=str(directory),
-            next=f"remove files (df -i {directory}), then run the same command again",
-        )
 
 
 def _write_all(fd: int, piece: bytes) -> None:

@@ -1,0 +1,280 @@
+"""Deploy releases on this minion: fetch prepares, checkout switches.
+
+The master's runner ``deploy.sync`` asks for these stages; by hand they converge the minion to the release
+that the master has pinned. Answers have Trebuchet's shape and status numbers: ``status`` is 0 when it worked.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import saltdeploy
+from saltdeploy import config, errors, orders
+from saltdeploy.carriers.salt import SaltFiles
+from saltdeploy.target import stages
+
+if saltdeploy.__version__ != "0.1.0":
+    raise ImportError(
+        f"modules/deploy.py is 0.1.0, the package saltdeploy is {saltdeploy.__version__}: sync both"
+    )
+
+__virtualname__ = "deploy"
+
+FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def fetch(repo, order=None):
+    """
+    Bring a release to this minion's disk, whole and verified. What users see does not change.
+
+    repo
+        Name of the repo, a key of ``repo_config`` in the pillar.
+    order
+        What the master asks for. Without it: the release that the master has pinned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt -G 'deployment_target:test/testrepo' deploy.fetch 'test/testrepo'
+    """
+    return _stage(orders.FETCH, repo, order, FETCH_WITHOUT_TAG)
+
+
+def checkout(repo, reset=False, order=None):
+    """
+    Switch to a release that was fetched, by one rename.
+
+    repo
+        Name of the repo.
+    reset
+        Trebuchet's argument; with layout ``slots`` there is nothing to reset, ``inplace`` always resets.
+    order
+        What the master asks for. Without it: the release that the master has pinned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt -G 'deployment_target:test/testrepo' deploy.checkout 'test/testrepo'
+    """
+    return _stage(orders.CHECKOUT, repo, order, CHECKOUT_WITHOUT_TAG)
+
+
+def rollback(repo, order=None):
+    """
+    Switch back to the release that was live before, on this minion only. Needs no network.
+
+    repo
+        Name of the repo.
+    order
+        What the master asks for.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.rollback 'test/testrepo'
+    """
+    if order is not None:
+        return _stage(orders.ROLLBACK, repo, order, CHECKOUT_WITHOUT_TAG)
+
+    def back(found):
+        jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
+        epoch = stages.epoch(found, _host())
+        return stages.run(orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found)), found, _host())
+
+    return _answer(repo, back)
+
+
+def status(repo=None):
+    """
+    What this minion has of a repo on disk, and what is live. Changes nothing.
+
+    repo
+        Name of the repo. Without it: every repo of the pillar, as a dict of answers.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.status 'test/testrepo'
+    """
+    if repo is None:
+        return {name: status(name) for name in config.repo_names(_pillar())}
+    return _answer(repo, lambda found: stages.status(found, _host()))
+
+
+def result(deploy, stage, repo):
+    """
+    What became of a stage here: the stored answer, or ``running``, or neither when it was never begun.
+
+    deploy
+        The deploy's id.
+    stage
+        ``fetch``, ``checkout`` or ``rollback``.
+    repo
+        Name of the repo.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.result 20261123101112000000 fetch 'test/testrepo'
+    """
+
+    def ask(found):
+        known = stages.result(str(deploy), stage, found, _host())
+        if known is not None:
+            return stages.with_facts(known, known=True)
+        running = stages.is_running(found, _host())
+        return stages.with_facts(stages.status(found, _host()), known=False, running=running)
+
+    return _answer(repo, ask)
+
+
+def verify(repo, full=False):
+    """
+    Compare what is live with the release that it should be; name missing, changed and extra files.
+
+    repo
+        Name of the repo.
+    full
+        Read every byte. Otherwise only files whose size, times or inode changed since they were written.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.verify 'test/testrepo' full=True
+    """
+
+    def look(found):
+        findings = stages.verify(found, full=bool(full))
+        answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__)
+        return answer if findings.ok else stages.differing(answer, findings)
+
+    return _answer(repo, look)
+
+
+def get_config(repo):
+    """
+    The repo's configuration as this minion understands it: Trebuchet's keys and the new ones, with defaults.
+
+    repo
+        Name of the repo.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.get_config 'test/testrepo'
+    """
+    try:
+        return _config(repo).trebuchet
+    except errors.DeployError as error:
+        return _refused(repo, error)
+
+
+def sync_all():
+    """
+    Fetch and check out the pinned release of every repo that this minion has a pin for.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.sync_all
+    """
+    stats = {}
+    for repo in sorted(_ours().get("pins", {})):
+        stats[repo] = {"deploy.fetch": fetch(repo)}
+        if stats[repo]["deploy.fetch"]["status"] == 0:
+            stats[repo]["deploy.checkout"] = checkout(repo)
+    failed = any(answer["status"] != 0 for answers in stats.values() for answer in answers.values())
+    return {"status": 1 if failed else 0, "stats": stats}
+
+
+def pin(repo):
+    """
+    The release of a repo that the master has pinned for this minion: ``tag``, ``commit``; {} without a pin.
+
+    repo
+        Name of the repo.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.pin 'test/testrepo'
+    """
+    return _ours().get("pins", {}).get(repo, {})
+
+
+def _stage(stage, repo, order, without_tag):
+    def ask(found):
+        if order is not None:
+            return stages.run(orders.Order.from_wire(order), found, _host())
+        pinned = pin(repo)
+        if not pinned:
+            raise errors.NoSuchTag(
+                "the master has pinned no release of this repo for this minion",
+                status=without_tag,
+                next=f"salt-run deploy.sync repo={repo} tag=...; see that the master has ext_pillar deploy_pins",
+            )
+        return stages.run(orders.Order.from_wire({**pinned["order"], "stage": stage}), found, _host())
+
+    return _answer(repo, ask)
+
+
+def _answer(repo, ask):
+    """The signed answer of ``ask(configuration)``; every error of ours is an answer too."""
+    try:
+        answer = ask(_config(repo))
+    except errors.DeployError as error:
+        return _refused(repo, error)
+    except OSError as error:
+        return _refused(repo, errors.from_os(error))
+    __context__["retcode"] = 0 if answer.ok else 1
+    return answer.to_wire(_ours().get("secret", ""))
+
+
+def _refused(repo, error):
+    __context__["retcode"] = 1
+    host = __opts__["id"]
+    answer = orders.Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
+    return answer.to_wire(_ours().get("secret", ""))
+
+
+def _config(repo):
+    return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
+
+
+def _pillar():
+    """The pillar as plain data; Salt masks values that are taken by pillar.get."""
+    wanted = {key: __pillar__.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    return json.loads(json.dumps(wanted, default=str))
+
+
+def _ours():
+    return _pillar()["deploy"] or {}
+
+
+def _host():
+    salt, opts = __salt__, __opts__
+    cache = Path(opts["cachedir"], "deploy")
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.chmod(cache, 0o700)
+    return stages.Host(
+        name=opts["id"],
+        cache=cache,
+        carrier=SaltFiles(salt["cp.get_file"]),
+        send=lambda tag, data: salt["event.send"](tag, data),
+        call=lambda function, arguments: salt[function](*arguments),
+        clock=time.time,
+    )

@@ -1,0 +1,114 @@
+"""Packed files named by their sha256: add, find, collect garbage.
+
+A payload is immutable; its name is its digest, so that whoever gets it can check it and any cache may keep it.
+The name is also the capability: nothing lists the store to a minion.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from saltdeploy import disk
+from saltdeploy.errors import Corrupt
+from saltdeploy.orders import Payload
+from saltdeploy.release import check_commit, file_name
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_CHUNK = 1 << 20
+
+
+class Payloads:
+    """The payloads in one directory of the master."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, sha256: str) -> Path | None:
+        """Where the payload of this name lies; None for one that is not here, and for anything that is no name."""
+        path = self._directory / sha256 if _NAME.fullmatch(sha256) else None
+        return path if path is not None and path.is_file() else None
+
+    def find_or_pack(self, repo: str, base: str, commit: str, pack: Callable[[Path], None]) -> Payload:
+        """The payload that brings a host of ``repo`` from ``base`` to ``commit``; packed once and then found.
+
+        Args:
+            base: a commit, or "" for a host that holds nothing.
+            pack: writes the file at the path that it is given.
+        """
+        note = self._note(repo, base, commit)
+        known = disk.read_json(note)
+        if known is not None:
+            payload = Payload.from_wire(known)
+            if (path := self.path(payload.sha256)) is not None and path.stat().st_size == payload.size:
+                os.utime(path)
+                return payload
+        payload = self._add(base, pack)
+        disk.write_json(note, payload.to_wire())
+        return payload
+
+    def collect(self, keep: set[str], older_than: float) -> None:
+        """Delete payloads whose name is not in ``keep`` and that nobody has used since ``older_than`` (epoch)."""
+        if not self._directory.is_dir():
+            return
+        for path in self._directory.iterdir():
+            if path.is_file() and path.name not in keep and path.stat().st_mtime < older_than:
+                path.unlink(missing_ok=True)
+
+    def _add(self, base: str, pack: Callable[[Path], None]) -> Payload:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        aside = self._directory / f".{secrets.token_hex(8)}"
+        try:
+            pack(aside)
+            sha256 = digest_of(aside)
+            size = aside.stat().st_size
+            _fsync(aside)
+            os.rename(aside, self._directory / sha256)
+        finally:
+            aside.unlink(missing_ok=True)
+        disk.fsync_dir(self._directory)
+        return Payload(base, sha256, size)
+
+    def _note(self, repo: str, base: str, commit: str) -> Path:
+        directory = self._directory / "pairs" / file_name(repo)
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory / f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}.json"
+
+
+def digest_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def check(path: Path, payload: Payload) -> None:
+    """Throw away a received file that is not the payload.
+
+    Raises:
+        Corrupt: its digest is another one; the file is gone then.
+    """
+    found = digest_of(path)
+    if found != payload.sha256:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise Corrupt(
+            f"what was received has sha256 {found}, not {payload.sha256}",
+            path=str(path),
+            next="run the same command again; if it repeats, look at what lies between master and minion",
+        )
+
+
+def _fsync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Runs on a target. Start at stages.py."""

@@ -1,0 +1,56 @@
+"""Tells the master how far a stage is: at most two events a second, the last value wins.
+
+Events queue in front of the host's own answer on Salt's bus, so more of them would delay it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from saltdeploy import events
+from saltdeploy.orders import Order
+
+_INTERVAL = 0.5  # seconds
+
+
+class Reporter:
+    """A :data:`saltdeploy.repository.Progress` that sends events.
+
+    Args:
+        send: sends an event to the master: ``send(tag, data)``.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        order: Order,
+        host: str,
+        send: Callable[[str, dict[str, Any]], object],
+        clock: Callable[[], float],
+    ) -> None:
+        self._order = order
+        self._host = host
+        self._send = send
+        self._clock = clock
+        self._last = (0.0, "")
+
+    def __call__(self, phase: str, done: int, total: int, unit: str) -> None:
+        """Send, unless something was sent within the last half second and this is not a new phase's begin."""
+        now = self._clock()
+        sent, of_phase = self._last
+        if now - sent < _INTERVAL:
+            return
+        self._last = (now, phase)
+        event = events.host_progress(
+            self._order.deploy,
+            self._order.release.repo,
+            now,
+            host=self._host,
+            stage=self._order.stage,
+            phase=phase,
+            done=done,
+            total=total,
+            unit=unit,
+        )
+        self._send(events.tag_of(event), event)

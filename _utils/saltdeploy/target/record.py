@@ -1,0 +1,70 @@
+"""What this target did and heard: results of stages, and the last epoch seen; written before it is said.
+
+With it each stage runs once, however often it is asked for, and an order of an older deploy is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from saltdeploy import disk
+from saltdeploy.errors import Fenced
+from saltdeploy.orders import Order, Result
+from saltdeploy.release import file_name
+
+_KEPT = 20
+
+
+class Record:
+    """The record of one repo on this host.
+
+    Args:
+        cache: a directory that survives restarts of the minion.
+        repo: the repo's name.
+    """
+
+    def __init__(self, cache: Path, repo: str) -> None:
+        self._directory = cache / file_name(repo)
+        self._file = self._directory / "record.json"
+        self.lock = self._directory / "lock"
+
+    def recall(self, deploy: str, stage: str) -> Result | None:
+        """The stored answer to a stage, or None when it was never finished here."""
+        wire = self._read()["results"].get(f"{deploy} {stage}")
+        return Result.from_wire(wire) if wire else None
+
+    def epoch(self) -> int:
+        """The last epoch seen; 0 when none was."""
+        return int(self._read()["epoch"])
+
+    def admit(self, order: Order) -> None:
+        """Note the order's epoch.
+
+        Raises:
+            Fenced: this host has heard of a newer deploy.
+        """
+        known = self._read()
+        if order.epoch < known["epoch"]:
+            raise Fenced(
+                f"the order has epoch {order.epoch}, and this host has seen epoch {known['epoch']}: "
+                "a newer deploy has begun",
+                next=f"salt-run deploy.watch repo={order.release.repo}",
+            )
+        if order.epoch > known["epoch"]:
+            self._write({**known, "epoch": order.epoch})
+
+    def remember(self, result: Result) -> None:
+        """Store an answer durably; the oldest are dropped."""
+        known = self._read()
+        results = {**known["results"], f"{result.deploy} {result.stage}": result.to_wire()}
+        while len(results) > _KEPT:
+            results.pop(next(iter(results)))
+        self._write({**known, "results": results})
+
+    def _read(self) -> dict[str, Any]:
+        return disk.read_json(self._file) or {"epoch": 0, "results": {}}
+
+    def _write(self, known: dict[str, Any]) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        disk.write_json(self._file, known, mode=0o600)

@@ -1,0 +1,64 @@
+"""Transport ``bundle``: one git bundle per pair (from, to), packed once by the master.
+
+A host that holds the previous release gets only what differs; a bare host gets the release without history.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saltdeploy import disk, payloads
+from saltdeploy.errors import NoBase
+from saltdeploy.orders import Order, Payload
+from saltdeploy.repository import Progress, Repository, Tag
+
+if TYPE_CHECKING:
+    from saltdeploy.transports import Arrival
+
+_ROOM = 3  # the bundle, the pack made of it, and the index beside the pack
+
+
+class Bundle:
+    """See the module."""
+
+    def pack(
+        self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> Payload | None:
+        """The bundle that brings a host from ``base`` to the tag."""
+
+        def write(path: Path) -> None:
+            source.pack(tag, base, path)
+
+        return store.find_or_pack(repo, base, tag.commit, write)
+
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> dict[str, Any]:
+        """Receive the first payload whose base is here, check its digest, take it in."""
+        store, commit = arrival.store, order.release.commit
+        if store.has(commit):
+            store.keep(commit)
+            return {"bytes": 0}
+        payload = self._choose(order, store)
+        arrival.incoming.mkdir(parents=True, exist_ok=True)
+        disk.refuse_without_space(arrival.incoming, _ROOM * payload.size)
+        received = arrival.incoming / f"{payload.sha256}.bundle"
+        try:
+            arrival.carrier.fetch(payload, received, progress)
+            payloads.check(received, payload)
+            store.unpack(received, commit, progress)
+        finally:
+            if os.path.lexists(received):
+                received.unlink()
+        store.tidy()
+        return {"bytes": payload.size, "base": payload.base}
+
+    def _choose(self, order: Order, store: Repository) -> Payload:
+        for payload in sorted(order.payloads, key=lambda payload: payload.size):
+            if not payload.base or store.has(payload.base):
+                return payload
+        raise NoBase(
+            f"none of the {len(order.payloads)} payloads fits what this host holds",
+            path=str(store.git_dir),
+            next=f"salt-run deploy.sync repo={order.release.repo} tag={order.release.tag}",
+        )

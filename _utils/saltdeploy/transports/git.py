@@ -1,0 +1,47 @@
+"""Transport ``git``: a target fetches exactly the pinned commit from a git URL.
+
+The URL is the repo's ``url``, or Trebuchet's ``<scheme>://<server of the site>/<repo>``. What was fetched must
+be the commit that came over Salt's channel; the tag on the server is only a way to ask for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from saltdeploy.errors import ConfigError, Corrupt, MovedTag
+from saltdeploy.orders import Order, Payload
+from saltdeploy.payloads import Payloads
+from saltdeploy.repository import Progress, Repository, Tag
+
+if TYPE_CHECKING:
+    from saltdeploy.transports import Arrival
+
+
+class Git:
+    """See the module."""
+
+    def pack(self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str) -> Payload | None:
+        """Nothing: targets fetch by themselves."""
+        return None
+
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> dict[str, Any]:
+        """Fetch the commit, unless it is here already."""
+        store, release = arrival.store, order.release
+        if store.has(release.commit):
+            store.keep(release.commit)
+            return {}
+        if not arrival.repo.url:
+            raise ConfigError(
+                "transport git needs a URL",
+                path=f"repo_config:{release.repo}:url",
+                next="set url, upstream, or deployment_config:servers",
+            )
+        try:
+            store.fetch(arrival.repo.url, release.tag, release.commit, progress)
+        except Corrupt:
+            raise MovedTag(
+                f"{release.tag} does not mean commit {release.commit} at {arrival.repo.url} any more",
+                next="never move a deployed tag: make a new one and deploy that",
+            ) from None
+        store.tidy()
+        return {}

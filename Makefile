@@ -1,0 +1,60 @@
+# What one can do here; `make help` lists it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1
+REPO ?=
+TAGS ?=
+MINIONS ?= 5
+KEEP ?=
+
+.PHONY: help demo demo-stop test unit functional integration lint format bench clean
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo '  make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1'
+
+# One environment for all; made anew when the dependencies may have changed.
+$(READY): setup.cfg pyproject.toml tools/venv
+	@tools/venv $(VENV) $(PYTHON)
+	@touch $@
+
+demo: $(READY)  ## a real master and minions on this machine take three releases and a rollback
+	@$(BIN)/python -m demo --repo "$(REPO)" --tags "$(TAGS)" --minions "$(MINIONS)" $(if $(KEEP),--keep)
+
+demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up
+	@$(BIN)/python -m demo --stop
+
+test: lint unit functional integration  ## everything
+
+unit: $(READY)  ## tests of the package: no Salt, seconds
+	$(BIN)/python -m pytest tests/unit
+
+functional: $(READY)  ## tests through Salt's loader, in one process
+	$(BIN)/python -m pytest tests/functional
+
+integration: $(READY)  ## tests with a real master and real minions
+	$(BIN)/python -m pytest tests/integration
+
+lint: $(READY)  ## style, types, who imports whom, house rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=_utils $(BIN)/lint-imports --config setup.cfg
+	$(BIN)/python tools/house_rules.py
+
+format: $(READY)  ## put the code in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## measure; see bench/
+	$(BIN)/python -m bench
+
+clean:  ## remove all that make made
+	rm -rf $(VENV) build dist *.egg-info .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

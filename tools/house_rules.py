@@ -1,0 +1,96 @@
+"""Checks by machine what the linters cannot: ``python tools/house_rules.py`` prints every breach and exits 1.
+
+Runs on the files that git knows and on those that it would add.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that must not be written.
+
+    Attributes:
+        why: what the reader of a breach is told.
+        never: matched against each line.
+        inside, outside: of the paths that the rule is about.
+    """
+
+    why: str
+    never: re.Pattern[str]
+    inside: re.Pattern[str] = re.compile("")
+    outside: re.Pattern[str] = re.compile(r"^tools/house_rules\.py$|^LICENSE$")
+
+    def covers(self, path: str) -> bool:
+        """Whether the rule is about the file at ``path``."""
+        return bool(self.inside.search(path)) and not self.outside.search(path)
+
+
+SHIPPED = re.compile(r"^_\w+/.*\.py$")
+
+RULES = [
+    Rule(
+        "no shell: give an argument list", re.compile(r"shell\s*=\s*True|\bos\.(system|popen)\b|getoutput\(")
+    ),
+    Rule(
+        "event tags are spelled in events.py only",
+        re.compile(r"""["']deploy/(["'{%*]|.*["']\s*[%+])"""),
+        inside=SHIPPED,
+        outside=re.compile(r"/events\.py$"),
+    ),
+    Rule(
+        "only repository.py runs git",
+        re.compile(r"""\[\s*["']git["']"""),
+        inside=SHIPPED,
+        outside=re.compile(r"/repository\.py$"),
+    ),
+    Rule("no path of somebody's own machine", re.compile(r"(?<![\w.}])/(home|root|work|Users)/")),
+    Rule("finish it or write it down as a limit", re.compile(r"\b(XXX|FIXME|TODO)\b")),
+    Rule(
+        "spaces at the end of the line",
+        re.compile(r"[ \t]+$"),
+        outside=re.compile(r"^LICENSE$|\.patch$|golden"),
+    ),
+]
+
+
+def files() -> list[str]:
+    """Paths of the checkout's own text files."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    return [path for path in listed.split("\0") if path and (CHECKOUT / path).is_file()]
+
+
+def breaches(path: str, text: str) -> list[str]:
+    """What is wrong with one file, a line for each breach."""
+    rules = [rule for rule in RULES if rule.covers(path)]
+    return [
+        f"{path}:{number}: {rule.why}: {line.strip()[:80]}"
+        for number, line in enumerate(text.splitlines(), 1)
+        for rule in rules
+        if rule.never.search(line)
+    ]
+
+
+def main() -> int:
+    """Print all breaches; return the exit status."""
+    found = []
+    for path in files():
+        try:
+            found += breaches(path, (CHECKOUT / path).read_text())
+        except UnicodeDecodeError:
+            continue  # not text
+    print("\n".join(found) or "house rules: kept")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

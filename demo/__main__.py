@@ -1,0 +1,187 @@
+"""The tour: a first install, changes, a rollback, and which host runs what. See ``make demo``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+from demo import processes, sample
+from demo.fleet import Fleet, FleetError
+from demo.proof import release_in
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PREFIX = "deploy-demo-"
+REPO = "demo"
+
+
+class DemoError(Exception):
+    """The tour cannot go on; the text is for the person at the terminal."""
+
+
+def main() -> int:
+    """Run the tour, or stop a fleet that an earlier one left up; return the exit status."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--repo", default="", help="a git repository; a small sample if empty")
+    parser.add_argument(
+        "--tags", default="", help="its tags, oldest first, apart by spaces; its last three if empty"
+    )
+    parser.add_argument("--minions", type=int, default=5)
+    parser.add_argument("--keep", action="store_true", help="leave the fleet up")
+    parser.add_argument("--stop", action="store_true", help="stop what --keep left up")
+    arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        return _stop_kept() if arguments.stop else _run(arguments)
+    except (DemoError, FleetError) as error:
+        _say(f"demo: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    began = time.monotonic()
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_short_directory()))
+    kept = False
+    try:
+        (directory / "owner").write_text(str(os.getpid()))
+        repository, tags = _repository(arguments.repo, arguments.tags.split(), directory)
+        fleet = Fleet(
+            directory,
+            CHECKOUT,
+            [f"web{number}" for number in range(1, arguments.minions + 1)],
+            values={
+                "hosts": str(directory / "hosts"),
+                "source": str(repository),
+                "url": f"file://{repository}",
+            },
+            grains={"deployment_target": [REPO]},
+        )
+        _say(f"starting a Salt master and {arguments.minions} minions in {directory}")
+        with fleet:
+            _say(f"up after {time.monotonic() - began:.0f} s; deploying {', '.join(tags)} of {repository}")
+            status = _tour(fleet, repository, tags)
+            if arguments.keep:
+                fleet.keep()
+                kept = True
+                _say(_what_to_try(fleet, tags))
+    finally:
+        # a second Ctrl-C shall not leave processes behind
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if not kept:
+            _remove(directory)
+    _say(f"{'left up' if kept else 'stopped, nothing left behind'}; {time.monotonic() - began:.0f} s in all")
+    return status
+
+
+def _tour(fleet: Fleet, repository: Path, tags: list[str]) -> int:
+    """Deploy each tag, roll the last one back, and show where each host stands."""
+    steps = [["deploy.sync", f"repo={REPO}", f"tag={_argument(tag)}"] for tag in tags]
+    if len(tags) > 1:
+        steps.append(["deploy.rollback", f"repo={REPO}"])
+    steps.append(["deploy.report", f"repo={REPO}"])
+    for step in steps:
+        _say(f"\n$ {shlex.join(['salt-run', *step])}")
+        status = fleet.salt_run(*step, show=True).returncode
+        if status != 0:
+            _say(f"exit status {status}")
+            return status
+    expected = tags[-2] if len(tags) > 1 else tags[0]
+    return _prove(fleet, repository, tags, expected)
+
+
+def _prove(fleet: Fleet, repository: Path, tags: list[str], expected: str) -> int:
+    _say("\nwhat lies on disk, every byte compared with git:")
+    right = True
+    for host in fleet.minions:
+        location = fleet.directory / "hosts" / host / "srv" / "www" / REPO
+        found = release_in(location.resolve(), repository, tags) if location.exists() else ""
+        right = right and found == expected
+        _say(
+            f"  {host:8} {location} -> {location.resolve().relative_to(location.parent)}  {found or 'NO RELEASE'}"
+        )
+    return 0 if right else 1
+
+
+def _repository(named: str, tags: list[str], directory: Path) -> tuple[Path, list[str]]:
+    """The repository to deploy, and its tags."""
+    if not named:
+        if tags:
+            raise DemoError("TAGS are tags of a repository: give REPO=/path/to/it as well")
+        sample.make(directory / "site")
+        return directory / "site", sample.TAGS
+    repository = Path(named).expanduser().resolve()
+    command = ["git", "-c", "safe.directory=*", "-C", str(repository), "for-each-ref", "--sort=creatordate"]
+    command += ["--format=%(refname:strip=2)", "refs/tags/"]
+    listed = subprocess.run(command, capture_output=True, text=True)
+    if listed.returncode != 0:
+        raise DemoError(f"{repository} is not a git repository that can be read: {listed.stderr.strip()}")
+    known = listed.stdout.split()
+    missing = [tag for tag in tags if tag not in known]
+    if missing or not known:
+        raise DemoError(
+            f"{repository} has no tag {' or '.join(missing) or 'at all'}; it needs tags to deploy"
+        )
+    return repository, tags or known[-3:]
+
+
+def _argument(tag: str) -> str:
+    """The tag as Salt's command line wants it: 1.10 would be read as the number 1.1."""
+    return tag if yaml.safe_load(tag) == tag else json.dumps(tag)
+
+
+def _short_directory() -> str:
+    """Where sockets may lie: their paths are limited to 107 bytes."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) < 30 else "/tmp"
+
+
+def _what_to_try(fleet: Fleet, tags: list[str]) -> str:
+    salt_run = f"{shlex.quote(sys.executable.replace('/python', '/salt-run'))} -c {fleet.config}"
+    salt = f"{shlex.quote(sys.executable.replace('/python', '/salt'))} -c {fleet.config}"
+    tries = [
+        f"{salt_run} deploy.versions repo={REPO}",
+        f"{salt_run} deploy.report repo={REPO} --out=json",
+        f"{salt_run} deploy.sync repo={REPO} tag={shlex.quote(_argument(tags[-1]))}",
+        f"{salt_run} deploy.watch repo={REPO}      (in a second terminal)",
+        f"{salt} '*' deploy.status {REPO}",
+        f"{salt} 'web1' deploy.verify {REPO} full=True",
+        "make demo-stop",
+    ]
+    return "\nthe fleet is up; try\n" + "\n".join(f"  {line}" for line in tries)
+
+
+def _stop_kept() -> int:
+    """Stop the fleets of demos that have ended."""
+    for directory in Path(_short_directory()).glob(f"{PREFIX}*"):
+        owner = directory / "owner"
+        mine = owner.is_file() and owner.stat().st_uid == os.getuid()
+        if mine and not Path("/proc", owner.read_text()).exists():
+            _remove(directory)
+            _say(f"stopped the fleet in {directory}")
+    return 0
+
+
+def _remove(directory: Path) -> None:
+    processes.end_all(directory)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+{#- `make demo` renders this very file. Its master's configuration has a section `deploy_demo`, since there all
+    hosts share one disk and the repository lies on it; anywhere else the section is missing and the values
+    are the ones that stand here. Leave these two lines and every `demo` out of your own pillar. #}
+{%- set demo = opts.get('deploy_demo', {}) %}
+{%- set disk = demo.hosts ~ '/' ~ opts.id if demo else '' %}
+
+# What the deployment system reads from the pillar: all keys, with their defaults where they are commented out.
+# Trebuchet's pillar works unchanged. A wrong key or value is one error that names its path, for example
+# `repo_config:demo:slotz`.
+
+deployment_config:
+  # Where repos without a `location` of their own live.
+  parent_dir: {{ disk }}/srv/deployment
+
+  # Site -> deployment server. The minion's grain `site` chooses; without the grain it is the first one.
+  servers:
+    eqiad: deploy1.example.org
+    codfw: deploy2.example.org
+
+  # Trebuchet's redis, for dashboards that read it.
+  # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
+
+repo_config:
+
+  # The name of a repo is what one types: salt-run deploy.sync repo=demo tag=v1
+  # Its targets are the minions whose grain `deployment_target` lists that name.
+  demo:
+    # Where the master reads tags from: a path or a URL (default: the staging repository below `parent_dir`
+    # when this host has one, else `upstream`).
+    source: {{ demo.get('source', 'https://git.example.org/demo.git') | json }}
+
+    # Where targets fetch from with `transport: git` (default: <type>://<server of the site>/<repo>).
+    url: {{ demo.get('url', 'https://git.example.org/demo.git') | json }}
+
+    # The live path on a target (default: <parent_dir>/<repo>).
+    # With `layout: slots` it is a symbolic link; its trees lie beside it, in .<basename>.deploy
+    location: {{ disk }}/srv/www/demo
+
+    # How releases travel: `bundle` (packed once by the master, through Salt's own file channel) or
+    # `git` (each target fetches from `url`).
+    transport: bundle
+
+    # How releases lie on a target's disk: `slots` (whole trees beside each other, switched by one rename) or
+    # `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic).
+    layout: slots
+
+    # How many trees `slots` keeps: 3 leaves the readers of the previous release undisturbed.
+    # slots: 3
+
+    # Up to this many files, a fetch also compares all files that it did not write with its record.
+    # stat_limit: 50000
+
+    # How many hosts switch at once: a count (3) or a share (25%).
+    batch: 50%
+
+    # How many hosts may fail before the deploy is stopped: a count or a share.
+    # failure_limit: 0
+
+    # Seconds that a host may take for one stage.
+    timeout: 120
+
+    # A target expression in place of the grain. Grains are what a minion claims to be; list the ids, or match
+    # the pillar, where a stranger must not get the release.
+    # targets: 'web* and not web9'
+    # targets_type: compound
+
+    # Salt functions that a target calls after a stage; a failure fails the stage. __REPO__ is the repo's name.
+    # fetch_module_calls: {}
+    # checkout_module_calls:
+    #   test.echo: ['__REPO__ is live']
+
+    # Another value of `deployment_target` whose hosts take this repo too.
+    # grain: null
+
+  # A section as Trebuchet knows it.
+  test/testrepo:
+    upstream: https://git.example.org/test/testrepo.git
+    # How targets reach the deployment server: git-http, git-https, git-ssh or git.
+    type: git-http
+    # service_name: null
+    # checkout_submodules: false
+    # shadow_reference: false
+    # gitfat_enabled: false
+    # dependencies: []
+    # automated: false
+    # sync_script: shared.py

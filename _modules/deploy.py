@@ -200,12 +200,14 @@ def sync_all():
     return {"status": 1 if failed else 0, "stats": stats}
 
 
-def pin(repo):
+def pin(repo, tag=None):
     """
-    The release of a repo that the master has pinned for this minion: ``tag``, ``commit``; {} without a pin.
+    The release that this minion should be running: ``tag``, ``commit`` and an order for it; {} when unknown.
 
     repo
         Name of the repo.
+    tag
+        Another tag than the pinned one. Its commit is known here when the release is on disk.
 
     CLI Example:
 
@@ -213,21 +215,28 @@ def pin(repo):
 
         salt web1 deploy.pin 'test/testrepo'
     """
-    return _ours().get("pins", {}).get(repo, {})
+    pinned = _ours().get("pins", {}).get(repo, {})
+    if tag is None or pinned.get("tag") == str(tag):
+        return pinned
+    try:
+        order = stages.order_from_disk(str(tag), _config(repo), _host())
+    except errors.DeployError:
+        return {}
+    return (
+        {"tag": order.release.tag, "commit": order.release.commit, "order": order.to_wire()} if order else {}
+    )
 
 
 def _stage(stage, repo, order, without_tag):
     def ask(found):
-        if order is not None:
-            return stages.run(orders.Order.from_wire(order), found, _host())
-        pinned = pin(repo)
-        if not pinned:
+        wanted = order or pin(repo).get("order")
+        if not wanted:
             raise errors.NoSuchTag(
                 "the master has pinned no release of this repo for this minion",
                 status=without_tag,
                 next=f"salt-run deploy.sync repo={repo} tag=...; see that the master has ext_pillar deploy_pins",
             )
-        return stages.run(orders.Order.from_wire({**pinned["order"], "stage": stage}), found, _host())
+        return stages.run(orders.Order.from_wire({**wanted, "stage": stage}), found, _host())
 
     return _answer(repo, ask)
 

@@ -250,6 +250,13 @@ class BadArguments(DeployError):
     status = 163
 
 
+class NoSuchDeploy(DeployError):
+    """There is no journal of such a deploy."""
+
+    kind = "no-such-deploy"
+    status = 164
+
+
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
 

@@ -165,6 +165,14 @@ def previous(repo: Repo) -> Release:
     return Release(repo.name, holdings.tags.get(holdings.previous) or "unknown", holdings.previous)
 
 
+def order_from_disk(tag: str, repo: Repo, host: Host) -> Order | None:
+    """An order for a release that is whole on this host's disk, found by its tag; None when it is not."""
+    for commit, name in layouts.of(repo).holdings().tags.items():
+        if name == tag:
+            return Order("pin", epoch(repo, host), FETCH, Release(repo.name, tag, commit), repo.transport)
+    return None
+
+
 def verify(repo: Repo, *, full: bool) -> Findings:
     """Compare what is live with what it should be; see :meth:`saltdeploy.manifest.Manifest.verify`."""
     return layouts.of(repo).verify(full=full)

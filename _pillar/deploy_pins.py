@@ -1,0 +1,35 @@
+"""
+Tell each minion which releases it should be running, and the secret that it signs its answers with.
+
+.. code-block:: yaml
+
+    ext_pillar:
+      - deploy_pins: {}
+
+The data stand under the pillar key ``deploy``. With it ``deploy.pinned`` converges a minion that was away, and
+no minion can answer under another's name.
+"""
+
+import json
+from pathlib import Path
+
+import salt.utils.minions
+from saltdeploy.master import pillar as pins
+
+__virtualname__ = "deploy_pins"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def ext_pillar(minion_id, pillar, *args, **kwargs):
+    """The minion's secret and pins; see :func:`saltdeploy.master.pillar.data_for`."""
+    wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config")}
+    plain = json.loads(json.dumps(wanted, default=str))
+
+    def is_target(expression, kind):
+        found = salt.utils.minions.CkMinions(__opts__).check_minions(expression, kind)
+        return minion_id in found["minions"]
+
+    return {"deploy": pins.data_for(minion_id, Path(__opts__["cachedir"], "deploy"), plain, is_target)}

@@ -1,0 +1,71 @@
+"""
+Keep a repo at the release that the master has pinned, or at a given one.
+
+.. code-block:: yaml
+
+    mediawiki:
+      deploy.pinned: []
+"""
+
+__virtualname__ = "deploy"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def pinned(name, tag=None):
+    """
+    The repo runs the pinned release.
+
+    name
+        Name of the repo.
+    tag
+        The tag that it must be: the pinned one, or one whose release is on this minion's disk (``salt-run
+        deploy.fetch`` brings it there). What commit a tag means, a minion learns from the master only. Without
+        it: whatever is pinned.
+
+    Example:
+
+    .. code-block:: yaml
+
+        mediawiki:
+          deploy.pinned:
+            - tag: release/2026-11-23/1
+    """
+    answer = {"name": name, "changes": {}, "result": True, "comment": ""}
+    wanted = __salt__["deploy.pin"](name, tag)
+    if not wanted:
+        return {**answer, "result": False, "comment": _unknown(name, tag)}
+    before = __salt__["deploy.status"](name)
+    if before["status"] == 0 and before["commit"] == wanted["commit"]:
+        return {**answer, "comment": f"{name} is at {wanted['tag']} ({wanted['commit'][:12]})"}
+    changes = {"old": before.get("tag", before["commit"]), "new": wanted["tag"]}
+    if __opts__["test"]:
+        return {
+            **answer,
+            "result": None,
+            "changes": {name: changes},
+            "comment": f"{name} would be brought to {wanted['tag']} ({wanted['commit'][:12]})",
+        }
+    for stage in ("deploy.fetch", "deploy.checkout"):
+        done = __salt__[stage](name, order=wanted["order"])
+        if done["status"] != 0:
+            error = done.get("error", {})
+            return {
+                **answer,
+                "result": False,
+                "comment": f"{name}: {stage} of {wanted['tag']} failed with status {done['status']}: "
+                f"{error.get('cause', '')}. Next: {error.get('next', '')}",
+            }
+    return {
+        **answer,
+        "changes": {name: changes},
+        "comment": f"{name} was brought to {wanted['tag']} ({wanted['commit'][:12]})",
+    }
+
+
+def _unknown(name, tag):
+    if tag is None:
+        return f"{name}: the master has pinned no release for this minion. Next: salt-run deploy.sync repo={name} tag=..."
+    return f"{name}: {tag} is neither pinned nor on disk. Next: salt-run deploy.fetch repo={name} tag={tag}"

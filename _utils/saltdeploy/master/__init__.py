@@ -1,0 +1,1 @@
+"""Runs on the master. Start at sync.py."""

@@ -1,0 +1,248 @@
+"""Asks hosts and hears them, over a bus that is passed in; asks the silent again.
+
+An answer counts only when its host signed it (:func:`saltdeploy.orders.authentic`). What comes under a host's
+name without its signature is noted and ignored: the host is asked again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from saltdeploy import events
+from saltdeploy.errors import DeployError, Unreachable
+from saltdeploy.orders import Order, Result, authentic
+
+_ASK_AGAIN_AFTER = 5.0  # seconds without a sign of life
+_GIVE_UP_AFTER = 5.0  # seconds without an answer to the question what became of it, asked twice
+_QUESTIONS = 2
+
+
+class Bus(Protocol):
+    """Salt, as far as the master's side needs it."""
+
+    def new_jid(self) -> str:
+        """A job id that was never used."""
+
+    def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
+        """Send a job to a list of minions, without waiting for anything."""
+
+    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
+        """The next message on the event bus, ``(tag, data)``; None when ``wait`` seconds pass without one."""
+
+    def fire(self, tag: str, data: dict[str, Any]) -> None:
+        """Put an event on the bus."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+
+@dataclass
+class _Question:
+    order: Order
+    asked: float
+    sign: float
+    probes: int = 0
+    probed: float = 0.0
+    odd: str = ""
+
+
+@dataclass
+class Heard:
+    """What came in: answers that count, and events of hosts that tell how far they are."""
+
+    answers: list[Result] = field(default_factory=list)
+    progress: list[events.Event] = field(default_factory=list)
+
+
+class Fleet:
+    """The hosts of one deploy.
+
+    Args:
+        bus: Salt.
+        repo: the repo's name.
+        deploy: the deploy's id.
+        secret: host to the secret that it signs with; "" where answers are not signed.
+        timeout: seconds that a host may take for one stage.
+        warn: hears of answers that were ignored.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        repo: str,
+        deploy: str,
+        secret: Callable[[str], str],
+        timeout: float,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._bus = bus
+        self._repo = repo
+        self._deploy = deploy
+        self._secret = secret
+        self._timeout = timeout
+        self._warn = warn
+        self._open: dict[str, _Question] = {}
+        self._jids: set[str] = set()
+        self._warned: set[str] = set()
+
+    def ask(self, hosts: list[str], order: Order) -> None:
+        """Ask hosts for a stage; their answers come out of :meth:`hear`."""
+        now = self._bus.now()
+        for host in hosts:
+            self._open[host] = _Question(order, asked=now, sign=now)
+        self._publish(
+            hosts, f"deploy.{order.stage}", [self._repo, {"__kwarg__": True, "order": order.to_wire()}]
+        )
+
+    def hear(self, wait: float) -> Heard:
+        """Listen until something came in or ``wait`` seconds have passed; look after the silent."""
+        heard = Heard()
+        message = self._bus.next(wait)
+        while message is not None:
+            self._take(*message, heard)
+            message = self._bus.next(0)
+        self._probe_the_silent(heard)
+        return heard
+
+    # -- listening --------------------------------------------------------------------------------------
+
+    def _take(self, tag: str, data: dict[str, Any], heard: Heard) -> None:
+        parts = tag.split("/")
+        if len(parts) == 5 and parts[:2] == ["salt", "job"] and parts[3] == "ret" and parts[2] in self._jids:
+            self._take_return(parts[4], data, heard)
+            return
+        ours = events.split_tag(tag)
+        if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
+            question = self._open[ours[2]]
+            question.sign = self._bus.now()
+            progress = _progress(data, ours[2], question.order, self._bus.now())
+            if progress is not None:
+                heard.progress.append(progress)
+
+    def _take_return(self, host: str, data: dict[str, Any], heard: Heard) -> None:
+        question = self._open.get(host)
+        if question is None:  # late, doubled, or nobody asked
+            return
+        try:
+            result = authentic(data.get("return"), host, self._secret(host))
+        except DeployError as error:
+            self._note_odd(host, question, data, error)
+            return
+        if result.facts.get("known") is False:  # the answer to "what became of it?"
+            self._after_probe(host, question, result)
+        elif (result.deploy, result.stage) == (self._deploy, question.order.stage):
+            del self._open[host]
+            heard.answers.append(result)
+        elif result.error is not None and not result.deploy:  # refused before the stage began
+            del self._open[host]
+            heard.answers.append(result)
+
+    def _note_odd(self, host: str, question: _Question, data: dict[str, Any], error: DeployError) -> None:
+        """A broken installation looks like this as well; should the host stay silent, this is the best reason."""
+        question.odd = f"{error.cause}; what came was {str(data.get('return'))[:300]!r}"
+        if host not in self._warned:
+            self._warned.add(host)
+            self._warn(f"{host}: ignored an answer that it did not sign: {question.odd}")
+
+    # -- silence ----------------------------------------------------------------------------------------
+
+    def _probe_the_silent(self, heard: Heard) -> None:
+        now = self._bus.now()
+        silent = []
+        for host, question in list(self._open.items()):
+            if now - question.asked > self._timeout:
+                self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
+            elif question.probes == _QUESTIONS and now - question.probed > _GIVE_UP_AFTER:
+                self._give_up(host, question, heard, "no answer, and none when asked again")
+            elif (
+                now - max(question.sign, question.probed) > _ASK_AGAIN_AFTER and question.probes < _QUESTIONS
+            ):
+                question.probes += 1
+                question.probed = now
+                silent.append(host)
+        for stage in {self._open[host].order.stage for host in silent}:
+            hosts = [host for host in silent if self._open[host].order.stage == stage]
+            self._publish(hosts, "deploy.result", [self._deploy, stage, self._repo])
+
+    def _after_probe(self, host: str, question: _Question, result: Result) -> None:
+        now = self._bus.now()
+        question.sign, question.probes, question.probed = now, 0, 0.0
+        if not result.facts.get("running"):  # it never heard the question, or died over it: ask anew
+            asked = question.asked
+            self.ask([host], question.order)
+            self._open[host].asked = asked
+
+    def _give_up(self, host: str, question: _Question, heard: Heard, cause: str) -> None:
+        del self._open[host]
+        order = question.order
+        error = Unreachable(
+            f"{cause}; {question.odd}" if question.odd else cause,
+            repo=self._repo,
+            host=host,
+            next=f"salt '{host}' test.ping; then salt '{host}' deploy.status {self._repo}",
+        )
+        heard.answers.append(
+            Result(
+                host,
+                self._repo,
+                deploy=order.deploy,
+                epoch=order.epoch,
+                stage=order.stage,
+                tag=order.release.tag,
+                commit=order.release.commit,
+                status=error.status,
+                error=error,
+            )
+        )
+
+    def _publish(self, hosts: list[str], function: str, arguments: list[Any]) -> None:
+        jid = self._bus.new_jid()
+        self._jids.add(jid)
+        self._bus.publish(hosts, function, arguments, jid)
+
+
+def survey(
+    bus: Bus, hosts: list[str], repo: str, secret: Callable[[str], str], timeout: float
+) -> dict[str, Result]:
+    """Ask every host what it holds of a repo.
+
+    Returns:
+        Host to its signed answer; hosts that gave none within ``timeout`` seconds are left out.
+    """
+    jid = bus.new_jid()
+    bus.publish(hosts, "deploy.status", [repo], jid)
+    found: dict[str, Result] = {}
+    end = bus.now() + timeout
+    while len(found) < len(hosts) and (left := end - bus.now()) > 0:
+        message = bus.next(left)
+        if message is None or not message[0].startswith(f"salt/job/{jid}/ret/"):
+            continue
+        host = message[0].rsplit("/", 1)[1]
+        try:
+            found[host] = authentic(message[1].get("return"), host, secret(host))
+        except DeployError:
+            continue
+    return {host: found[host] for host in hosts if host in found}
+
+
+def _progress(data: dict[str, Any], host: str, order: Order, now: float) -> events.Event | None:
+    """A host's progress event, built anew from what it may say; None when its form is wrong."""
+    phase, unit = data.get("phase"), data.get("unit")
+    done, total = data.get("done"), data.get("total")
+    if phase not in ("receive", "unpack", "write", "verify") or unit not in ("bytes", "objects", "files"):
+        return None
+    if not all(isinstance(number, int) and 0 <= number < 1 << 60 for number in (done, total)):
+        return None
+    return events.host_progress(
+        order.deploy,
+        order.release.repo,
+        now,
+        host=host,
+        stage=order.stage,
+        phase=phase,
+        done=done,
+        total=total,
+        unit=unit,
+    )

@@ -1,0 +1,63 @@
+"""What the ext_pillar tells a minion: its secret, and the pins of the repos that it takes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from saltdeploy import config
+from saltdeploy.errors import DeployError
+from saltdeploy.master import plan
+from saltdeploy.master.pins import Pin, Pins, master_secret
+from saltdeploy.orders import Holdings, secret_for
+from saltdeploy.payloads import Payloads
+from saltdeploy.repository import Tag
+
+
+def data_for(
+    host: str, root: Path, pillar: dict[str, Any], is_target: Callable[[str, str], bool]
+) -> dict[str, Any]:
+    """The data under the pillar key ``deploy`` for one minion.
+
+    Args:
+        host: the minion's id, as the master verified it.
+        root: the master's directory for deploys.
+        pillar: the pillar so far, with ``repo_config``.
+        is_target: whether this minion matches ``(expression, type)``.
+
+    Returns:
+        ``{"secret": ..., "pins": {repo: {"tag", "commit", "order"}}}``.
+    """
+    pins = Pins(root)
+    found = {}
+    for repo_name in pins.repos():
+        pin = pins.get(repo_name)
+        try:
+            repo = config.load(pillar, repo_name)
+        except DeployError:  # its section is gone or broken: the runner says so, the pillar must render
+            continue
+        if pin and (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
+            pin = _with_whole_release(pin, repo, host, root, pins)
+            release = pin.release
+            found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": pin.order.to_wire()}
+    return {"secret": secret_for(host, master_secret(root)), "pins": found}
+
+
+def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
+    """The pin, with a payload that a host can start from which has never been seen; packed once per release."""
+    known = host in pins.holdings(repo.name)
+    if known or any(not payload.base for payload in pin.order.payloads):
+        return pin
+    tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
+    try:
+        source = plan.Source(repo, root)
+        packed = plan.pack(pin.order, repo, source, Payloads(root / "payloads"), tag, [Holdings()])
+    except (DeployError, OSError):  # the repository cannot be read now: hosts that are known still converge
+        return pin
+    if not packed:
+        return pin
+    whole = dataclasses.replace(pin.order, payloads=(*pin.order.payloads, *packed))
+    pins.put(dataclasses.replace(pin, order=whole))
+    return dataclasses.replace(pin, order=whole)

@@ -1,0 +1,169 @@
+"""What a deploy is about: which release, for whom, and which payloads that needs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from saltdeploy import transports
+from saltdeploy.config import Repo
+from saltdeploy.errors import ConfigError, MovedTag, NoSuchTag, NoTargets, NothingToRollBackTo, Unavailable
+from saltdeploy.master.journal import Journals
+from saltdeploy.master.pins import Pin
+from saltdeploy.master.rollout import CONVERGED
+from saltdeploy.orders import Holdings, Order, Payload
+from saltdeploy.payloads import Payloads
+from saltdeploy.release import Release, check_tag, file_name
+from saltdeploy.repository import Repository, Tag
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
+_MOST_PAYLOADS = 8
+
+
+class Source:
+    """Where the master reads a repo's tags: the repository itself when it is on this host, else a mirror of it."""
+
+    def __init__(self, repo: Repo, root: Path) -> None:
+        if not repo.source:
+            raise ConfigError(
+                "there is no repository to read tags from",
+                repo=repo.name,
+                path=f"repo_config:{repo.name}:source",
+                next="set source (a path or a URL) or upstream",
+            )
+        self._repo = repo
+        self._remote = bool(_URL.match(repo.source))
+        if self._remote:
+            self.repository = Repository(root / "mirrors" / f"{file_name(repo.name)}.git")
+        else:
+            self.repository = Repository(_git_dir(repo))
+
+    def tag(self, name: str) -> Tag:
+        """Resolve a tag.
+
+        Raises:
+            NoSuchTag, Unavailable: see :meth:`Repository.tag` and :meth:`Repository.fetch`.
+        """
+        try:
+            if not self._remote:
+                return self.repository.tag(name)
+            self.repository.ensure()
+            commit = self.repository.fetch(self._repo.source, check_tag(name))
+            return Tag(name, commit, commit)
+        except (NoSuchTag, Unavailable) as error:
+            raise error.at(repo=self._repo.name, path=self._repo.source) from None
+
+
+def _git_dir(repo: Repo) -> Path:
+    place = Path(repo.source)
+    for git_dir in (place / ".git", place):
+        if (git_dir / "HEAD").is_file() and (git_dir / "objects").is_dir():
+            return git_dir
+    raise Unavailable(
+        "there is no git repository at this path (or this user may not read it)",
+        repo=repo.name,
+        path=str(place),
+        next=f"clone it there, or correct repo_config:{repo.name}:source; git -C {place} status",
+    )
+
+
+def refuse_moved(release: Release, journals: Journals) -> None:
+    """Compare a freshly resolved release with what its tag meant in earlier deploys.
+
+    Raises:
+        MovedTag: naming both commits.
+    """
+    for version in journals.versions(release.repo):
+        if version["tag"] == release.tag and version["commit"] != release.commit:
+            raise MovedTag(
+                f"tag {release.tag} was deployed as commit {version['commit']} "
+                f"(deploy {version['deploy']}) and now means {release.commit}",
+                repo=release.repo,
+                next="never move a deployed tag: make a new tag for the new commit and deploy that",
+            )
+
+
+def rollback_release(repo: str, to: str, journals: Journals) -> Release:
+    """The release to go back to, from the history alone: no git is needed.
+
+    Args:
+        to: a tag that was deployed before; "" for the release before the present one. Rolling back twice goes
+            two releases back.
+
+    Raises:
+        NothingToRollBackTo: there is no such release in the history.
+    """
+    good = [
+        v for v in reversed(journals.versions(repo)) if v["outcome"] == CONVERGED and v["action"] != "fetch"
+    ]
+    stack: list[Release] = []
+    for version in good:
+        release = Release(repo, version["tag"], version["commit"])
+        if version["action"] == "rollback" and release in stack:
+            del stack[stack.index(release) + 1 :]
+        elif not stack or stack[-1].commit != release.commit:
+            stack.append(release)
+    known = [release for release in stack[:-1] if not to or release.tag == to]
+    known += [Release(repo, v["tag"], v["commit"]) for v in good if to and v["tag"] == to]
+    if not known:
+        raise NothingToRollBackTo(
+            f"{to} was never deployed successfully" if to else "there is no earlier release",
+            repo=repo,
+            next=f"salt-run deploy.versions repo={repo}",
+        )
+    return known[-1]
+
+
+def refuse_bad_targets(
+    repo: Repo, hosts: list[str], pin: Pin | None, accepted: set[str], *, force: bool
+) -> None:
+    """See to it that the deploy is for the whole fleet.
+
+    Args:
+        hosts: what Salt made of the target expression.
+        pin: holds the targets of the last deploy.
+        accepted: all minions that the master knows.
+
+    Raises:
+        NoTargets: nobody takes the repo; or, without ``force``, somebody is missing who did in the last deploy
+            and is still a minion of this master (Salt leaves out minions whose grains it has lost).
+    """
+    if not hosts:
+        raise NoTargets(
+            f"no minion matches {repo.targets!r} ({repo.targets_type})",
+            repo=repo.name,
+            next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
+            "after a change of grains: salt '*' saltutil.refresh_grains",
+        )
+    missing = sorted((set(pin.hosts) if pin else set()) & accepted - set(hosts))
+    if missing and not force:
+        raise NoTargets(
+            f"{', '.join(missing[:5])} took part in the last deploy and no longer matches {repo.targets!r}",
+            repo=repo.name,
+            next=f"salt -L {','.join(missing[:5])} saltutil.refresh_grains; if it is meant so: force=True",
+        )
+
+
+def pack(
+    order: Order, repo: Repo, source: Source, payloads: Payloads, tag: Tag, holdings: list[Holdings]
+) -> tuple[Payload, ...]:
+    """The payloads that bring hosts with these holdings to the order's release.
+
+    One per distinct starting point, at most eight: whoever fits none gets the whole release.
+    """
+    bases: dict[str, None] = {}
+    for held in holdings:
+        if tag.commit not in held.held:
+            bases[_base(held, source.repository)] = None
+    chosen = list(bases)[:_MOST_PAYLOADS]
+    if len(bases) > len(chosen):
+        chosen.append("")
+    transport = transports.of(order.transport)
+    packed = (
+        transport.pack(payloads, source.repository, repo.name, tag, base) for base in dict.fromkeys(chosen)
+    )
+    return tuple(payload for payload in packed if payload is not None)
+
+
+def _base(held: Holdings, source: Repository) -> str:
+    return next((c for c in dict.fromkeys((held.live, *held.held)) if c and source.has(c)), "")

@@ -1,0 +1,33 @@
+"""What all tests share: hypothesis without a clock, and a git that knows nobody's own configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+# a slow machine is not a failing test; CI tries the same examples each time
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_git(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """git commits under a fixed name and reads no configuration but a repository's own."""
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]
+    config = tmp_path_factory.mktemp("git") / "config"
+    config.write_text("[user]\n name = Test\n email = test@example.org\n[init]\n defaultBranch = main\n")
+    os.environ["GIT_CONFIG_GLOBAL"] = str(config)
+    os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The directory with the doors."""
+    return CHECKOUT

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import salt.client
+import salt.loader
 import salt.pillar
 import salt.utils.event
 import salt.utils.jid
@@ -294,7 +295,7 @@ class _Bus:
         self._client.run_job(list(hosts), function, arguments, tgt_type="list", jid=jid, listen=False)
 
     def next(self, wait):
-        found = self._listener.get_event(wait=wait or None, tag="", full=True, no_block=not wait)
+        found = self._listener.get_event(wait=wait or 1, tag="", full=True, no_block=not wait)
         return (found["tag"], found["data"]) if found else None
 
     def fire(self, tag, data):
@@ -397,13 +398,25 @@ def _root():
 
 def _pillar():
     """The pillar as plain data, compiled for the master's own minion id."""
-    compiled = salt.pillar.Pillar(__opts__, __grains__, __opts__["id"], "base").compile_pillar()
+    compiled = salt.pillar.Pillar(__opts__, _grains(), __opts__["id"], "base").compile_pillar()
+    if compiled.get("_errors"):
+        raise errors.ConfigError(
+            "the pillar does not render: " + "; ".join(map(str, compiled["_errors"]))[:1000],
+            host=__opts__["id"],
+            next="salt-run pillar.show_pillar",
+        )
     wanted = {key: compiled.get(key) for key in ("deployment_config", "repo_config")}
     return json.loads(json.dumps(wanted, default=str))
 
 
+@functools.cache
+def _grains():
+    """The grains of the master's host; a runner has none of its own."""
+    return salt.loader.grains(__opts__)
+
+
 def _site():
-    return str(__grains__.get("site", ""))
+    return str(_grains().get("site", ""))
 
 
 def _text(value):

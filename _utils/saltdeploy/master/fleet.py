@@ -117,7 +117,7 @@ class Fleet:
         if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
             question = self._open[ours[2]]
             question.sign = self._bus.now()
-            progress = _progress(data, ours[2], question.order, self._bus.now())
+            progress = _progress(data.get("data"), ours[2], question.order, self._bus.now())
             if progress is not None:
                 heard.progress.append(progress)
 
@@ -227,8 +227,13 @@ def survey(
     return {host: found[host] for host in hosts if host in found}
 
 
-def _progress(data: dict[str, Any], host: str, order: Order, now: float) -> events.Event | None:
-    """A host's progress event, built anew from what it may say; None when its form is wrong."""
+def _progress(data: object, host: str, order: Order, now: float) -> events.Event | None:
+    """A host's progress event, built anew from what it may say; None when its form is wrong.
+
+    Salt wraps what a minion fires: the event stands under ``data``.
+    """
+    if not isinstance(data, dict):
+        return None
     phase, unit = data.get("phase"), data.get("unit")
     done, total = data.get("done"), data.get("total")
     if phase not in ("receive", "unpack", "write", "verify") or unit not in ("bytes", "objects", "files"):

@@ -400,7 +400,7 @@ def _environment() -> dict[str, str]:
         "protocol.ext.allow": "never",
         "advice.detachedHead": "false",
     }
-    pairs = {}
+    pairs: dict[str, str] = {}
     for number, (key, value) in enumerate(settings.items()):
         pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     return {
@@ -480,7 +480,7 @@ def _progress_handler(progress: Progress) -> Callable[[str], None] | None:
     if RemoteProgress is None:
         return None
 
-    class Told(RemoteProgress):  # type: ignore[misc]
+    class Told(RemoteProgress):
         def update(self, op_code: int, cur_count: Any, max_count: Any = None, message: str = "") -> None:
             phase = "receive" if op_code & RemoteProgress.OP_MASK & RemoteProgress.RECEIVING else "unpack"
             progress(phase, int(cur_count or 0), int(max_count or 0), "objects")

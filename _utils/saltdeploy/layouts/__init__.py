@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from saltdeploy.config import Repo
@@ -55,4 +56,7 @@ class Layout(Protocol):
 
 def of(repo: Repo) -> Layout:
     """The layout that the repo's configuration names."""
-    return {"slots": Slots, "inplace": Inplace}[repo.layout](repo)
+    return _TABLE[repo.layout](repo)
+
+
+_TABLE: dict[str, Callable[[Repo], Layout]] = {"slots": Slots, "inplace": Inplace}

@@ -235,10 +235,10 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
     if not isinstance(data, dict):
         return None
     phase, unit = data.get("phase"), data.get("unit")
-    done, total = data.get("done"), data.get("total")
+    done, total = _count(data.get("done")), _count(data.get("total"))
     if phase not in ("receive", "unpack", "write", "verify") or unit not in ("bytes", "objects", "files"):
         return None
-    if not all(isinstance(number, int) and 0 <= number < 1 << 60 for number in (done, total)):
+    if done is None or total is None:
         return None
     return events.host_progress(
         order.deploy,
@@ -251,3 +251,7 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
         total=total,
         unit=unit,
     )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 1 << 60 else None

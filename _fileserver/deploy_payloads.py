@@ -13,6 +13,10 @@ Payloads are served under their digest only and nothing is listed: the name is t
 import os
 from pathlib import Path
 
+import saltdeploy
+
+saltdeploy.require("0.1.0")
+
 from saltdeploy.carriers.salt import ROOT
 from saltdeploy.payloads import Payloads
 

@@ -9,15 +9,14 @@ import os
 import time
 from pathlib import Path
 
+import salt.version
 import saltdeploy
-from saltdeploy import config, errors, orders
+
+saltdeploy.require("0.1.0")
+
+from saltdeploy import config, errors, orders, support
 from saltdeploy.carriers.salt import SaltFiles
 from saltdeploy.target import stages
-
-if saltdeploy.__version__ != "0.1.0":
-    raise ImportError(
-        f"modules/deploy.py is 0.1.0, the package saltdeploy is {saltdeploy.__version__}: sync both"
-    )
 
 __virtualname__ = "deploy"
 
@@ -25,6 +24,10 @@ FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no 
 
 
 def __virtual__():
+    try:
+        support.check_salt(salt.version.__version_info__)
+    except errors.SaltTooOld as error:
+        return False, str(error)
     return __virtualname__
 
 
@@ -261,7 +264,11 @@ def _refused(repo, error):
 
 
 def _config(repo):
-    return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
+    try:
+        return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
+    except errors.UnknownRepo as error:
+        error.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {error.next}"
+        raise
 
 
 def _pillar():
@@ -282,7 +289,7 @@ def _host():
     return stages.Host(
         name=opts["id"],
         cache=cache,
-        carrier=SaltFiles(salt["cp.get_file"]),
+        carrier=SaltFiles(lambda url, path: salt["cp.get_file"](url, path, saltenv="base")),
         send=lambda tag, data: salt["event.send"](tag, data),
         call=lambda function, arguments: salt[function](*arguments),
         clock=time.time,

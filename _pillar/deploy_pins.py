@@ -14,6 +14,10 @@ import json
 from pathlib import Path
 
 import salt.utils.minions
+import saltdeploy
+
+saltdeploy.require("0.1.0")
+
 from saltdeploy.master import pillar as pins
 
 __virtualname__ = "deploy_pins"

@@ -24,16 +24,14 @@ import salt.utils.jid
 import salt.utils.minions
 import salt.version
 import saltdeploy
+
+saltdeploy.require("0.1.0")
+
 from saltdeploy import config, errors, events, orders, release, support
 from saltdeploy.master import journal, lock, pins
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
 from saltdeploy.watch import terminal
-
-if saltdeploy.__version__ != "0.1.0":
-    raise ImportError(
-        f"runners/deploy.py is 0.1.0, the package saltdeploy is {saltdeploy.__version__}: sync both"
-    )
 
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
@@ -334,7 +332,7 @@ def _say_hello(bus):
 
 @contextlib.contextmanager
 def _stoppable():
-    """Ctrl-C and SIGTERM stop the deploy in good order instead of killing it half-way."""
+    """Ctrl-C and SIGTERM stop the deploy in good order; a terminal that goes away (SIGHUP) does not stop it."""
     reasons = []
 
     def stop(number, frame):
@@ -342,6 +340,7 @@ def _stoppable():
 
     try:
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     except ValueError:  # not the main thread: a reactor or an API, which has no terminal to press Ctrl-C at
         before = {}
     try:

@@ -6,4 +6,31 @@ what it needs: a bus to publish and hear on, a way to fetch a file, a way to cal
 Read ``master/sync.py`` for one deploy from top to bottom and ``target/stages.py`` for one stage on one host.
 """
 
+import importlib
+import sys
+
 __version__ = "0.1.0"
+
+
+def require(version: str) -> None:
+    """See to it that the package has the version that a door was written for.
+
+    Processes of Salt that live long keep a package that was replaced on disk, and a copy from pip hides a
+    synced one: then door and package would not fit together.
+
+    Args:
+        version: the door's version.
+
+    Raises:
+        ImportError: when what can be imported has another one.
+    """
+    if version == __version__:
+        return
+    for name in [name for name in sys.modules if name.split(".")[0] == __name__]:
+        del sys.modules[name]
+    found = importlib.import_module(__name__).__version__
+    if found != version:
+        raise ImportError(
+            f"the door is saltdeploy {version}, the package is {found}. Next: sync all (salt-run saltutil.sync_all; "
+            "salt '*' saltutil.sync_all), or upgrade the copy that pip installed"
+        )

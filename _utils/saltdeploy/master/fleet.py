@@ -181,7 +181,7 @@ class Fleet:
             f"{cause}; {question.odd}" if question.odd else cause,
             repo=self._repo,
             host=host,
-            next=f"salt '{host}' test.ping; then salt '{host}' deploy.status {self._repo}",
+            next=_what_to_try(host, self._repo, question.odd),
         )
         heard.answers.append(
             Result(
@@ -201,6 +201,14 @@ class Fleet:
         jid = self._bus.new_jid()
         self._jids.add(jid)
         self._bus.publish(hosts, function, arguments, jid)
+
+
+def _what_to_try(host: str, repo: str, odd: str) -> str:
+    if "is not available" in odd:
+        return f"salt '{host}' saltutil.sync_all"
+    if odd:
+        return f"salt '{host}' saltutil.refresh_pillar"
+    return f"salt '{host}' test.ping; then salt '{host}' deploy.status {repo}"
 
 
 def survey(

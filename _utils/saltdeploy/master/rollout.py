@@ -110,6 +110,17 @@ class Rollout:
             self._waiting = []
             self._advance()
 
+    def broke(self, reason: str) -> None:
+        """The master's side cannot go on; whoever was asked to switch may have done so."""
+        switched = self._asked_to_switch
+        if not switched:
+            self._end(HELD, 0, len(self._hosts), f"{reason}; nothing has changed anywhere")
+        else:
+            ok = len(self._fine[CHECKOUT])
+            self._end(
+                MIXED, ok, len(self._hosts), f"{reason}; {len(switched)} hosts had been asked to switch"
+            )
+
     # -- outputs ----------------------------------------------------------------------------------------
 
     def due(self) -> Ask | None:

@@ -122,6 +122,7 @@ class _Deploy:
         self.results: dict[str, Result] = {}
         self.before: dict[str, Holdings] = {}
         self.offered: dict[str, tuple[Payload, ...]] = {}
+        self.watchers = list(master.watchers)
         self.told = 0.0
 
     # -- top to bottom ----------------------------------------------------------------------------------
@@ -141,7 +142,7 @@ class _Deploy:
                 self.bus, self.repo.name, self.deploy, self.master.secret, self.repo.timeout, self._warn
             )
             self.rollout = self._machine(hosts)
-            outcome = self._drive()
+            outcome = self._drive_to_an_end()
             self._settle(outcome, hosts)
             next_command = self._next(outcome)
             self._tell(events.finished, tag=self.release.tag, outcome=outcome.word, ok=outcome.ok,
@@ -183,6 +184,14 @@ class _Deploy:
             fetch_only=self.wish.action == FETCH,
         )
 
+    def _drive_to_an_end(self) -> Outcome:
+        try:
+            return self._drive()
+        except Exception as error:  # whatever Salt raises when its master goes away: the end must have a name
+            self.rollout.broke(f"the master's side failed: {type(error).__name__}: {error}")
+            assert self.rollout.outcome is not None
+            return self.rollout.outcome
+
     def _drive(self) -> Outcome:
         """Carry out what the state machine says until it has an outcome."""
         stage = ""
@@ -197,8 +206,7 @@ class _Deploy:
                 self._ask(ask)
             if self.rollout.outcome is None:
                 self._listen(stage)
-            for watcher in self.master.watchers:
-                watcher.tick(self.bus.now())
+            self._show(lambda watcher: watcher.tick(self.bus.now()))
         self._finish_stage(stage)
         return self.rollout.outcome
 
@@ -246,7 +254,7 @@ class _Deploy:
                 self._take(result, stage)
         if needy:
             self._serve(needy, stage)
-        if heard.answers and self.bus.now() - self.told >= _TICK:
+        if len(needy) < len(heard.answers) and self.bus.now() - self.told >= _TICK:
             self._tell_progress(stage)
 
     def _take(self, result: Result, stage: str) -> None:
@@ -297,13 +305,20 @@ class _Deploy:
 
     def _emit(self, event: events.Event) -> None:
         self.journal.append(event)
-        for watcher in self.master.watchers:
-            watcher.hear(event)
+        self._show(lambda watcher: watcher.hear(event))
 
     def _tell(self, build: Callable[..., events.Event], **fields: Any) -> None:
         event = build(self.deploy, self.repo.name, self.bus.now(), **fields)
         self._emit(event)
         self.bus.fire(events.tag_of(event), event)
+
+    def _show(self, act: Callable[[Watcher], None]) -> None:
+        """A watcher that fails (a terminal that was closed) is left out; the deploy goes on."""
+        for watcher in list(self.watchers):
+            try:
+                act(watcher)
+            except Exception:  # whatever it is, it is not the deploy's trouble
+                self.watchers.remove(watcher)
 
     def _warn(self, text: str) -> None:
         self._tell(events.warned, text=text)

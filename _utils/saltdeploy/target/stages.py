@@ -17,6 +17,7 @@ from saltdeploy import disk, layouts, transports
 from saltdeploy.carriers import Carrier
 from saltdeploy.config import Repo
 from saltdeploy.errors import (
+    BadArguments,
     Corrupt,
     DeployError,
     HookFailed,
@@ -62,6 +63,8 @@ def run(order: Order, repo: Repo, host: Host) -> Result:
         repo: this host's configuration of the repo.
         host: the host.
     """
+    if order.release.repo != repo.name:
+        return _failed(order, repo, host, BadArguments(f"the order is for {order.release.repo}"))
     record = Record(host.cache, repo.name)
     with disk.locked(record.lock, wait=True):
         try:
@@ -92,9 +95,12 @@ def _fetch(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
     git_version()
     _refuse_unsupported(repo)
     layout = layouts.of(repo)
+    holdings = layout.holdings()
+    if holdings.live == order.release.commit:
+        return {}
     progress = Reporter(order, host.name, host.send, host.clock)
     facts: dict[str, Any] = {}
-    if order.release.commit not in layout.holdings().held:
+    if order.release.commit not in holdings.held:
         facts |= layout.open()
         arrival = transports.Arrival(repo, layout.store, host.carrier, host.cache / "incoming")
         facts |= transports.of(order.transport).unpack(order, arrival, progress)

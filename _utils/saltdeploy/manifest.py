@@ -132,9 +132,9 @@ class Manifest:
         """Note that a file is gone."""
         self._db.execute("DELETE FROM files WHERE path=?", (path,))
 
-    def count(self) -> int:
-        """How many files the tree should hold."""
-        return int(self._db.execute("SELECT count(*) FROM files").fetchone()[0])
+    def holds_more_than(self, files: int) -> bool:
+        """Whether the tree should hold more files than that; looks at no more of them than it must."""
+        return self._db.execute("SELECT 1 FROM files LIMIT 1 OFFSET ?", (files,)).fetchone() is not None
 
     def entry(self, path: bytes) -> tuple[str, str] | None:
         """``(mode, oid)`` of one path; None when the tree should not hold it."""

@@ -147,7 +147,7 @@ class Slots:
                     if anew:
                         manifest.clear()
                     written = work.apply(changes, oids, count, manifest, progress)
-                    findings = self._unchanged(tree, manifest, must=not (anew or state.clean), written=written.files)
+                    findings = Findings() if anew else self._unchanged(tree, manifest, must=not state.clean)
                     if findings.ok:
                         manifest.set_state(State(release.commit, release.tag))
         if not findings.ok:  # somebody wrote into the spare slot: make it anew
@@ -184,10 +184,9 @@ class Slots:
         self.store.diff("", commit, changes)
         return False
 
-    def _unchanged(self, tree: Path, manifest: Manifest, *, must: bool, written: int) -> Findings:
+    def _unchanged(self, tree: Path, manifest: Manifest, *, must: bool) -> Findings:
         """Compare the files that were not written by their stat; not in a tree above ``stat_limit``, unless it must be."""
-        total = manifest.count()
-        if written == total or (total > self._repo.stat_limit and not must):
+        if not must and manifest.holds_more_than(self._repo.stat_limit):
             return Findings()
         return manifest.verify(tree, full=False)
 

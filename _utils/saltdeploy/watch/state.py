@@ -176,9 +176,11 @@ class State:
         stage = self.stage
         if stage is None:
             return 0.0
-        since, had = (stage.begun, 0) if stage.ended is not None or not self._samples else self._samples[0]
-        passed = (self.now if stage.ended is None else stage.ended) - since
-        return max(0.0, (stage.received - had) / passed) if passed > 0 else 0.0
+        begin, end = (stage.begun, 0), (stage.ended or self.now, stage.received)
+        if stage.ended is None and len(self._samples) > 1:
+            begin, end = self._samples[0], self._samples[-1]
+        passed = end[0] - begin[0]
+        return max(0.0, (end[1] - begin[1]) / passed) if passed > 0 else 0.0
 
     def elapsed(self, stage: Stage | None = None) -> float:
         """Seconds that a stage, or the whole deploy, has taken up to now."""
@@ -221,7 +223,7 @@ class State:
             self.warnings.append(clean(event.get("text"), 1000))
 
     def _stage_started(self, event: events.Event) -> None:
-        self._samples.clear()
+        self._samples = deque([(self.now, 0)])
         self.stages.pop(clean(event.get("stage"), 32), None)  # it begins anew, for other hosts
         self._of(event).total = count(event.get("total"))
 

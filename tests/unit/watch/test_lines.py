@@ -1,0 +1,147 @@
+"""A deploy as plain lines."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given
+from saltdeploy import errors
+from saltdeploy.watch.lines import Lines
+
+from tests.unit.watch import hostile, stories
+from tests.unit.watch.stories import BEGIN, Step, Story
+
+SCAP = re.compile(
+    r"\d\d:\d\d:\d\d mediawiki: \w+ stage\(s\): [ \d]{3}% \((in-flight: \d+; )?ok: \d+; fail: \d+; left: \d+\)"
+)
+TREBUCHET = re.compile(r"\d+/\d+ minions completed \w+")
+
+
+def told(steps: Iterable[Step], stream: io.StringIO | None = None) -> list[str]:
+    stream = stream or io.StringIO()
+    watcher = Lines(stream)
+    for step in steps:
+        watcher.tick(step) if isinstance(step, float) else watcher.hear(step)
+    watcher.close()
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("story", [stories.converged, stories.held_by_a_full_disk, stories.rolled_back])
+def test_a_deploy_reads_as_the_golden_file_says(
+    story: Callable[[], Iterable[Step]], golden: Callable[[str, str], None]
+) -> None:
+    golden(f"lines-{story.__name__}", "\n".join(told(story())) + "\n")
+
+
+def test_the_first_event_is_told_at_once() -> None:
+    class Pipe(io.StringIO):
+        flushed = ""
+
+        def flush(self) -> None:
+            self.flushed = self.getvalue()
+
+    pipe = Pipe()
+    Lines(pipe).hear(Story(3).started())
+    assert "Started deploy [mediawiki@a1b2c3d]: " in pipe.flushed
+
+
+def test_the_last_line_is_the_outcome() -> None:
+    story = Story(5)
+    assert told([story.started(), story.finished("CONVERGED", 5, 5)])[-1] == "CONVERGED 5/5"
+    assert told([story.started(), story.finished("HELD", 4, 5, "no", "do x")])[-1] == "HELD: no. Next: do x"
+    assert told([story.started(), story.finished("MIXED", 3, 5, "no.", "x")])[-1] == "MIXED 3/5: no. Next: x"
+
+
+def test_the_lines_of_a_stage_of_a_thousand_hosts_are_few() -> None:
+    story = Story(1000)
+    steps: list[Step] = [story.started(), story.stage("fetch", 1000)]
+    for number, host in enumerate(story.names, 1):
+        story.now = BEGIN + number * 0.03
+        steps += [story.answered(host), story.progress("fetch", 1000, number, 0, 1000 - number), story.now]
+    steps.append(story.ended("fetch", 1000, 1000))
+    lines = told(steps)
+    progress = [line for line in lines if SCAP.fullmatch(line)]
+    assert 30 / 3 <= len(progress) <= 30 / 3 + 1
+    assert len([line for line in lines if TREBUCHET.fullmatch(line)]) == len(progress)
+    assert len(lines) < 30
+
+
+def test_no_more_than_a_few_seconds_pass_without_a_line_while_a_host_is_slow() -> None:
+    story = Story(2)
+    steps: list[Step] = [
+        story.started(),
+        story.stage("fetch", 2),
+        story.progress("fetch", 2, 0, 0, 2),
+        story.answered("web1"),
+        story.working("web2", "receive", 1, 4),
+    ]
+    lines = told([*steps, *(BEGIN + tick / 4 for tick in range(1, 61))])
+    assert [line for line in lines if "waits" in line] == [
+        f"10:11:{second} mediawiki: fetch waits for web2 (receive 25%, 00:{second - 12:02})"
+        for second in (18, 21, 24, 27)
+    ]
+
+
+def test_hosts_that_gave_no_sign_are_counted() -> None:
+    story = Story(5)
+    steps = [story.started(), story.stage("fetch", 5), story.progress("fetch", 5, 0, 0, 5)]
+    assert told([*steps, BEGIN + 3.0])[-2] == "10:11:15 mediawiki: fetch waits for 5 hosts; no sign yet of 5"
+
+
+def test_of_many_failures_the_first_are_told_and_the_others_counted() -> None:
+    story = Story(1000)
+    error = errors.Unreachable("no answer", next="salt-run manage.down")
+    steps = [story.started(), story.stage("fetch", 1000)]
+    steps += [story.answered(host, error=error) for host in story.names]
+    lines = told([*steps, story.finished("HELD", 0, 1000)])
+    assert len([line for line in lines if line.endswith(": no answer. Next: salt-run manage.down")]) == 20
+    assert "10:11:12 980 more failures; all of them are in the deploy's result" in lines
+
+
+def test_events_that_end_before_the_deploy_does_are_told_of() -> None:
+    (*_, last) = told([Story(3).started()])
+    assert last.endswith("it has not told its outcome. Next: salt-run deploy.report repo=mediawiki")
+
+
+def test_a_watcher_that_heard_nothing_says_nothing() -> None:
+    assert told([BEGIN]) == []
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_deploy() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "w")
+    watcher = Lines(stream)
+    for step in stories.converged():
+        watcher.tick(step) if isinstance(step, float) else watcher.hear(step)
+    watcher.close()
+    with pytest.raises(BrokenPipeError):
+        stream.close()
+
+
+def test_a_closed_stream_does_not_stop_the_deploy() -> None:
+    stream = io.StringIO()
+    stream.close()
+    Lines(stream).hear(Story(1).started())
+
+
+def test_a_stream_that_knows_only_ascii_gets_ascii() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    Lines(stream).hear(Story(1).started(user="zo\u00eb"))
+    assert b"by zo\\xeb at" in raw.getvalue()
+
+
+@given(hostile.EVENTS)
+def test_nothing_that_is_told_moves_the_cursor(found: list[object]) -> None:
+    stream = io.StringIO()
+    watcher = Lines(stream)
+    for event in found:
+        watcher.hear(event)  # type: ignore[arg-type]
+        watcher.tick(BEGIN)
+    watcher.close()
+    assert hostile.controls(stream.getvalue()) == set()

@@ -1,0 +1,90 @@
+"""The results of the runner as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from saltdeploy import errors
+from saltdeploy.watch import report
+
+from tests.unit.watch import hostile, views
+
+
+@pytest.mark.parametrize("name", views.VIEWS)
+def test_a_result_reads_as_the_golden_file_says(name: str, golden: Callable[[str, str], None]) -> None:
+    text = report.render(views.VIEWS[name], now=views.NOW)
+    assert text is not None
+    golden(f"view-{name}", text + "\n")
+
+
+def test_the_outcome_word_stands_last() -> None:
+    for name, view in views.VIEWS.items():
+        if name.startswith("outcome"):
+            text = report.render(view)
+            assert text is not None
+            assert text.splitlines()[-1].startswith(view["outcome"])
+
+
+def test_only_the_outcome_word_is_painted() -> None:
+    plain, painted = (report.render(views.VIEWS["outcome-held"], colour=colour) for colour in (False, True))
+    assert plain is not None
+    assert painted == plain.removesuffix("HELD") + "\033[1;33mHELD\033[0m"
+
+
+def test_results_by_host_are_told_host_by_host() -> None:
+    text = report.render({"master1": views.VIEWS["versions-none"], "master2": views.VIEWS["versions-none"]})
+    assert text == "master1:\nmediawiki: never deployed\nmaster2:\nmediawiki: never deployed"
+
+
+@pytest.mark.parametrize(
+    "data", [None, "text", [], {}, {"web1": True}, {"view": "unknown"}, {"view": ["outcome"]}]
+)
+def test_what_is_not_a_result_of_the_runner_is_left_to_salt(data: object) -> None:
+    assert report.render(data) is None
+
+
+def test_a_host_that_is_not_as_it_should_be_is_not_lost_among_a_thousand() -> None:
+    hosts = {**views.fleet(1000), "web500": views.running("drift", views.BEFORE_COMMIT, views.BEFORE)}
+    text = report.render(views.report(hosts), now=views.NOW)
+    assert text is not None
+    lines = text.splitlines()
+    assert lines[3].startswith("web500     drift")
+    assert lines[4].startswith("999 hosts  pinned")
+    assert len(lines) == 8
+
+
+def test_an_error_of_many_hosts_is_told_once() -> None:
+    hosts = {f"web{n}": views.stayed("failed", errors.DiskFull("no space left")) for n in range(1, 41)}
+    text = report.render(views.outcome(hosts, "HELD", 0))
+    assert text is not None
+    assert "web1, web2, web3, web4, web5 and 35 more: no space left" in text.splitlines()
+
+
+def test_a_hostile_text_in_a_result_has_no_power_over_the_terminal() -> None:
+    error = errors.DeployError(hostile.TEXT, host=hostile.TEXT, next=hostile.TEXT)
+    bad = {**views.stayed("failed", error), "tag": hostile.TEXT, "live": hostile.TEXT, "state": hostile.TEXT}
+    for view in (
+        views.outcome({hostile.TEXT: bad}, hostile.TEXT, 0),
+        {"view": "error", "error": error.to_wire()},
+    ):
+        text = report.render(view)
+        assert text is not None
+        assert hostile.controls(text) == set()
+
+
+@given(
+    some.sampled_from(["outcome", "report", "versions", "targets", "watched", "error"]),
+    some.dictionaries(
+        some.sampled_from(
+            "deploy repo tag commit previous outcome ok total reason next seconds hosts pinned versions error".split()
+        ),
+        hostile.JSON | some.dictionaries(some.text(), hostile.JSON, max_size=3),
+    ),
+)
+def test_no_result_whatever_its_form_raises(view: str, fields: dict[str, object]) -> None:
+    text = report.render({**fields, "view": view}, now=views.NOW)
+    assert text is not None
+    assert hostile.controls(text) == set()

@@ -109,8 +109,11 @@ class Lines:
             self._say(f"Warning: {warning}")
 
     def _say_progress_now_and_then(self) -> None:
-        stage, ended = self._state.stage, self._state.outcome is not None
-        if ended or stage is None or stage.ended is not None or self._state.now - self._told < _EVERY:
+        stage = self._state.stage
+        if self._state.outcome is not None or stage is None or stage.ended is not None:
+            return
+        whole = stage.done >= stage.total  # its end comes next, with the same numbers
+        if whole or self._state.now - self._told < _EVERY:
             return
         if (stage.ok, stage.failed) != self._told_of:
             self._counts(stage)

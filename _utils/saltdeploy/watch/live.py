@@ -176,11 +176,13 @@ def _bars(state: State, stages: list[Stage]) -> Table:
 
 
 def _counts(stage: Stage) -> Text:
+    in_flight = len(stage.working()) if stage.in_flight is None else stage.in_flight
+    left = max(0, stage.total - stage.done - in_flight)
     text = Text()
     text.append(f"{stage.ok} ok", style="green" if stage.ok else "")
     text.append(" / ")
     text.append(f"{stage.failed} failed", style="bold red" if stage.failed else "")
-    text.append(f" / {stage.in_flight or 0} in flight / {stage.left} left")
+    text.append(f" / {in_flight} in flight / {left} left")
     return text
 
 

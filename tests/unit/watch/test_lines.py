@@ -86,6 +86,14 @@ def test_no_more_than_a_few_seconds_pass_without_a_line_while_a_host_is_slow() -
     ]
 
 
+def test_the_last_counts_of_a_stage_are_told_once() -> None:
+    story = Story(2)
+    steps: list[Step] = [story.started(), story.stage("fetch", 2)]
+    story.now += 10
+    steps += [story.progress("fetch", 2, 2, 0, 0), story.now, story.ended("fetch", 2, 2)]
+    assert [line for line in told(steps) if TREBUCHET.fullmatch(line)] == ["2/2 minions completed fetch"]
+
+
 def test_hosts_that_gave_no_sign_are_counted() -> None:
     story = Story(5)
     steps = [story.started(), story.stage("fetch", 5), story.progress("fetch", 5, 0, 0, 5)]

@@ -167,6 +167,12 @@ def test_long_names_are_cut_off_and_numbers_are_not() -> None:
     assert "1 B of 2 B" in host
 
 
+def test_before_the_master_counts_hosts_that_work_are_in_flight() -> None:
+    story = Story(3)
+    *_, state = states([story.started(), story.stage("fetch", 3), story.working("web1", "receive", 1, 2)])
+    assert "0 ok / 0 failed / 1 in flight / 2 left" in picture(state)[1]
+
+
 def test_hosts_that_gave_no_sign_are_counted() -> None:
     story = Story(5)
     *_, state = states([story.started(), story.stage("fetch", 5), story.progress("fetch", 5, 0, 0, 5)])

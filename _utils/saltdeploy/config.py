@@ -20,7 +20,17 @@ from saltdeploy.errors import ConfigError, UnknownRepo
 from saltdeploy.release import check_repo
 
 _SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
-_TARGET_TYPES = ("glob", "pcre", "list", "grain", "grain_pcre", "pillar", "pillar_exact", "nodegroup", "compound")
+_TARGET_TYPES = (
+    "glob",
+    "pcre",
+    "list",
+    "grain",
+    "grain_pcre",
+    "pillar",
+    "pillar_exact",
+    "nodegroup",
+    "compound",
+)
 _SHARE = re.compile(r"\d{1,3}%")
 
 
@@ -263,7 +273,9 @@ def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -
         if key not in keys:
             close = difflib.get_close_matches(str(key), keys, n=1)
             hint = f"did you mean {close[0]}" if close else f"the keys are {', '.join(keys)}"
-            raise ConfigError(f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint)
+            raise ConfigError(
+                f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
+            )
     values = {}
     for key, (default, check) in keys.items():
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import datetime
+import errno
 import fcntl
 import json
 import os
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.errors import DiskFull
+from saltdeploy.errors import Corrupt, DiskFull
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -34,29 +35,55 @@ def fsync_dir(directory: Path) -> None:
         os.close(fd)
 
 
-def fsync_tree(root: Path, written: list[bytes]) -> None:
-    """Make files that were just written below ``root`` survive a power cut.
+class Unsynced:
+    """What was changed below ``root`` and may not survive a power cut yet.
+
+    A handful of paths is synced one by one; for more, one ``syncfs(2)`` is cheaper than a journal commit each,
+    and only their number is remembered.
 
     Args:
-        root: the directory; one file system.
-        written: paths relative to ``root``.
-
-    A handful is synced one by one; for more, one ``syncfs(2)`` is cheaper than a journal commit each.
+        root: a directory; one file system.
     """
-    if len(written) > FSYNC_EACH_LIMIT:
-        _syncfs(root)
-        return
-    base = os.fsencode(root)
-    parents = {os.path.dirname(path) for path in written}
-    for path in [*written, *parents]:
-        _fsync_path(os.path.join(base, path))
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._paths: set[bytes] = set()
+        self._many = False
+
+    def written(self, path: bytes) -> None:
+        """A file at ``path``, relative to the root, got new bytes or a new name."""
+        self._add(path)
+        self._add(os.path.dirname(path))
+
+    def entries_of(self, directory: bytes) -> None:
+        """Something was made, renamed or deleted in ``directory``, relative to the root."""
+        self._add(directory)
+
+    def sync(self) -> None:
+        """Make all of it durable."""
+        if self._many:
+            _syncfs(self._root)
+        for path in self._paths:
+            _fsync_path(os.path.join(os.fsencode(self._root), path))
+        self._paths, self._many = set(), False
+
+    def _add(self, path: bytes) -> None:
+        if not self._many:
+            self._paths.add(path)
+        if len(self._paths) > FSYNC_EACH_LIMIT:
+            self._paths, self._many = set(), True
+
+
+_NOTHING_TO_SYNC = (errno.ELOOP, errno.ENOENT, errno.ENOTDIR)  # a symbolic link; gone again
 
 
 def _fsync_path(path: bytes) -> None:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except OSError:  # a symbolic link has no data of its own; a removed parent nothing to keep
-        return
+    except OSError as error:
+        if error.errno in _NOTHING_TO_SYNC:
+            return
+        raise
     try:
         os.fsync(fd)
     finally:
@@ -71,6 +98,21 @@ def _syncfs(root: Path) -> None:
             raise OSError(number, os.strerror(number), str(root))
     finally:
         os.close(fd)
+
+
+def make_directory(path: Path) -> None:
+    """Make the directory ``path`` and its parents, durably and readable by all; a directory there is fine.
+
+    The services that read releases run as other users, whatever the umask of the minion is.
+    """
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for directory in reversed(missing):
+        directory.mkdir()
+        directory.chmod(0o755)
+        fsync_dir(directory.parent)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -96,18 +138,28 @@ def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
 
 
 def read_json(path: Path, default: Any = None) -> Any:
-    """The plain data at ``path``, or ``default`` where there is no file."""
+    """The plain data at ``path``, or ``default`` where there is no file.
+
+    Raises:
+        Corrupt: the file holds something else.
+    """
     try:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return default
+    except ValueError as error:
+        raise Corrupt(
+            f"the file cannot be read: {error}",
+            path=str(path),
+            next=f"look at it, move it away (mv -- {path} {path}.bad), then run the same command again",
+        ) from error
 
 
 def flip(link: Path, destination: Path) -> str:
     """Point the symbolic link ``link`` at ``destination`` by one ``rename(2)``, durably.
 
-    A real directory (or file) at ``link`` changes places with the new link in one step where the kernel
-    can (``renameat2(RENAME_EXCHANGE)``) and keeps living beside it under a name with the time in it.
+    What else is found at ``link`` (a directory, a file, a link to something that is not beside
+    ``destination``) keeps living beside it under a name with the time in it.
 
     Args:
         link: the path that users read through.
@@ -116,35 +168,71 @@ def flip(link: Path, destination: Path) -> str:
     Returns:
         The name that something found at ``link`` was moved to, else "".
     """
-    aside = link.with_name(f".{link.name}.{secrets.token_hex(4)}")
+    aside = link.with_name(f".{link.name}.deploy-next")
+    kept = _clear(aside, link)
     os.symlink(os.path.relpath(destination, link.parent), aside)
-    try:
-        kept = _exchange(aside, link) if _is_real(link) else ""
-        if not kept:
-            os.rename(aside, link)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            aside.unlink()
-        raise
+    if os.path.lexists(link) and not link.is_symlink():
+        return install(aside, link)
+    if link.is_symlink() and _points_to(link).parent != destination.parent:
+        kept = free_name(link)
+        os.symlink(os.readlink(link), kept)  # a link is its text: a copy leaves no moment without one
+    os.rename(aside, link)
     fsync_dir(link.parent)
-    return kept
+    return str(kept or "")
 
 
-def _is_real(path: Path) -> bool:
-    return path.exists() and not path.is_symlink()
+def _points_to(link: Path) -> Path:
+    return Path(os.path.normpath(link.parent / os.readlink(link)))
 
 
-def _exchange(aside: Path, link: Path) -> str:
-    kept = free_name(link)
-    failed = _libc.renameat2(
-        _AT_FDCWD, os.fsencode(aside), _AT_FDCWD, os.fsencode(link), _RENAME_EXCHANGE
-    )
-    if failed:  # a file system without exchange: two renames, the only gap there is, at adoption only
-        os.rename(link, kept)
-        os.rename(aside, link)
-    else:
+def _clear(aside: Path, path: Path) -> Path | None:
+    """Make room for a new link; what an interrupted exchange left there was found at ``path`` and is kept."""
+    if aside.is_symlink():
+        aside.unlink()
+    elif os.path.lexists(aside):
+        kept = free_name(path)
         os.rename(aside, kept)
-    return str(kept)
+        return kept
+    return None
+
+
+def install(new: Path, path: Path) -> str:
+    """Put ``new`` at ``path``, durably; the two change places in one step where the kernel can do that.
+
+    Args:
+        new: a link or a directory, on the same file system.
+        path: where it shall be.
+
+    Returns:
+        The name beside ``path`` under which what was there is kept; "" when nothing was.
+    """
+    kept: Path | None = None
+    if not os.path.lexists(path):
+        os.rename(new, path)
+    else:
+        kept = free_name(path)
+        if _exchange(new, path):
+            os.rename(new, kept)
+        else:  # a file system without exchange: two renames, the only gap there is, at adoption only
+            os.rename(path, kept)
+            os.rename(new, path)
+    fsync_dir(path.parent)
+    fsync_dir(new.parent)
+    return str(kept or "")
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two paths change places by ``renameat2(RENAME_EXCHANGE)``; False where that cannot be done."""
+    try:
+        renameat2 = _libc.renameat2
+    except AttributeError:  # an old C library
+        return False
+    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
 
 
 def free_name(path: Path) -> Path:

@@ -93,7 +93,9 @@ def stage_progress(
     )
 
 
-def stage_finished(deploy: str, repo: str, now: float, *, stage: str, total: int, ok: int, failed: int) -> Event:
+def stage_finished(
+    deploy: str, repo: str, now: float, *, stage: str, total: int, ok: int, failed: int
+) -> Event:
     """A stage has an answer, or a verdict of silence, for each of its hosts."""
     return _event(STAGE_FINISHED, deploy, repo, now, stage=stage, total=total, ok=ok, failed=failed)
 
@@ -138,7 +140,9 @@ def host_finished(
 
     ``<stage>_status`` is Trebuchet's field; ``bytes``, ``files`` and ``seconds`` come from ``facts``.
     """
-    numbers = {key: facts[key] for key in ("bytes", "files", "seconds") if isinstance(facts.get(key), (int, float))}
+    numbers = {
+        key: facts[key] for key in ("bytes", "files", "seconds") if isinstance(facts.get(key), (int, float))
+    }
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **numbers}
     if error is not None:
         fields["error"] = error.to_wire()

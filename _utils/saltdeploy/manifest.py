@@ -2,26 +2,25 @@
 
 One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so
 its cost follows the change too. The digest of a file is its git blob id, and the commit that names them
-all is the root: a tree that agrees with its manifest is that commit's tree.
+all is the root: a tree that agrees with its manifest is that commit's tree. Whether the tree is whole is
+not written here (see saltdeploy.layouts.slot): one can ask for that while a release is being written.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saltdeploy.errors import Corrupt
-from saltdeploy.repository import GITLINK, NOTHING, SYMLINK
+from saltdeploy.errors import Corrupt, DeployError, DiskFull, NoPermission
+from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, mode TEXT NOT NULL, oid TEXT NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL
@@ -31,25 +30,8 @@ _CHUNK = 1 << 20
 _NAMED = 1000
 
 
-@dataclass(frozen=True)
-class State:
-    """What is known of a work tree.
-
-    Attributes:
-        commit, tag: what it held when it was last whole; "" when never.
-        towards: commits that somebody began to bring it to and did not finish; empty when it is clean.
-        lived: grows with each flip; the tree with the greatest number was live last. 0: not since it changed.
-    """
-
-    commit: str = ""
-    tag: str = ""
-    towards: tuple[str, ...] = ()
-    lived: int = 0
-
-    @property
-    def clean(self) -> bool:
-        """Whether the tree is whole."""
-        return bool(self.commit) and not self.towards
+class Unreadable(Corrupt):
+    """The manifest itself is damaged; a new one comes with a new tree."""
 
 
 @dataclass
@@ -76,37 +58,35 @@ class Findings:
 
 
 class Manifest:
-    """The database of one work tree. Use as a context manager."""
+    """The database of one work tree. Use as a context manager.
+
+    Raises:
+        Unreadable: in any method, when the file is not what was written.
+        DiskFull, NoPermission: in any method.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __enter__(self) -> Manifest:
-        self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
         try:
-            self._db.execute("PRAGMA synchronous=FULL")
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
+        except sqlite3.Error as error:
+            raise _ours(error, self.path) from error
+        try:
+            # with FULL a power cut just after a commit may bring the rolled back state to life again
+            self._db.execute("PRAGMA synchronous=EXTRA")
             self._db.execute("PRAGMA cache_size=-8192")
             self._db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             self._db.close()
-            raise Corrupt(f"the manifest cannot be read: {error}", path=str(self.path)) from error
+            raise _ours(error, self.path) from error
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._db.close()
-
-    def state(self) -> State:
-        """What is known of the tree."""
-        row = self._db.execute("SELECT value FROM state WHERE key='state'").fetchone()
-        if row is None:
-            return State()
-        value = json.loads(row[0])
-        return State(value["commit"], value["tag"], tuple(value["towards"]), value["lived"])
-
-    def set_state(self, state: State) -> None:
-        """Write what is known of the tree, durably unless within :meth:`transaction`."""
-        value = json.dumps(state.__dict__)
-        self._db.execute("INSERT OR REPLACE INTO state VALUES ('state', ?)", (value,))
+        if isinstance(error, sqlite3.Error):
+            raise _ours(error, self.path) from error
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -114,10 +94,12 @@ class Manifest:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # sqlite has ended it by itself when the disk is full
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def clear(self) -> None:
         """Forget every file."""
@@ -141,13 +123,22 @@ class Manifest:
         row = self._db.execute("SELECT mode, oid FROM files WHERE path=?", (path,)).fetchone()
         return (row[0], row[1]) if row else None
 
-    def verify(self, root: Path, *, full: bool) -> Findings:
+    def holds_below(self, directory: bytes) -> bool:
+        """Whether the tree should hold a file in ``directory`` or deeper."""
+        below = "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1"
+        return (
+            self._db.execute(below, (directory + b"/", directory + b"0")).fetchone() is not None
+        )  # 0 follows /
+
+    def verify(self, root: Path, *, full: bool, stray: Callable[[bytes], None] | None = None) -> Findings:
         """Compare the tree at ``root`` with the manifest.
 
         Args:
             root: the work tree.
             full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was
                 written is taken as unchanged, and only the others are read.
+            stray: takes each path that should not be there, instead of the findings; a directory without
+                anything in it ends in ``/``.
         """
         findings = Findings()
         for path, mode, oid, *seen in self._db.execute("SELECT * FROM files ORDER BY path"):
@@ -156,9 +147,38 @@ class Manifest:
             if kind:
                 findings.add(kind, path)
         for path in _walk(root):
-            if self.entry(path) is None:
-                findings.add("extra", path)
+            if self.entry(path.removesuffix(b"/")) is None:
+                if stray is None:
+                    findings.add("extra", path)
+                else:
+                    stray(path)
         return findings
+
+
+def _ours(error: sqlite3.Error, path: Path) -> DeployError:
+    """What sqlite's error means; before Python 3.11 there is nothing but its text to tell by."""
+    text = str(error)
+    if "full" in text:
+        return DiskFull(
+            f"no space left for the manifest ({text})",
+            path=str(path),
+            next=f"free space (df -h {path.parent}), then run the same command again",
+        )
+    if "readonly" in text or "unable to open" in text:
+        return NoPermission(
+            f"the manifest cannot be written ({text})",
+            path=str(path),
+            next="check the owner and mode of this path, and the user that Salt runs as",
+        )
+    if "locked" in text or "I/O error" in text:
+        return DeployError(
+            f"the manifest cannot be used ({text})",
+            path=str(path),
+            next="look for a process that holds it (fuser) and at the kernel's log (dmesg), then try again",
+        )
+    return Unreadable(
+        f"the manifest is damaged ({text})", path=str(path), next="the next fetch makes the tree anew"
+    )
 
 
 def compare(path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = None) -> str:
@@ -212,15 +232,21 @@ def blob_id(path: bytes, seen: os.stat_result, oid_length: int) -> str:
 
 
 def _walk(root: Path) -> Iterator[bytes]:
-    """Every path below ``root`` that is not a directory, relative to it; no link is followed."""
+    """Every path below ``root``, relative to it, except directories that hold something; no link is followed.
+
+    An empty directory ends in ``/``.
+    """
     base = os.fsencode(root)
     todo = [b""]
     while todo:
         directory = todo.pop()
         with os.scandir(os.path.join(base, directory)) as entries:
-            for entry in entries:
-                path = os.path.join(directory, entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    todo.append(path)
-                else:
-                    yield path
+            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        if directory and not found:
+            yield directory + b"/"
+        for name, is_directory in found:
+            path = os.path.join(directory, name)
+            if is_directory:
+                todo.append(path)
+            else:
+                yield path

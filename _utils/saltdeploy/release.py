@@ -97,7 +97,13 @@ def check_host(host: str) -> str:
     Raises:
         BadName: otherwise.
     """
-    if not host or len(host) > 255 or host in (".", "..") or _HOST_FORBIDDEN.search(host) or not host.isprintable():
+    if (
+        not host
+        or len(host) > 255
+        or host in (".", "..")
+        or _HOST_FORBIDDEN.search(host)
+        or not host.isprintable()
+    ):
         raise BadName(f"{host[:80]!r} is not a legal host name")
     return host
 

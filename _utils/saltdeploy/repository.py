@@ -1,4 +1,4 @@
-"""The only module that runs git: resolve, diff, read objects, pack, unpack, fetch.
+"""A git repository: resolve, diff, read objects, pack, unpack, fetch. Nobody else knows what to ask git.
 
 A target's object store and the master's mirror hold *snapshots*: each deployed commit with its tree, cut off
 from its history (listed in git's ``shallow`` file). So a payload holds what one release has and the other
@@ -9,53 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt, GitFailed, GitUnusable, NoSuchTag, Unavailable
+from saltdeploy.errors import Corrupt, DeployError, GitFailed, NoSuchTag, Unavailable
+from saltdeploy.gitcommand import STREAM, Progress, git_version, no_progress, public, run, start
+from saltdeploy.gitobjects import GITLINK, Blobs, read_changes
 from saltdeploy.release import check_commit, check_tag
 
-try:  # progress lines are a comfort: a minion without GitPython deploys as well, with fewer of them
-    from git import RemoteProgress
-except ImportError:  # pragma: no cover - depends on the installation
-    RemoteProgress = None
-
-MIN_GIT = (2, 25)
-GITLINK, SYMLINK = "160000", "120000"
-NOTHING = "000000"
 _EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
-_CHUNK = 1 << 20
-
-Progress = Callable[[str, int, int, str], None]
-"""Called as ``progress(phase, done, total, unit)``; total is 0 when not known."""
-
-
-def no_progress(phase: str, done: int, total: int, unit: str) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """One path that differs between two commits.
-
-    Attributes:
-        path: as git gives it: bytes, parts divided by ``/``, relative to the tree's root.
-        mode: git's mode on the new side, six octal digits; ``000000`` when the path is gone.
-        oid: the blob on the new side.
-    """
-
-    path: bytes
-    mode: str
-    oid: str
+_LOCKS = ("*.lock", "refs/deploy/*.lock")
+_HALF_PACKS = ("objects/pack/tmp_*", "objects/pack/.tmp-*")
 
 
 @dataclass(frozen=True)
@@ -77,20 +49,42 @@ class Repository:
 
     def ensure(self) -> None:
         """Create an empty bare repository where there is none."""
-        if not (self.git_dir / "HEAD").is_file():
+        if not self.is_readable():
             self.git_dir.parent.mkdir(parents=True, exist_ok=True)
-            _git(["init", "--quiet", "--bare", "--", str(self.git_dir)])
+            run(["init", "--quiet", "--bare", "--", str(self.git_dir)], path=str(self.git_dir))
+
+    def is_readable(self) -> bool:
+        """Whether git takes the directory for a repository."""
+        return self._run(["rev-parse", "--git-dir"], check=False).returncode == 0
+
+    @property
+    def advice(self) -> str:
+        """What to do when objects are missing or damaged: the next fetch brings them again."""
+        return f"git --git-dir={self.git_dir} fsck; rm -r -- {self.git_dir}; then run the same command again"
+
+    def recover(self) -> None:
+        """Delete what git processes left that were killed. Only for the one who uses the repository alone."""
+        self._delete(*_LOCKS, *_HALF_PACKS)
 
     def tag(self, name: str) -> Tag:
         """Look up a tag.
 
         Raises:
             NoSuchTag: there is none of this name, or it is not the tag of a commit.
+            Unavailable: git cannot read the repository; ``status`` is git's.
         """
         ref = f"refs/tags/{check_tag(name)}"
         wanted = f"{ref}\n{ref}^{{commit}}\n".encode()
-        answer = self._ask(["cat-file", "--batch-check=%(objectname)"], input=wanted)
-        oids = [line for line in answer.split("\n") if line and not line.endswith("missing")]
+        try:
+            answer = self._run(["cat-file", "--batch-check=%(objectname)"], input=wanted).stdout.decode()
+        except GitFailed as failed:
+            raise Unavailable(
+                f"git cannot read the repository: {failed.cause}",
+                path=str(self.git_dir),
+                status=failed.status,
+                next=f"git --git-dir={self.git_dir} fsck",
+            ) from failed
+        oids = [line for line in answer.split("\n") if line and not line.endswith(("missing", "ambiguous"))]
         if len(oids) != 2:
             raise NoSuchTag(
                 f"there is no tag {name}",
@@ -108,8 +102,10 @@ class Repository:
 
     def submodules(self, commit: str) -> list[str]:
         """The paths of the submodules that the commit's tree names."""
-        listing = self._ask(["ls-tree", "-r", "-z", "--full-tree", commit])
-        return [line.split("\t", 1)[1] for line in listing.split("\0") if line.startswith(GITLINK)]
+        with tempfile.TemporaryFile() as spool:
+            self.diff("", commit, spool)
+            links = [change.path for change in read_changes(spool) if change.mode == GITLINK]
+        return [path.decode("utf-8", "backslashreplace") for path in links]
 
     def commit_of(self, ref: str) -> str:
         """The commit that a ref names, or "" when there is no such ref."""
@@ -125,7 +121,9 @@ class Repository:
 
     def name_of(self, commit: str) -> str:
         """A tag that names the commit here, or ""."""
-        names = self._ask(["for-each-ref", f"--points-at={commit}", "--format=%(refname:strip=2)", "refs/tags/"])
+        names = self._ask(
+            ["for-each-ref", f"--points-at={commit}", "--format=%(refname:strip=2)", "refs/tags/"]
+        )
         return names.split("\n")[0]
 
     def point(self, ref: str, commit: str) -> None:
@@ -150,21 +148,53 @@ class Repository:
         spool.flush()
         self._run(command, stdout=spool)
 
+    def diff_any(self, olds: Iterable[str], new: str, spool: IO[bytes]) -> None:
+        """As :meth:`diff`, for all that differs between any of the commits ``olds`` and ``new``; each path once."""
+        olds = list(dict.fromkeys(olds))
+        if len(olds) == 1:
+            return self.diff(olds[0], new, spool)
+        told: set[bytes] = set()
+        with tempfile.TemporaryFile() as all_of_them:
+            for old in olds:
+                self.diff(old, new, all_of_them)
+            for change in read_changes(all_of_them):
+                if change.path not in told:
+                    told.add(change.path)
+                    spool.write(
+                        b":- %s - %s -\0%s\0" % (change.mode.encode(), change.oid.encode(), change.path)
+                    )
+        spool.flush()
+
     def total_size(self, oids: IO[bytes]) -> int:
-        """Bytes that the blobs listed in the file ``oids`` (one a line) will take in files."""
+        """Bytes that the blobs listed in the file ``oids`` (one a line) will take in files.
+
+        Raises:
+            Corrupt: when one is missing.
+        """
         oids.seek(0)
-        answer = self._ask(["cat-file", "--batch-check=%(objectsize)", "--buffer"], stdin=oids)
-        return sum(int(line) for line in answer.split("\n") if line.isdigit())
+        total = 0
+        with tempfile.TemporaryFile() as sizes:
+            self._run(["cat-file", "--batch-check=%(objectsize)", "--buffer"], stdin=oids, stdout=sizes)
+            sizes.seek(0)
+            for line in sizes:
+                if not line.strip().isdigit():
+                    raise Corrupt(
+                        f"the object store has no blob {line.split()[0].decode()}",
+                        path=str(self.git_dir),
+                        next=self.advice,
+                    )
+                total += int(line)
+        return total
 
     @contextlib.contextmanager
     def blobs(self, oids: IO[bytes]) -> Iterator[Blobs]:
         """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""
         oids.seek(0)
-        command = ["git", f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
-        with subprocess.Popen(command, stdin=oids, stdout=subprocess.PIPE, env=_environment()) as process:
+        command = [*STREAM, f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
+        with start(command, oids, subprocess.PIPE, subprocess.DEVNULL) as process:
             assert process.stdout is not None
             try:
-                yield Blobs(process.stdout, self.git_dir)
+                yield Blobs(process.stdout, self.git_dir, self.advice)
             finally:
                 process.kill()
 
@@ -183,7 +213,15 @@ class Repository:
         """
         wants = [f"--shallow {commit}" for commit in (tag.commit, base) if commit]
         wants += [tag.oid] + ([f"^{base}"] if base else [])
-        command = ["pack-objects", "--stdout", "--revs", "--thin", "--shallow", "--delta-base-offset", "--quiet"]
+        command = [
+            "pack-objects",
+            "--stdout",
+            "--revs",
+            "--thin",
+            "--shallow",
+            "--delta-base-offset",
+            "--quiet",
+        ]
         with open(out, "wb") as file:
             file.write(_bundle_header(tag, base))
             file.flush()
@@ -196,8 +234,15 @@ class Repository:
             Corrupt: when the bundle does not hold ``commit``.
             GitFailed: when git cannot read it.
         """
+        for base in _prerequisites(bundle):
+            if self.has(base):  # it may have been let go of and still be here; git wants it held
+                self.keep(base)
         flags = ["--progress"] if git_version() >= (2, 36) else []
-        self._run(["bundle", "unbundle", *flags, str(bundle)], progress=progress)
+        try:
+            self._run([*STREAM, "bundle", "unbundle", *flags, str(bundle)], progress=progress)
+        except DeployError:
+            self._delete(*_HALF_PACKS)  # they take space, on a disk that may be full
+            raise
         self.keep(commit)
 
     def keep(self, commit: str) -> None:
@@ -222,10 +267,19 @@ class Repository:
     def tidy(self, most_packs: int = 20) -> None:
         """Join packs when there are many: each fetch brings one, and git slows down with their number.
 
-        The cost is shared out: a geometric repack touches a pack of n objects about log n times in its life.
+        The cost is shared out: a geometric repack touches a pack of n objects about log n times in its life,
+        and all of it is written anew, without what was let go of, each time that it has doubled.
         """
-        packs = list((self.git_dir / "objects" / "pack").glob("*.pack"))
-        if len(packs) > most_packs and git_version() >= (2, 32):
+        sizes = sorted(path.stat().st_size for path in (self.git_dir / "objects" / "pack").glob("*.pack"))
+        if len(sizes) <= most_packs:
+            return
+        doubled = sum(sizes[:-1]) >= sizes[-1]
+        if (
+            doubled and self.git_dir.name != ".git"
+        ):  # a work tree is its users' own: they may want old commits
+            self._run(["repack", "--quiet", "-a", "-d"])
+            self._run(["prune", "--expire=now"])
+        elif git_version() >= (2, 32):
             self._run(["repack", "--quiet", "-d", "--geometric=2"])
 
     # -- from another repository ------------------------------------------------------------------------
@@ -262,7 +316,7 @@ class Repository:
     def _first_that_works(self, ways: list[list[str]], url: str, tag: str, progress: Progress) -> None:
         error: GitFailed | None = None
         for way in ways:
-            command = ["fetch", "--no-tags", "--force", "--progress", *way[:-2], "--", *way[-2:]]
+            command = [*STREAM, "fetch", "--no-tags", "--force", "--progress", *way[:-2], "--", *way[-2:]]
             try:
                 self._run(command, progress=progress)
                 return
@@ -270,14 +324,19 @@ class Repository:
                 error = failed
         assert error is not None
         if "couldn't find remote ref" in error.cause:
-            raise NoSuchTag(f"there is no tag {tag} in {_public(url)}", next="push the tag, then try again")
+            raise NoSuchTag(f"there is no tag {tag} in {public(url)}", next="push the tag, then try again")
         raise Unavailable(
-            f"cannot fetch from {_public(url)}: {error.cause}",
+            f"cannot fetch from {public(url)}: {error.cause}",
             status=error.status,
-            next=f"git ls-remote {_public(url)} refs/tags/{tag}",
+            next=f"git ls-remote {public(url)} refs/tags/{tag}",
         ) from error
 
     # -- running git ------------------------------------------------------------------------------------
+
+    def _delete(self, *patterns: str) -> None:
+        for pattern in patterns:
+            for path in self.git_dir.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def _cut(self, commit: str) -> None:
         path = self.git_dir / "shallow"
@@ -290,96 +349,38 @@ class Repository:
         return output.decode("utf-8", "surrogateescape")
 
     def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-        return _git([f"--git-dir={self.git_dir}", *arguments], path=str(self.git_dir), **options)
+        return run([f"--git-dir={self.git_dir}", *arguments], path=str(self.git_dir), **options)
 
 
-class Blobs:
-    """The output of ``git cat-file --batch``, one blob after the other."""
-
-    def __init__(self, stream: IO[bytes], git_dir: Path) -> None:
-        self._stream = stream
-        self._git_dir = git_dir
-
-    def next(self, oid: str) -> tuple[int, Iterator[bytes]]:
-        """The size of the next blob, which must be ``oid``, and its content in pieces; read them all.
-
-        Raises:
-            Corrupt: when the store has not this blob.
-        """
-        head = self._stream.readline().split()
-        if len(head) != 3 or head[0].decode() != oid or head[1] != b"blob":
-            raise Corrupt(
-                f"the object store has no blob {oid}",
-                path=str(self._git_dir),
-                next=f"git --git-dir={self._git_dir} fsck; remove the store, and the next fetch makes it anew",
-            )
-        size = int(head[2])
-        return size, self._pieces(size)
-
-    def _pieces(self, size: int) -> Iterator[bytes]:
-        left = size
-        while left:
-            piece = self._stream.read(min(left, _CHUNK))
-            if not piece:
-                raise Corrupt("git ended in the middle of a blob", path=str(self._git_dir))
-            left -= len(piece)
-            yield piece
-        self._stream.read(1)
-
-
-def read_changes(spool: IO[bytes]) -> Iterator[Change]:
-    """The changes that :meth:`Repository.diff` wrote, read anew from the file's begin.
-
-    The format is ``git diff-tree --raw -z``: ``:oldmode newmode oldoid newoid status NUL path NUL``.
-    """
-    spool.seek(0)
-    fields = _fields(spool)
-    for head in fields:
-        parts = head.decode().split(" ")
-        yield Change(path=next(fields), mode=parts[1], oid=parts[3])
-
-
-def _fields(stream: IO[bytes]) -> Iterator[bytes]:
-    rest = b""
-    while piece := stream.read(_CHUNK):
-        *whole, rest = (rest + piece).split(b"\0")
-        yield from whole
-
-
-def git_version() -> tuple[int, ...]:
-    """The version of the git that is installed.
-
-    Raises:
-        GitUnusable: there is none, or it is older than :data:`MIN_GIT`.
-    """
-    global _version
-    if _version is None:
-        found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", _git(["version"]).stdout)
-        version = tuple(int(part) for part in found.groups(b"0")) if found else (0,)
-        if version < MIN_GIT:
-            raise GitUnusable(
-                f"git {'.'.join(map(str, version))} is too old; {'.'.join(map(str, MIN_GIT))} is needed",
-                next="install a newer git, then run the same command again",
-            )
-        _version = version
-    return _version
-
-
-_version: tuple[int, ...] | None = None
-
-
-def work_tree_git(location: Path, arguments: list[str], status: int | None = None) -> str:
+def work_tree_git(
+    location: Path, arguments: list[str], status: int | None = None, index: Path | None = None
+) -> str:
     """Run git on the work tree at ``location`` (layout ``inplace`` only).
 
+    Args:
+        status: what an error shall have instead of git's exit code.
+        index: an index file instead of the repository's own.
+
     Raises:
-        GitFailed: with ``status`` instead of git's exit code, when given.
+        GitFailed, DiskFull: see :func:`saltdeploy.gitcommand.run`.
     """
+    environment = {"GIT_INDEX_FILE": str(index)} if index else {}
     try:
-        done = _git(["-C", str(location), *arguments], path=str(location))
-    except GitFailed as error:
+        done = run(["-C", str(location), *arguments], path=str(location), environment=environment)
+    except DeployError as error:
         error.status = error.status if status is None else status
         raise
     return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _prerequisites(bundle: Path) -> Iterator[str]:
+    """The commits that a bundle builds upon, see gitformat-bundle(5)."""
+    with open(bundle, "rb") as file:
+        for line in file:
+            if line == b"\n":
+                return
+            if line.startswith(b"-"):
+                yield check_commit(line[1:].split()[0].decode())
 
 
 def _bundle_header(tag: Tag, base: str) -> bytes:
@@ -387,111 +388,3 @@ def _bundle_header(tag: Tag, base: str) -> bytes:
     lines = ["# v3 git bundle", "@object-format=sha256"] if sha256 else ["# v2 git bundle"]
     lines += [f"-{base} "] if base else []
     return "\n".join([*lines, f"{tag.oid} refs/tags/{tag.name}", "", ""]).encode()
-
-
-def _environment() -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT}
-    settings = {
-        # the repositories belong to whoever deploys; git would refuse those of another user
-        "safe.directory": "*",
-        "core.hooksPath": "/dev/null",
-        "core.autocrlf": "false",
-        "gc.auto": "0",
-        "protocol.ext.allow": "never",
-        "advice.detachedHead": "false",
-        # a minion is a guest on its host: git's defaults take 350 MB to read 300,000 blobs, and are no faster
-        "core.deltaBaseCacheLimit": "16m",
-        "core.packedGitWindowSize": "8m",
-        "core.packedGitLimit": "32m",
-    }
-    pairs: dict[str, str] = {}
-    for number, (key, value) in enumerate(settings.items()):
-        pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
-    return {
-        **inherited,
-        "HOME": inherited.get("HOME", "/nonexistent"),
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": str(len(settings)),
-        **pairs,
-    }
-
-
-_KEPT = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY", "GIT_PROXY_SSL_CAINFO")
-
-
-def _git(
-    arguments: list[str],
-    *,
-    path: str = "",
-    check: bool = True,
-    input: bytes | None = None,  # noqa: A002 - subprocess's own word
-    stdin: IO[bytes] | None = None,
-    stdout: IO[bytes] | int = subprocess.PIPE,
-    progress: Progress | None = None,
-) -> subprocess.CompletedProcess[bytes]:
-    with tempfile.TemporaryFile() as given:
-        if input is not None:
-            given.write(input)
-            given.seek(0)
-        source = stdin if stdin is not None else given
-        try:
-            process = subprocess.Popen(
-                ["git", *arguments], stdin=source, stdout=stdout, stderr=subprocess.PIPE, env=_environment()
-            )
-        except FileNotFoundError:
-            raise GitUnusable("git is not installed", next="install git, then run the same command again") from None
-        with process:
-            try:
-                if progress is None:
-                    output, errors = process.communicate()
-                else:
-                    output, errors = b"", _hear(process, progress)
-            except BaseException:
-                process.kill()
-                raise
-    if check and process.returncode:
-        text = "; ".join(filter(None, errors.decode("utf-8", "replace")[-1500:].splitlines()))
-        raise GitFailed(text or f"git ended with {process.returncode}", path=path, status=process.returncode)
-    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
-
-
-def _hear(process: subprocess.Popen[bytes], progress: Progress) -> bytes:
-    """Read git's stderr to its end, telling of the progress lines in it; return the other lines."""
-    assert process.stderr is not None and process.stdout is not None
-    handler = _progress_handler(progress)
-    others = []
-    for line in _lines(process.stderr):
-        if b"%" not in line:
-            others.append(line)
-        elif handler is not None:
-            handler(line.decode("utf-8", "replace"))
-    process.stdout.read()
-    process.wait()
-    return b"\n".join(others[-40:])
-
-
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    rest = b""
-    while piece := os.read(stream.fileno(), 65536):
-        *whole, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
-
-
-def _progress_handler(progress: Progress) -> Callable[[str], None] | None:
-    if RemoteProgress is None:
-        return None
-
-    class Told(RemoteProgress):
-        def update(self, op_code: int, cur_count: Any, max_count: Any = None, message: str = "") -> None:
-            phase = "receive" if op_code & RemoteProgress.OP_MASK & RemoteProgress.RECEIVING else "unpack"
-            progress(phase, int(cur_count or 0), int(max_count or 0), "objects")
-
-    return Told().new_message_handler()
-
-
-def _public(url: str) -> str:
-    """The URL without a password in it."""
-    return re.sub(r"(?<=://)[^/@]*:[^/@]*@", "***@", url)

@@ -17,8 +17,9 @@ from saltdeploy.repository import Progress, Repository
 class Layout(Protocol):
     """What the stages of a target need of a layout. Only one process at a time uses a repo's layout."""
 
-    store: Repository
-    """Where transports put a release's objects."""
+    @property
+    def store(self) -> Repository:
+        """Where transports put a release's objects."""
 
     def holdings(self) -> Holdings:
         """What is whole on disk, and what is live. Reads only."""

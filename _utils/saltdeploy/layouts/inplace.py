@@ -1,97 +1,151 @@
 """Layout ``inplace``: Trebuchet's way, a git work tree with its ``.git`` at ``location``.
 
 For those who need ``.git`` at the live path. A checkout writes into the tree that users read: it is *not*
-atomic, a reader may see both releases for a while, and files that git does not track stay.
+atomic, a reader may see both releases for a while, and files that git does not track stay. Only the first
+checkout is one step: until then the work tree lies in ``.<name>.deploy/first`` beside ``location``.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.config import Repo
-from saltdeploy.errors import NotReady
-from saltdeploy.manifest import Findings, compare
+from saltdeploy.errors import NotReady, from_os
+from saltdeploy.layouts.inuse import users_of
+from saltdeploy.manifest import Findings
 from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
-from saltdeploy.repository import Progress, Repository, no_progress, read_changes, work_tree_git
+from saltdeploy.repository import Progress, Repository, no_progress, work_tree_git
 
 RESET_FAILED, CHECKOUT_FAILED = 20, 30  # Trebuchet's status numbers
+_PREVIOUS = "refs/deploy-previous"
+_LOCKS = ("index.lock", "HEAD.lock", "shallow.lock")
 
 
 class Inplace:
     """The work tree of one repo."""
 
     def __init__(self, repo: Repo) -> None:
+        self._repo = repo
         self._location = repo.location
-        self.store = Repository(repo.location / ".git")
+        self._first = repo.area / "first"
+
+    @property
+    def store(self) -> Repository:
+        """The ``.git`` at ``location``; before the first checkout, that of the work tree to be."""
+        return Repository(self._tree() / ".git")
+
+    def _tree(self) -> Path:
+        return self._location if self._is_installed() else self._first
+
+    def _is_installed(self) -> bool:
+        return (self._location / ".git").is_dir()
 
     def holdings(self) -> Holdings:
         """What is checked out, and the releases whose objects are here."""
-        if not self.store.git_dir.is_dir():
+        store = self.store
+        if not store.git_dir.is_dir():
             return Holdings()
-        held = self.store.kept()
-        live = self.store.commit_of("HEAD")
-        tags = {commit: tag for commit in held if (tag := self.store.name_of(commit))}
-        previous = self.store.commit_of("refs/deploy-previous")
-        return Holdings(live=live, previous=previous, held=tuple(held), tags=tags)
+        live = store.commit_of("HEAD") if self._is_installed() else ""
+        held = dict.fromkeys(filter(None, [*store.kept(), live]))
+        known = disk.read_json(self._tags(), {})
+        tags = {commit: tag for commit in held if (tag := known.get(commit) or store.name_of(commit))}
+        return Holdings(live=live, previous=store.commit_of(_PREVIOUS), held=tuple(held), tags=tags)
+
+    def _tags(self) -> Path:
+        return self.store.git_dir / "deploy-tags.json"
+
+    def open(self) -> dict[str, Any]:
+        """Make a git work tree where there is none; beside ``location``, which stays as it is."""
+        if not self._is_installed():
+            disk.make_directory(self._first)
+            work_tree_git(self._first, ["init", "--quiet"])
+        return {}
 
     def prepare(self, release: Release, progress: Progress = no_progress) -> dict[str, Any]:
         """The objects are in ``.git`` already; note the tag."""
-        self.store.name(release.commit, release.tag)
+        self._refuse_unless_held(release)
+        self._name(release)
         return {"files": 0}
 
-    def open(self) -> dict[str, Any]:
-        """Make ``location`` a git work tree; something else that is found there is moved aside and named."""
-        if self.store.git_dir.is_dir():
-            return {}
-        facts = {}
-        if self._location.is_symlink() or (self._location.exists() and any(self._location.iterdir())):
-            kept = disk.free_name(self._location)
-            self._location.rename(kept)
-            facts["moved_aside"] = str(kept)
-        self._location.mkdir(parents=True, exist_ok=True)
-        work_tree_git(self._location, ["init", "--quiet"])
-        return facts
+    def _name(self, release: Release) -> None:
+        """Let the tag name the commit in git, and remember it as the name by which the commit was deployed last."""
+        self.store.name(release.commit, release.tag)
+        known = disk.read_json(self._tags(), {})
+        if known.get(release.commit) != release.tag:
+            disk.write_json(self._tags(), {**known, release.commit: release.tag})
 
-    def flip(self, release: Release) -> dict[str, Any]:
-        """``git checkout`` of the release, with Trebuchet's status numbers when it fails."""
+    def _refuse_unless_held(self, release: Release) -> None:
         if not self.store.has(release.commit):
             raise NotReady(
                 f"{release.tag} ({release.commit[:12]}) is not in the repository",
                 path=str(self.store.git_dir),
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
             )
-        live = self.store.commit_of("HEAD")
-        if live and live != release.commit:
-            self.store.point("refs/deploy-previous", live)
+
+    def flip(self, release: Release) -> dict[str, Any]:
+        """``git checkout`` of the release, with Trebuchet's status numbers when it fails.
+
+        Something else that is found at ``location`` is moved aside and named.
+        """
+        self._refuse_unless_held(release)
+        store = self.store
+        self._drop_stale_locks()
+        live = store.commit_of("HEAD")
+        if self._is_installed() and live and live != release.commit:
+            store.point(_PREVIOUS, live)
         if live:
-            work_tree_git(self._location, ["reset", "--hard", "--quiet"], RESET_FAILED)
+            work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
         command = ["checkout", "--force", "--quiet", "--detach", release.commit]
-        work_tree_git(self._location, command, CHECKOUT_FAILED)
-        return {}
+        work_tree_git(self._tree(), command, CHECKOUT_FAILED)
+        self._name(release)
+        return self._install()
+
+    def _drop_stale_locks(self) -> None:
+        """Delete lock files of git processes that were killed; one that a process has open is in use."""
+        locks = [path for name in _LOCKS if (path := self.store.git_dir / name).exists()]
+        used = users_of(locks)
+        for path in locks:
+            if path not in used:
+                path.unlink(missing_ok=True)
+
+    def _install(self) -> dict[str, Any]:
+        """Put the first work tree at ``location``."""
+        moved_aside = ""
+        try:
+            if not self._is_installed():
+                moved_aside = disk.install(self._first, self._location)
+            elif os.path.lexists(self._first):  # the step was made and killed: this was at ``location``
+                moved_aside = str(disk.free_name(self._location))
+                os.rename(self._first, moved_aside)
+        except OSError as error:
+            raise from_os(error, repo=self._repo.name, path=str(self._location)) from error
+        return {"moved_aside": moved_aside} if moved_aside else {}
 
     def verify(self, *, full: bool) -> Findings:
-        """What ``git status`` says of the tree; git reads the files whose stat has changed."""
-        if not self.store.git_dir.is_dir():
-            raise NotReady("nothing of this repo is live here", path=str(self._location), next="deploy a release")
-        findings = Findings()
-        status = work_tree_git(self._location, ["status", "--porcelain", "-z", "--no-renames", "-uall", "--ignored"])
-        for line in filter(None, status.split("\0")):
-            kind = "extra" if line[:2] in ("??", "!!") else "missing" if "D" in line[:2] else "changed"
-            if kind == "extra" or not full:
-                findings.add(kind, line[3:].encode("utf-8", "surrogateescape"))
-        if full:
-            self._read_all(findings)
-        return findings
+        """What ``git status`` says of the tree.
 
-    def _read_all(self, findings: Findings) -> None:
-        with tempfile.TemporaryFile() as spool:
-            self.store.diff("", self.store.commit_of("HEAD"), spool)
-            for change in read_changes(spool):
-                findings.files += 1
-                place = os.path.join(os.fsencode(self._location), change.path)
-                if kind := compare(place, change.mode, change.oid):
-                    findings.add(kind, change.path)
+        Args:
+            full: git reads every file; otherwise those whose stat has changed.
+        """
+        live = self.store.commit_of("HEAD") if self._is_installed() else ""
+        if not live:
+            raise NotReady(
+                "nothing of this repo is live here", path=str(self._location), next="deploy a release"
+            )
+        findings = Findings()
+        with tempfile.TemporaryDirectory() as directory:
+            index = Path(directory, "index") if full else None
+            if index:  # one that knows no file's stat
+                work_tree_git(self._location, ["read-tree", live], index=index)
+                listed = work_tree_git(self._location, ["ls-files", "-z"], index=index)
+                findings.files = listed.count("\0")
+            command = ["status", "--porcelain", "-z", "--no-renames", "-uall", "--ignored"]
+            for line in filter(None, work_tree_git(self._location, command, index=index).split("\0")):
+                kind = "extra" if line[:2] in ("??", "!!") else "missing" if "D" in line[:2] else "changed"
+                findings.add(kind, line[3:].encode("utf-8", "surrogateescape"))
+        return findings

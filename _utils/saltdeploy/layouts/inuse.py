@@ -15,14 +15,14 @@ def users_of(trees: list[Path]) -> dict[Path, str]:
     """Find one user of each tree.
 
     Args:
-        trees: real paths, without links in them.
+        trees: directories; those that do not exist have no users.
 
     Returns:
         Tree to a description such as ``pid 4242 (php-fpm)``; trees that nobody uses are left out.
     """
-    prefixes = {os.fsencode(tree): tree for tree in trees}
+    prefixes = {os.path.realpath(os.fsencode(tree)): tree for tree in trees if os.path.lexists(tree)}
     found: dict[Path, str] = {}
-    if not trees:
+    if not prefixes:
         return found
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if int(pid) == os.getpid():
@@ -31,7 +31,7 @@ def users_of(trees: list[Path]) -> dict[Path, str]:
             for prefix, tree in prefixes.items():
                 if used == prefix or used.startswith(prefix + b"/"):
                     found.setdefault(tree, f"pid {pid} ({_name(pid)})")
-        if len(found) == len(trees):
+        if len(found) == len(prefixes):
             break
     return found
 

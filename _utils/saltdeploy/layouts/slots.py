@@ -5,16 +5,18 @@ On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
     /srv/deployment/mediawiki -> .mediawiki.deploy/slots/1
     /srv/deployment/.mediawiki.deploy/store.git    objects, one snapshot per release
                                slots/0..2   whole trees
-                               slots/0.db   what each tree holds (saltdeploy.manifest)
+                               slots/0.json what each tree is (saltdeploy.layouts.slot)
+                               slots/0.db   what it holds (saltdeploy.manifest)
                                incoming/    files that are being written
 
 The spare tree is brought to a new release by writing what differs. It is marked as unclean, durably, before
-it is touched, and as whole in the same transaction that notes the last file; an unclean tree is repaired
-or made anew, never trusted.
+it is touched, and as whole once everything in it is on the disk; an unclean tree is repaired or made anew,
+never trusted. A file is what its blob is: git's conversions (line ends, filters) do not happen.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import tempfile
@@ -23,13 +25,18 @@ from typing import IO, Any
 
 from saltdeploy import disk
 from saltdeploy.config import Repo
-from saltdeploy.errors import GitFailed, NotReady, SlotsBusy
+from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
 from saltdeploy.layouts.inuse import users_of
+from saltdeploy.layouts.slot import Slot, State, View
 from saltdeploy.layouts.worktree import WorkTree
-from saltdeploy.manifest import Findings, Manifest, State
+from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
+
+
+class _Differs(Exception):
+    """A tree that was thought to be whole is not."""
 
 
 class Slots:
@@ -38,184 +45,284 @@ class Slots:
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
         self._area = repo.area
-        self._trees = [self._area / "slots" / str(number) for number in range(repo.slots)]
+        self._home = self._area / "slots"
+        self._incoming = self._area / "incoming"
+        self._slots = [Slot(self._home / str(number)) for number in range(repo.slots)]
         self.store = Repository(self._area / "store.git")
 
     # -- looking ----------------------------------------------------------------------------------------
 
     def holdings(self) -> Holdings:
         """What is whole on disk, and what is live. Reads only."""
-        states = self._states()
-        live = self._live()
-        whole = {tree: state for tree, state in states.items() if state.clean}
-        others = sorted((s for tree, s in whole.items() if tree != live and s.lived), key=lambda s: -s.lived)
+        view = self._look()
+        whole = {slot: state for slot, state in view.states.items() if state.whole}
+        previous = view.previous()
         return Holdings(
-            live=whole[live].commit if live in whole else "",
-            previous=others[0].commit if others else "",
-            held=tuple(dict.fromkeys(state.commit for state in whole.values())),
+            live=view.live_commit(),
+            previous=whole[previous].commit if previous else "",
+            held=tuple(dict.fromkeys(state.commit for state in whole.values() if not state.doubted)),
             tags={state.commit: state.tag for state in whole.values()},
         )
 
     def verify(self, *, full: bool) -> Findings:
-        """Compare the live tree with its manifest.
+        """Compare the live tree with its manifest. A tree that differs is made anew by the next fetch of its release.
 
         Raises:
             NotReady: nothing is live.
+            Corrupt: what is live is not known to be a release.
         """
-        live = self._live()
-        if live is None:
+        view = self._look()
+        if view.live is None:
             raise NotReady(
-                "nothing of this repo is live here", path=str(self._repo.location), next="deploy a release first"
+                "nothing of this repo is live here",
+                path=str(self._repo.location),
+                next="deploy a release first",
             )
-        with Manifest(_database(live)) as manifest:
-            return manifest.verify(live, full=full)
+        state = view.states[view.live]
+        if not state.whole:
+            raise Corrupt(
+                "what is live here is not known to be a whole release: its record is lost or damaged",
+                path=str(view.live.tree),
+                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+            )
+        with view.live.manifest() as manifest:
+            findings = manifest.verify(view.live.tree, full=full)
+        if not findings.ok and view.live.state() == state:  # and no deploy came between
+            view.live.note(dataclasses.replace(state, doubted=True))
+        return findings
 
-    def _states(self) -> dict[Path, State]:
-        states = {}
-        for tree in self._trees:
-            if _database(tree).exists():
-                with Manifest(_database(tree)) as manifest:
-                    states[tree] = manifest.state()
-        return states
+    def _look(self) -> View:
+        slots = {slot.tree: slot for slot in (*self._slots, *self._surplus())}
+        return View({slot: slot.state() for slot in slots.values()}, slots.get(self._live_tree()))
 
-    def _live(self) -> Path | None:
-        """The tree that ``location`` shows, if it is one of ours."""
+    def _surplus(self) -> list[Slot]:
+        """Slots of a time when the pillar said that there are more."""
+        numbers = (path.name for path in self._home.glob("*[0-9]") if path.is_dir())
+        return [
+            Slot(self._home / name) for name in numbers if name.isdecimal() and int(name) >= len(self._slots)
+        ]
+
+    def _live_tree(self) -> Path:
+        """The directory that ``location`` shows, whatever it is."""
         try:
             target = os.readlink(self._repo.location)
         except OSError:
-            return None
-        path = Path(os.path.normpath(self._repo.location.parent / target))
-        return path if path in self._trees else None
+            return self._repo.location
+        return Path(os.path.normpath(self._repo.location.parent / target))
 
     # -- preparing --------------------------------------------------------------------------------------
 
-    def prepare(self, release: Release, progress: Progress = no_progress) -> dict[str, Any]:
-        """Make the release's tree in a spare slot, whole and verified."""
-        states = self._states()
-        ready = self._whole(states, release.commit)
-        if ready is not None:
-            return {"slot": ready.name, "files": 0, "bytes": 0}
-        tree = self._spare(states)
-        incoming = self._area / "incoming"
-        disk.remove_tree(incoming)
-        incoming.mkdir(parents=True)
-        (self._area / "slots").mkdir(exist_ok=True)
-        facts = self._bring(tree, states.get(tree, State()), release, incoming, progress)
-        needed = {c for state in self._states().values() for c in (state.commit, *state.towards)}
-        self.store.forget_all_but({*needed, release.commit})
+    def open(self) -> dict[str, Any]:
+        """Make the object store, where there is none that git can use."""
+        facts = {}
+        if os.path.lexists(self.store.git_dir) and not self.store.is_readable():
+            disk.remove_tree(self.store.git_dir)
+            facts["store"] = "made anew"
+        disk.make_directory(self._area)
+        self.store.ensure()
+        self.store.recover()
         return facts
 
-    def open(self) -> dict[str, Any]:
-        """Make the object store, where there is none."""
-        self.store.ensure()
-        return {}
+    def prepare(self, release: Release, progress: Progress = no_progress) -> dict[str, Any]:
+        """Make the release's tree in a spare slot, whole and verified."""
+        try:
+            return self._prepare(release, progress)
+        except OSError as error:
+            raise from_os(
+                error, repo=self._repo.name, path="" if error.filename else str(self._area)
+            ) from error
 
-    def _whole(self, states: dict[Path, State], commit: str) -> Path | None:
-        live = self._live()
-        trees = [tree for tree, state in states.items() if state.clean and state.commit == commit]
-        return live if live in trees else next(iter(trees), None)
+    def _prepare(self, release: Release, progress: Progress) -> dict[str, Any]:
+        self._clear_the_way()
+        ready = self._ready(release.commit)
+        if ready is not None:
+            facts: dict[str, Any] = {"slot": ready.name, "files": 0, "bytes_written": 0}
+        else:
+            facts = self._bring(self._spare(), release, progress)
+        self._tidy(release.commit)
+        return facts
 
-    def _spare(self, states: dict[Path, State]) -> Path:
-        """The slot to recycle: never the live one; the previous one only where there are but two."""
-        live = self._live()
-        candidates = [tree for tree in self._trees if tree != live]
-        candidates.sort(key=lambda tree: states.get(tree, State()).lived)
-        if len(candidates) > 1:
-            candidates.pop()  # what was live before: the way back
-        users = users_of([Path(os.path.realpath(tree)) for tree in candidates if tree.exists()])
-        for tree in candidates:
-            if Path(os.path.realpath(tree)) not in users:
-                return tree
+    def _clear_the_way(self) -> None:
+        self.store.recover()
+        disk.make_directory(self._home)
+        disk.remove_tree(self._incoming)
+        disk.make_directory(self._incoming)
+        for aside in self._home.glob(".*.json.*"):  # of writers that were killed
+            aside.unlink()
+
+    def _tidy(self, commit: str) -> None:
+        """Let go of slots and objects that nothing needs any more."""
+        view = self._look()
+        surplus = [s for s in view.states if s not in (*self._slots, view.live, view.previous())]
+        used = users_of([slot.tree for slot in surplus])
+        for slot in surplus:
+            if slot.tree not in used:
+                slot.remove()
+        needed = {c for state in view.states.values() for c in (state.commit, *state.towards) if c}
+        self.store.forget_all_but({*needed, commit})
+
+    def _ready(self, commit: str) -> Slot | None:
+        """A slot that holds the release already, and still does; one that does not is doubted from now on."""
+        view = self._look()
+        for slot in view.holding(commit):
+            state = view.states[slot]
+            if not state.doubted:
+                if self._is_sound(slot, read=slot == view.live or bool(users_of([slot.tree]))):
+                    return slot
+                slot.note(dataclasses.replace(state, doubted=True))
+        return None
+
+    def _is_sound(self, slot: Slot, *, read: bool) -> bool:
+        """Compare a whole tree by its stat, unless it is above ``stat_limit``.
+
+        What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
+        """
+        work = WorkTree(slot.tree, self._incoming, self.store)
+        try:
+            with slot.manifest() as manifest:
+                if manifest.holds_more_than(self._repo.stat_limit):
+                    return True
+
+                def stray(path: bytes) -> None:
+                    if not read:
+                        work.remove_stray(path, manifest)
+
+                sound = manifest.verify(slot.tree, full=False, stray=stray).ok
+                work.sync()
+                return sound
+        except Unreadable:
+            return False
+
+    def _spare(self) -> Slot:
+        """The slot to recycle."""
+        candidates = self._look().recyclable(self._slots)
+        users = users_of([slot.tree for slot in candidates])
+        for slot in candidates:
+            if slot.tree not in users:
+                return slot
         raise SlotsBusy(
             f"each spare slot is in use: {'; '.join(f'{tree} by {who}' for tree, who in users.items())}",
+            repo=self._repo.name,
+            path=str(self._home),
             next="restart that process, or raise `slots` in the pillar; then run the same command again",
         )
 
-    def _bring(
-        self, tree: Path, state: State, release: Release, incoming: Path, progress: Progress
-    ) -> dict[str, Any]:
-        with tempfile.TemporaryFile(dir=incoming) as changes, tempfile.TemporaryFile(dir=incoming) as oids:
-            anew = not self._diffs(state, release.commit, changes)
-            work = WorkTree(tree, incoming, self.store)
+    def _bring(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
+        try:
+            return self._write(slot, release, progress)
+        except (
+            _Differs,
+            Unreadable,
+        ) as why:  # somebody wrote into the spare slot, or its manifest is damaged
+            slot.remove()
+            return {**self._write(slot, release, progress), "made_anew": str(why)}
+
+    def _write(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
+        state = slot.state()
+        if not state.commit:  # rubbish, and its space is needed
+            slot.remove()
+        spool = lambda: tempfile.TemporaryFile(dir=self._incoming)  # noqa: E731
+        with spool() as changes, spool() as oids:
+            base = self._list_changes(state, release.commit, changes)
+            work = WorkTree(slot.tree, self._incoming, self.store)
             count = work.oids_to_write(changes, oids)
             work.refuse_if_full(oids, count)
-            with Manifest(_database(tree)) as manifest:
-                kept = "" if anew else state.commit
-                manifest.set_state(State(kept, state.tag, (*state.towards, release.commit)))
-                self._start(tree, anew=anew)
-                with manifest.transaction():
-                    if anew:
-                        manifest.clear()
+            if base:
+                towards = dict.fromkeys((*state.towards, release.commit))
+                slot.note(State(base, state.tag, tuple(towards)))
+            else:
+                slot.remove()
+                disk.make_directory(slot.tree)
+            try:
+                with slot.manifest() as manifest, manifest.transaction():
                     written = work.apply(changes, oids, count, manifest, progress)
-                    findings = Findings() if anew else self._unchanged(tree, manifest, must=not state.clean)
-                    if findings.ok:
-                        manifest.set_state(State(release.commit, release.tag))
-        if not findings.ok:  # somebody wrote into the spare slot: make it anew
-            facts = self._bring(tree, State(towards=state.towards), release, incoming, progress)
-            return {**facts, "repaired": findings.wrong}
+                    compared = self._compare(slot, state, work, manifest) if base else 0
+                    work.sync()
+                slot.note(State(release.commit, release.tag))
+            except (DiskFull, OSError):
+                if not base:  # half a tree helps nobody on a full disk
+                    with contextlib.suppress(OSError):
+                        slot.remove()
+                raise
         return {
-            "slot": tree.name,
+            "slot": slot.name,
             "files": written.files,
             "removed": written.removed,
             "bytes_written": written.bytes,
-            "compared": findings.files,
+            "compared": compared,
         }
 
-    def _start(self, tree: Path, *, anew: bool) -> None:
-        if anew:
-            disk.remove_tree(tree)
-        tree.mkdir(exist_ok=True)
-        disk.fsync_dir(tree.parent)
-
-    def _diffs(self, state: State, commit: str, changes: IO[bytes]) -> bool:
-        """List what may differ between the tree and ``commit``; whether the tree can be built upon.
+    def _list_changes(self, state: State, commit: str, changes: IO[bytes]) -> str:
+        """List what may differ between a tree and ``commit``; return the commit that it builds upon, or "".
 
         A tree that somebody began to bring elsewhere differs from ``commit`` where its last whole commit does,
         and where one of the commits does that it was brought towards.
         """
-        if state.commit:
+        if state.commit and not state.doubted:
             try:
-                for old in dict.fromkeys((state.commit, *state.towards)):
-                    self.store.diff(old, commit, changes)
-                return True
+                self.store.diff_any([state.commit, *state.towards], commit, changes)
+                return state.commit
             except GitFailed:  # the store has lost an old commit: nothing to build upon
                 changes.seek(0)
                 changes.truncate()
-        self.store.diff("", commit, changes)
-        return False
+        try:
+            self.store.diff("", commit, changes)
+        except GitFailed as error:
+            raise Corrupt(
+                f"the object store lacks a part of {commit}: {error.cause}",
+                path=str(self.store.git_dir),
+                next=self.store.advice,
+            ) from error
+        return ""
 
-    def _unchanged(self, tree: Path, manifest: Manifest, *, must: bool) -> Findings:
-        """Compare the files that were not written by their stat; not in a tree above ``stat_limit``, unless it must be."""
-        if not must and manifest.holds_more_than(self._repo.stat_limit):
-            return Findings()
-        return manifest.verify(tree, full=False)
+    def _compare(self, slot: Slot, state: State, work: WorkTree, manifest: Manifest) -> int:
+        """Compare all files by their stat; not in a tree above ``stat_limit``, unless there is a reason to.
+
+        Returns:
+            How many were compared.
+        """
+        reason = not state.whole or work.surprised
+        if not reason and manifest.holds_more_than(self._repo.stat_limit):
+            return 0
+        findings = manifest.verify(
+            slot.tree, full=False, stray=lambda path: work.remove_stray(path, manifest)
+        )
+        if not findings.ok:
+            named = ", ".join([*findings.missing, *findings.changed][:3])
+            raise _Differs(f"{findings.wrong} files of the spare slot differed ({named})")
+        return findings.files
 
     # -- switching --------------------------------------------------------------------------------------
 
     def flip(self, release: Release) -> dict[str, Any]:
         """Point ``location`` at the tree that holds the release."""
-        states = self._states()
-        tree = self._whole(states, release.commit)
-        if tree is None:
+        view = self._look()
+        slot = next(iter(view.holding(release.commit)), None)
+        if slot is None:
             raise NotReady(
                 f"{release.tag} ({release.commit[:12]}) is not whole on disk",
                 path=str(self._area),
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
             )
-        facts: dict[str, Any] = {"slot": tree.name}
-        if tree != self._live():
-            moved_aside = disk.flip(self._repo.location, tree)
+        facts: dict[str, Any] = {"slot": slot.name}
+        last = view.last_turn()
+        if slot != view.live:
+            if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
+                last = _number(view.live, view.states[view.live], last)
+            try:
+                moved_aside = disk.flip(self._repo.location, slot.tree)
+            except OSError as error:
+                raise from_os(error, repo=self._repo.name, path=str(self._repo.location)) from error
             if moved_aside:
                 facts["moved_aside"] = moved_aside
-        latest = max(state.lived for state in states.values())
-        lived = states[tree].lived
-        if lived < latest or not lived:
-            lived = latest + 1
-        if states[tree] != (now := dataclasses.replace(states[tree], tag=release.tag, lived=lived)):
-            with Manifest(_database(tree)) as manifest:
-                manifest.set_state(now)
+        _number(slot, dataclasses.replace(view.states[slot], tag=release.tag), last)
         return facts
 
 
-def _database(tree: Path) -> Path:
-    return tree.with_name(f"{tree.name}.db")
+def _number(slot: Slot, state: State, last: int) -> int:
+    """Note that the slot was live last, unless that is known; return the number of its turn."""
+    turn = last if last and state.turn == last else last + 1
+    numbered = dataclasses.replace(state, turn=turn)
+    if numbered != slot.state():
+        slot.note(numbered)
+    return turn

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt
+from saltdeploy.errors import Corrupt, DeployError, DiskFull, from_os
+from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK, Blobs, Change, read_changes
 from saltdeploy.manifest import Manifest, hasher
-from saltdeploy.repository import GITLINK, NOTHING, SYMLINK, Blobs, Change, Progress, Repository, read_changes
+from saltdeploy.repository import Progress, Repository
 
 _BAD_PARTS = (b"", b".", b"..")
 _BLOCK = 4096
@@ -30,35 +31,35 @@ class Written:
     files: int = 0
     removed: int = 0
     bytes: int = 0
-    _synced: list[bytes] = field(default_factory=list)
-
-    def note(self, path: bytes, size: int) -> None:
-        """Count a written file; of many files only the number matters to :func:`disk.fsync_tree`."""
-        self.files += 1
-        self.bytes += size
-        if len(self._synced) <= disk.FSYNC_EACH_LIMIT:
-            self._synced.append(path)
 
 
 class WorkTree:
     """The directory ``root``, which nobody reads while it changes.
 
     Args:
-        root: the tree; made if need be.
+        root: the tree; a real directory.
         incoming: a directory on the same file system for files that are being written.
         store: has the objects.
+
+    Attributes:
+        surprised: something in the tree was not as this class leaves it: somebody else has written there.
     """
 
     def __init__(self, root: Path, incoming: Path, store: Repository) -> None:
         self._root = os.fsencode(root)
-        self._path = root
         self._aside = os.path.join(os.fsencode(incoming), b"file")
         self._incoming = incoming
         self._store = store
-        self._parents: set[bytes] = set()
+        self._parents: set[bytes] = {b""}
+        self._unsynced = disk.Unsynced(root)
+        self.surprised = False
 
     def oids_to_write(self, changes: IO[bytes], oids: IO[bytes]) -> int:
-        """List in the file ``oids`` the blobs that the changes need, one a line; return how many."""
+        """List in the file ``oids`` the blobs that the changes need, one a line; return how many.
+
+        Raises:
+            Corrupt: a path is not legal.
+        """
         count = 0
         for change in read_changes(changes):
             _check(change.path)
@@ -73,43 +74,58 @@ class WorkTree:
 
         Raises:
             DiskFull: with the number of bytes or inodes that are missing.
+            Corrupt: a blob is missing.
         """
         need = self._store.total_size(oids) + count * _BLOCK
         disk.refuse_without_space(self._incoming, need, count)
 
-    def apply(self, changes: IO[bytes], oids: IO[bytes], count: int, manifest: Manifest, tell: Progress) -> Written:
-        """Make the changes, and note each in the manifest.
+    def apply(
+        self, changes: IO[bytes], oids: IO[bytes], count: int, manifest: Manifest, tell: Progress
+    ) -> Written:
+        """Make the changes, and note each in the manifest. They are durable after :meth:`sync`.
 
         Args:
-            changes: from :meth:`Repository.diff`; may name a path twice, with the same new side.
+            changes: from :meth:`Repository.diff`; each path once.
             oids, count: from :meth:`oids_to_write`.
             manifest: of this tree, within a transaction.
             tell: hears of progress in files.
 
         Raises:
-            Corrupt: a blob is missing, or its bytes are not what its id says.
+            Corrupt: a blob is missing, its bytes are not what its id says, or the tree cannot be laid out.
+            DiskFull, NoPermission, DeployError: the operating system's errors, with the path.
         """
         done = Written()
-        self._remove(changes, manifest, done)
-        with self._store.blobs(oids) as blobs:
-            for change in read_changes(changes):
-                if change.mode == NOTHING:
-                    continue
-                self._make_room(change.path)
-                size = 0
-                if change.mode == GITLINK:
-                    os.mkdir(self._at(change.path))
-                elif change.mode == SYMLINK:
-                    size = self._link(change, blobs)
-                else:
-                    size = self._file(change, blobs)
-                manifest.put(change.path, change.mode, change.oid, os.lstat(self._at(change.path)))
-                done.note(change.path, size)
-                if done.files % _TOLD_EVERY == 0:
-                    tell("write", done.files, count, "files")
+        path = b""
+        try:
+            self._remove(changes, manifest, done)
+            with self._store.blobs(oids) as blobs:
+                for change in read_changes(changes):
+                    if change.mode == NOTHING:
+                        continue
+                    path = change.path
+                    done.bytes += self._put(change, blobs, manifest)
+                    done.files += 1
+                    if done.files % _TOLD_EVERY == 0:
+                        tell("write", done.files, count, "files")
+        except OSError as error:
+            raise self._explained(error, path) from error
         tell("write", done.files, count, "files")
-        disk.fsync_tree(self._path, done._synced)
         return done
+
+    def _explained(self, error: OSError, path: bytes) -> DeployError:
+        ours = from_os(error, path=self._at(path).decode("utf-8", "backslashreplace"))
+        # of a full disk a directory says more: df needs one that is still there
+        return from_os(error, path=str(self._incoming)) if isinstance(ours, DiskFull) else ours
+
+    def sync(self) -> None:
+        """Make what was written and removed survive a power cut."""
+        self._unsynced.sync()
+
+    def remove_stray(self, path: bytes, manifest: Manifest) -> None:
+        """Delete a path that the manifest does not know, and the directories that are empty without it."""
+        if not path.endswith(b"/"):
+            self._delete(path)
+        self._prune(path.rstrip(b"/") if path.endswith(b"/") else os.path.dirname(path), manifest)
 
     # -- one path ---------------------------------------------------------------------------------------
 
@@ -122,16 +138,17 @@ class WorkTree:
                 done.removed += 1
                 emptied.add(os.path.dirname(change.path))
         for directory in sorted(emptied, key=len, reverse=True):
-            self._prune(directory)
+            self._prune(directory, manifest)
 
     def _delete(self, path: bytes) -> None:
         if self._parent_is_real(path):
             disk.remove_tree(Path(os.fsdecode(self._at(path))))
+            self._unsynced.entries_of(os.path.dirname(path))
 
     def _parent_is_real(self, path: bytes) -> bool:
         """Whether ``path`` can be reached through real directories only."""
         parent = os.path.dirname(path)
-        while parent and parent not in self._parents:
+        while parent:
             try:
                 if not stat.S_ISDIR(os.lstat(self._at(parent)).st_mode):
                     return False
@@ -140,41 +157,74 @@ class WorkTree:
             parent = os.path.dirname(parent)
         return True
 
-    def _prune(self, directory: bytes) -> None:
-        while directory:
+    def _prune(self, directory: bytes, manifest: Manifest) -> None:
+        """Remove a directory and its parents as far as they are empty; a submodule's is meant to be."""
+        while directory and manifest.entry(directory) is None:
             try:
                 os.rmdir(self._at(directory))
             except OSError:  # not empty, or gone already
                 return
             directory = os.path.dirname(directory)
+            self._unsynced.entries_of(directory)
 
-    def _make_room(self, path: bytes) -> None:
-        """See to it that the parents are real directories and that no directory is in the way."""
-        self._make_parents(os.path.dirname(path))
-        try:
-            if stat.S_ISDIR(os.lstat(self._at(path)).st_mode):
-                disk.remove_tree(Path(os.fsdecode(self._at(path))))
-                self._parents = {p for p in self._parents if p != path and not p.startswith(path + b"/")}
-        except FileNotFoundError:
-            pass
+    def _put(self, change: Change, blobs: Blobs, manifest: Manifest) -> int:
+        """Write one path; return its size."""
+        self._make_parents(os.path.dirname(change.path), manifest)
+        self._make_room(change, manifest)
+        size = 0
+        if change.mode == GITLINK:
+            self._make_directory(change.path)
+        elif change.mode == SYMLINK:
+            size = self._link(change, blobs)
+        else:
+            size = self._file(change, blobs)
+        manifest.put(change.path, change.mode, change.oid, os.lstat(self._at(change.path)))
+        self._unsynced.written(change.path)
+        return size
 
-    def _make_parents(self, directory: bytes) -> None:
-        if directory in self._parents:
-            return
-        if directory:
-            self._make_parents(os.path.dirname(directory))
+    def _make_parents(self, directory: bytes, manifest: Manifest) -> None:
+        """See to it that a directory and those above it are real ones."""
+        missing = []
+        while directory not in self._parents:
+            missing.append(directory)
+            directory = os.path.dirname(directory)
+        for directory in reversed(missing):
+            self._make_real(directory, manifest)
+            self._parents.add(directory)
+
+    def _make_real(self, directory: bytes, manifest: Manifest) -> None:
         place = self._at(directory)
         try:
-            seen = os.lstat(place)
-        except FileNotFoundError:
-            seen = None
-        if seen is not None and not stat.S_ISDIR(seen.st_mode):
+            if stat.S_ISDIR(os.lstat(place).st_mode):
+                return
+            if manifest.entry(directory) is not None:
+                raise _twofold(directory)
+            self.surprised = True
             os.unlink(place)
-            seen = None
-        if seen is None:
-            os.mkdir(place)
-            os.chmod(place, 0o755)
-        self._parents.add(directory)
+        except FileNotFoundError:
+            self.surprised |= manifest.holds_below(directory)
+        self._make_directory(directory)
+
+    def _make_directory(self, directory: bytes) -> None:
+        os.mkdir(self._at(directory))
+        os.chmod(self._at(directory), 0o755)
+        self._unsynced.written(directory)
+
+    def _make_room(self, change: Change, manifest: Manifest) -> None:
+        """See to it that no directory is in the way of a file, and no file in that of a submodule's directory."""
+        place = self._at(change.path)
+        try:
+            is_directory = stat.S_ISDIR(os.lstat(place).st_mode)
+        except FileNotFoundError:
+            return
+        if is_directory:
+            if manifest.holds_below(change.path):
+                raise _twofold(change.path)
+            entry = manifest.entry(change.path)
+            self.surprised |= entry is None or entry[0] != GITLINK
+            disk.remove_tree(Path(os.fsdecode(place)))
+        elif change.mode == GITLINK:
+            os.unlink(place)
 
     def _link(self, change: Change, blobs: Blobs) -> int:
         size, pieces = blobs.next(change.oid)
@@ -205,8 +255,8 @@ class WorkTree:
         if digest != change.oid:
             raise Corrupt(
                 f"the object store gave other bytes than blob {change.oid}",
-                path=os.fsdecode(self._at(change.path)),
-                next=f"git --git-dir={self._store.git_dir} fsck",
+                path=str(self._store.git_dir),
+                next=self._store.advice,
             )
 
     def _at(self, path: bytes) -> bytes:
@@ -219,6 +269,13 @@ def _write_all(fd: int, piece: bytes) -> None:
         left = left[os.write(fd, left) :]
 
 
+def _twofold(path: bytes) -> Corrupt:
+    return Corrupt(
+        f"the release holds {path!r} as a file and as a directory",
+        next="git fsck in the repository of the release",
+    )
+
+
 def _check(path: bytes) -> None:
     """Refuse a path that git would not check out either.
 
@@ -227,4 +284,6 @@ def _check(path: bytes) -> None:
     """
     parts = path.split(b"/")
     if any(part in _BAD_PARTS or part.lower() == b".git" for part in parts):
-        raise Corrupt(f"the release holds the illegal path {path!r}", next="git fsck in the repository")
+        raise Corrupt(
+            f"the release holds the illegal path {path!r}", next="git fsck in the repository of the release"
+        )

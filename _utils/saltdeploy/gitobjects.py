@@ -1,0 +1,82 @@
+"""What git says of trees and blobs, read piece by piece: changed paths, and the contents of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from saltdeploy.errors import Corrupt
+
+GITLINK, SYMLINK = "160000", "120000"
+NOTHING = "000000"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that differs between two commits.
+
+    Attributes:
+        path: as git gives it: bytes, parts divided by ``/``, relative to the tree's root.
+        mode: git's mode on the new side, six octal digits; ``000000`` when the path is gone.
+        oid: the blob on the new side.
+    """
+
+    path: bytes
+    mode: str
+    oid: str
+
+
+class Blobs:
+    """The output of ``git cat-file --batch``, one blob after the other."""
+
+    def __init__(self, stream: IO[bytes], git_dir: Path, advice: str) -> None:
+        self._stream = stream
+        self._git_dir = git_dir
+        self._advice = advice
+
+    def next(self, oid: str) -> tuple[int, Iterator[bytes]]:
+        """The size of the next blob, which must be ``oid``, and its content in pieces; read them all.
+
+        Raises:
+            Corrupt: when the store has not this blob.
+        """
+        head = self._stream.readline().split()
+        if len(head) != 3 or head[0].decode() != oid or head[1] != b"blob":
+            raise self._corrupt(f"the object store cannot give blob {oid}")
+        size = int(head[2])
+        return size, self._pieces(size)
+
+    def _pieces(self, size: int) -> Iterator[bytes]:
+        left = size
+        while left:
+            piece = self._stream.read(min(left, _CHUNK))
+            if not piece:
+                raise self._corrupt("git ended in the middle of a blob")
+            left -= len(piece)
+            yield piece
+        self._stream.read(1)
+
+    def _corrupt(self, cause: str) -> Corrupt:
+        return Corrupt(cause, path=str(self._git_dir), next=self._advice)
+
+
+def read_changes(spool: IO[bytes]) -> Iterator[Change]:
+    """The changes that :meth:`Repository.diff` wrote, read anew from the file's begin.
+
+    The format is ``git diff-tree --raw -z``: ``:oldmode newmode oldoid newoid status NUL path NUL``.
+    """
+    spool.seek(0)
+    fields = _fields(spool)
+    for head in fields:
+        parts = head.decode().split(" ")
+        yield Change(path=next(fields), mode=parts[1], oid=parts[3])
+
+
+def _fields(stream: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while piece := stream.read(_CHUNK):
+        *whole, rest = (rest + piece).split(b"\0")
+        yield from whole

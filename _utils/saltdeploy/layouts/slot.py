@@ -1,0 +1,139 @@
+"""One slot: a work tree, what is known of it, and which of several is to be used for what.
+
+Beside the tree ``slots/0`` lie ``0.json``, what is known of it as a whole (:class:`State`), and ``0.db``, what
+is known of its files (:mod:`saltdeploy.manifest`). Both are written durably before they are relied upon.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from saltdeploy import disk
+from saltdeploy.errors import Corrupt
+from saltdeploy.manifest import Manifest
+
+_SQLITE = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of a work tree.
+
+    Attributes:
+        commit, tag: what it held when it was last whole; "" when never.
+        towards: commits that somebody began to bring it to and did not finish; empty when it is whole.
+        turn: grows with each switch; the tree with the greatest number was live last. 0: not since it changed.
+        doubted: somebody found files in it that are not the release's. One can go back to it, since that is
+            what users have read, but whoever deploys its release gets a new tree.
+    """
+
+    commit: str = ""
+    tag: str = ""
+    towards: tuple[str, ...] = ()
+    turn: int = 0
+    doubted: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the tree was brought to its commit completely."""
+        return bool(self.commit) and not self.towards
+
+
+class Slot:
+    """One slot.
+
+    Args:
+        tree: the work tree.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+        self.name = tree.name
+        self._record = tree.with_name(f"{tree.name}.json")
+        self._database = tree.with_name(f"{tree.name}.db")
+
+    def state(self) -> State:
+        """What is known; nothing, when a part of the slot is missing or cannot be read."""
+        if not self.tree.is_dir() or self.tree.is_symlink() or not self._has_manifest():
+            return State()
+        try:
+            known = disk.read_json(self._record, {})
+            return State(**{**known, "towards": tuple(known.get("towards", ()))})
+        except (Corrupt, TypeError, AttributeError):  # not ours, or of another version
+            return State()
+
+    def note(self, state: State) -> None:
+        """Write down what is known, durably."""
+        disk.write_json(self._record, dataclasses.asdict(state))
+
+    def manifest(self) -> Manifest:
+        """The record of the tree's files."""
+        return Manifest(self._database)
+
+    def remove(self) -> None:
+        """Delete the tree and what is known of it; first of all, that it is whole."""
+        self._record.unlink(missing_ok=True)
+        if self.tree.parent.is_dir():
+            disk.fsync_dir(self.tree.parent)
+        disk.remove_tree(self.tree)
+        # a journal that outlived its database would be applied to the next one
+        for path in (self._database, Path(f"{self._database}-journal")):
+            path.unlink(missing_ok=True)
+
+    def _has_manifest(self) -> bool:
+        try:
+            with open(self._database, "rb") as file:
+                return file.read(len(_SQLITE)) == _SQLITE
+        except FileNotFoundError:
+            return False
+
+
+@dataclass(frozen=True)
+class View:
+    """What lies in the slots at one moment, and the choices that follow from it. Reads and writes nothing.
+
+    Attributes:
+        states: of all slots that there are.
+        live: the one that users read, if any.
+    """
+
+    states: dict[Slot, State]
+    live: Slot | None
+
+    def holding(self, commit: str) -> list[Slot]:
+        """The whole trees of a commit: sound ones before doubted ones, the live one before others."""
+        slots = [slot for slot, state in self.states.items() if state.whole and state.commit == commit]
+        return sorted(slots, key=lambda slot: (self.states[slot].doubted, slot != self.live))
+
+    def live_commit(self) -> str:
+        """What users read; "" also when the live tree is doubted and a sound one waits to take its place."""
+        if self.live is None or not self.states[self.live].whole:
+            return ""
+        commit = self.states[self.live].commit
+        return commit if self.holding(commit)[0] == self.live else ""
+
+    def previous(self) -> Slot | None:
+        """The way back: of the other releases that are whole, the one that was live last."""
+        live = self.states[self.live].commit if self.live else ""
+        slots = [
+            slot
+            for slot, state in self.states.items()
+            if slot != self.live and state.whole and state.turn and state.commit != live
+        ]
+        return max(slots, key=lambda slot: self.states[slot].turn, default=None)
+
+    def recyclable(self, slots: list[Slot]) -> list[Slot]:
+        """Which of ``slots`` may take another release: never the live one, the previous one only if it is the last.
+
+        Trees that are not whole come first, then the one that was live longest ago.
+        """
+        candidates = [slot for slot in slots if slot != self.live]
+        if len(candidates) > 1:
+            candidates = [slot for slot in candidates if slot != self.previous()]
+        return sorted(candidates, key=lambda slot: (self.states[slot].whole, self.states[slot].turn))
+
+    def last_turn(self) -> int:
+        """The number of the last switch; 0 before the first."""
+        return max((state.turn for state in self.states.values()), default=0)

@@ -155,7 +155,7 @@ def test_the_house_rules_catch(path: str, line: str) -> None:
     ("path", "line"),
     [
         ("_utils/saltdeploy/events.py", 'tag = f"{ROOT}/{deploy}"'),
-        ("_utils/saltdeploy/repository.py", 'Popen(["git", *arguments])'),
+        ("_utils/saltdeploy/gitcommand.py", 'Popen(["git", *arguments])'),
         ("_utils/saltdeploy/target/stages.py", 'place = cache / "deploy" / "incoming"'),
         ("_fileserver/deploy_payloads.py", "Served as ``salt://deploy/<sha256>``."),
         ("tests/unit/test_events.py", 'assert tag == "deploy/1/started"'),

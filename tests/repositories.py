@@ -1,0 +1,150 @@
+"""Real git repositories made fast from trees in memory, and what git itself makes of them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from saltdeploy import config
+from saltdeploy.release import Release
+from saltdeploy.repository import Repository, Tag
+
+FILE, EXECUTABLE, SYMLINK, GITLINK = "100644", "100755", "120000", "160000"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file (its bytes), a symbolic link (its target) or a submodule (the commit's id)."""
+
+    mode: str
+    data: bytes
+
+
+Tree = dict[bytes, Entry]
+"""Path to entry; directories follow from the paths."""
+
+
+def tree(**files: str) -> Tree:
+    """A tree of plain text files; ``__`` in a name stands for ``/``."""
+    return {name.replace("__", "/").encode(): Entry(FILE, text.encode()) for name, text in files.items()}
+
+
+def link(target: str) -> Entry:
+    return Entry(SYMLINK, target.encode())
+
+
+def put(base: Tree, path: bytes, entry: Entry) -> Tree:
+    """``base`` with one more path; what is in its way, above or below, is gone."""
+    parts = path.split(b"/")
+    above = {b"/".join(parts[:n]) for n in range(1, len(parts) + 1)}
+    kept = {p: e for p, e in base.items() if p not in above and not p.startswith(path + b"/")}
+    return {**kept, path: entry}
+
+
+def git(directory: Path, *arguments: str, **options: object) -> bytes:
+    """Run git; the bytes that it says."""
+    command = ["git", f"--git-dir={directory}", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout  # type: ignore[call-overload]
+
+
+class Source:
+    """A bare repository with one commit per tree, tagged ``v0``, ``v1``, ...; every second tag is annotated."""
+
+    def __init__(self, directory: Path, *trees: Tree) -> None:
+        self.git_dir = directory
+        self.trees = list(trees)
+        subprocess.run(["git", "init", "--quiet", "--bare", "--", str(directory)], check=True)
+        stream = b"".join(_commit(number, each) for number, each in enumerate(trees))
+        git(directory, "fast-import", "--quiet", "--date-format=raw", input=stream)
+        self.repository = Repository(directory)
+
+    def tag(self, number: int) -> Tag:
+        return self.repository.tag(f"v{number}")
+
+    def release(self, number: int, repo: str = "demo") -> Release:
+        return Release(repo, f"v{number}", self.tag(number).commit)
+
+    def checked_out(self, number: int) -> dict[bytes, tuple[object, ...]]:
+        """What ``git checkout`` makes of a release, as :func:`snapshot` sees it."""
+        place = self.git_dir.with_name(f"{self.git_dir.name}-v{number}")
+        if not place.exists():
+            place.mkdir()
+            environment = {**os.environ, "GIT_INDEX_FILE": f"{place}.index", "GIT_WORK_TREE": str(place)}
+            git(self.git_dir, "read-tree", f"v{number}^{{commit}}", env=environment)
+            git(self.git_dir, "checkout-index", "--all", env=environment, umask=0o022)
+        return snapshot(place)
+
+
+def _commit(number: int, files: Tree) -> bytes:
+    when = 1_700_000_000 + number
+    who = b"Test <test@example.org> %d +0000" % when
+    lines = [
+        b"commit refs/heads/main\nmark :%d\ncommitter %s\n%sdeleteall\n" % (number + 1, who, _data(b"v"))
+    ]
+    for path, entry in files.items():
+        name = b'"' + b"".join(b"\\%03o" % byte for byte in path) + b'"'
+        mode = entry.mode.encode()
+        if entry.mode == GITLINK:
+            lines.append(b"M %s %s %s\n" % (mode, entry.data, name))
+        else:
+            lines.append(b"M %s inline %s\n%s" % (mode, name, _data(entry.data)))
+    if number % 2:
+        lines.append(b"tag v%d\nfrom :%d\ntagger %s\n%s" % (number, number + 1, who, _data(b"a release")))
+    else:
+        lines.append(b"reset refs/tags/v%d\nfrom :%d\n\n" % (number, number + 1))
+    return b"".join(lines)
+
+
+def _data(data: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(data), data)
+
+
+def snapshot(root: Path) -> dict[bytes, tuple[object, ...]]:
+    """Everything below ``root``: kind, permissions, and content or target; directories as well."""
+    found: dict[bytes, tuple[object, ...]] = {}
+    base = os.path.realpath(os.fsencode(root))
+    for directory, directories, files in os.walk(base):
+        for name in [*directories, *files]:
+            path = os.path.join(directory, name)
+            seen = os.lstat(path)
+            found[os.path.relpath(path, base)] = (oct(seen.st_mode), _content(path, seen))
+    return found
+
+
+def _content(path: bytes, seen: os.stat_result) -> bytes:
+    if stat.S_ISLNK(seen.st_mode):
+        return os.readlink(path)
+    if stat.S_ISREG(seen.st_mode):
+        with open(path, "rb") as file:
+            return file.read()
+    return b""
+
+
+def repo(location: Path, **keys: object) -> config.Repo:
+    """A repo's configuration as the pillar would give it."""
+    return config.load({"repo_config": {"demo": {"location": str(location), **keys}}}, "demo")
+
+
+def bring(layout: object, source: Source, number: int, base: str | None = None) -> None:
+    """Let a release's objects arrive as a bundle, packed against ``base`` or else what the layout holds last."""
+    layout.open()  # type: ignore[attr-defined]
+    store: Repository = layout.store  # type: ignore[attr-defined]
+    tag = source.tag(number)
+    if base is None:
+        base = next(iter(store.kept()), "")
+    if not store.has(tag.commit):
+        bundle = source.git_dir.with_name("bundle")
+        source.repository.pack(tag, base, bundle)
+        store.unpack(bundle, tag.commit)
+    store.keep(tag.commit)
+
+
+def deploy(layout: object, source: Source, number: int) -> dict[str, object]:
+    """Objects, tree, switch."""
+    bring(layout, source, number)
+    release = source.release(number)
+    facts = layout.prepare(release, lambda *_: None)  # type: ignore[attr-defined]
+    return {**facts, **layout.flip(release)}  # type: ignore[attr-defined]

@@ -1,0 +1,40 @@
+"""Whatever the releases and whatever the way between them: a slot holds what ``git checkout`` would make."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from saltdeploy.layouts.slots import Slots
+
+from tests.repositories import Source, Tree, bring, repo, snapshot
+from tests.unit.layouts.strategies import histories
+
+EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "25"))
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(trees=histories(), slots=st.integers(2, 4), data=st.data())
+def test_a_slot_holds_what_git_checkout_makes(trees: list[Tree], slots: int, data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        source = Source(place / "source", *trees)
+        location = place / "live"
+        layout = Slots(repo(location, slots=slots))
+        walk = data.draw(st.lists(st.integers(0, len(trees) - 1), min_size=1, max_size=6), label="walk")
+        for number in walk:
+            bring(layout, source, number, base=data.draw(bases(layout), label="base"))
+            release = source.release(number)
+            layout.prepare(release)
+            layout.flip(release)
+            assert snapshot(location) == source.checked_out(number)
+            assert layout.holdings().live == release.commit
+            assert layout.verify(full=True).ok
+            assert layout.verify(full=False).ok
+
+
+def bases(layout: Slots) -> st.SearchStrategy[str]:
+    return st.sampled_from(["", *layout.store.kept()] if layout.store.git_dir.is_dir() else [""])

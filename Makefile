@@ -20,7 +20,7 @@ help:  ## list these targets
 	@echo '  make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1'
 
 # One environment for all; made anew when the dependencies may have changed.
-$(READY): setup.cfg pyproject.toml tools/venv
+$(READY): setup.cfg tools/venv
 	@tools/venv $(VENV) $(PYTHON)
 	@touch $@
 

@@ -161,7 +161,7 @@ class Fleet:
             "pidfile": str(home / "pid"),
             "log_file": str(home / "log"),
             "log_level_logfile": "info",
-            "log_level": "warning",
+            "log_level": "error",
         }
         # JSON is YAML
         (home / kind).write_text(json.dumps({**common, **settings}, indent=1))

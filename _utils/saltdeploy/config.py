@@ -9,29 +9,18 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saltdeploy import checklist, policy
 from saltdeploy.disk import is_below
 from saltdeploy.errors import ConfigError, UnknownRepo
+from saltdeploy.policy import Check, Group, Restart, Wrong
 from saltdeploy.release import check_repo
 
 _SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
-_TARGET_TYPES = (
-    "glob",
-    "pcre",
-    "list",
-    "grain",
-    "grain_pcre",
-    "pillar",
-    "pillar_exact",
-    "nodegroup",
-    "compound",
-)
-_SHARE = re.compile(r"\d{1,3}%")
 
 
 @dataclass(frozen=True)
@@ -50,6 +39,17 @@ class Repo:
         batch: how many hosts switch at once: a count or a share such as ``25%``.
         failure_limit: how many hosts may fail before the deploy is stopped: a count or a share.
         timeout: seconds that a host may take for one stage.
+        groups: the order in which the targets switch; empty: all of them are one group.
+        on_failure: what follows when too many hosts fail: ``rollback``, ``hold`` or ``ask``.
+        on_abort: what follows when an operator stops the deploy: ``rollback`` or ``hold``.
+        question_timeout: seconds until a question that nobody answers gets its default.
+        restart: what makes a host's processes take up the release.
+        checks: what must be true before and after stages.
+        depool, repool: what takes a host out of service before the switch, and back when it is healthy.
+        dependencies: repos that are deployed first.
+        max_removed: a release that removes a greater share of the files, or of their bytes, is refused.
+        require_signed: only tags whose signature git can verify.
+        freeze: when nothing may be deployed; see :mod:`saltdeploy.freeze`.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
     """
@@ -69,6 +69,18 @@ class Repo:
     timeout: int
     fetch_calls: dict[str, list[Any]]
     checkout_calls: dict[str, list[Any]]
+    groups: tuple[Group, ...]
+    on_failure: str
+    on_abort: str
+    question_timeout: float
+    restart: Restart
+    checks: tuple[Check, ...]
+    depool: Check | None
+    repool: Check | None
+    dependencies: tuple[str, ...]
+    max_removed: str
+    require_signed: bool
+    freeze: tuple[Any, ...]
     trebuchet: dict[str, Any]
 
     @property
@@ -80,28 +92,16 @@ class Repo:
         return self.location.with_name(f".{self.location.name}.deploy")
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise ValueError("must be a text that is not empty")
-    return value
-
-
 def _url(value: Any) -> str:
-    if _text(value).startswith("-"):
+    if policy.text(value).startswith("-"):
         raise ValueError("must be a URL or a path; it begins with a dash")
     if value.startswith("ext::") or value.startswith("fd::"):
         raise ValueError("must be a URL or a path; git's ext:: and fd:: run commands")
     return value
 
 
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")
-    return value
-
-
 def _path(value: Any) -> str:
-    path = _text(value)
+    path = policy.text(value)
     if not path.startswith("/") or os.path.normpath(path) == "/" or ".." in path.split("/"):
         raise ValueError("must be an absolute path without .., and not /")
     return os.path.normpath(path)
@@ -111,29 +111,6 @@ def _number(least: int, most: int) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
-        return value
-
-    return check
-
-
-def _share(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)
-    if isinstance(value, str) and (value.isdigit() or (_SHARE.fullmatch(value) and int(value[:-1]) <= 100)):
-        return value
-    raise ValueError("must be a count (3) or a share (25%)")
-
-
-def _window(value: Any) -> str:
-    if _share(value) in ("0", "0%"):
-        raise ValueError("must let at least one host switch: a count from 1 or a share from 1%")
-    return _share(value)
-
-
-def _one_of(*names: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if value not in names:
-            raise ValueError(f"must be one of {', '.join(names)}")
         return value
 
     return check
@@ -171,31 +148,45 @@ Key = tuple[Any, Callable[[Any], Any]]
 
 #: Key -> (default, check). The first block is Trebuchet's, with its defaults.
 REPO_KEYS: dict[str, Key] = {
-    "grain": (None, _optional(_text)),
+    "grain": (None, _optional(policy.text)),
     "upstream": (None, _optional(_url)),
-    "shadow_reference": (False, _flag),
+    "shadow_reference": (False, policy.flag),
     "fetch_module_calls": ({}, _calls),
     "checkout_module_calls": ({}, _calls),
-    "checkout_submodules": (False, _flag),
+    "checkout_submodules": (False, policy.flag),
     "location": (None, _optional(_path)),
-    "sync_script": ("shared.py", _text),
+    "sync_script": ("shared.py", policy.text),
     "dependencies": ({}, _names),
-    "automated": (False, _flag),
-    "type": ("git-http", _one_of(*_SCHEMES)),
-    "gitfat_enabled": (False, _flag),
-    "service_name": (None, _optional(_text)),
+    "automated": (False, policy.flag),
+    "type": ("git-http", policy.one_of(*_SCHEMES)),
+    "gitfat_enabled": (False, policy.flag),
+    "service_name": (None, _optional(policy.services)),
     # new keys
     "source": (None, _optional(_url)),
     "url": (None, _optional(_url)),
-    "targets": (None, _optional(_text)),
-    "targets_type": ("compound", _one_of(*_TARGET_TYPES)),
-    "transport": ("bundle", _one_of("bundle", "git")),
-    "layout": ("slots", _one_of("slots", "inplace")),
+    "targets": (None, _optional(policy.text)),
+    "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
+    "transport": ("bundle", policy.one_of("bundle", "git")),
+    "layout": ("slots", policy.one_of("slots", "inplace")),
     "slots": (3, _number(2, 16)),
     "stat_limit": (50_000, _number(0, 100_000_000)),
-    "batch": ("100%", _window),
-    "failure_limit": ("0", _share),
+    "batch": ("100%", policy.window),
+    "failure_limit": ("0", policy.share),
     "timeout": (600, _number(1, 86_400)),
+    "groups": ([], policy.groups),
+    "on_failure": ("rollback", policy.one_of("rollback", "hold", "ask")),
+    "on_abort": ("rollback", policy.one_of("rollback", "hold")),
+    "question_timeout": (3600, policy.seconds(1)),
+    "service_port": (None, _optional(policy.ports)),
+    "service_timeout": (120, policy.seconds(1)),
+    "signal": (None, _optional(policy.signals)),
+    "restart_command": (None, _optional(policy.command)),
+    "checks": ({}, checklist.checks),
+    "depool": (None, checklist.hook("depool")),
+    "repool": (None, checklist.hook("repool")),
+    "max_removed": ("50%", policy.share),
+    "require_signed": (False, policy.flag),
+    "freeze": ([], tuple),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -252,8 +243,32 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         timeout=keys["timeout"],
         fetch_calls=keys["fetch_module_calls"],
         checkout_calls=keys["checkout_module_calls"],
-        trebuchet={**keys, "location": str(location), "url": url},
+        groups=keys["groups"],
+        on_failure=keys["on_failure"],
+        on_abort=keys["on_abort"],
+        question_timeout=keys["question_timeout"],
+        restart=Restart(
+            services=keys["service_name"] or (),
+            signals=keys["signal"] or (),
+            command=keys["restart_command"] or (),
+            ports=keys["service_port"] or (),
+            timeout=keys["service_timeout"],
+        ),
+        checks=keys["checks"],
+        depool=keys["depool"],
+        repool=keys["repool"],
+        dependencies=tuple(keys["dependencies"]),
+        max_removed=keys["max_removed"],
+        require_signed=keys["require_signed"],
+        freeze=keys["freeze"],
+        trebuchet={**_as_written(repos[name]), "location": str(location), "url": url},
     )
+
+
+def _as_written(section: Any) -> dict[str, Any]:
+    """Every key with what the pillar says, or its default."""
+    said = section if isinstance(section, dict) else {}
+    return {key: said.get(key, default) for key, (default, _) in REPO_KEYS.items()}
 
 
 def _section(pillar: dict[str, Any], name: str) -> dict[str, Any]:
@@ -281,8 +296,9 @@ def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -
         try:
             values[key] = check(section.get(key, default))
         except ValueError as error:
-            shown = repr(section.get(key))[:80]
-            raise ConfigError(f"{error}; it is {shown}", repo=repo, path=f"{path}:{key}") from None
+            below = error.path if isinstance(error, Wrong) else ()
+            said = "" if below else f"; it is {repr(section.get(key))[:80]}"
+            raise ConfigError(f"{error}{said}", repo=repo, path=":".join([path, key, *below])) from None
     return values
 
 

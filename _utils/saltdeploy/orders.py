@@ -70,6 +70,7 @@ class Order:
         release: what to prepare, or to switch to.
         transport: a name of :mod:`saltdeploy.transports`.
         payloads: what was packed for it; a host takes the first whose base it holds.
+        group: the group that the hosts are in; checks may be for one group only.
     """
 
     deploy: str
@@ -78,6 +79,7 @@ class Order:
     release: Release
     transport: str = "bundle"
     payloads: tuple[Payload, ...] = ()
+    group: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -88,6 +90,7 @@ class Order:
             "release": self.release.to_wire(),
             "transport": self.transport,
             "payloads": [payload.to_wire() for payload in self.payloads],
+            "group": self.group,
         }
 
     @classmethod
@@ -109,6 +112,7 @@ class Order:
             release=Release.from_wire(data["release"]),
             transport=str(data.get("transport", "bundle")),
             payloads=tuple(Payload.from_wire(each) for each in data.get("payloads", ())),
+            group=str(data.get("group", ""))[:64],
         )
 
 
@@ -121,16 +125,20 @@ class Holdings:
         previous: what it showed before, if that is still whole on disk.
         held: every release that is whole on disk, ``live`` and ``previous`` among them.
         tags: commit to tag, for those in ``held``.
+        unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
+            what ``live`` says.
     """
 
     live: str = ""
     previous: str = ""
     held: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    unsettled: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """The holdings as plain data."""
         return {
+            "unsettled": self.unsettled,
             "live": self.live,
             "previous": self.previous,
             "held": list(self.held),
@@ -148,6 +156,7 @@ class Holdings:
             previous=str(data.get("previous") or "")[:64],
             held=tuple(str(each)[:64] for each in held[:32]) if isinstance(held, list) else (),
             tags={str(k)[:64]: str(v)[:200] for k, v in tags.items()} if isinstance(tags, dict) else {},
+            unsettled=data.get("unsettled") is True,
         )
 
 

@@ -1,0 +1,134 @@
+"""What the state machine of a rollout says and is told: instructions, rules, outcome. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+CONVERGED = "CONVERGED"
+HELD = "HELD"
+ROLLED_BACK = "ROLLED BACK"
+MIXED = "MIXED"
+
+ROLL_BACK, HOLD, ASK = "rollback", "hold", "ask"
+YES, NO, RETRY, CONTINUE, ALL = "yes", "no", "retry", "continue", "all"
+
+BEFORE_FETCH, AFTER_FETCH = "before fetch", "after fetch"
+BEFORE_WAVE, AFTER_WAVE, FINAL = "before wave", "after wave", "final"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Ask hosts for a stage. ``wave``: its position; -1 for the fetch, which is for all."""
+
+    stage: str
+    hosts: tuple[str, ...]
+    wave: int = -1
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Run the master's checks of this point; ``wave`` is the position of the wave that it is about, or -1."""
+
+    point: str
+    wave: int = -1
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait before the wave at this position begins."""
+
+    wave: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """Ask the operators.
+
+    Attributes:
+        key: unique in its deploy.
+        choices: the answers that count.
+        default: what is taken when nobody answers in time.
+    """
+
+    key: str
+    text: str
+    choices: tuple[str, ...]
+    default: str
+
+
+Instruction = Ask | Gate | Pause | Question
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides when things go wrong.
+
+    Attributes:
+        on_failure: :data:`ROLL_BACK`, :data:`HOLD` or :data:`ASK`.
+        on_abort: :data:`ROLL_BACK` or :data:`HOLD`.
+        fetch_only: end at the barrier.
+        confirm: ask the operator at the barrier, as Trebuchet did.
+        gates: points with checks of the master, each with the position of its wave, or -1.
+    """
+
+    on_failure: str = ROLL_BACK
+    on_abort: str = ROLL_BACK
+    fetch_only: bool = False
+    confirm: bool = False
+    gates: frozenset[Gate] = frozenset()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a deploy ended.
+
+    Attributes:
+        word: one of the four.
+        ok, total: hosts that are where the word says they are, of how many.
+        reason: one sentence.
+        accepted: whether the new release is what the fleet should be running from now on.
+        astray: hosts that do not run what is pinned then, or of which that is not known.
+    """
+
+    word: str
+    ok: int
+    total: int
+    reason: str
+    accepted: bool = False
+    astray: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.ok}/{self.total}"
+
+
+@dataclass
+class Tally:
+    """How far one stage of one wave is. ``failed`` is host -> cause, in the order in which they failed."""
+
+    waiting: dict[str, None] = field(default_factory=dict)
+    in_flight: dict[str, None] = field(default_factory=dict)
+    ok: dict[str, None] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many hosts the stage is for."""
+        return len(self.waiting) + len(self.in_flight) + len(self.ok) + len(self.failed)
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody is left to ask or to hear."""
+        return not self.waiting and not self.in_flight
+
+    def ask(self, hosts: tuple[str, ...]) -> None:
+        """Hosts were asked."""
+        for host in hosts:
+            self.waiting.pop(host, None)
+            self.in_flight[host] = None
+
+    def again(self, hosts: list[str]) -> None:
+        """Failed hosts shall be asked once more."""
+        for host in hosts:
+            self.failed.pop(host)
+            self.waiting[host] = None

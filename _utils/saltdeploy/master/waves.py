@@ -1,0 +1,98 @@
+"""Groups of the pillar and hosts of the fleet -> waves with numbers: who switches after whom, how many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from saltdeploy.config import Repo
+from saltdeploy.policy import Group
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Hosts that switch before the next wave may begin.
+
+    Attributes:
+        name: as operators see it: the group's name, with a number behind it where the group is split; "" where
+            the repo has no groups.
+        group: the group's name; parts of a split group share one, and one failure limit.
+        hosts: in the order in which they switch.
+        window: how many of them may be switching at once.
+        limit: how many hosts of the group may fail.
+        hold: what happens behind it: "", seconds, or ``ask``.
+    """
+
+    name: str
+    group: str
+    hosts: tuple[str, ...]
+    window: int
+    limit: int
+    hold: str = ""
+
+    def to_wire(self) -> dict[str, Any]:
+        """The wave as plain data."""
+        return {**self.__dict__, "hosts": list(self.hosts)}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Wave:
+        """Rebuild a wave."""
+        return cls(**{**data, "hosts": tuple(data["hosts"])})
+
+
+def waves(repo: Repo, hosts: list[str], members: Callable[[Group], list[str]]) -> tuple[Wave, ...]:
+    """The waves of a deploy to ``hosts``; together they hold each host once.
+
+    Args:
+        hosts: sorted.
+        members: the minions that match a group's target expression.
+    """
+    groups = repo.groups or (Group("", batch=repo.batch, failure_limit=repo.failure_limit),)
+    found: list[Wave] = []
+    for group, taken in _assigned(groups, hosts, members):
+        found += _split(group, taken)
+    return tuple(found)
+
+
+def _assigned(
+    groups: tuple[Group, ...], hosts: list[str], members: Callable[[Group], list[str]]
+) -> list[tuple[Group, list[str]]]:
+    """Each group with its hosts: a host is in the first group that matches it, else in the one for the rest."""
+    left = dict.fromkeys(hosts)
+    taken: dict[str, list[str]] = {}
+    for group in groups:
+        if group.targets:
+            taken[group.name] = [host for host in members(group) if host in left]
+            for host in taken[group.name]:
+                del left[host]
+    return [(group, taken.get(group.name, list(left))) for group in groups]
+
+
+def _split(group: Group, hosts: list[str]) -> list[Wave]:
+    limit = share_of(group.failure_limit, len(hosts), up=False)
+    size = group.size or len(hosts) or 1
+    parts = [tuple(hosts[at : at + size]) for at in range(0, len(hosts), size)]
+    return [
+        Wave(
+            name=group.name if len(parts) == 1 else f"{group.name}{number}",
+            group=group.name,
+            hosts=part,
+            window=share_of(group.batch, len(part), up=True),
+            limit=limit,
+            hold=group.hold if number == len(parts) else "",
+        )
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def share_of(setting: str, total: int, *, up: bool) -> int:
+    """A setting such as ``3`` or ``25%`` as a number of hosts.
+
+    Args:
+        up: round shares up, and to at least 1 (windows); else down (limits).
+    """
+    if not setting.endswith("%"):
+        return int(setting)
+    exact = int(setting[:-1]) * total
+    return max(1, -(-exact // 100)) if up else exact // 100

@@ -27,8 +27,20 @@ STAGE_PROGRESS = "stage_progress"
 STAGE_FINISHED = "stage_finished"
 HOST_PROGRESS = "host_progress"
 HOST_FINISHED = "host_finished"
+CHECK_FINISHED = "check_finished"
+GATE_FINISHED = "gate_finished"
+PAUSED = "paused"
+PAUSE_OVER = "pause_over"
+QUESTION = "question"
+ANSWERED = "answered"
+ABORTED = "aborted"
+RESUMED = "resumed"
 PINNED = "pinned"
 FINISHED = "finished"
+#: Records that stand in the journal only: they are big, and nobody but a resumed deploy needs them.
+PLANNED = "planned"
+ASKED = "asked"
+JOURNAL_ONLY = (PLANNED, ASKED)
 
 Event = dict[str, Any]
 
@@ -52,12 +64,96 @@ def _event(kind: str, deploy: str, repo: str, now: float, **fields: Any) -> Even
 
 
 def started(
-    deploy: str, repo: str, now: float, *, tag: str, commit: str, user: str, hosts: list[str], action: str
+    deploy: str,
+    repo: str,
+    now: float,
+    *,
+    tag: str,
+    commit: str,
+    user: str,
+    hosts: int,
+    action: str,
+    groups: list[str],
+    left_out: int,
+    reason: str,
 ) -> Event:
-    """A deploy begins. ``action`` is the runner function; ``hosts`` is how many targets there are."""
+    """A deploy begins.
+
+    ``action`` is the runner function, ``hosts`` how many targets there are, ``left_out`` how many more there would
+    be without a limit, ``reason`` what the operator said about it.
+    """
+    fields = {"tag": tag, "commit": commit, "user": user, "hosts": hosts, "action": action}
     return _event(
-        STARTED, deploy, repo, now, tag=tag, commit=commit, user=user, hosts=len(hosts), action=action
+        STARTED, deploy, repo, now, **fields, groups=groups[:50], left_out=left_out, reason=reason[:500]
     )
+
+
+def planned(deploy: str, repo: str, now: float, *, script: dict[str, Any]) -> Event:
+    """All that another process needs to go on with the deploy. In the journal only."""
+    return _event(PLANNED, deploy, repo, now, script=script)
+
+
+def asked(deploy: str, repo: str, now: float, *, stage: str, wave: int, hosts: list[str]) -> Event:
+    """Hosts are about to be asked for a stage. In the journal only."""
+    return _event(ASKED, deploy, repo, now, stage=stage, wave=wave, hosts=hosts)
+
+
+def resumed(deploy: str, repo: str, now: float, *, user: str, epoch: int) -> Event:
+    """Another process goes on with the deploy."""
+    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch)
+
+
+def aborted(deploy: str, repo: str, now: float, *, user: str, reason: str) -> Event:
+    """An operator stops the deploy: nobody new is asked from now on."""
+    return _event(ABORTED, deploy, repo, now, user=user, reason=reason[:500])
+
+
+def question(
+    deploy: str,
+    repo: str,
+    now: float,
+    *,
+    key: str,
+    text: str,
+    choices: list[str],
+    default: str,
+    until: float,
+) -> Event:
+    """The deploy waits for an operator; ``default`` is taken when nobody has answered at ``until``."""
+    return _event(
+        QUESTION, deploy, repo, now, key=key, text=text[:2000], choices=choices, default=default, until=until
+    )
+
+
+def answered(deploy: str, repo: str, now: float, *, key: str, choice: str, user: str) -> Event:
+    """A question has its answer; ``user`` is "" when its time had run out."""
+    return _event(ANSWERED, deploy, repo, now, key=key, choice=choice, user=user)
+
+
+def paused(deploy: str, repo: str, now: float, *, wave: int, group: str, until: float) -> Event:
+    """The deploy waits before the group begins."""
+    return _event(PAUSED, deploy, repo, now, wave=wave, group=group, until=until)
+
+
+def pause_over(deploy: str, repo: str, now: float, *, wave: int, seconds: float) -> Event:
+    """The time before the wave at this position is over."""
+    return _event(PAUSE_OVER, deploy, repo, now, wave=wave, seconds=seconds)
+
+
+def check_finished(
+    deploy: str, repo: str, now: float, *, check: str, stage: str, group: str, verdict: str, text: str
+) -> Event:
+    """A check of the master: ``verdict`` is ``pass``, ``fail`` or ``inconclusive``."""
+    return _event(
+        CHECK_FINISHED, deploy, repo, now, check=check, stage=stage, group=group, verdict=verdict, text=text[:2000]
+    )
+
+
+def gate_finished(
+    deploy: str, repo: str, now: float, *, point: str, wave: int, ok: bool, reason: str
+) -> Event:
+    """All checks of the master at one point of the deploy are done."""
+    return _event(GATE_FINISHED, deploy, repo, now, point=point, wave=wave, ok=ok, reason=reason[:2000])
 
 
 def warned(deploy: str, repo: str, now: float, text: str) -> Event:
@@ -65,13 +161,22 @@ def warned(deploy: str, repo: str, now: float, text: str) -> Event:
     return _event(WARNED, deploy, repo, now, text=text)
 
 
-def stage_started(deploy: str, repo: str, now: float, *, stage: str, total: int) -> Event:
-    """A stage begins on ``total`` hosts."""
-    return _event(STAGE_STARTED, deploy, repo, now, stage=stage, total=total)
+def stage_started(deploy: str, repo: str, now: float, *, stage: str, total: int, group: str = "") -> Event:
+    """A stage begins on ``total`` hosts, of one group or ("") of all."""
+    return _event(STAGE_STARTED, deploy, repo, now, stage=stage, group=group, total=total)
 
 
 def stage_progress(
-    deploy: str, repo: str, now: float, *, stage: str, total: int, ok: int, failed: int, in_flight: int
+    deploy: str,
+    repo: str,
+    now: float,
+    *,
+    stage: str,
+    total: int,
+    ok: int,
+    failed: int,
+    in_flight: int,
+    group: str = "",
 ) -> Event:
     """How far a stage is; the field names of scap's progress record stand beside ours."""
     done = ok + failed
@@ -81,7 +186,8 @@ def stage_progress(
         repo,
         now,
         stage=stage,
-        name=stage,
+        group=group,
+        name=f"{group} {stage}" if group else stage,
         totalTasks=total,
         tasksInFlight=in_flight,
         tasksFinishedOk=ok,
@@ -94,10 +200,12 @@ def stage_progress(
 
 
 def stage_finished(
-    deploy: str, repo: str, now: float, *, stage: str, total: int, ok: int, failed: int
+    deploy: str, repo: str, now: float, *, stage: str, total: int, ok: int, failed: int, group: str = ""
 ) -> Event:
-    """A stage has an answer, or a verdict of silence, for each of its hosts."""
-    return _event(STAGE_FINISHED, deploy, repo, now, stage=stage, total=total, ok=ok, failed=failed)
+    """A stage ends."""
+    return _event(
+        STAGE_FINISHED, deploy, repo, now, stage=stage, group=group, total=total, ok=ok, failed=failed
+    )
 
 
 def host_progress(
@@ -135,18 +243,25 @@ def host_finished(
     status: int,
     error: DeployError | None,
     facts: dict[str, Any],
+    live: str,
+    live_tag: str,
+    unchanged: bool = False,
+    switched: bool = True,
 ) -> Event:
     """A host answered a stage, or was given up (``error.kind`` is then ``unreachable``).
 
-    ``<stage>_status`` is Trebuchet's field; ``bytes``, ``files`` and ``seconds`` come from ``facts``.
+    ``<stage>_status`` is Trebuchet's field. ``live`` and ``live_tag`` are what its users see now. ``unchanged``: it
+    ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there.
     """
-    numbers = {
-        key: facts[key] for key in ("bytes", "files", "seconds") if isinstance(facts.get(key), (int, float))
-    }
-    fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **numbers}
+    told = {key: facts[key] for key in _FACTS if isinstance(facts.get(key), (int, float, str))}
+    fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}
+    fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched}
     if error is not None:
         fields["error"] = error.to_wire()
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
+
+
+_FACTS = ("bytes", "files", "seconds", "moved_aside")
 
 
 def pinned(deploy: str, repo: str, now: float, *, tag: str, commit: str) -> Event:

@@ -71,6 +71,7 @@ class Order:
         transport: a name of :mod:`saltdeploy.transports`.
         payloads: what was packed for it; a host takes the first whose base it holds.
         group: the group that the hosts are in; checks may be for one group only.
+        attempt: grows when an operator wants a stage tried again; each attempt is made once.
     """
 
     deploy: str
@@ -80,6 +81,7 @@ class Order:
     transport: str = "bundle"
     payloads: tuple[Payload, ...] = ()
     group: str = ""
+    attempt: int = 1
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -91,6 +93,7 @@ class Order:
             "transport": self.transport,
             "payloads": [payload.to_wire() for payload in self.payloads],
             "group": self.group,
+            "attempt": self.attempt,
         }
 
     @classmethod
@@ -103,8 +106,11 @@ class Order:
         if not isinstance(data, dict) or not isinstance(data.get("release"), dict):
             raise DeployError("an order of an unreadable form")
         deploy, epoch, stage = str(data.get("deploy")), data.get("epoch"), data.get("stage")
+        attempt = data.get("attempt", 1)
         if not _DEPLOY_ID.fullmatch(deploy) or not isinstance(epoch, int) or stage not in STAGES:
             raise DeployError("an order without a deploy id, an epoch or a known stage")
+        if not isinstance(attempt, int) or attempt < 1:
+            raise DeployError("an order without a number of its attempt")
         return cls(
             deploy=deploy,
             epoch=epoch,
@@ -113,6 +119,7 @@ class Order:
             transport=str(data.get("transport", "bundle")),
             payloads=tuple(Payload.from_wire(each) for each in data.get("payloads", ())),
             group=str(data.get("group", ""))[:64],
+            attempt=attempt,
         )
 
 

@@ -1,0 +1,168 @@
+"""The course of a deploy: what follows from its journal. The same events always make the same course.
+
+A running deploy takes each event in when it has been written down; a resumed one takes in the whole journal first,
+and stands where the other had come to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltdeploy import events
+from saltdeploy.errors import NoSuchDeploy, from_wire
+from saltdeploy.master.instructions import Ask, Gate, Pause
+from saltdeploy.master.rollout import Rollout
+from saltdeploy.master.script import Script
+from saltdeploy.orders import FETCH, ROLLBACK
+
+
+@dataclass
+class Host:
+    """What a deploy knows of one host.
+
+    Attributes:
+        before: ``(commit, tag)`` of what was live when it had fetched; None until then.
+        live, live_tag: what its users see, as it told last.
+        state: ``ok``, ``unchanged``, ``rolled back``, ``failed``, ``unreachable``, or "" when it was not heard.
+        error: why it failed, as plain data.
+        files, bytes: written and received.
+        moved_aside: what was found at its location and kept.
+    """
+
+    before: tuple[str, str] | None = None
+    live: str = ""
+    live_tag: str = ""
+    state: str = ""
+    error: dict[str, Any] | None = None
+    files: int = 0
+    bytes: int = 0
+    moved_aside: str = ""
+
+
+@dataclass
+class Course:
+    """See the module.
+
+    Attributes:
+        rollout: the state machine.
+        hosts: each target.
+        attempts: how often a host was asked for a stage.
+        until: the time at which a pause (``pause <wave>``) or a question (its key) ends.
+        pinned: whether the pin has been told of.
+        ended: whether the deploy has told its outcome.
+    """
+
+    script: Script
+    rollout: Rollout
+    hosts: dict[str, Host]
+    attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    until: dict[str, float] = field(default_factory=dict)
+    pinned: bool = False
+    ended: bool = False
+
+    @classmethod
+    def of(cls, script: Script) -> Course:
+        """The course of a deploy that has not begun."""
+        return cls(script, Rollout(script.waves, script.rules), {host: Host() for host in script.hosts})
+
+    @classmethod
+    def replayed(cls, journal: Iterable[events.Event]) -> Course:
+        """The course that a journal tells of.
+
+        Raises:
+            NoSuchDeploy: the journal does not hold the script.
+        """
+        course: Course | None = None
+        for event in journal:
+            if event["event"] == events.PLANNED:
+                course = cls.of(Script.from_wire(event["script"]))
+            elif course is not None:
+                course.take(event)
+        if course is None:
+            raise NoSuchDeploy("its journal ends before anything was decided", next="deploy it anew")
+        return course
+
+    def take(self, event: events.Event) -> None:
+        """Take in one event that has been written down."""
+        act = _TAKE.get(event["event"])
+        if act is not None:
+            act(self, event)
+
+    # -- one method for each kind of event that changes the course --------------------------------------
+
+    def _asked(self, event: events.Event) -> None:
+        ask = Ask(event["stage"], tuple(event["hosts"]), event["wave"])
+        for host in ask.hosts:
+            self.attempts[ask.stage, host] += 1
+        self.rollout.asked(ask)
+
+    def _host_finished(self, event: events.Event) -> None:
+        host, stage = self.hosts.get(event["host"]), event["stage"]
+        if host is None or stage != self.rollout.stage or event["host"] not in self.rollout.in_flight():
+            return
+        error = event.get("error")
+        _note(host, stage, event, error)
+        self.rollout.heard(
+            event["host"],
+            error=from_wire(error) if error else None,
+            unchanged=event["unchanged"],
+            way_back=bool(host.before and host.before[0]),
+            switched=event["switched"],
+        )
+
+    def _gate_finished(self, event: events.Event) -> None:
+        self.rollout.passed(Gate(event["point"], event["wave"]), ok=event["ok"], reason=event["reason"])
+
+    def _paused(self, event: events.Event) -> None:
+        self.until[f"pause {event['wave']}"] = event["until"]
+
+    def _pause_over(self, event: events.Event) -> None:
+        self.rollout.waited(Pause(event["wave"], event["seconds"]))
+
+    def _question(self, event: events.Event) -> None:
+        self.until[event["key"]] = event["until"]
+
+    def _answered(self, event: events.Event) -> None:
+        self.rollout.answered(event["key"], event["choice"])
+
+    def _aborted(self, event: events.Event) -> None:
+        self.rollout.abort(event["reason"])
+
+    def _pinned(self, event: events.Event) -> None:
+        self.pinned = True
+
+    def _finished(self, event: events.Event) -> None:
+        self.ended = True
+
+
+def _note(host: Host, stage: str, event: events.Event, error: Any) -> None:
+    """Keep what a host told; what it received stays with it through later stages."""
+    if stage == FETCH:
+        host.before = (event["live"], event["live_tag"])
+    host.live, host.live_tag = event["live"] or host.live, event["live_tag"] or host.live_tag
+    host.error = error or None
+    host.files += event.get("files", 0)
+    host.bytes += event.get("bytes", 0)
+    host.moved_aside = event.get("moved_aside", host.moved_aside)
+    if error:
+        host.state = "unreachable" if error.get("kind") == "unreachable" else "failed"
+    else:
+        unchanged = stage == FETCH and event["unchanged"]
+        host.state = "rolled back" if stage == ROLLBACK else "unchanged" if unchanged else "ok"
+
+
+_TAKE = {
+    events.ASKED: Course._asked,
+    events.HOST_FINISHED: Course._host_finished,
+    events.GATE_FINISHED: Course._gate_finished,
+    events.PAUSED: Course._paused,
+    events.PAUSE_OVER: Course._pause_over,
+    events.QUESTION: Course._question,
+    events.ANSWERED: Course._answered,
+    events.ABORTED: Course._aborted,
+    events.PINNED: Course._pinned,
+    events.FINISHED: Course._finished,
+}

@@ -257,6 +257,48 @@ class NoSuchDeploy(DeployError):
     status = 164
 
 
+class BadRelease(DeployError):
+    """The release was rolled back from."""
+
+    kind = "bad-release"
+    status = 180
+
+
+class Frozen(DeployError):
+    """Nothing may be deployed at this time."""
+
+    kind = "frozen"
+    status = 181
+
+
+class PlanMoved(DeployError):
+    """What would happen now is not what was planned."""
+
+    kind = "plan-moved"
+    status = 182
+
+
+class TooMuchRemoved(DeployError):
+    """The release lacks more of the files of the one before than the pillar allows."""
+
+    kind = "too-much-removed"
+    status = 183
+
+
+class Unsigned(DeployError):
+    """The tag has no signature that git can verify."""
+
+    kind = "unsigned"
+    status = 184
+
+
+class NothingAsked(DeployError):
+    """No question of a deploy is open, or the answer is none of its choices."""
+
+    kind = "nothing-asked"
+    status = 185
+
+
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
 

@@ -20,6 +20,7 @@ from saltdeploy.errors import DeployError
 VERSION = 1
 ROOT = "deploy"
 
+PREPARING = "preparing"
 STARTED = "started"
 WARNED = "warned"
 STAGE_STARTED = "stage_started"
@@ -61,6 +62,11 @@ def split_tag(tag: str) -> tuple[str, str, str] | None:
 
 def _event(kind: str, deploy: str, repo: str, now: float, **fields: Any) -> Event:
     return {"v": VERSION, "deploy": deploy, "event": kind, "repo": repo, "time": now, **fields}
+
+
+def preparing(deploy: str, repo: str, now: float, *, action: str, tag: str, user: str) -> Event:
+    """A deploy is being prepared; nothing is decided yet. For watchers only: not in the journal."""
+    return _event(PREPARING, deploy, repo, now, action=action, tag=tag, user=user)
 
 
 def started(
@@ -145,7 +151,15 @@ def check_finished(
 ) -> Event:
     """A check of the master: ``verdict`` is ``pass``, ``fail`` or ``inconclusive``."""
     return _event(
-        CHECK_FINISHED, deploy, repo, now, check=check, stage=stage, group=group, verdict=verdict, text=text[:2000]
+        CHECK_FINISHED,
+        deploy,
+        repo,
+        now,
+        check=check,
+        stage=stage,
+        group=group,
+        verdict=verdict,
+        text=text[:2000],
     )
 
 

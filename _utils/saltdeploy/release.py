@@ -17,6 +17,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REPO_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _TAG_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _HOST_FORBIDDEN = re.compile(r"[\x00-\x20\x7f/\\]")
+_DEPLOY = re.compile(r"[0-9]{20}(_[0-9]+)?")
 _LONGEST = 200
 
 
@@ -91,6 +92,17 @@ def check_commit(commit: str) -> str:
     return commit
 
 
+def check_deploy(deploy: str) -> str:
+    """Return ``deploy`` when it is the id of a deploy: a job id of Salt.
+
+    Raises:
+        BadName: otherwise.
+    """
+    if not _DEPLOY.fullmatch(deploy):
+        raise BadName(f"{deploy[:40]!r} is not the id of a deploy", next="salt-run deploy.versions repo=...")
+    return deploy
+
+
 def check_host(host: str) -> str:
     """Return ``host`` when it can be a minion id that is safe in a path, a tag and on a terminal.
 
@@ -115,3 +127,12 @@ def file_name(repo: str) -> str:
     'mediawiki%2Fslot0'
     """
     return urllib.parse.quote(check_repo(repo), safe="")
+
+
+def repo_of(name: str) -> str:
+    """The repo whose :func:`file_name` this is.
+
+    >>> repo_of("mediawiki%2Fslot0")
+    'mediawiki/slot0'
+    """
+    return check_repo(urllib.parse.unquote(name))

@@ -54,7 +54,13 @@ class Conductor:
     """
 
     def __init__(
-        self, course: Course, repo: Repo, lease: Lease, master: Master, journal: Journal, offers: Offers | None
+        self,
+        course: Course,
+        repo: Repo,
+        lease: Lease,
+        master: Master,
+        journal: Journal,
+        offers: Offers | None,
     ) -> None:
         self.course = course
         self.rollout = course.rollout
@@ -77,6 +83,11 @@ class Conductor:
         self._told_stage: tuple[str, int] | None = None
         self._told = self._asked = 0.0
         self._obeyed = False
+
+    @property
+    def order(self) -> Order:
+        """The fetch order, with all that was packed for it."""
+        return self._offers.order if self._offers else self.course.script.order
 
     # -- the loop ---------------------------------------------------------------------------------------
 
@@ -209,7 +220,7 @@ class Conductor:
             self._fleet.ask(those, order)
 
     def _order(self, stage: str, wave: int, host: str) -> Order:
-        base = self._offers.order if self._offers else self.course.script.order
+        base = self.order
         release = self._way_back(host) if stage == ROLLBACK else self.release
         return dataclasses.replace(
             base,

@@ -51,6 +51,7 @@ class Course:
         hosts: each target.
         attempts: how often a host was asked for a stage.
         until: the time at which a pause (``pause <wave>``) or a question (its key) ends.
+        begun: when it began, in seconds since the epoch.
         pinned: whether the pin has been told of.
         ended: whether the deploy has told its outcome.
     """
@@ -60,6 +61,7 @@ class Course:
     hosts: dict[str, Host]
     attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
     until: dict[str, float] = field(default_factory=dict)
+    begun: float = 0.0
     pinned: bool = False
     ended: bool = False
 
@@ -79,6 +81,7 @@ class Course:
         for event in journal:
             if event["event"] == events.PLANNED:
                 course = cls.of(Script.from_wire(event["script"]))
+                course.take(event)
             elif course is not None:
                 course.take(event)
         if course is None:
@@ -92,6 +95,9 @@ class Course:
             act(self, event)
 
     # -- one method for each kind of event that changes the course --------------------------------------
+
+    def _planned(self, event: events.Event) -> None:
+        self.begun = event["time"]
 
     def _asked(self, event: events.Event) -> None:
         ask = Ask(event["stage"], tuple(event["hosts"]), event["wave"])
@@ -155,6 +161,7 @@ def _note(host: Host, stage: str, event: events.Event, error: Any) -> None:
 
 
 _TAKE = {
+    events.PLANNED: Course._planned,
     events.ASKED: Course._asked,
     events.HOST_FINISHED: Course._host_finished,
     events.GATE_FINISHED: Course._gate_finished,

@@ -1,24 +1,22 @@
-"""The append-only log of each deploy, and the history made of them.
+"""The append-only log of each deploy: a file of msgpack maps, the events of :mod:`saltdeploy.events`.
 
-A journal is a file of msgpack maps (the events of :mod:`saltdeploy.events`), one per deploy. Decisions are
-fsynced before they are acted on; progress is only written. A torn last record (a crash while it was being
-written) is cut off when the file is read.
+What leads to an act is fsynced before the act (:meth:`Journal.sync`). A torn last record, left by a crash, is
+cut off when the journal is opened again, and passed over when it is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import msgpack
 
-from saltdeploy import events
-from saltdeploy.release import file_name
+from saltdeploy import disk, events
+from saltdeploy.release import check_deploy, file_name, repo_of
 
-_ADVISORY = (events.HOST_PROGRESS, events.STAGE_PROGRESS)
-_HISTORIC = (events.STARTED, events.FINISHED)
 _LOOK_EVERY = 0.1  # seconds
 
 
@@ -30,86 +28,72 @@ class Journals:
 
     def write(self, repo: str, deploy: str) -> Journal:
         """Open the journal of a deploy for appending."""
-        directory = self._directory(repo)
-        directory.mkdir(parents=True, exist_ok=True)
-        return Journal(directory / f"{deploy}.msgpack", directory / "history.msgpack")
+        path = self.path(repo, deploy)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Journal(path)
 
     def path(self, repo: str, deploy: str) -> Path:
-        """Where the journal of a deploy lies."""
-        return self._directory(repo) / f"{deploy}.msgpack"
+        """Where the journal of a deploy lies.
+
+        Raises:
+            BadName: that is no id of a deploy.
+        """
+        return self._root / file_name(repo) / f"{check_deploy(deploy)}.msgpack"
+
+    def all(self, repo: str) -> list[str]:
+        """The ids of the repo's deploys, oldest first: they begin with the time."""
+        return sorted(path.stem for path in (self._root / file_name(repo)).glob("*.msgpack"))
 
     def latest(self, repo: str) -> str:
         """The id of the newest deploy of the repo, or ""."""
-        started = [e["deploy"] for e in self._history(repo) if e["event"] == events.STARTED]
-        return str(started[-1]) if started else ""
+        return next(reversed(self.all(repo)), "")
 
-    def versions(self, repo: str) -> list[dict[str, Any]]:
-        """The repo's deploys, newest first.
-
-        Returns:
-            Dicts with ``deploy, tag, commit, user, time, action, outcome, ok, total``; a deploy that has not
-            ended has the outcome "".
-        """
-        found: dict[str, dict[str, Any]] = {}
-        for event in self._history(repo):
-            if event["event"] == events.STARTED:
-                known = {key: event.get(key) for key in ("deploy", "tag", "commit", "user", "time", "action")}
-                found[event["deploy"]] = {**known, "outcome": "", "ok": 0, "total": event.get("hosts", 0)}
-            elif event["deploy"] in found:
-                found[event["deploy"]] |= {key: event.get(key) for key in ("outcome", "ok", "total")}
-        return list(reversed(found.values()))
-
-    def _history(self, repo: str) -> Iterator[events.Event]:
-        return replay(self._directory(repo) / "history.msgpack")
-
-    def _directory(self, repo: str) -> Path:
-        return self._root / file_name(repo)
+    def repo_of(self, deploy: str) -> str:
+        """The repo of a deploy, or ""."""
+        found = next(self._root.glob(f"*/{check_deploy(deploy)}.msgpack"), None)
+        return repo_of(found.parent.name) if found else ""
 
 
 class Journal:
     """One deploy's journal, open for appending. Use as a context manager."""
 
-    def __init__(self, path: Path, history: Path) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._history = history
+        self._synced = True
 
     def __enter__(self) -> Journal:
-        self._file: IO[bytes] = open(self._path, "ab")  # noqa: SIM115 - closed in __exit__
+        is_new = not self._path.exists()
+        self._file = open(self._path, "a+b")  # noqa: SIM115 - closed in __exit__
+        self._file.truncate(_whole_bytes(self._file))
+        if is_new:
+            disk.fsync_dir(self._path.parent)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.sync()
         self._file.close()
 
     def append(self, event: events.Event) -> None:
-        """Write one event; durable when this returns, unless it only tells of progress."""
-        record = msgpack.packb(event)
-        self._file.write(record)
+        """Write one event; readers see it at once, a power cut may still take it."""
+        self._file.write(msgpack.packb(event))
         self._file.flush()
-        if event["event"] not in _ADVISORY:
+        self._synced = False
+
+    def sync(self) -> None:
+        """Make all that was appended survive a power cut."""
+        if not self._synced:
             os.fsync(self._file.fileno())
-        if event["event"] in _HISTORIC:
-            _append_whole(self._history, record)
-
-
-def _append_whole(path: Path, record: bytes) -> None:
-    """Append after the last whole record: what a crash left half-written would hide all that follows."""
-    with open(path, "a+b") as file:
-        file.truncate(_whole_bytes(file))
-        file.write(record)
-        file.flush()
-        os.fsync(file.fileno())
+            self._synced = True
 
 
 def _whole_bytes(file: IO[bytes]) -> int:
     file.seek(0)
     unpacker = msgpack.Unpacker(file)
     end = 0
-    while True:
-        try:
-            unpacker.skip()
-        except msgpack.OutOfData:
-            return end
-        end = unpacker.tell()
+    with contextlib.suppress(ValueError, msgpack.OutOfData):  # a torn record
+        while isinstance(unpacker.unpack(), dict):  # a power cut may leave zeros, which are numbers
+            end = unpacker.tell()
+    return end
 
 
 def replay(path: Path) -> Iterator[events.Event]:
@@ -118,8 +102,11 @@ def replay(path: Path) -> Iterator[events.Event]:
         file = open(path, "rb")  # noqa: SIM115 - closed below
     except FileNotFoundError:
         return
-    with file:
-        yield from msgpack.Unpacker(file)
+    with file, contextlib.suppress(ValueError):
+        for event in msgpack.Unpacker(file):
+            if not isinstance(event, dict):
+                return
+            yield event
 
 
 def follow(

@@ -33,7 +33,7 @@ def data_for(
     pins = Pins(root)
     found = {}
     for repo_name in pins.repos():
-        pin = pins.get(repo_name)
+        pin = pins.of_host(repo_name, host)
         try:
             repo = config.load(pillar, repo_name)
         except DeployError:  # its section is gone or broken: the runner says so, the pillar must render
@@ -59,5 +59,5 @@ def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins
     if not packed:
         return pin
     whole = dataclasses.replace(pin.order, payloads=(*pin.order.payloads, *packed))
-    pins.put(dataclasses.replace(pin, order=whole))
+    pins.replace_order(repo.name, host, whole)
     return dataclasses.replace(pin, order=whole)

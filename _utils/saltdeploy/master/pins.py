@@ -7,34 +7,45 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.orders import FETCH, Holdings, Order, Result
-from saltdeploy.release import Release, file_name
+from saltdeploy.release import Release, file_name, repo_of
 
 _SECRET_BYTES = 32
 
 
 @dataclass(frozen=True)
 class Pin:
-    """The release that a repo's targets should be running.
+    """The release that targets should be running.
 
     Attributes:
         order: a fetch order for it, with the payloads that were packed; its epoch is that of the last deploy
             that ended, so that a host never converges backwards during a later one.
         hosts: the targets when it was pinned.
+        partial: a limit left out others: they keep the pin that they had.
     """
 
     order: Order
     hosts: tuple[str, ...]
+    partial: bool = False
 
     @property
     def release(self) -> Release:
         """What is pinned."""
         return self.order.release
+
+    def to_wire(self) -> dict[str, Any]:
+        """The pin as plain data."""
+        return {"order": self.order.to_wire(), "hosts": list(self.hosts), "partial": self.partial}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Pin:
+        """Rebuild a pin."""
+        return cls(Order.from_wire(data["order"]), tuple(data["hosts"]), bool(data["partial"]))
 
 
 class Pins:
@@ -43,21 +54,43 @@ class Pins:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def all(self, repo: str) -> list[Pin]:
+        """The repo's pins: partial ones, the newest first, then the one for the whole fleet."""
+        return [Pin.from_wire(entry) for entry in disk.read_json(self._file("pins", repo)) or []]
+
     def get(self, repo: str) -> Pin | None:
-        """The repo's pin; None before the first deploy."""
-        found = disk.read_json(self._file("pins", repo))
-        return Pin(Order.from_wire(found["order"]), tuple(found["hosts"])) if found else None
+        """The pin for the whole fleet; None before the first deploy to all."""
+        return next((pin for pin in self.all(repo) if not pin.partial), None)
+
+    def of_host(self, repo: str, host: str) -> Pin | None:
+        """What one host should be running; a host that no pin names takes the one for all."""
+        pins = self.all(repo)
+        return next((pin for pin in pins if not pin.partial or host in pin.hosts), None)
 
     def put(self, pin: Pin) -> None:
-        """Write the pin, durably."""
-        self._write("pins", pin.release.repo, {"order": pin.order.to_wire(), "hosts": list(pin.hosts)})
+        """Write a pin, durably. One for the whole fleet replaces all; a partial one takes its hosts from others."""
+        kept: list[Pin] = []
+        if pin.partial:
+            for old in self.all(pin.release.repo):
+                hosts = (
+                    tuple(host for host in old.hosts if host not in pin.hosts) if old.partial else old.hosts
+                )
+                kept += [replace(old, hosts=hosts)] if hosts or not old.partial else []
+        self._put(pin.release.repo, [pin, *kept])
+
+    def replace_order(self, repo: str, host: str, order: Order) -> None:
+        """Give the pin that counts for a host another order for the same release."""
+        counts = self.of_host(repo, host)
+        self._put(repo, [replace(pin, order=order) if pin == counts else pin for pin in self.all(repo)])
 
     def raise_epoch(self, repo: str, epoch: int) -> None:
-        """A deploy ended without a new pin: hosts that have seen its epoch may converge to the old one again."""
-        pin = self.get(repo)
-        if pin is not None:
-            order = {**pin.order.to_wire(), "epoch": epoch}
-            self.put(Pin(Order.from_wire(order), pin.hosts))
+        """A deploy ended: hosts that have seen its epoch may converge to the other pins again."""
+        pins = self.all(repo)
+        if pins:
+            self._put(repo, [replace(pin, order=replace(pin.order, epoch=epoch)) for pin in pins])
+
+    def _put(self, repo: str, pins: list[Pin]) -> None:
+        self._write("pins", repo, [pin.to_wire() for pin in pins])
 
     def seen(self, repo: str) -> dict[str, dict[str, Any]]:
         """Host to ``{"holdings": ..., "time": epoch seconds}``, as each was last seen."""
@@ -75,21 +108,21 @@ class Pins:
 
     def payload_names(self) -> set[str]:
         """The digests of all payloads that pins offer."""
-        names = set()
-        for path in (self._root / "pins").glob("*.json"):
-            found = disk.read_json(path)
-            names |= {payload["sha256"] for payload in found["order"]["payloads"]}
-        return names
+        return {
+            payload.sha256
+            for repo in self.repos()
+            for pin in self.all(repo)
+            for payload in pin.order.payloads
+        }
 
     def repos(self) -> list[str]:
         """The names of all repos that have a pin."""
-        orders = (disk.read_json(path) for path in (self._root / "pins").glob("*.json"))
-        return sorted(found["order"]["release"]["repo"] for found in orders)
+        return sorted(repo_of(path.stem) for path in (self._root / "pins").glob("*.json"))
 
     def _file(self, kind: str, repo: str) -> Path:
         return self._root / kind / f"{file_name(repo)}.json"
 
-    def _write(self, kind: str, repo: str, value: dict[str, Any]) -> None:
+    def _write(self, kind: str, repo: str, value: Any) -> None:
         path = self._file(kind, repo)
         path.parent.mkdir(parents=True, exist_ok=True)
         disk.write_json(path, value)

@@ -7,10 +7,18 @@ from pathlib import Path
 
 from saltdeploy import transports
 from saltdeploy.config import Repo
-from saltdeploy.errors import ConfigError, MovedTag, NoSuchTag, NoTargets, NothingToRollBackTo, Unavailable
-from saltdeploy.master.journal import Journals
+from saltdeploy.errors import (
+    BadRelease,
+    ConfigError,
+    MovedTag,
+    NoSuchTag,
+    NoTargets,
+    NothingToRollBackTo,
+    Unavailable,
+)
+from saltdeploy.master.history import History
+from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pins import Pin
-from saltdeploy.master.rollout import CONVERGED
 from saltdeploy.orders import Holdings, Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release, check_tag, file_name
@@ -67,13 +75,13 @@ def _git_dir(repo: Repo) -> Path:
     )
 
 
-def refuse_moved(release: Release, journals: Journals) -> None:
+def refuse_moved(release: Release, history: History) -> None:
     """Compare a freshly resolved release with what its tag meant in earlier deploys.
 
     Raises:
         MovedTag: naming both commits.
     """
-    for version in journals.versions(release.repo):
+    for version in history.versions(release.repo):
         if version["tag"] == release.tag and version["commit"] != release.commit:
             raise MovedTag(
                 f"tag {release.tag} was deployed as commit {version['commit']} "
@@ -83,7 +91,21 @@ def refuse_moved(release: Release, journals: Journals) -> None:
             )
 
 
-def rollback_release(repo: str, to: str, journals: Journals) -> Release:
+def refuse_bad(release: Release, history: History, *, force: bool) -> None:
+    """Refuse a release that was rolled back from.
+
+    Raises:
+        BadRelease: it was, and nobody insists.
+    """
+    if not force and history.is_bad(release.repo, release.tag, release.commit):
+        raise BadRelease(
+            f"{release.tag} was rolled back from and is marked bad",
+            repo=release.repo,
+            next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
+        )
+
+
+def rollback_release(repo: str, to: str, history: History) -> Release:
     """The release to go back to, from the history alone: no git is needed.
 
     Args:
@@ -94,7 +116,7 @@ def rollback_release(repo: str, to: str, journals: Journals) -> Release:
         NothingToRollBackTo: there is no such release in the history.
     """
     good = [
-        v for v in reversed(journals.versions(repo)) if v["outcome"] == CONVERGED and v["action"] != "fetch"
+        v for v in reversed(history.versions(repo)) if v["outcome"] == CONVERGED and v["action"] != "fetch"
     ]
     stack: list[Release] = []
     for version in good:

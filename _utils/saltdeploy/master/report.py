@@ -6,34 +6,54 @@ from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError
+from saltdeploy.master.course import Host
 from saltdeploy.master.fleet import survey
+from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pins import Pin, Pins
-from saltdeploy.master.rollout import CONVERGED
-from saltdeploy.master.sync import Master, Report
+from saltdeploy.master.sync import Report
+from saltdeploy.master.world import Master
 from saltdeploy.orders import Holdings, Result
 
 _ANSWER_WITHIN = 5.0  # seconds
 
 
-def of_deploy(report: Report, repo: str) -> dict[str, Any]:
+def of_deploy(report: Report) -> dict[str, Any]:
     """The view ``outcome``: how a deploy ended."""
-    outcome = report.outcome
+    outcome, script = report.outcome, report.course.script
+    release = script.order.release
     return {
         "view": "outcome",
         "retcode": 0 if outcome.word == CONVERGED else 1,
-        "deploy": report.deploy,
-        "repo": repo,
-        "tag": report.release.tag,
-        "commit": report.release.commit,
-        "previous": report.previous,
+        "deploy": script.order.deploy,
+        "repo": release.repo,
+        "tag": release.tag,
+        "commit": release.commit,
+        "previous": script.previous,
         "outcome": outcome.word,
         "ok": outcome.ok,
         "total": outcome.total,
         "reason": outcome.reason,
         "next": report.next,
         "seconds": report.seconds,
-        "hosts": report.hosts,
+        "astray": list(outcome.astray),
+        "left_out": list(script.left_out),
+        "hosts": {name: _of_host(host) for name, host in report.course.hosts.items() if host.state},
     }
+
+
+def _of_host(host: Host) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "state": host.state,
+        "live": host.live,
+        "tag": host.live_tag,
+        "bytes": host.bytes,
+        "files": host.files,
+    }
+    if host.error is not None:
+        shown["error"] = host.error
+    if host.moved_aside:
+        shown["moved_aside"] = host.moved_aside
+    return shown
 
 
 def of_error(error: DeployError) -> dict[str, Any]:
@@ -45,7 +65,8 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     """The view ``report``: ask every target what it runs; tell what was last seen of those that do not answer.
 
     A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else), ``nothing``
-    (no whole release of this repo is live) or ``unreachable``. The return code is 0 when all are ``pinned``.
+    (no whole release of this repo is live), ``unsettled`` (its restart or checks after a switch did not all pass) or
+    ``unreachable``. The return code is 0 when all are ``pinned``.
     """
     pins = Pins(master.root)
     pin = pins.get(repo.name)
@@ -53,15 +74,23 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)
-    shown = {host: _host(answers.get(host), seen.get(host), pin) for host in hosts}
-    agree = pin is not None and all(entry["state"] == "pinned" for entry in shown.values())
+    own = {host: pins.of_host(repo.name, host) for host in hosts}
+    shown = {host: _host(answers.get(host), seen.get(host), own[host]) for host in hosts}
+    agree = bool(shown) and all(entry["state"] == "pinned" for entry in shown.values())
     return {
         "view": "report",
         "retcode": 0 if agree else 1,
         "repo": repo.name,
-        "pinned": {"tag": pin.release.tag, "commit": pin.release.commit} if pin else None,
+        "pinned": _release(pin) if pin else None,
+        "partly_pinned": [
+            {**_release(one), "hosts": list(one.hosts)} for one in pins.all(repo.name) if one.partial
+        ],
         "hosts": shown,
     }
+
+
+def _release(pin: Pin) -> dict[str, str]:
+    return {"tag": pin.release.tag, "commit": pin.release.commit}
 
 
 def _members(pin: Pin | None, master: Master) -> set[str]:
@@ -89,4 +118,6 @@ def _state(answer: Result | None, held: Holdings, pin: Pin | None) -> str:
         return "unreachable"
     if not held.live:
         return "nothing"
+    if held.unsettled:
+        return "unsettled"
     return "pinned" if pin and held.live == pin.release.commit else "drift"

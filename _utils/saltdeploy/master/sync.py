@@ -1,94 +1,47 @@
-"""The spine of the master: one deploy, top to bottom."""
+"""The spine of the master: one deploy, top to bottom.
+
+First everything is decided, and nothing is asked of any host: :func:`prepare`. What was decided is written into the
+journal. Then the deploy takes its course (:mod:`saltdeploy.master.conduct`), and what became of it is settled.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-import time
-from collections.abc import Callable
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from saltdeploy import config, events
-from saltdeploy.errors import DeployError, NoBase, NotReady
-from saltdeploy.master import lock, plan
-from saltdeploy.master.fleet import Bus, Fleet
-from saltdeploy.master.journal import Journal, Journals
+from saltdeploy.errors import NoSuchDeploy, NoTargets
+from saltdeploy.master import gates, guards, plan
+from saltdeploy.master.conduct import Conductor, Lease
+from saltdeploy.master.course import Course
+from saltdeploy.master.history import History
+from saltdeploy.master.instructions import MIXED, ROLLED_BACK, Outcome, Rules
+from saltdeploy.master.journal import Journal, Journals, replay
+from saltdeploy.master.lock import Holder, Locks
+from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins, pin_order
-from saltdeploy.master.rollout import MIXED, Ask, Outcome, Rollout, share_of
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Holdings, Order, Payload, Result
+from saltdeploy.master.script import Script, Wish
+from saltdeploy.master.waves import waves
+from saltdeploy.master.world import Master
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
 
-_TICK = 0.25  # seconds
 _PAYLOADS_KEPT = 86_400.0  # seconds
 SYNC = "sync"
 
 
-class Watcher(Protocol):
-    """Somebody who reads the events of a deploy."""
-
-    def hear(self, event: events.Event) -> None:
-        """Take in one event."""
-
-    def tick(self, now: float) -> None:
-        """Time has passed."""
-
-
-@dataclass(frozen=True)
-class Master:
-    """What a deploy needs of the master.
-
-    Attributes:
-        root: the master's directory for deploys.
-        bus: Salt's publisher and event bus.
-        targets: ``(expression, type)`` to minion ids.
-        accepted: all minions that the master knows.
-        secret: host to the secret it signs its answers with; "" where the fleet has none.
-        user: who deploys, as Salt knows them.
-        aborted: "" or why the deploy shall stop.
-        watchers: read the events.
-    """
-
-    root: Path
-    bus: Bus
-    targets: Callable[[str, str], list[str]]
-    accepted: Callable[[], list[str]]
-    secret: Callable[[str], str]
-    user: str
-    aborted: Callable[[], str]
-    watchers: tuple[Watcher, ...] = ()
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What an operator asks for.
-
-    Attributes:
-        action: ``sync``, ``fetch``, ``checkout`` or ``rollback``.
-        tag: the tag; "" only for a rollback to the release before.
-        force: deploy though targets of the last deploy are missing.
-    """
-
-    action: str
-    repo: str
-    tag: str = ""
-    force: bool = False
-
-
 @dataclass(frozen=True)
 class Report:
-    """How a deploy ended, host by host."""
+    """How a deploy ended."""
 
-    deploy: str
-    release: Release
-    previous: str
+    course: Course
     outcome: Outcome
     next: str
     seconds: float
-    hosts: dict[str, dict[str, Any]]
 
 
 def run(wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Master) -> Report:
@@ -102,273 +55,188 @@ def run(wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Mast
         DeployError: before anything was asked of any host.
     """
     repo = config.load(pillar, wish.repo, site)
-    holder = {"user": master.user, "pid": os.getpid(), "deploy": deploy, "since": _utc(master.bus.now())}
-    with lock.hold(master.root, repo.name, holder) as epoch:
-        return _Deploy(wish, repo, deploy, epoch, master).run()
+    _tell_preparing(wish, deploy, master)
+    guards.refuse_frozen(repo, master.bus.now(), force=wish.force)
+    with _lock(repo, deploy, master, wish) as lease:
+        script, offers = prepare(wish, repo, deploy, lease.epoch, master)
+        with Journals(master.root).write(repo.name, deploy) as journal:
+            may_fetch = None if wish.action == CHECKOUT else offers
+            conductor = Conductor(Course.of(script), repo, lease, master, journal, may_fetch)
+            _open(conductor, script, journal)
+            return _finish(conductor, lease, master)
 
 
-class _Deploy:
-    def __init__(self, wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Master) -> None:
-        self.wish = wish
-        self.repo = repo
-        self.deploy = deploy
-        self.epoch = epoch
-        self.master = master
-        self.bus = master.bus
-        self.begin = master.bus.now()
-        self.pins = Pins(master.root)
-        self.journals = Journals(master.root)
-        self.payloads = Payloads(master.root / "payloads")
-        self.results: dict[str, Result] = {}
-        self.before: dict[str, Holdings] = {}
-        self.offered: dict[str, tuple[Payload, ...]] = {}
-        self.watchers = list(master.watchers)
-        self.told = 0.0
+def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Report:
+    """Go on with a deploy whose process has died, from where its journal ends.
 
-    # -- top to bottom ----------------------------------------------------------------------------------
-
-    def run(self) -> Report:
-        pin = self.pins.get(self.repo.name)
-        hosts = self.master.targets(self.repo.targets, self.repo.targets_type)
-        plan.refuse_bad_targets(self.repo, hosts, pin, set(self.master.accepted()), force=self.wish.force)
-        self.release = self._resolve()
-        self.order = Order(self.deploy, self.epoch, FETCH, self.release, self.repo.transport)
-        known = self.pins.holdings(self.repo.name)
-        self._offer([known[host] for host in hosts if host in known])
-        with self.journals.write(self.repo.name, self.deploy) as self.journal:
-            self._tell(events.started, tag=self.release.tag, commit=self.release.commit, user=self.master.user,
-                       hosts=hosts, action=self.wish.action)  # fmt: skip
-            self.fleet = Fleet(
-                self.bus, self.repo.name, self.deploy, self.master.secret, self.repo.timeout, self._warn
+    Raises:
+        NoSuchDeploy: there is nothing to go on with.
+        Locked: its process lives, or another deploy has the lock.
+    """
+    journals = Journals(master.root)
+    repo = config.load(pillar, journals.repo_of(deploy) or _unknown(deploy), site)
+    wish = Wish(SYNC, repo.name)
+    with _lock(repo, deploy, master, wish) as lease:
+        course = Course.replayed(replay(journals.path(repo.name, deploy)))
+        if course.ended:
+            raise NoSuchDeploy(
+                f"deploy {deploy} has ended already",
+                repo=repo.name,
+                next=f"salt-run deploy.watch repo={repo.name} deploy={deploy}",
             )
-            self.rollout = self._machine(hosts)
-            outcome = self._drive_to_an_end()
-            self._settle(outcome, hosts)
-            next_command = self._next(outcome)
-            self._tell(events.finished, tag=self.release.tag, outcome=outcome.word, ok=outcome.ok,
-                       total=outcome.total, reason=outcome.reason, next=next_command)  # fmt: skip
-        previous = pin.release.tag if pin else ""
-        seconds = round(self.bus.now() - self.begin, 3)
-        return Report(self.deploy, self.release, previous, outcome, next_command, seconds, self._hosts(hosts))
+        with journals.write(repo.name, deploy) as journal:
+            conductor = Conductor(course, repo, lease, master, journal, _offers(course.script, repo, master))
+            conductor.tell(events.resumed, user=master.user, epoch=lease.epoch)
+            return _finish(conductor, lease, master)
 
-    def _resolve(self) -> Release:
-        """The release; from the history alone for a rollback, which works while git does not."""
-        if self.wish.action == ROLLBACK:
-            self.source = None
-            return plan.rollback_release(self.repo.name, self.wish.tag, self.journals)
-        self.source = plan.Source(self.repo, self.master.root)
-        self.tag = self.source.tag(self.wish.tag)
-        release = Release(self.repo.name, self.tag.name, self.tag.commit)
-        plan.refuse_moved(release, self.journals)
-        return release
 
-    def _offer(self, holdings: list[Holdings]) -> None:
-        """Pack what hosts with these holdings need, once, and put it into the order."""
-        if self.wish.action == CHECKOUT:
-            return
-        if self.source is None:  # a rollback: only hosts that lost the release need anything
-            lacking = [held for held in holdings if self.release.commit not in held.held]
-            if not lacking:
-                return
-            self.source = plan.Source(self.repo, self.master.root)
-            self.tag = Tag(self.release.tag, self.release.commit, self.release.commit)
-        packed = plan.pack(self.order, self.repo, self.source, self.payloads, self.tag, holdings)
-        offers = {payload.base: payload for payload in (*self.order.payloads, *packed)}
-        self.order = dataclasses.replace(self.order, payloads=tuple(offers.values()))
+def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Master) -> tuple[Script, Offers]:
+    """Decide everything: which release, for whom, in what order, with which payloads."""
+    history = History(master.store)
+    pins = Pins(master.root)
+    pin = pins.get(repo.name)
+    everybody = master.targets(repo.targets, repo.targets_type)
+    plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
+    hosts = _limited(wish, repo, everybody, master)
+    source, tag, release = _resolve(wish, repo, history, master)
+    plan.refuse_bad(release, history, force=wish.force or wish.action == ROLLBACK)
+    if source is not None:
+        guards.refuse_dangerous(repo, source, tag, pin.release.commit if pin else "", force=wish.force)
+    order = Order(deploy, epoch, FETCH, release, repo.transport)
+    offers = Offers(
+        order, tag, repo, Payloads(master.root / "payloads"), lambda: source or _source(repo, master)
+    )
+    known = pins.holdings(repo.name)
+    if wish.action != CHECKOUT:
+        offers.pack(known[host] for host in hosts if host in known)
+    groups = waves(repo, hosts, lambda group: master.targets(group.targets, group.targets_type))
+    script = Script(
+        action=wish.action,
+        user=master.user,
+        reason=wish.reason,
+        order=offers.order,
+        waves=groups,
+        rules=Rules(
+            on_failure="ask" if wish.interactive else repo.on_failure,
+            on_abort=repo.on_abort,
+            fetch_only=wish.action == FETCH,
+            confirm=wish.interactive,
+            gates=gates.gates(repo, groups),
+        ),
+        previous=pin.release.tag if pin else "",
+        left_out=tuple(host for host in everybody if host not in set(hosts)),
+        timeout=float(repo.timeout),
+        question_timeout=repo.question_timeout,
+        baselines=gates.measure(repo, master.place, history.baselines(release)),
+    )
+    return script, offers
 
-    def _machine(self, hosts: list[str]) -> Rollout:
-        return Rollout(
-            hosts,
-            window=share_of(self.repo.batch, len(hosts), up=True),
-            failure_limit=share_of(self.repo.failure_limit, len(hosts), up=False),
-            fetch_only=self.wish.action == FETCH,
+
+def _resolve(
+    wish: Wish, repo: config.Repo, history: History, master: Master
+) -> tuple[plan.Source | None, Tag, Release]:
+    """The release; from the history alone for a rollback, which works while git does not."""
+    if wish.action == ROLLBACK:
+        release = plan.rollback_release(repo.name, wish.tag, history)
+        return None, Tag(release.tag, release.commit, release.commit), release
+    source = _source(repo, master)
+    tag = source.tag(wish.tag)
+    release = Release(repo.name, tag.name, tag.commit)
+    plan.refuse_moved(release, history)
+    return source, tag, release
+
+
+def _source(repo: config.Repo, master: Master) -> plan.Source:
+    return plan.Source(repo, master.root)
+
+
+def _limited(wish: Wish, repo: config.Repo, hosts: list[str], master: Master) -> list[str]:
+    """The targets that the operator means."""
+    if not wish.limit:
+        return hosts
+    group = next((each for each in repo.groups if each.name == wish.limit), None)
+    if group is not None:
+        parts = waves(repo, hosts, lambda each: master.targets(each.targets, each.targets_type))
+        chosen = {host for wave in parts if wave.group == group.name for host in wave.hosts}
+    else:
+        chosen = set(master.targets(wish.limit, "compound"))
+    found = [host for host in hosts if host in chosen]
+    if not found:
+        raise NoTargets(
+            f"none of the {len(hosts)} targets matches limit={wish.limit}",
+            repo=repo.name,
+            next=f"salt-run deploy.targets repo={repo.name}",
         )
-
-    def _drive_to_an_end(self) -> Outcome:
-        try:
-            return self._drive()
-        except Exception as error:  # whatever Salt raises when its master goes away: the end must have a name
-            self.rollout.broke(f"the master's side failed: {type(error).__name__}: {error}")
-            assert self.rollout.outcome is not None
-            return self.rollout.outcome
-
-    def _drive(self) -> Outcome:
-        """Carry out what the state machine says until it has an outcome."""
-        stage = ""
-        while self.rollout.outcome is None:
-            if reason := self.master.aborted():
-                self.rollout.abort(reason)
-            if self.rollout.stage != stage:
-                self._finish_stage(stage)
-                stage = self.rollout.stage
-                self._tell(events.stage_started, stage=stage, total=self.rollout.total(stage))
-            while ask := self.rollout.due():
-                self._ask(ask)
-            if self.rollout.outcome is None:
-                self._listen(stage)
-            self._show(lambda watcher: watcher.tick(self.bus.now()))
-        self._finish_stage(stage)
-        return self.rollout.outcome
-
-    def _settle(self, outcome: Outcome, hosts: list[str]) -> None:
-        """Write down what the fleet should be running now, and what each host was last seen to hold."""
-        seen = [result for result in self.results.values() if result.holdings.held or result.ok]
-        self.pins.note(self.repo.name, seen, self.bus.now())
-        if outcome.accepted:
-            self.pins.put(Pin(pin_order(self.order, self.epoch), tuple(hosts)))
-            self._tell(events.pinned, tag=self.release.tag, commit=self.release.commit)
-        else:
-            self.pins.raise_epoch(self.repo.name, self.epoch)
-        self.payloads.collect(self.pins.payload_names(), self.bus.now() - _PAYLOADS_KEPT)
-
-    # -- asking and hearing -----------------------------------------------------------------------------
-
-    def _ask(self, ask: Ask) -> None:
-        if ask.stage != ROLLBACK:
-            order = dataclasses.replace(self.order, stage=ask.stage)
-            if ask.stage != FETCH:
-                order = dataclasses.replace(order, payloads=())
-            self._put(list(ask.hosts), order)
-            return
-        for release, hosts in self._ways_back(ask.hosts).items():
-            self.fleet.ask(hosts, Order(self.deploy, self.epoch, ROLLBACK, release, self.order.transport))
-
-    def _ways_back(self, hosts: tuple[str, ...]) -> dict[Release, list[str]]:
-        """What was live on each host before this deploy, by release."""
-        ways: dict[Release, list[str]] = {}
-        for host in hosts:
-            held = self.before[host]
-            release = Release(
-                self.repo.name, held.tags.get(held.live) or f"commit-{held.live[:12]}", held.live
-            )
-            ways.setdefault(release, []).append(host)
-        return ways
-
-    def _listen(self, stage: str) -> None:
-        heard = self.fleet.hear(_TICK)
-        for event in heard.progress:
-            self._emit(event)
-        needy = [result for result in heard.answers if isinstance(result.error, NoBase)]
-        for result in heard.answers:
-            if result not in needy:
-                self._take(result, stage)
-        if needy:
-            self._serve(needy, stage)
-        if len(needy) < len(heard.answers) and self.bus.now() - self.told >= _TICK:
-            self._tell_progress(stage)
-
-    def _take(self, result: Result, stage: str) -> None:
-        self._tell(events.host_finished, host=result.host, stage=stage, status=result.status,
-                   error=result.error, facts=result.facts)  # fmt: skip
-        self._keep(result, stage)
-        held = result.holdings
-        if stage == FETCH:
-            self.before[result.host] = held
-        same = held.live == self.release.commit and held.tags.get(held.live) == self.release.tag
-        self.rollout.heard(result.host, error=result.error, unchanged=same, way_back=bool(held.live))
-
-    def _keep(self, result: Result, stage: str) -> None:
-        """Keep the newest answer of a host; what it received stays with it."""
-        earlier = self.results.get(result.host)
-        facts = {**(earlier.facts if earlier else {}), **result.facts}
-        self.results[result.host] = dataclasses.replace(result, facts=facts, stage=stage)
-
-    def _serve(self, needy: list[Result], stage: str) -> None:
-        """Pack what hosts need that none of the offers fits, and ask them again; fail those it cannot help."""
-        if self.wish.action != CHECKOUT:
-            self._offer([result.holdings for result in needy])
-        again = []
-        for result in needy:
-            if self.offered.get(result.host) == self.order.payloads:
-                self._take(
-                    dataclasses.replace(result, error=self._not_fetched(result), status=NotReady.status),
-                    stage,
-                )
-            else:
-                again.append(result.host)
-        if again:
-            self._put(again, self.order)
-
-    def _put(self, hosts: list[str], order: Order) -> None:
-        self.offered |= dict.fromkeys(hosts, order.payloads)
-        self.fleet.ask(hosts, order)
-
-    def _not_fetched(self, result: Result) -> DeployError:
-        return NotReady(
-            f"{self.release.tag} is not on this host's disk",
-            repo=self.repo.name,
-            host=result.host,
-            next=f"salt-run deploy.fetch repo={self.repo.name} tag={self.release.tag}",
-        )
-
-    # -- telling ----------------------------------------------------------------------------------------
-
-    def _emit(self, event: events.Event) -> None:
-        self.journal.append(event)
-        self._show(lambda watcher: watcher.hear(event))
-
-    def _tell(self, build: Callable[..., events.Event], **fields: Any) -> None:
-        event = build(self.deploy, self.repo.name, self.bus.now(), **fields)
-        self._emit(event)
-        self.bus.fire(events.tag_of(event), event)
-
-    def _show(self, act: Callable[[Watcher], None]) -> None:
-        """A watcher that fails (a terminal that was closed) is left out; the deploy goes on."""
-        for watcher in list(self.watchers):
-            try:
-                act(watcher)
-            except Exception:  # whatever it is, it is not the deploy's trouble
-                self.watchers.remove(watcher)
-
-    def _warn(self, text: str) -> None:
-        self._tell(events.warned, text=text)
-
-    def _tell_progress(self, stage: str) -> None:
-        ok, failed, in_flight = self.rollout.counts(stage)
-        self.told = self.bus.now()
-        self._tell(events.stage_progress, stage=stage, total=self.rollout.total(stage), ok=ok, failed=failed,
-                   in_flight=in_flight)  # fmt: skip
-
-    def _finish_stage(self, stage: str) -> None:
-        if not stage:
-            return
-        self._tell_progress(stage)
-        ok, failed, _ = self.rollout.counts(stage)
-        self._tell(events.stage_finished, stage=stage, total=self.rollout.total(stage), ok=ok, failed=failed)
-
-    def _hosts(self, hosts: list[str]) -> dict[str, dict[str, Any]]:
-        return {host: self._host(self.results[host]) for host in hosts if host in self.results}
-
-    def _host(self, result: Result) -> dict[str, Any]:
-        held = result.holdings
-        shown: dict[str, Any] = {
-            "state": "ok",
-            "live": held.live,
-            "tag": held.tags.get(held.live, ""),
-            "bytes": result.facts.get("bytes", 0),
-            "files": result.facts.get("files", 0),
-        }
-        if result.error is not None:
-            unreachable = result.error.kind == "unreachable"
-            shown |= {"state": "unreachable" if unreachable else "failed", "error": result.error.to_wire()}
-        elif result.stage == ROLLBACK:
-            shown["state"] = "rolled back"
-        elif result.stage == FETCH and held.live == self.release.commit:
-            shown["state"] = "unchanged"
-        if aside := result.facts.get("moved_aside"):
-            shown["moved_aside"] = aside
-        return shown
-
-    def _next(self, outcome: Outcome) -> str:
-        name = self.repo.name
-        if outcome.word == MIXED:
-            return f"salt-run deploy.report repo={name}; when the hosts are back: salt-run deploy.sync repo={name} tag=..."
-        failed = [r for r in self.results.values() if r.error is not None]
-        return failed[0].error.next if failed and failed[0].error and not outcome.accepted else ""
+    return found
 
 
-def _utc(now: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
+def _offers(script: Script, repo: config.Repo, master: Master) -> Offers:
+    release = script.order.release
+    tag = Tag(release.tag, release.commit, release.commit)
+    return Offers(script.order, tag, repo, Payloads(master.root / "payloads"), lambda: _source(repo, master))
 
 
-__all__ = ["Journal", "Master", "Report", "Watcher", "Wish", "run"]
+@contextlib.contextmanager
+def _lock(repo: config.Repo, deploy: str, master: Master, wish: Wish) -> Iterator[Lease]:
+    locks = Locks(master.root, master.store, master.bus.now, master.host)
+    holder = Holder(master.user, wish.reason, deploy)
+    groups = [group.name for group in repo.groups if wish.limit in ("", group.name)]
+    with locks.hold(repo.name, groups, holder, wait=wish.wait, force=wish.force) as lease:
+        yield lease
+
+
+def _open(conductor: Conductor, script: Script, journal: Journal) -> None:
+    release = script.order.release
+    conductor.tell(events.started, tag=release.tag, commit=release.commit, user=script.user,
+                   hosts=len(script.hosts), action=script.action, reason=script.reason,
+                   groups=[wave.name for wave in script.waves if wave.name],
+                   left_out=len(script.left_out))  # fmt: skip
+    conductor.tell(events.planned, script=script.to_wire())
+    journal.sync()
+
+
+def _finish(conductor: Conductor, lease: Lease, master: Master) -> Report:
+    outcome = conductor.run()
+    _settle(conductor, lease, outcome, master)
+    next_command = _next(conductor, outcome)
+    conductor.end(outcome, next_command)
+    return Report(
+        conductor.course, outcome, next_command, round(master.bus.now() - conductor.course.begun, 3)
+    )
+
+
+def _settle(conductor: Conductor, lease: Lease, outcome: Outcome, master: Master) -> None:
+    """Write down what the fleet should be running now, and what each host was last seen to hold."""
+    script, pins = conductor.course.script, Pins(master.root)
+    release = script.order.release
+    seen = [result for result in conductor.seen.values() if result.holdings.held or result.ok]
+    pins.note(release.repo, seen, master.bus.now())
+    if outcome.accepted:
+        pins.put(Pin(pin_order(conductor.order, lease.epoch), script.hosts, partial=bool(script.left_out)))
+        conductor.tell(events.pinned, tag=release.tag, commit=release.commit)
+    pins.raise_epoch(release.repo, lease.epoch)
+    if outcome.word == ROLLED_BACK:
+        History(master.store).mark_bad(release.repo, release, outcome.reason)
+    Payloads(master.root / "payloads").collect(pins.payload_names(), master.bus.now() - _PAYLOADS_KEPT)
+
+
+def _next(conductor: Conductor, outcome: Outcome) -> str:
+    name = conductor.repo.name
+    if outcome.word == MIXED:
+        return f"salt-run deploy.report repo={name}; when the hosts are back: salt-run deploy.sync repo={name} tag=..."
+    errors = [host.error for host in conductor.course.hosts.values() if host.error]
+    return str(errors[0].get("next", "")) if errors and not outcome.accepted else ""
+
+
+def _tell_preparing(wish: Wish, deploy: str, master: Master) -> None:
+    """A first sign of life: until the release is resolved and packed there is nothing for the journal."""
+    event = events.preparing(
+        deploy, wish.repo, master.bus.now(), action=wish.action, tag=wish.tag, user=master.user
+    )
+    for watcher in master.watchers:
+        with contextlib.suppress(OSError, ValueError):
+            watcher.hear(event)
+
+
+def _unknown(deploy: str) -> str:
+    raise NoSuchDeploy(f"there is no journal of deploy {deploy}", next="salt-run deploy.versions repo=...")

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, policy
+from saltdeploy import checklist, freeze, policy
 from saltdeploy.disk import is_below
 from saltdeploy.errors import ConfigError, UnknownRepo
+from saltdeploy.freeze import Window
 from saltdeploy.policy import Check, Group, Restart, Wrong
 from saltdeploy.release import check_repo
 
@@ -49,7 +50,7 @@ class Repo:
         dependencies: repos that are deployed first.
         max_removed: a release that removes a greater share of the files, or of their bytes, is refused.
         require_signed: only tags whose signature git can verify.
-        freeze: when nothing may be deployed; see :mod:`saltdeploy.freeze`.
+        freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.freeze`.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
     """
@@ -80,7 +81,7 @@ class Repo:
     dependencies: tuple[str, ...]
     max_removed: str
     require_signed: bool
-    freeze: tuple[Any, ...]
+    freeze: tuple[Window, ...]
     trebuchet: dict[str, Any]
 
     @property
@@ -186,13 +187,14 @@ REPO_KEYS: dict[str, Key] = {
     "repool": (None, checklist.hook("repool")),
     "max_removed": ("50%", policy.share),
     "require_signed": (False, policy.flag),
-    "freeze": ([], tuple),
+    "freeze": ([], freeze.windows),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
     "parent_dir": ("/srv/deployment", _path),
     "servers": ({}, _table),
     "redis": ({}, _table),
+    "freeze": ([], freeze.windows),
 }
 
 
@@ -260,7 +262,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         dependencies=tuple(keys["dependencies"]),
         max_removed=keys["max_removed"],
         require_signed=keys["require_signed"],
-        freeze=keys["freeze"],
+        freeze=(*deployment["freeze"], *keys["freeze"]),
         trebuchet={**_as_written(repos[name]), "location": str(location), "url": url},
     )
 

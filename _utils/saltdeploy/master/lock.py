@@ -1,53 +1,300 @@
-"""Who may deploy a repo: one process at a time; and the epoch, which grows with every taking of the lock.
+"""Who may deploy a repo: one deploy at a time, unless an operator has locked it; and the epoch of each deploy.
 
-The lock is ``flock`` on a file of the master, held by the deploying process for its life: when it dies, the
-kernel frees it. What is written in the file is for people.
+On one master the lock is ``flock``, held by the deploying process for its life: when it dies, the kernel frees it.
+Masters that share a store see each other by records with a sign of life. ``docs/locks.md`` says what is certain.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk
-from saltdeploy.errors import Locked
+from saltdeploy.errors import BadArguments, Locked
+from saltdeploy.master import flock
+from saltdeploy.master.holder import GLOBAL, Holder, Lock, command, parts_of, scope_of
+from saltdeploy.master.lease import LEASE, Lease, is_fresh
+from saltdeploy.master.manual import ManualLocks, refusal, refuse_without_reason
+from saltdeploy.master.store import CLAIMS, Records, Store
 from saltdeploy.release import file_name
 
+_POLL = 0.2  # seconds
+_NAME_TRIES = 100
+_NAME_PAUSE = 0.01  # seconds
 
-@contextlib.contextmanager
-def hold(root: Path, repo: str, holder: dict[str, Any]) -> Iterator[int]:
-    """Hold the repo's lock while the block runs.
+
+class Locks:
+    """Every lock of a master.
 
     Args:
         root: the master's directory for deploys.
-        holder: who takes it: ``user``, ``pid``, ``deploy``, ``since`` (text).
-
-    Yields:
-        The epoch of this taking: greater than that of every earlier one.
-
-    Raises:
-        Locked: somebody else holds it; the message says who.
+        store: shared by all masters of the fleet, if there are several.
+        clock: seconds since the epoch.
+        host: the master's name, for whoever reads who holds what.
+        pause: waits for so many seconds.
     """
-    directory = root / "lock"
-    note = directory / f"{file_name(repo)}.json"
-    with disk.locked(directory / file_name(repo), wait=False) as mine:
-        known = disk.read_json(note) or {"epoch": 0}
-        if not mine:
-            who = known.get("holder", {})
-            raise Locked(
-                f"{who.get('user', 'somebody')} is deploying it since {who.get('since', '?')} "
-                f"(deploy {who.get('deploy', '?')}, pid {who.get('pid', '?')})",
-                repo=repo,
-                next=f"salt-run deploy.watch repo={repo}",
-            )
-        epoch = int(known["epoch"]) + 1
-        disk.write_json(note, {"epoch": epoch, "holder": holder})
-        yield epoch
+
+    def __init__(
+        self,
+        root: Path,
+        store: Store,
+        clock: Callable[[], float],
+        host: str,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._root = root
+        self._directory = root / "lock"
+        self._notes = self._directory / ".notes"  # no name of a repo begins with a dot
+        self._claims = Records(store, CLAIMS)
+        self._manual = ManualLocks(self._directory, store, clock, host)
+        self._clock = clock
+        self._host = host
+        self._pause = pause
+
+    # -- deploys ----------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def hold(
+        self,
+        repo: str,
+        groups: Iterable[str],
+        holder: Holder,
+        *,
+        wait: float = 0.0,
+        force: bool = False,
+        waiting: Callable[[Locked], None] | None = None,
+    ) -> Iterator[Lease]:
+        """Hold a repo for a deploy while the block runs.
+
+        Args:
+            repo: the repo.
+            groups: names of the groups that the deploy is about; a lock on one of them stops it.
+            holder: who deploys, with the deploy's id and the reason.
+            wait: seconds to wait for whatever is in the way.
+            force: go past locks by hand, which is recorded; never past another deploy.
+            waiting: told what is in the way, whenever that changes.
+
+        Yields:
+            The lease. Its epoch is greater than that of every earlier deploy.
+
+        Raises:
+            Locked: another deploy or a lock by hand is in the way; it says whose, since when and why.
+            Unavailable: the store does not answer.
+        """
+        groups = tuple(groups)
+        lease = self._patiently(lambda: self._take(repo, groups, holder, force), wait, waiting)
+        try:
+            yield lease
+        finally:
+            lease.release()
+
+    def running(self, scope: str = GLOBAL) -> list[Lock]:
+        """The deploys that run, of everything or of one repo. Deploys of this master whose process died do not."""
+        repo, _ = parts_of(scope)
+        now = self._clock()
+        here = (
+            [disk.read_json(note) for note in sorted(self._notes.iterdir())] if self._notes.is_dir() else []
+        )
+        claims = [claim for claim in here if claim and claim.get("token") and self._is_alive(claim)]
+        claims += [claim for claim in self._claims.all() if not self._is_ours(claim) and is_fresh(claim, now)]
+        return [lock for lock in map(Lock.from_wire, claims) if repo in ("", parts_of(lock.scope)[0])]
+
+    # -- by hand ----------------------------------------------------------------------------------------
+
+    def lock(self, scope: str, reason: str, holder: Holder, until: float | None = None) -> Lock:
+        """Lock everything, a repo or a group by hand.
+
+        A deploy that runs already goes on (:meth:`running` tells which); none begins after this returns.
+
+        Args:
+            scope: see :func:`saltdeploy.master.holder.scope_of`.
+            reason: why; shown to everybody who is refused.
+            holder: who locks it.
+            until: when it ends by itself, in seconds since the epoch.
+
+        Raises:
+            Locked: it is locked by hand already.
+            BadArguments: no reason, or an end in the past.
+        """
+        return self._manual.lock(scope, reason, holder, until)
+
+    def unlock(self, scope: str, holder: Holder, force: bool = False, reason: str = "") -> Lock:
+        """Remove a lock by hand.
+
+        Args:
+            scope: the lock's scope.
+            holder: who unlocks it.
+            force: also if it is somebody else's; or free a repo whose deploy died with another master.
+            reason: why it is forced; recorded.
+
+        Returns:
+            The lock that was removed.
+
+        Raises:
+            Locked: it is somebody else's, or it belongs to a deploy that runs.
+            BadArguments: there is no such lock; or force without a reason.
+        """
+        removed = self._manual.unlock(scope, holder, force=force, reason=reason)
+        if removed is None and not parts_of(scope)[1]:
+            removed = self._free_claim(scope, holder, force, reason)
+        if removed is None:
+            raise BadArguments(f"{scope} is not locked", next="salt-run deploy.locks")
+        return removed
+
+    def all(self) -> list[Lock]:
+        """The locks by hand, and the deploys that run (those have a ``holder.deploy``)."""
+        return [*self._manual.all(), *self.running()]
+
+    def log(self) -> list[dict[str, Any]]:
+        """What was forced, newest first: ``time, act, scope, by, reason, lock``."""
+        return self._manual.log()
+
+    # -- taking -----------------------------------------------------------------------------------------
+
+    def _patiently(
+        self, take: Callable[[], Lease], wait: float, waiting: Callable[[Locked], None] | None
+    ) -> Lease:
+        deadline = self._clock() + wait
+        told = ""
+        while True:
+            try:
+                return take()
+            except Locked as error:
+                left = deadline - self._clock()
+                if left <= 0:
+                    waited = f"; waited {wait:g} seconds" if wait else ""
+                    raise Locked(error.cause + waited, repo=error.repo, next=error.next) from None
+                if waiting and error.cause != told:
+                    waiting(error)
+                    told = error.cause
+            self._pause(min(_POLL, left))
+
+    def _take(self, repo: str, groups: tuple[str, ...], holder: Holder, force: bool) -> Lease:
+        with contextlib.ExitStack() as trial:
+            if not trial.enter_context(flock.taken(self._lock_file(repo))):
+                raise self._refusal_of_deploy(repo)
+            in_the_way = self._manual.over(repo, groups)
+            if in_the_way and not force:
+                raise refusal(in_the_way[0])
+            trial.callback(self._clear_note, repo)
+            claim = self._claim(repo, groups, holder)
+            for lock in in_the_way:
+                self._manual.record("deployed past", lock, holder, holder.reason)
+            return Lease(self._claims, repo, claim, trial.pop_all())
+
+    def _claim(self, repo: str, groups: tuple[str, ...], holder: Holder) -> dict[str, Any]:
+        """Note the taking, with its epoch; for everybody who shares the store as well."""
+        seen = self._claims.get(repo)
+        now = self._clock()
+        if not self._is_ours(seen) and is_fresh(seen, now):
+            raise self._refusal_of_master(seen)
+        taken = Lock(scope_of(repo), holder, self._host, os.getpid(), now, token=secrets.token_hex(16))
+        claim = {
+            **taken.to_wire(),
+            "groups": list(groups),
+            "epoch": self._next_epoch(repo, seen, now),
+            "beat": now,
+            "domain": self._domain(),
+        }
+        disk.make_directory(self._notes)
+        disk.write_json(self._note(repo), claim)  # durable before any host hears of the epoch
+        self._claims.put(repo, claim)
+        seen = self._claims.get(repo)
+        if seen.get("token") != taken.token:
+            raise self._refusal_of_master(seen)
+        return claim
+
+    def _clear_note(self, repo: str) -> None:
+        """Nobody is named any more; the epoch stays. A full disk must not make a failure of a deploy that is done."""
+        note = disk.read_json(self._note(repo)) or {}
+        if note.get("token"):
+            with contextlib.suppress(OSError):
+                disk.write_json(self._note(repo), {**note, "token": ""})
+
+    def _next_epoch(self, repo: str, claim: dict[str, Any], now: float) -> int:
+        """Above every one that is known, and not below the time: a master that lost its state goes on upwards.
+
+        In microseconds, so that two masters that begin together do not get the same one.
+        """
+        note = disk.read_json(self._note(repo)) or {}
+        known = max(int(note.get("epoch", 0)), int(claim.get("epoch", 0)))
+        return max(known + 1, int(now * 1e6))
+
+    def _free_claim(self, scope: str, holder: Holder, force: bool, reason: str) -> Lock | None:
+        """Take a repo from a deploy of another master; from one of this master only its end frees it."""
+        repo, _ = parts_of(scope)
+        if repo and flock.is_taken(self._lock_file(repo)):
+            raise self._refusal_of_deploy(repo)
+        claim = self._claims.get(repo) if repo else {}
+        if self._is_ours(claim) or not is_fresh(claim, self._clock()):
+            return None
+        if not force:
+            raise self._refusal_of_master(claim)
+        refuse_without_reason(scope, reason)
+        self._manual.record("freed", Lock.from_wire(claim), holder, reason)
+        self._claims.put(repo, {**claim, "token": ""})
+        return Lock.from_wire(claim)
+
+    # -- who it is --------------------------------------------------------------------------------------
+
+    def _refusal_of_deploy(self, repo: str) -> Locked:
+        return Locked(
+            str(self._deploying(repo)),
+            repo=repo,
+            next=f"salt-run deploy.watch repo={repo}; or salt-run deploy.abort repo={repo}",
+        )
+
+    def _refusal_of_master(self, claim: dict[str, Any]) -> Locked:
+        lock = Lock.from_wire(claim)
+        age = max(0.0, self._clock() - float(claim.get("beat", 0)))
+        forced = f'{command("unlock", lock.scope)} force=True reason="..."' if lock.scope else ""
+        return Locked(
+            f"{lock}; that master's last sign of life was {age:.0f} s ago",
+            repo=parts_of(lock.scope)[0] if lock.scope else "",
+            next=f"wait; when that master is dead, it is free after {LEASE:.0f} s; or {forced}",
+        )
+
+    def _deploying(self, repo: str) -> Lock:
+        """Who holds the repo; a winner of this very moment is waited for until its name is there."""
+        found: dict[str, Any] = {}
+        for _ in range(_NAME_TRIES):
+            found = disk.read_json(self._note(repo)) or {}
+            named = found.get("token") and Path(f"/proc/{found.get('pid')}").exists()
+            if named or not flock.is_taken(self._lock_file(repo)):
+                break
+            self._pause(_NAME_PAUSE)
+        return Lock.from_wire({"scope": scope_of(repo), **found})
+
+    def _is_alive(self, note: dict[str, Any]) -> bool:
+        return flock.is_taken(self._lock_file(parts_of(str(note["scope"]))[0]))
+
+    def _is_ours(self, claim: dict[str, Any]) -> bool:
+        """Whether it was made where our flock is the truth, and so is dead when we get that."""
+        return not claim or claim.get("domain") == self._domain()
+
+    def _domain(self) -> str:
+        """The name of this directory's locks, made at first use."""
+        path = self._directory / ".domain"
+        known = disk.read_json(path)
+        if known is None:
+            disk.make_directory(self._directory)
+            with disk.locked(self._directory / ".domain.lock", wait=True):
+                known = disk.read_json(path) or secrets.token_hex(8)
+                disk.write_json(path, known)
+        return str(known)
+
+    def _lock_file(self, repo: str) -> Path:
+        return self._directory / file_name(repo)
+
+    def _note(self, repo: str) -> Path:
+        return self._notes / f"{file_name(repo)}.json"
 
 
 def is_held(root: Path, repo: str) -> bool:
-    """Whether somebody deploys the repo right now."""
-    with disk.locked(root / "lock" / file_name(repo), wait=False) as free:
-        return not free
+    """Whether a process of this master deploys the repo right now."""
+    return flock.is_taken(root / "lock" / file_name(repo))

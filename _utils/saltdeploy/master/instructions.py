@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 CONVERGED = "CONVERGED"
@@ -70,6 +71,7 @@ class Rules:
         fetch_only: end at the barrier.
         confirm: ask the operator at the barrier, as Trebuchet did.
         gates: points with checks of the master, each with the position of its wave, or -1.
+        pinned: the release is pinned already: who does not run it in the end is astray, however the deploy ends.
     """
 
     on_failure: str = ROLL_BACK
@@ -77,6 +79,7 @@ class Rules:
     fetch_only: bool = False
     confirm: bool = False
     gates: frozenset[Gate] = frozenset()
+    pinned: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class Outcome:
 
     Attributes:
         word: one of the four.
-        ok, total: hosts that are where the word says they are, of how many.
+        ok, total: ``CONVERGED``: hosts that run the release. ``ROLLED BACK``: hosts that are back, of those that were
+            asked to switch. ``MIXED``: hosts that run what is pinned then. ``HELD``: hosts that had fetched.
         reason: one sentence.
         accepted: whether the new release is what the fleet should be running from now on.
         astray: hosts that do not run what is pinned then, or of which that is not known.
@@ -121,14 +125,21 @@ class Tally:
         """Whether nobody is left to ask or to hear."""
         return not self.waiting and not self.in_flight
 
-    def ask(self, hosts: tuple[str, ...]) -> None:
+    def ask(self, hosts: Iterable[str]) -> None:
         """Hosts were asked."""
         for host in hosts:
             self.waiting.pop(host, None)
             self.in_flight[host] = None
 
-    def again(self, hosts: list[str]) -> None:
-        """Failed hosts shall be asked once more."""
-        for host in hosts:
-            self.failed.pop(host)
-            self.waiting[host] = None
+    def answer(self, host: str, cause: str | None) -> None:
+        """A host answered; with the cause when it failed."""
+        del self.in_flight[host]
+        if cause is None:
+            self.ok[host] = None
+        else:
+            self.failed[host] = cause
+
+    def again(self) -> None:
+        """Those that failed shall be asked once more."""
+        self.waiting |= dict.fromkeys(self.failed)
+        self.failed.clear()

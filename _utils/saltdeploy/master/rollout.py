@@ -12,7 +12,12 @@ and go on from there. A host that gave no answer counts as failed: silence is ne
 
 from __future__ import annotations
 
+from collections.abc import Set
+from itertools import islice
+
 from saltdeploy.errors import DeployError
+from saltdeploy.master import outcomes
+from saltdeploy.master.failures import Failures
 from saltdeploy.master.instructions import (
     AFTER_FETCH,
     AFTER_WAVE,
@@ -21,15 +26,11 @@ from saltdeploy.master.instructions import (
     BEFORE_FETCH,
     BEFORE_WAVE,
     CONTINUE,
-    CONVERGED,
     FINAL,
-    HELD,
     HOLD,
-    MIXED,
     NO,
     RETRY,
     ROLL_BACK,
-    ROLLED_BACK,
     YES,
     Ask,
     Gate,
@@ -41,9 +42,8 @@ from saltdeploy.master.instructions import (
     Tally,
 )
 from saltdeploy.master.waves import Wave
+from saltdeploy.master.whereabouts import NEW, Whereabouts
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
-
-_UNTOUCHED = "nothing has changed anywhere"
 
 
 class Rollout:
@@ -65,21 +65,17 @@ class Rollout:
         self.outcome: Outcome | None = None
         self._rules = rules
         self._hosts = [host for wave in waves for host in wave.hosts]
+        self._where = Whereabouts(self._hosts)
+        self._failures = Failures(waves)
         self._tallies = {(FETCH, -1): Tally(waiting=dict.fromkeys(self._hosts))}
-        self._unchanged: set[str] = set()
-        self._no_way_back: set[str] = set()
-        self._never_switched: set[str] = set()
-        self._asked_to_switch: dict[str, int] = {}
-        self._group = {host: wave.group for wave in waves for host in wave.hosts}
-        self._failed: dict[str, dict[str, str]] = {wave.group: {} for wave in waves}
         self._pending: Gate | Pause | Question | None = None
-        self._stopped = ""
-        self._blocked: Gate | None = None
+        self._stopped = ""  # why nobody new is asked to fetch or to switch
+        self._blocked: Gate | None = None  # the gate that stopped it
         self._aborted = False
-        self._forgiven: set[str] = set()  # groups whose failures an operator has accepted
+        self._remark = ""  # what an operator went on in spite of
         self._ask_no_more = False
         self._questions = 0
-        self._pass_or_gate(BEFORE_FETCH, -1)
+        self._pass_or_gate(BEFORE_FETCH)
 
     # -- what is to be done -----------------------------------------------------------------------------
 
@@ -90,9 +86,7 @@ class Rollout:
             whole: name hosts as soon as there is room for one; else only when a good part of the window is free,
                 since every publish costs every minion a look.
         """
-        if self.outcome is not None:
-            return None
-        if self._pending is not None:
+        if self.outcome is not None or self._pending is not None:
             return self._pending
         tally = self.tally()
         room = 0 if self._is_stopping() else len(tally.waiting)
@@ -102,25 +96,25 @@ class Rollout:
             if not whole and tally.in_flight and 4 * free < window:
                 return None
             room = min(room, free)
-        hosts = tuple(host for host, _ in zip(tally.waiting, range(room), strict=False))
+        hosts = tuple(islice(tally.waiting, room))
         return Ask(self.stage, hosts, self.wave) if hosts else None
 
     def tally(self, stage: str = "", wave: int | None = None) -> Tally:
-        """How far a stage of a wave is; of the present one by default."""
-        key = (stage or self.stage, self.wave if wave is None else wave)
-        return self._tallies.setdefault(key, Tally())
+        """How far a stage of a wave is; of the present one by default. To be read only."""
+        return self._tallies.get((stage or self.stage, self.wave if wave is None else wave), Tally())
 
-    def in_flight(self) -> tuple[str, ...]:
-        """Hosts that were asked and have not answered."""
-        return tuple(self.tally().in_flight) if self.outcome is None else ()
+    def in_flight(self) -> Set[str]:
+        """Hosts that were asked and have not answered, in the order in which they were asked."""
+        return self.tally().in_flight.keys() if self.outcome is None else frozenset()
 
     # -- what has happened ------------------------------------------------------------------------------
 
     def asked(self, ask: Ask) -> None:
-        """Hosts were, or are about to be, asked."""
-        self.tally(ask.stage, ask.wave).ask(ask.hosts)
-        if ask.stage == CHECKOUT:
-            self._asked_to_switch |= dict.fromkeys(ask.hosts, ask.wave)
+        """Hosts were, or are about to be, asked. Those that do not wait for it stay what they are."""
+        if (ask.stage, ask.wave) == (self.stage, self.wave):
+            hosts = [host for host in ask.hosts if host in self.tally().waiting]
+            self.tally().ask(hosts)
+            self._where.ask(ask.stage, hosts, ask.wave)
 
     def heard(
         self,
@@ -137,23 +131,15 @@ class Rollout:
             error: why it failed; None when it worked.
             unchanged: (fetch) the release is live and settled there already: it need not switch.
             way_back: (fetch) something else is live there that it could switch back to.
-            switched: (checkout) False when it is known that the release is not live there.
+            switched: False when it is known that the release is not live there.
         """
-        tally = self.tally()
-        if self.outcome is not None or host not in tally.in_flight:
+        if host not in self.in_flight():
             return
-        del tally.in_flight[host]
-        if error is None:
-            tally.ok[host] = None
-        else:
-            tally.failed[host] = error.cause
-            if self.stage != ROLLBACK:
-                self._failed[self._group[host]][host] = error.cause
-        if self.stage == FETCH:
-            self._unchanged |= {host} if unchanged and error is None else set()
-            self._no_way_back |= set() if way_back else {host}
-        elif self.stage == CHECKOUT:
-            self._never_switched |= set() if switched else {host}
+        cause = None if error is None else error.cause
+        self.tally().answer(host, cause)
+        if cause is not None and self.stage != ROLLBACK:
+            self._failures.add(host, cause)
+        self._where.hear(self.stage, host, cause, unchanged=unchanged, way_back=way_back, switched=switched)
         self._advance()
 
     def passed(self, gate: Gate, *, ok: bool, reason: str = "") -> None:
@@ -170,7 +156,7 @@ class Rollout:
         """The pause is over."""
         if self._pending == pause:
             self._pending = None
-            self._begin_wave(pause.wave)
+            self._switch_from(pause.wave)
 
     def answered(self, key: str, choice: str) -> bool:
         """An operator answered; whether the answer counts: the first one to a question that is open."""
@@ -182,29 +168,33 @@ class Rollout:
         return True
 
     def abort(self, reason: str) -> None:
-        """Ask nobody new. Fetches are left to themselves, switches under way end; then the rules decide."""
-        if self.stage == ROLLBACK or self._aborted or self.outcome is not None:
+        """Ask nobody new. Fetches are left to themselves, switches under way end; then the rules decide.
+
+        A rollback is not stopped: it is what an abort leads to.
+        """
+        if self.outcome is not None or self._aborted or self.stage == ROLLBACK:
             return
         self._aborted = True
-        self._pending = None
+        self._pending = self._blocked = None
+        self._stopped = "; ".join(filter(None, (self._stopped, reason)))
         if self.stage == FETCH:
-            self.tally().in_flight.clear()
-        self._stop(reason)
+            self._after_stop()
+        else:
+            self._advance()
 
     def broke(self, reason: str) -> None:
         """The master's side cannot go on; whoever was asked to switch may have done so."""
         if self.outcome is None:
-            self._stopped = reason
+            self._stopped = "; ".join(filter(None, (self._stopped, reason)))
             self._end_as_it_is()
 
     # -- the way of a deploy ----------------------------------------------------------------------------
 
     def _advance(self) -> None:
-        if self._pending is not None:
-            return
-        self._stop_if_too_many_failed()
+        """Go on where nobody is left to ask or to hear."""
+        self._stopped = self._stopped or self._too_many_failed()
         tally = self.tally()
-        if self.outcome is not None or self._pending is not None or tally.in_flight:
+        if tally.in_flight:
             return
         if self._is_stopping():
             self._after_stop()
@@ -220,7 +210,13 @@ class Rollout:
     def _is_stopping(self) -> bool:
         return bool(self._stopped) and self.stage != ROLLBACK
 
-    def _pass_or_gate(self, point: str, wave: int) -> None:
+    def _too_many_failed(self) -> str:
+        if self.stage == FETCH and not self.tally().done:
+            return ""  # everybody is heard in a fetch: nothing changes anywhere by that
+        waves = self.waves if self.stage == FETCH else (self.waves[self.wave],)
+        return next(filter(None, map(self._failures.beyond_limit, waves)), "")
+
+    def _pass_or_gate(self, point: str, wave: int = -1) -> None:
         gate = Gate(point, wave)
         if gate in self._rules.gates:
             self._pending = gate
@@ -233,89 +229,71 @@ class Rollout:
         elif gate.point == AFTER_WAVE:
             self._hold_behind(gate.wave)
         elif gate.point == FINAL:
-            self._conclude()
-        # before a fetch or a wave: from now on the hosts that wait are due
+            self._end(outcomes.switched(self._where, self._failures.causes, self._remark))
+        else:  # before a fetch or a wave: the hosts that wait are due, if there are any
+            self._advance()
 
     def _after_fetch(self) -> None:
         if self._rules.fetch_only:
-            failed = self.tally().failed
-            word = MIXED if failed else CONVERGED
-            reason = _failures(failed) or "fetched and verified; nothing is switched yet"
-            self._end(word, len(self.tally().ok), reason, astray=tuple(failed))
-        elif self._everywhere():
-            self._conclude()
+            self._end(outcomes.fetched(self.tally()))
+        elif self._where.all_are(NEW):
+            self._remark = "every host runs it already: nothing to do"
+            self._beyond(Gate(FINAL))
         else:
-            self._pass_or_gate(AFTER_FETCH, -1)
+            self._pass_or_gate(AFTER_FETCH)
 
     def _confirm_or_switch(self) -> None:
         if self._rules.confirm:
             done = f"{len(self.tally().ok)}/{len(self._hosts)} minions completed fetch"
             self._ask_operator(done, (YES, NO, RETRY), NO)
         else:
-            self._begin_wave(0)
+            self._switch_from(0)
 
-    def _everywhere(self) -> bool:
-        return len(self._unchanged) == len(self._hosts)
-
-    def _begin_wave(self, wave: int) -> None:
-        if wave >= len(self.waves):
-            self.wave = len(self.waves) - 1
-            self._pass_or_gate(FINAL, -1)
-            return
-        self.stage, self.wave = CHECKOUT, wave
-        fetched = self.tally(FETCH, -1).ok
-        hosts = [h for h in self.waves[wave].hosts if h in fetched and h not in self._unchanged]
-        self._tallies[CHECKOUT, wave] = Tally(waiting=dict.fromkeys(hosts))
-        if hosts:
-            self._pass_or_gate(BEFORE_WAVE, wave)
+    def _switch_from(self, position: int) -> None:
+        """Begin the first wave from here that has somebody to switch; where there is none, the fleet is done."""
+        wave = self._next_wave(position)
+        if wave is None:
+            self._pass_or_gate(FINAL)
         else:
-            self._begin_wave(wave + 1)
+            self.stage, self.wave = CHECKOUT, wave
+            self._tallies[CHECKOUT, wave] = Tally(waiting=dict.fromkeys(self._to_switch(wave)))
+            self._pass_or_gate(BEFORE_WAVE, wave)
+
+    def _next_wave(self, position: int) -> int | None:
+        return next((wave for wave in range(position, len(self.waves)) if self._to_switch(wave)), None)
+
+    def _to_switch(self, wave: int) -> list[str]:
+        fetched = self.tally(FETCH, -1).ok
+        return self._where.to_switch(host for host in self.waves[wave].hosts if host in fetched)
 
     def _hold_behind(self, wave: int) -> None:
+        following = self._next_wave(wave + 1)
+        if following is None or self.waves[following].group == self.waves[wave].group:
+            self._switch_from(wave + 1)
+            return
         hold = self.waves[wave].hold
-        if wave + 1 >= len(self.waves) or not hold or (hold == ASK and self._ask_no_more):
-            self._begin_wave(wave + 1)
-        elif hold == ASK:
-            text = f"{self.waves[wave].name} is done; go on with {self.waves[wave + 1].name}?"
+        if hold == ASK and not self._ask_no_more:
+            text = f"{self.waves[wave].name} is done; go on with {self.waves[following].name}?"
             self._ask_operator(text, (YES, NO, ALL, ROLL_BACK), NO)
+        elif hold and hold != ASK:
+            self._pending = Pause(following, float(hold))
         else:
-            self._pending = Pause(wave + 1, float(hold))
-
-    def _conclude(self) -> None:
-        failed = {host: why for group in self._failed.values() for host, why in group.items()}
-        fine = [host for host in self._hosts if host not in failed]
-        if failed:
-            reason = f"{_failures(failed)}; within the limits"
-            self._end(MIXED, len(fine), reason, accepted=True, astray=tuple(failed))
-        else:
-            reason = "every host runs it already: nothing to do" if self._everywhere() else ""
-            self._end(CONVERGED, len(fine), reason, accepted=True)
+            self._switch_from(following)
 
     # -- when it goes wrong -----------------------------------------------------------------------------
-
-    def _stop_if_too_many_failed(self) -> None:
-        if self._stopped or self.stage == ROLLBACK or (self.stage == FETCH and not self.tally().done):
-            return  # everybody is heard in a fetch: nothing changes anywhere by that
-        waves = self.waves if self.stage == FETCH else (self.waves[self.wave],)
-        for wave in waves:
-            failed = self._failed[wave.group]
-            if len(failed) > wave.limit and wave.group not in self._forgiven:
-                where = f" of {wave.group}" if wave.group else ""
-                self._stop(f"{len(failed)} hosts{where} failed, the limit is {wave.limit}: {_some(failed)}")
-                return
 
     def _stop(self, reason: str) -> None:
         """Nobody new is asked; what follows is decided when those who were asked are heard."""
         self._stopped = reason
-        if not self.tally().in_flight:
-            self._after_stop()
+        self._advance()
 
     def _after_stop(self) -> None:
         rule = self._rules.on_abort if self._aborted else self._rules.on_failure
-        if rule == ASK:
-            choices = (RETRY, NO) if not self._asked_to_switch else (RETRY, CONTINUE, ROLL_BACK, HOLD)
-            self._ask_operator(self._stopped, choices, NO if not self._asked_to_switch else ROLL_BACK)
-        elif rule == ROLL_BACK and self._asked_to_switch:
+        if rule == ASK and self._where.asked:
+            self._ask_operator(self._stopped, (RETRY, CONTINUE, ROLL_BACK, HOLD), ROLL_BACK)
+        elif rule == ASK:
+            self._ask_operator(self._stopped, (RETRY, NO), NO)
+        elif rule == ROLL_BACK:
             self._roll_back_before(len(self.waves))
         else:
             self._end_as_it_is()
@@ -339,85 +317,44 @@ class Rollout:
 
     def _go_on(self) -> None:
         """As if what had stopped the deploy had not been; or beyond a barrier that waited for an operator."""
+        stopped, self._stopped = self._stopped, ""
         blocked, self._blocked = self._blocked, None
+        if stopped:
+            self._remark = f"an operator went on in spite of: {stopped}"
         if blocked is not None:
-            self._stopped = ""
             self._beyond(blocked)
-        elif self._stopped:
-            self._forgiven.add(self.waves[self.wave].group)
-            self._stopped = ""
+        elif stopped:
+            self._failures.accept()
             self._advance()
         else:
-            self._begin_wave(self.wave + 1)
+            self._switch_from(self.wave + 1)
 
     def _retry(self) -> None:
-        """The checks that failed run again; where it was hosts, they are asked again."""
-        blocked, self._blocked = self._blocked, None
+        """Checks of a gate that did not pass run again; where it was hosts that failed, they are asked again."""
         self._stopped = ""
-        tally = self.tally()
-        for host in tally.failed:
-            self._failed[self._group[host]].pop(host, None)
-        tally.again(list(tally.failed))
-        if blocked is not None:
-            self._pending = blocked
+        if self._blocked is not None:
+            self._pending, self._blocked = self._blocked, None
         else:
+            tally = self.tally()
+            self._failures.forget(tally.failed)
+            tally.again()
             self._advance()
 
-    def _roll_back_before(self, wave: int) -> None:
-        """Roll back the last wave before this position that has hosts to roll back; end when there is none."""
-        for position in range(wave - 1, -1, -1):
-            hosts = [
-                h for h, at in self._asked_to_switch.items() if at == position and h not in self._no_way_back
-            ]
+    def _roll_back_before(self, position: int) -> None:
+        """Roll back the last wave before this one that has somebody to roll back; end when there is none."""
+        for wave in range(position - 1, -1, -1):
+            hosts = self._where.to_roll_back(wave)
             if hosts:
-                self.stage, self.wave = ROLLBACK, position
-                self._tallies[ROLLBACK, position] = Tally(waiting=dict.fromkeys(reversed(hosts)))
+                self.stage, self.wave = ROLLBACK, wave
+                self._tallies[ROLLBACK, wave] = Tally(waiting=dict.fromkeys(hosts))
                 return
-        self._after_rollback()
+        self._end_as_it_is(self._where.stuck())
 
-    def _after_rollback(self) -> None:
-        back = [h for at in range(len(self.waves)) for h in self.tally(ROLLBACK, at).ok]
-        stuck = {
-            h: why for at in range(len(self.waves)) for h, why in self.tally(ROLLBACK, at).failed.items()
-        }
-        no_way = self._no_way_back - self._never_switched
-        stuck |= {h: "it had no release to go back to" for h in self._asked_to_switch if h in no_way}
-        total = len(self._asked_to_switch)
-        if stuck:
-            reason = f"{self._stopped}; could not switch back: {_some(stuck)}"
-            self._end(MIXED, len(back), reason, total=total, astray=tuple(stuck))
-        else:
-            self._end(ROLLED_BACK, len(back), self._stopped, total=total)
+    def _end_as_it_is(self, stuck: dict[str, str] | None = None) -> None:
+        """Stop here, under the name of what is true now."""
+        ready = len(self.tally(FETCH, -1).ok)
+        self._end(outcomes.stopped(self._where, self._rules, self._stopped, ready, stuck or {}))
 
-    def _end_as_it_is(self) -> None:
-        """Stop without going back: named for what is true then."""
-        switched = self._asked_to_switch
-        if not switched:
-            ready = len(self.tally(FETCH, -1).ok)
-            self._end(HELD, ready, f"{self._stopped}; {_UNTOUCHED}")
-            return
-        fine = [h for at in range(len(self.waves)) for h in self.tally(CHECKOUT, at).ok]
-        reason = f"{self._stopped}; {len(switched)} of {len(self._hosts)} hosts had been asked to switch"
-        self._end(MIXED, len(fine), reason, astray=tuple(switched))
-
-    def _end(
-        self,
-        word: str,
-        ok: int,
-        reason: str,
-        *,
-        total: int = -1,
-        accepted: bool = False,
-        astray: tuple[str, ...] = (),
-    ) -> None:
+    def _end(self, outcome: Outcome) -> None:
         self._pending = None
-        self.outcome = Outcome(word, ok, len(self._hosts) if total < 0 else total, reason, accepted, astray)
-
-
-def _failures(failed: dict[str, str]) -> str:
-    return f"{len(failed)} hosts failed: {_some(failed)}" if failed else ""
-
-
-def _some(failed: dict[str, str]) -> str:
-    named = [f"{host} ({cause})" for host, cause in list(failed.items())[:3]]
-    return "; ".join(named) + (f"; and {len(failed) - 3} more" if len(failed) > 3 else "")
+        self.outcome = outcome

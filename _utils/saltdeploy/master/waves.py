@@ -21,7 +21,7 @@ class Wave:
         hosts: in the order in which they switch.
         window: how many of them may be switching at once.
         limit: how many hosts of the group may fail.
-        hold: what happens behind it: "", seconds, or ``ask``.
+        hold: what happens behind the last part of the group: "", seconds, or ``ask``.
     """
 
     name: str
@@ -59,14 +59,14 @@ def _assigned(
     groups: tuple[Group, ...], hosts: list[str], members: Callable[[Group], list[str]]
 ) -> list[tuple[Group, list[str]]]:
     """Each group with its hosts: a host is in the first group that matches it, else in the one for the rest."""
-    left = dict.fromkeys(hosts)
+    left = hosts
     taken: dict[str, list[str]] = {}
     for group in groups:
         if group.targets:
-            taken[group.name] = [host for host in members(group) if host in left]
-            for host in taken[group.name]:
-                del left[host]
-    return [(group, taken.get(group.name, list(left))) for group in groups]
+            found = set(members(group))
+            taken[group.name] = [host for host in left if host in found]
+            left = [host for host in left if host not in found]
+    return [(group, taken.get(group.name, left)) for group in groups]
 
 
 def _split(group: Group, hosts: list[str]) -> list[Wave]:
@@ -80,7 +80,7 @@ def _split(group: Group, hosts: list[str]) -> list[Wave]:
             hosts=part,
             window=share_of(group.batch, len(part), up=True),
             limit=limit,
-            hold=group.hold if number == len(parts) else "",
+            hold=group.hold,
         )
         for number, part in enumerate(parts, 1)
     ]

@@ -5,12 +5,12 @@ It lives behind ``salt.cache`` and is a summary of the journals: when it is lost
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from saltdeploy import events
 from saltdeploy.master.instructions import CONVERGED, ROLLED_BACK
-from saltdeploy.master.store import Records, Store, bad_bank, baselines_bank, history_bank, tags_bank
+from saltdeploy.master.store import Records, Store, bad_bank, history_bank, tags_bank
 from saltdeploy.orders import FETCH, ROLLBACK
 from saltdeploy.release import Release
 
@@ -62,11 +62,6 @@ class History:
         record = {"tag": release.tag, "commit": release.commit, "why": why}
         self._bad(repo).put(release.tag, record)
 
-    def keep_baselines(self, release: Release, numbers: Mapping[str, float | None]) -> None:
-        """Keep what was measured before anything changed, so that trying again compares with the same numbers."""
-        record = {"tag": release.tag, "commit": release.commit, "numbers": dict(numbers)}
-        self._baselines(release.repo).put(release.tag, record)
-
     def rebuild(self, told: Iterable[events.Event]) -> None:
         """Make the history anew from the events of journals, in any order."""
         begun: dict[tuple[str, str], events.Event] = {}
@@ -110,12 +105,6 @@ class History:
         mark = self._bad(repo).get(tag)
         return str(mark["why"]) if (mark.get("tag"), mark.get("commit")) == (tag, commit) else ""
 
-    def baselines(self, release: Release) -> dict[str, float | None]:
-        """What was kept for the release since a deploy of it last converged; empty when nothing was."""
-        kept = self._baselines(release.repo).get(release.tag)
-        same = (kept.get("tag"), kept.get("commit")) == (release.tag, release.commit)
-        return dict(kept["numbers"]) if same else {}
-
     # -- judging and forgetting -------------------------------------------------------------------------
 
     def _judge(self, repo: str, ended: dict[str, Any]) -> None:
@@ -124,7 +113,6 @@ class History:
         release = Release(repo, ended["tag"], ended["commit"])
         if ended["outcome"] == CONVERGED:
             self._bad(repo).drop(release.tag)
-            self._baselines(repo).drop(release.tag)
             left = self._live_before(repo, ended) if ended["action"] == ROLLBACK else None
             if left is not None and left != release:
                 self.mark_bad(repo, left, f"{ended['user'] or 'somebody'} rolled back from it")
@@ -144,7 +132,7 @@ class History:
         for deploy in deploys.keys()[:-KEPT]:
             tag = deploys.get(deploy).get("tag", "")
             if tag and tags.get(tag).get("deploy") == deploy:
-                for bank in (tags, self._bad(repo), self._baselines(repo)):
+                for bank in (tags, self._bad(repo)):
                     bank.drop(tag)
             deploys.drop(deploy)
 
@@ -162,9 +150,6 @@ class History:
 
     def _tags(self, repo: str) -> Records:
         return Records(self._store, tags_bank(repo))
-
-    def _baselines(self, repo: str) -> Records:
-        return Records(self._store, baselines_bank(repo))
 
     def _bad(self, repo: str) -> Records:
         return Records(self._store, bad_bank(repo))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import os
+import socket
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,13 +23,21 @@ class Holder:
 
     Attributes:
         user: as Salt knows them; a lock by hand belongs to its user, from wherever they come.
-        reason: in the operator's words.
+        host, pid: where it was taken.
         deploy: the id of the deploy that takes it; "" for a lock by hand.
+        reason: in the operator's words.
     """
 
     user: str
-    reason: str = ""
+    host: str
+    pid: int
     deploy: str = ""
+    reason: str = ""
+
+    @classmethod
+    def here(cls, user: str, *, deploy: str = "", reason: str = "") -> Holder:
+        """This process, for ``user``."""
+        return cls(line(user), socket.gethostname(), os.getpid(), deploy, line(reason))
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,6 @@ class Lock:
     Attributes:
         scope: ``global``, ``repo:<repo>`` or ``group:<repo>/<group>``.
         holder: see :class:`Holder`.
-        host, pid: where it was taken.
         since: seconds since the epoch.
         until: when a lock by hand ends by itself; None: when somebody unlocks it.
         token: tells two takings of one scope apart.
@@ -45,8 +54,6 @@ class Lock:
 
     scope: str
     holder: Holder
-    host: str
-    pid: int
     since: float
     until: float | None = None
     token: str = ""
@@ -61,15 +68,15 @@ class Lock:
         """Rebuild a lock from a store or a note; what is missing there is not known."""
         holder = Holder(
             user=line(data.get("user") or "somebody"),
-            reason=line(data.get("reason")),
+            host=line(data.get("host") or "?"),
+            pid=int(data.get("pid") or 0),
             deploy=line(data.get("deploy")),
+            reason=line(data.get("reason")),
         )
         until = data.get("until")
         return cls(
             scope=line(data.get("scope")),
             holder=holder,
-            host=line(data.get("host") or "?"),
-            pid=int(data.get("pid") or 0),
             since=float(data.get("since") or 0),
             until=None if until is None else float(until),
             token=line(data.get("token")),
@@ -80,9 +87,9 @@ class Lock:
         who = self.holder
         reason = who.reason or "(no justification provided)"
         said = [
-            f'{self.scope} is locked by {who.user} (pid {self.pid}) on {utc(self.since)}; reason is "{reason}"'
+            f'{self.scope} is locked by {who.user} (pid {who.pid}) on {utc(self.since)}; reason is "{reason}"'
         ]
-        said += [f"on host {self.host}"]
+        said += [f"on host {who.host}"]
         said += [f"deploy {who.deploy}"] if who.deploy else []
         said += [f"until {utc(self.until)}"] if self.until is not None else []
         return ", ".join(said)

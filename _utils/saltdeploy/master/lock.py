@@ -7,7 +7,6 @@ Masters that share a store see each other by records with a sign of life. ``docs
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -35,7 +34,6 @@ class Locks:
         root: the master's directory for deploys.
         store: shared by all masters of the fleet, if there are several.
         clock: seconds since the epoch.
-        host: the master's name, for whoever reads who holds what.
         pause: waits for so many seconds.
     """
 
@@ -44,16 +42,14 @@ class Locks:
         root: Path,
         store: Store,
         clock: Callable[[], float],
-        host: str,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root
         self._directory = root / "lock"
         self._notes = self._directory / ".notes"  # no name of a repo begins with a dot
         self._claims = Records(store, CLAIMS)
-        self._manual = ManualLocks(self._directory, store, clock, host)
+        self._manual = ManualLocks(self._directory, store, clock)
         self._clock = clock
-        self._host = host
         self._pause = pause
 
     # -- deploys ----------------------------------------------------------------------------------------
@@ -193,7 +189,7 @@ class Locks:
         now = self._clock()
         if not self._is_ours(seen) and is_fresh(seen, now):
             raise self._refusal_of_master(seen)
-        taken = Lock(scope_of(repo), holder, self._host, os.getpid(), now, token=secrets.token_hex(16))
+        taken = Lock(scope_of(repo), holder, now, token=secrets.token_hex(16))
         claim = {
             **taken.to_wire(),
             "groups": list(groups),

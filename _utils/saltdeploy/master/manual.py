@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,15 +24,13 @@ class ManualLocks:
         directory: for the mutex of those who lock and unlock on this master.
         store: holds the locks.
         clock: seconds since the epoch.
-        host: the master's name.
     """
 
-    def __init__(self, directory: Path, store: Store, clock: Callable[[], float], host: str) -> None:
+    def __init__(self, directory: Path, store: Store, clock: Callable[[], float]) -> None:
         self._mutex = directory / ".manual"
         self._locks = Records(store, LOCKS)
         self._log = Records(store, LOCK_LOG)
         self._clock = clock
-        self._host = host
 
     def lock(self, scope: str, reason: str, holder: Holder, until: float | None = None) -> Lock:
         """See :meth:`saltdeploy.master.lock.Locks.lock`."""
@@ -45,9 +42,7 @@ class ManualLocks:
             raise BadArguments("the lock would end before it begins", repo=repo)
         taken = Lock(
             scope,
-            dataclasses.replace(holder, reason=line(reason), deploy=""),
-            self._host,
-            os.getpid(),
+            dataclasses.replace(holder, deploy="", reason=line(reason)),
             now,
             until,
             secrets.token_hex(16),

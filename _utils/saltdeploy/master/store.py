@@ -16,6 +16,7 @@ from saltdeploy.errors import Unavailable
 LOCKS = "deploy/locks"
 CLAIMS = "deploy/claims"
 LOCK_LOG = "deploy/lock-log"
+BASELINES = "deploy/baselines"
 _LONGEST_KEY = 60  # bytes; the shortest limit of a driver is 64
 
 T = TypeVar("T")
@@ -103,11 +104,6 @@ class Records:
 def history_bank(repo: str) -> str:
     """Where the deploys of a repo are told."""
     return f"deploy/history/{key_of(repo)}"
-
-
-def baselines_bank(repo: str) -> str:
-    """Where the numbers are kept that releases of a repo are compared with."""
-    return f"deploy/baselines/{key_of(repo)}"
 
 
 def tags_bank(repo: str) -> str:

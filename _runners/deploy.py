@@ -4,33 +4,38 @@ Deploy tagged releases to every target, atomically, from the master.
 ``salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1`` prepares the release on all targets, waits
 until each one is ready, and then switches them. Every deploy ends in one of four words: ``CONVERGED``,
 ``HELD``, ``ROLLED BACK``, ``MIXED``; the exit status is 0 for the first one only.
+
+A deploy runs in a process of its own: it does not end with the terminal that began it. Ctrl-C stops it as its
+pillar says; a second Ctrl-C leaves it running.
 """
 
 import contextlib
-import functools
 import inspect
-import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
-import salt.client
-import salt.loader
-import salt.pillar
-import salt.utils.event
+import salt.cache
 import salt.utils.jid
-import salt.utils.minions
 import salt.version
 import saltdeploy
 
 saltdeploy.require("0.1.0")
 
-from saltdeploy import config, errors, events, orders, release, support
-from saltdeploy.master import journal, lock, pins
+from saltbridge.master import open_master, pillar, root, site
+from saltbridge.master import targets as matching
+from saltdeploy import config, errors, events, orders, support
+from saltdeploy.master import background, journal
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
+from saltdeploy.master.control import Control
+from saltdeploy.master.history import History
+from saltdeploy.master.holder import Holder, scope_of
+from saltdeploy.master.lock import Locks, is_held
+from saltdeploy.master.script import Wish
 from saltdeploy.watch import terminal
 
 __virtualname__ = "deploy"
@@ -46,22 +51,18 @@ def _door(function):
     signature = inspect.signature(function)
 
     def door(*args, **kwargs):
-        try:
-            kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+        kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+
+        def act():
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError as error:
                 usage = f"salt-run deploy.{function.__name__}{signature}"
                 raise errors.BadArguments(str(error), next=usage) from None
             support.check_salt(salt.version.__version_info__, host=__opts__["id"])
-            view = function(*bound.args, **bound.kwargs)
-        except errors.DeployError as error:
-            view = reports.of_error(error)
-        except OSError as error:
-            view = reports.of_error(errors.from_os(error))
-        except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
-            view = reports.of_error(errors.DeployError(f"{type(error).__name__}: {error}"))
-        view = {"retcode": 0, **view, "outputter": _OUTPUTTER}
+            return function(*bound.args, **bound.kwargs)
+
+        view = {"retcode": 0, **_view_of(act), "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
         return view
 
@@ -70,17 +71,42 @@ def _door(function):
     return door
 
 
+def _view_of(act):
+    """What ``act`` returns; every error is a view too."""
+    try:
+        return act()
+    except errors.DeployError as error:
+        return reports.of_error(error)
+    except OSError as error:
+        return reports.of_error(errors.from_os(error))
+    except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
+        return reports.of_error(errors.DeployError(f"{type(error).__name__}: {error}"))
+
+
 @_door
-def sync(repo, tag, force=False):
+def sync(repo, tag, force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False):
     """
-    Take a release to every target: fetch everywhere, wait until all are ready, switch.
+    Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
     repo
         Name of the repo, a key of ``repo_config`` in the pillar.
     tag
         The git tag to deploy.
     force
-        Deploy though a target of the last deploy is no longer matched.
+        Go past guards: a target of the last deploy that is no longer matched, a release that is marked bad, a
+        freeze, a lock by hand, a release that removes much.
+    limit
+        A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
+    reason
+        What this is about, for the history.
+    interactive
+        Ask at the barrier, as Trebuchet did: ``Continue? ([d]etailed/[C]oncise report,[y]es,[n]o,[r]etry):``
+    wait
+        Seconds to wait for the lock when somebody else deploys.
+    plan
+        The hash that ``deploy.plan`` printed: refuse if anything is different now.
+    detach
+        Return the deploy's id at once; ``deploy.watch id=...`` follows it.
 
     CLI Example:
 
@@ -88,15 +114,26 @@ def sync(repo, tag, force=False):
 
         salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1
     """
-    return _deploy(deploys.Wish(deploys.SYNC, _text(repo), _text(tag), bool(force)))
+    wish = Wish(
+        deploys.SYNC,
+        _text(repo),
+        _text(tag),
+        force=bool(force),
+        limit=_text(limit),
+        reason=_text(reason),
+        interactive=bool(interactive),
+        plan=_text(plan),
+        wait=float(wait),
+    )
+    return _deploy(wish, detach)
 
 
 @_door
-def fetch(repo, tag, force=False):
+def fetch(repo, tag, force=False, limit="", reason="", detach=False):
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force
+    repo, tag, force, limit, reason, detach
         See ``deploy.sync``.
 
     CLI Example:
@@ -105,15 +142,16 @@ def fetch(repo, tag, force=False):
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
-    return _deploy(deploys.Wish(orders.FETCH, _text(repo), _text(tag), bool(force)))
+    wish = Wish(orders.FETCH, _text(repo), _text(tag), bool(force), _text(limit), _text(reason))
+    return _deploy(wish, detach)
 
 
 @_door
-def checkout(repo, tag, force=False):
+def checkout(repo, tag, force=False, limit="", reason="", detach=False):
     """
     Switch every target to a release that all of them have fetched before.
 
-    repo, tag, force
+    repo, tag, force, limit, reason, detach
         See ``deploy.sync``.
 
     CLI Example:
@@ -122,11 +160,12 @@ def checkout(repo, tag, force=False):
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
     """
-    return _deploy(deploys.Wish(orders.CHECKOUT, _text(repo), _text(tag), bool(force)))
+    wish = Wish(orders.CHECKOUT, _text(repo), _text(tag), bool(force), _text(limit), _text(reason))
+    return _deploy(wish, detach)
 
 
 @_door
-def rollback(repo, to="", force=False):
+def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     """
     Switch every target back to an earlier release. Needs neither git nor network where it is still on disk.
 
@@ -134,7 +173,7 @@ def rollback(repo, to="", force=False):
         Name of the repo.
     to
         A tag that was deployed before. Without it: the release before the present one.
-    force
+    force, limit, reason, detach
         See ``deploy.sync``.
 
     CLI Example:
@@ -143,7 +182,169 @@ def rollback(repo, to="", force=False):
 
         salt-run deploy.rollback repo=mediawiki
     """
-    return _deploy(deploys.Wish(orders.ROLLBACK, _text(repo), _text(to), bool(force)))
+    wish = Wish(orders.ROLLBACK, _text(repo), _text(to), bool(force), _text(limit), _text(reason))
+    return _deploy(wish, detach)
+
+
+@_door
+def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operators type
+    """
+    Go on with a deploy whose process has died: every host is asked what it has done, and nothing is done twice.
+
+    repo
+        Name of the repo: its newest deploy.
+    id
+        The deploy's id.
+    detach
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.resume repo=mediawiki
+    """
+    _, deploy = _find(repo, id)
+
+    def go_on(watchers, aborted):
+        with open_master(__opts__, _user(), watchers, aborted) as master:
+            return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
+
+    return _in_background(go_on, deploy, detach)
+
+
+@_door
+def abort(repo="", id="", reason=""):  # noqa: A002
+    """
+    Stop a running deploy: no further host starts, those under way end, and then what its pillar says of ``on_abort``.
+
+    repo
+        Name of the repo.
+    id
+        The deploy's id; without it the newest one of the repo.
+    reason
+        Why, for the history.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.abort repo=mediawiki
+    """
+    name, deploy = _find(repo, id)
+    if not is_held(root(__opts__), name):
+        raise errors.NoSuchDeploy(
+            f"deploy {deploy} does not run", repo=name, next=f"salt-run deploy.report repo={name}"
+        )
+    first = Control(root(__opts__), name, deploy).abort(_user(), _text(reason) or "deploy.abort")
+    return {"view": "told", "repo": name, "deploy": deploy, "what": "abort", "counted": first}
+
+
+@_door
+def answer(choice, repo="", id="", key=""):  # noqa: A002
+    """
+    Answer the question that a deploy waits with. Of several answers the first one counts.
+
+    choice
+        One of the choices that the question names.
+    repo, id
+        Which deploy, as for ``deploy.abort``.
+    key
+        Which question; without it the one that is open.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.answer yes repo=mediawiki
+    """
+    name, deploy = _find(repo, id)
+    question = reports.open_question(journal.Journals(root(__opts__)).path(name, deploy))
+    if question is None or _text(key) not in ("", question.key) or _text(choice) not in question.choices:
+        raise errors.NothingAsked(
+            f"the choices are {', '.join(question.choices)}" if question else "no question is open",
+            repo=name,
+            next=f"salt-run deploy.watch id={deploy}",
+        )
+    first = Control(root(__opts__), name, deploy).answer(question.key, _user(), _text(choice))
+    return {
+        "view": "told",
+        "repo": name,
+        "deploy": deploy,
+        "what": _text(choice),
+        "counted": first,
+        "retcode": 0 if first else 1,
+    }
+
+
+@_door
+def lock(repo="", reason="", group="", hours=0):
+    """
+    Let nobody deploy until it is unlocked. A deploy that runs already goes on.
+
+    repo
+        Name of the repo; without it everything is locked.
+    reason
+        Why; shown to everybody who is refused.
+    group
+        Only this group of the repo.
+    hours
+        The lock ends by itself after so many hours; 0: it does not.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.lock repo=mediawiki reason="database migration"
+    """
+    until = time.time() + float(hours) * 3600 if hours else None
+    holder = Holder.here(_user(), reason=_text(reason))
+    locks = _locks()
+    taken = locks.lock(scope_of(_text(repo), _text(group)), _text(reason), holder, until)
+    running = [each.to_wire() for each in locks.running(scope_of(_text(repo)))]
+    return {"view": "locks", "locks": [taken.to_wire()], "running": running}
+
+
+@_door
+def unlock(repo="", group="", force=False, reason=""):
+    """
+    Remove a lock.
+
+    repo, group
+        What is locked, as for ``deploy.lock``.
+    force
+        Also if it is somebody else's; needs a reason.
+    reason
+        Why; recorded.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.unlock repo=mediawiki
+    """
+    holder = Holder.here(_user(), reason=_text(reason))
+    gone = _locks().unlock(scope_of(_text(repo), _text(group)), holder, bool(force), _text(reason))
+    return {"view": "locks", "locks": [], "removed": gone.to_wire()}
+
+
+@_door
+def locks():
+    """
+    Who holds what: locks by hand, and deploys that run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.locks
+    """
+    found = _locks()
+    return {
+        "view": "locks",
+        "locks": [each.to_wire() for each in found.all()],
+        "running": [each.to_wire() for each in found.running()],
+    }
 
 
 @_door
@@ -160,9 +361,9 @@ def report(repo):
 
         salt-run deploy.report repo=mediawiki
     """
-    found = config.load(_pillar(), _text(repo), _site())
-    with _bus() as bus:
-        return reports.of_fleet(found, _master(bus))
+    found = _config(repo)
+    with open_master(__opts__) as master:
+        return reports.of_fleet(found, master)
 
 
 @_door
@@ -179,12 +380,8 @@ def versions(repo):
 
         salt-run deploy.versions repo=mediawiki
     """
-    found = config.load(_pillar(), _text(repo), _site())
-    return {
-        "view": "versions",
-        "repo": found.name,
-        "versions": journal.Journals(_root()).versions(found.name),
-    }
+    found = _config(repo)
+    return {"view": "versions", "repo": found.name, "versions": _history().versions(found.name)}
 
 
 @_door
@@ -201,8 +398,8 @@ def targets(repo):
 
         salt-run deploy.targets repo=mediawiki
     """
-    found = config.load(_pillar(), _text(repo), _site())
-    hosts = _targets(found.targets, found.targets_type)
+    found = _config(repo)
+    hosts = matching(__opts__, found.targets, found.targets_type)
     return {
         "view": "targets",
         "repo": found.name,
@@ -214,14 +411,16 @@ def targets(repo):
 
 
 @_door
-def watch(repo="", deploy=""):
+def watch(repo="", id="", deploy=""):  # noqa: A002
     """
     Replay a deploy and follow it to its end; to be joined at any time, from any terminal of the master.
 
     repo
         Name of the repo. Without it: the repo that is being deployed, or was last.
-    deploy
+    id
         The deploy's id. Without it: the newest one.
+    deploy
+        The same as ``id``.
 
     CLI Example:
 
@@ -229,131 +428,82 @@ def watch(repo="", deploy=""):
 
         salt-run deploy.watch repo=mediawiki
     """
-    journals = journal.Journals(_root())
-    name = _text(repo) or _busiest(journals)
-    wanted = _text(deploy) or journals.latest(release.check_repo(name))
-    path = journals.path(name, wanted)
-    if not wanted or not path.is_file():
-        raise errors.NoSuchDeploy(
-            f"there is no deploy {wanted}" if wanted else "it was never deployed",
-            repo=name,
-            next=f"salt-run deploy.versions repo={name}",
-        )
-    return _watch(name, wanted, path)
+    return _watch(*_find(repo, id or deploy))
 
 
-def _deploy(wish):
+# -- deploying ------------------------------------------------------------------------------------------
+
+
+def _deploy(wish, detach):
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
-    user = str(globals().get("__user__") or "")
-    with _bus() as bus, _stoppable() as aborted, _watcher() as watchers:
-        master = _master(bus, user=user, aborted=aborted, watchers=watchers)
-        done = deploys.run(wish, _pillar(), _site(), deploy, master)
-    return reports.of_deploy(done, wish.repo)
+    user = _user()
+
+    def run(watchers, aborted):
+        with open_master(__opts__, user, watchers, aborted) as master:
+            done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
+        return reports.of_deploy(done)
+
+    return _in_background(run, deploy, detach)
 
 
-def _watch(repo, deploy, path):
+def _in_background(work, deploy, detach):
+    """Let a process of its own deploy, and look on."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+    ):  # a reactor: no terminal, and no place to fork
+        return _view_of(lambda: work((), lambda: ""))
+    reader = background.start(lambda watchers, aborted: _view_of(lambda: work(watchers, aborted)), _log())
+    began = {}
+
+    def enough(event):
+        if event.get("event") in (events.STARTED, events.RESUMED):
+            began.update(repo=event["repo"])
+        return (detach and bool(began)) or len(interrupts) > 1
+
+    with _interrupts(deploy) as interrupts, _watcher(silent=detach) as watchers:
+        view = background.look_on(reader, watchers, time.time, enough)
+    if view is not None:
+        return view
+    if len(interrupts) > 1 or detach:
+        return {"view": "detached", "deploy": deploy, **began, "retcode": 0 if detach and began else 1}
+    return _watch(*_find("", deploy))  # it sends nothing more: its journal tells
+
+
+def _watch(repo, deploy):
+    path = journal.Journals(root(__opts__)).path(repo, deploy)
     last = {}
     with _watcher() as watchers:
-        for event in journal.follow(path, lambda: lock.is_held(_root(), repo), time.sleep):
+        for event in journal.follow(path, lambda: is_held(root(__opts__), repo), time.sleep):
             for watcher in watchers:
                 watcher.tick(time.time()) if event is None else watcher.hear(event)
             last = event or last
-    ended = last.get("event") == events.FINISHED
-    known = (
-        {key: last.get(key) for key in ("tag", "outcome", "ok", "total", "reason", "next")} if ended else {}
-    )
-    succeeded = known.get("outcome") == "CONVERGED"
-    return {"view": "watched", "repo": repo, "deploy": deploy, **known, "retcode": 0 if succeeded else 1}
-
-
-def _busiest(journals):
-    """The repo that is being deployed, or was last."""
-    names = config.repo_names(_pillar())
-    running = [name for name in names if lock.is_held(_root(), name)]
-    latest = max(names, key=journals.latest, default="")
-    if not running and not latest:
-        raise errors.UnknownRepo("there is no repo in the pillar", next="add one under repo_config")
-    return running[0] if running else latest
-
-
-# -- what the package needs of Salt ---------------------------------------------------------------------
-
-
-class _Bus:
-    """Salt's publisher and event bus, as :class:`saltdeploy.master.fleet.Bus` wants them."""
-
-    def __init__(self, client, listener):
-        self._client = client
-        self._listener = listener
-
-    def new_jid(self):
-        return salt.utils.jid.gen_jid(__opts__)
-
-    def publish(self, hosts, function, arguments, jid):
-        self._client.run_job(list(hosts), function, arguments, tgt_type="list", jid=jid, listen=False)
-
-    def next(self, wait):
-        found = self._listener.get_event(wait=wait or 1, tag="", full=True, no_block=not wait)
-        return (found["tag"], found["data"]) if found else None
-
-    def fire(self, tag, data):
-        self._listener.fire_event(data, tag)
-
-    def now(self):
-        return time.time()
+    return reports.of_watched(repo, deploy, last)
 
 
 @contextlib.contextmanager
-def _bus():
-    with salt.client.get_local_client(mopts=__opts__) as client:
-        listener = salt.utils.event.get_event("master", opts=__opts__, listen=True)
-        with listener:
-            bus = _Bus(client, listener)
-            _say_hello(bus)
-            yield bus
+def _interrupts(deploy):
+    """Ctrl-C stops the deploy in good order; the second one only leaves it alone."""
+    pressed = []
 
+    def press(number, frame):
+        pressed.append(number)
+        if len(pressed) == 1:
+            name = journal.Journals(root(__opts__)).repo_of(deploy)
+            if name:
+                Control(root(__opts__), name, deploy).abort(_user(), "Ctrl-C")
+            print("Stopping. Ctrl-C again leaves it running.", file=sys.stderr)
 
-def _say_hello(bus):
-    """Hear ourselves before anybody is asked: a subscription that is not up yet would miss the answers."""
-    tag = f"{events.ROOT}/hello/{os.getpid()}/{bus.new_jid()}"
-    for _ in range(20):
-        bus.fire(tag, {})
-        heard = bus.next(0.25)
-        while heard:
-            if heard[0] == tag:
-                return
-            heard = bus.next(0.25)
-    raise errors.DeployError(
-        "the master's event bus does not answer",
-        host=__opts__["id"],
-        next="see that salt-master runs on this host",
-    )
-
-
-@contextlib.contextmanager
-def _stoppable():
-    """Ctrl-C and SIGTERM stop the deploy in good order; a terminal that goes away (SIGHUP) does not stop it."""
-    reasons = []
-
-    def stop(number, frame):
-        reasons.append(f"stopped by {signal.Signals(number).name}")
-
+    before = signal.signal(signal.SIGINT, press)
     try:
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    except ValueError:  # not the main thread: a reactor or an API, which has no terminal to press Ctrl-C at
-        before = {}
-    try:
-        yield lambda: reasons[0] if reasons else ""
+        yield pressed
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
-def _watcher():
+def _watcher(silent=False):
     """The terminal that started us; on stderr, so that the result on stdout stays whole."""
-    if __opts__.get("quiet"):
+    if silent or __opts__.get("quiet"):
         yield ()
         return
     watcher = terminal.for_stream(sys.stderr)
@@ -363,59 +513,48 @@ def _watcher():
         watcher.close()
 
 
-def _master(bus, user="", aborted=lambda: "", watchers=()):
-    return deploys.Master(
-        root=_root(),
-        bus=bus,
-        targets=_targets,
-        accepted=lambda: _targets("*", "glob"),
-        secret=_secrets(),
-        user=user,
-        aborted=aborted,
-        watchers=watchers,
-    )
+# -- what is asked for ----------------------------------------------------------------------------------
 
 
-def _targets(expression, kind):
-    found = salt.utils.minions.CkMinions(__opts__).check_minions(expression, kind)
-    return sorted(release.check_host(host) for host in found["minions"])
-
-
-def _secrets():
-    """Host to its secret; answers are not signed where the master has no ext_pillar ``deploy_pins``."""
-    configured = any("deploy_pins" in entry for entry in __opts__.get("ext_pillar", []))
-    if not configured:
-        return lambda host: ""
-    return functools.partial(orders.secret_for, master_secret=pins.master_secret(_root()))
-
-
-def _root():
-    root = Path(__opts__["cachedir"], "deploy")
-    root.mkdir(parents=True, exist_ok=True)
-    return root
-
-
-def _pillar():
-    """The pillar as plain data, compiled for the master's own minion id."""
-    compiled = salt.pillar.Pillar(__opts__, _grains(), __opts__["id"], "base").compile_pillar()
-    if compiled.get("_errors"):
-        raise errors.ConfigError(
-            "the pillar does not render: " + "; ".join(map(str, compiled["_errors"]))[:1000],
-            host=__opts__["id"],
-            next="salt-run pillar.show_pillar",
+def _find(repo, deploy):
+    """The repo and the id of a deploy: a given one, or the newest of a repo, or of the busiest repo."""
+    journals = journal.Journals(root(__opts__))
+    name = _text(repo) or (journals.repo_of(_text(deploy)) if deploy else _busiest(journals))
+    wanted = _text(deploy) or (journals.latest(name) if name else "")
+    if not name or not wanted or not journals.path(name, wanted).is_file():
+        raise errors.NoSuchDeploy(
+            f"there is no deploy {wanted}" if wanted else "it was never deployed",
+            repo=name,
+            next=f"salt-run deploy.versions repo={name or '...'}",
         )
-    wanted = {key: compiled.get(key) for key in ("deployment_config", "repo_config")}
-    return json.loads(json.dumps(wanted, default=str))
+    return name, wanted
 
 
-@functools.cache
-def _grains():
-    """The grains of the master's host; a runner has none of its own."""
-    return salt.loader.grains(__opts__)
+def _busiest(journals):
+    """The repo that is being deployed, or was last."""
+    names = config.repo_names(pillar(__opts__))
+    running = [name for name in names if is_held(root(__opts__), name)]
+    return running[0] if running else max(names, key=journals.latest, default="")
 
 
-def _site():
-    return str(_grains().get("site", ""))
+def _config(repo):
+    return config.load(pillar(__opts__), _text(repo), site(__opts__))
+
+
+def _history():
+    return History(salt.cache.factory(__opts__))
+
+
+def _locks():
+    return Locks(root(__opts__), salt.cache.factory(__opts__))
+
+
+def _log():
+    return Path(root(__opts__), "deploy.log")
+
+
+def _user():
+    return str(globals().get("__user__") or os.environ.get("SUDO_USER") or "")
 
 
 def _text(value):

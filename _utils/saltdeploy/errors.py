@@ -209,7 +209,7 @@ class Forged(DeployError):
 
 
 class HookFailed(DeployError):
-    """A call that the pillar asks for after a stage failed."""
+    """A module call, ``depool`` or ``repool`` that the pillar asks for failed."""
 
     kind = "hook-failed"
     status = 159
@@ -257,6 +257,41 @@ class NoSuchDeploy(DeployError):
     status = 164
 
 
+class CheckFailed(DeployError):
+    """A check found that something is not as it must be; the cause has its exit code and last lines."""
+
+    kind = "check-failed"
+    status = 165
+
+
+class CheckInconclusive(DeployError):
+    """A check could not tell."""
+
+    kind = "check-inconclusive"
+    status = 166
+
+
+class RestartFailed(DeployError):
+    """A process did not take up the release: a service, a signal or the restart command failed."""
+
+    kind = "restart-failed"
+    status = 167
+
+
+class NotListening(DeployError):
+    """After the restart a port accepted no connection in time."""
+
+    kind = "not-listening"
+    status = 168
+
+
+class BadChecks(DeployError):
+    """The file with checks in the release cannot be meant."""
+
+    kind = "bad-checks"
+    status = 169
+
+
 class BadRelease(DeployError):
     """The release was rolled back from."""
 
@@ -297,6 +332,13 @@ class NothingAsked(DeployError):
 
     kind = "nothing-asked"
     status = 185
+
+
+class DependencyFailed(DeployError):
+    """A repo that this one needs is not where it should be."""
+
+    kind = "dependency-failed"
+    status = 186
 
 
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:

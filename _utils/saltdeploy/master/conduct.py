@@ -10,7 +10,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from saltdeploy import events
 from saltdeploy.config import Repo
@@ -21,21 +21,13 @@ from saltdeploy.master.course import Course
 from saltdeploy.master.fleet import Fleet
 from saltdeploy.master.instructions import Ask, Gate, Instruction, Outcome, Pause, Question
 from saltdeploy.master.journal import Journal
+from saltdeploy.master.lease import Lease
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.world import Master, Watcher
 from saltdeploy.orders import FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 
 _TICK = 0.25  # seconds
-
-
-class Lease(Protocol):
-    """The lock, as far as a running deploy needs it."""
-
-    epoch: int
-
-    def beat(self, now: float) -> None:
-        """Say that the deploy lives."""
 
 
 class Conductor:
@@ -111,22 +103,23 @@ class Conductor:
         assert self.rollout.outcome is not None
         return self.rollout.outcome
 
-    def end(self, outcome: Outcome, next_command: str) -> None:
+    def end(self, outcome: Outcome, next_command: str) -> events.Event:
         """Tell the outcome; the deploy is over."""
-        self.tell(events.finished, tag=self.release.tag, outcome=outcome.word, ok=outcome.ok,
+        event = self.tell(events.finished, tag=self.release.tag, outcome=outcome.word, ok=outcome.ok,
                   total=outcome.total, reason=outcome.reason, next=next_command)  # fmt: skip
         self._journal.sync()
         self._control.clear()
+        return event
 
-    def tell(self, build: Callable[..., events.Event], **fields: Any) -> None:
+    def tell(self, build: Callable[..., events.Event], **fields: Any) -> events.Event:
         """Something happened: write it down, let it have its effect, tell everybody."""
         event = build(self.deploy, self.repo.name, self._bus.now(), **fields)
         self._journal.append(event)
         self.course.take(event)
-        if event["event"] in events.JOURNAL_ONLY:
-            return
-        self._show(partial(_hear, event=event))
-        self._bus.fire(events.tag_of(event), event)
+        if event["event"] not in events.JOURNAL_ONLY:
+            self._show(partial(_hear, event=event))
+            self._bus.fire(events.tag_of(event), event)
+        return event
 
     # -- operators --------------------------------------------------------------------------------------
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from saltdeploy import transports
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, load
 from saltdeploy.errors import (
     BadRelease,
     ConfigError,
@@ -75,6 +76,31 @@ def _git_dir(repo: Repo) -> Path:
     )
 
 
+def dependencies(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
+    """The repos that one needs, in the order in which they are to be deployed.
+
+    Raises:
+        ConfigError: they need each other.
+    """
+    found: list[str] = []
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        if name in above:
+            raise ConfigError(
+                f"repos need each other: {' -> '.join([*above, name])}",
+                repo=repo,
+                path=f"repo_config:{name}:dependencies",
+                next="take one of these dependencies out",
+            )
+        for needed in load(pillar, name, site).dependencies:
+            visit(needed, (*above, name))
+        if name not in found:
+            found.append(name)
+
+    visit(repo, ())
+    return found[:-1]
+
+
 def refuse_moved(release: Release, history: History) -> None:
     """Compare a freshly resolved release with what its tag meant in earlier deploys.
 
@@ -97,9 +123,10 @@ def refuse_bad(release: Release, history: History, *, force: bool) -> None:
     Raises:
         BadRelease: it was, and nobody insists.
     """
-    if not force and history.is_bad(release.repo, release.tag, release.commit):
+    why = history.is_bad(release.repo, release.tag, release.commit)
+    if why and not force:
         raise BadRelease(
-            f"{release.tag} was rolled back from and is marked bad",
+            f"{release.tag} is marked bad: {why}",
             repo=release.repo,
             next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
         )

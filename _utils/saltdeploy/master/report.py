@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from saltdeploy import events
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError
-from saltdeploy.master.course import Host
+from saltdeploy.master.course import Course, Host
 from saltdeploy.master.fleet import survey
-from saltdeploy.master.instructions import CONVERGED
+from saltdeploy.master.instructions import CONVERGED, Question
+from saltdeploy.master.journal import replay
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.sync import Report
 from saltdeploy.master.world import Master
@@ -54,6 +57,21 @@ def _of_host(host: Host) -> dict[str, Any]:
     if host.moved_aside:
         shown["moved_aside"] = host.moved_aside
     return shown
+
+
+def of_watched(repo: str, deploy: str, last: events.Event) -> dict[str, Any]:
+    """The view ``watched``: what the last event of a deploy that one has followed says."""
+    ended = last.get("event") == events.FINISHED
+    keys = ("tag", "outcome", "ok", "total", "reason", "next")
+    known = {key: last.get(key) for key in keys} if ended else {}
+    fine = known.get("outcome") == CONVERGED
+    return {"view": "watched", "repo": repo, "deploy": deploy, **known, "retcode": 0 if fine else 1}
+
+
+def open_question(path: Path) -> Question | None:
+    """The question that the deploy with this journal waits with; None when it waits with none."""
+    due = Course.replayed(replay(path)).rollout.due()
+    return due if isinstance(due, Question) else None
 
 
 def of_error(error: DeployError) -> dict[str, Any]:

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy import config, events
-from saltdeploy.errors import NoSuchDeploy, NoTargets
+from saltdeploy.errors import DependencyFailed, NoSuchDeploy, NoTargets
 from saltdeploy.master import gates, guards, plan
-from saltdeploy.master.conduct import Conductor, Lease
+from saltdeploy.master.baselines import Baselines
+from saltdeploy.master.conduct import Conductor
 from saltdeploy.master.course import Course
 from saltdeploy.master.history import History
-from saltdeploy.master.instructions import MIXED, ROLLED_BACK, Outcome, Rules
+from saltdeploy.master.holder import Holder
+from saltdeploy.master.instructions import CONVERGED, MIXED, Outcome, Rules
 from saltdeploy.master.journal import Journal, Journals, replay
-from saltdeploy.master.lock import Holder, Locks
+from saltdeploy.master.lease import Lease
+from saltdeploy.master.lock import Locks
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins, pin_order
 from saltdeploy.master.script import Script, Wish
@@ -62,8 +65,30 @@ def run(wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Mast
         with Journals(master.root).write(repo.name, deploy) as journal:
             may_fetch = None if wish.action == CHECKOUT else offers
             conductor = Conductor(Course.of(script), repo, lease, master, journal, may_fetch)
-            _open(conductor, script, journal)
+            _open(conductor, script, journal, master)
             return _finish(conductor, lease, master)
+
+
+def run_with_dependencies(
+    wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Master
+) -> Report:
+    """Bring the repos that this one needs to their pinned releases, each by a deploy of its own; then deploy.
+
+    Raises:
+        DependencyFailed: one of them has no pin, or did not converge; this repo is as it was.
+    """
+    if wish.action == SYNC:
+        for name in plan.dependencies(pillar, wish.repo, site):
+            pin = Pins(master.root).get(name)
+            needed = Wish(SYNC, name, pin.release.tag, wait=wish.wait) if pin else None
+            report = run(needed, pillar, site, master.bus.new_jid(), master) if needed else None
+            if report is None or report.outcome.word != CONVERGED:
+                raise DependencyFailed(
+                    f"it needs {name}, which {report.outcome if report else 'was never deployed'}",
+                    repo=wish.repo,
+                    next=f"salt-run deploy.report repo={name}; salt-run deploy.sync repo={name} tag=...",
+                )
+    return run(wish, pillar, site, deploy, master)
 
 
 def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Report:
@@ -127,7 +152,7 @@ def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Mast
         left_out=tuple(host for host in everybody if host not in set(hosts)),
         timeout=float(repo.timeout),
         question_timeout=repo.question_timeout,
-        baselines=gates.measure(repo, master.place, history.baselines(release)),
+        baselines=gates.measure(repo, master.place, Baselines(master.store).of(release)),
     )
     return script, offers
 
@@ -178,28 +203,30 @@ def _offers(script: Script, repo: config.Repo, master: Master) -> Offers:
 
 @contextlib.contextmanager
 def _lock(repo: config.Repo, deploy: str, master: Master, wish: Wish) -> Iterator[Lease]:
-    locks = Locks(master.root, master.store, master.bus.now, master.host)
-    holder = Holder(master.user, wish.reason, deploy)
+    locks = Locks(master.root, master.store, master.bus.now)
+    holder = Holder.here(master.user, deploy=deploy, reason=wish.reason)
     groups = [group.name for group in repo.groups if wish.limit in ("", group.name)]
     with locks.hold(repo.name, groups, holder, wait=wish.wait, force=wish.force) as lease:
         yield lease
 
 
-def _open(conductor: Conductor, script: Script, journal: Journal) -> None:
+def _open(conductor: Conductor, script: Script, journal: Journal, master: Master) -> None:
     release = script.order.release
-    conductor.tell(events.started, tag=release.tag, commit=release.commit, user=script.user,
-                   hosts=len(script.hosts), action=script.action, reason=script.reason,
-                   groups=[wave.name for wave in script.waves if wave.name],
-                   left_out=len(script.left_out))  # fmt: skip
+    event = conductor.tell(events.started, tag=release.tag, commit=release.commit, user=script.user,
+                           hosts=len(script.hosts), action=script.action, reason=script.reason,
+                           groups=[wave.name for wave in script.waves if wave.name],
+                           left_out=len(script.left_out))  # fmt: skip
     conductor.tell(events.planned, script=script.to_wire())
     journal.sync()
+    History(master.store).started(event)
+    Baselines(master.store).keep(release, script.baselines)
 
 
 def _finish(conductor: Conductor, lease: Lease, master: Master) -> Report:
     outcome = conductor.run()
     _settle(conductor, lease, outcome, master)
     next_command = _next(conductor, outcome)
-    conductor.end(outcome, next_command)
+    History(master.store).finished(conductor.end(outcome, next_command))
     return Report(
         conductor.course, outcome, next_command, round(master.bus.now() - conductor.course.begun, 3)
     )
@@ -214,9 +241,8 @@ def _settle(conductor: Conductor, lease: Lease, outcome: Outcome, master: Master
     if outcome.accepted:
         pins.put(Pin(pin_order(conductor.order, lease.epoch), script.hosts, partial=bool(script.left_out)))
         conductor.tell(events.pinned, tag=release.tag, commit=release.commit)
+        Baselines(master.store).forget(release)
     pins.raise_epoch(release.repo, lease.epoch)
-    if outcome.word == ROLLED_BACK:
-        History(master.store).mark_bad(release.repo, release, outcome.reason)
     Payloads(master.root / "payloads").collect(pins.payload_names(), master.bus.now() - _PAYLOADS_KEPT)
 
 

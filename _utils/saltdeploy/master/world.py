@@ -28,7 +28,6 @@ class Master:
     """See the module.
 
     Attributes:
-        host: the master's own name.
         root: the master's directory for deploys.
         bus: Salt's publisher and event bus.
         store: Salt's cache: locks that people hold, and the history.
@@ -41,7 +40,6 @@ class Master:
         watchers: read the events.
     """
 
-    host: str
     root: Path
     bus: Bus
     store: Store

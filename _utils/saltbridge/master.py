@@ -1,0 +1,181 @@
+"""A :class:`saltdeploy.master.world.Master` made of the master's configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import salt.cache
+import salt.client
+import salt.loader
+import salt.pillar
+import salt.runner
+import salt.utils.event
+import salt.utils.http
+import salt.utils.jid
+import salt.utils.minions
+from saltdeploy import checks, errors, events, orders, release
+from saltdeploy.master import pins
+from saltdeploy.master.world import Master, Watcher
+
+Opts = dict[str, Any]
+
+
+@contextlib.contextmanager
+def open_master(
+    opts: Opts,
+    user: str = "",
+    watchers: tuple[Watcher, ...] = (),
+    aborted: Callable[[], str] = lambda: "",
+) -> Iterator[Master]:
+    """The world of the master's side, with its bus open.
+
+    Raises:
+        DeployError: the master's event bus does not answer.
+    """
+    with salt.client.get_local_client(mopts=opts) as client:
+        with salt.utils.event.get_event("master", opts=opts, listen=True) as listener:
+            bus = Bus(opts, client, listener)
+            bus.say_hello()
+            yield Master(
+                root=root(opts),
+                bus=bus,
+                store=salt.cache.factory(opts),
+                targets=functools.partial(targets, opts),
+                accepted=lambda: targets(opts, "*", "glob"),
+                secret=_secrets(opts),
+                user=user,
+                place=checks.Place(call=functools.partial(_call, opts), get=functools.partial(get, opts)),
+                aborted=aborted,
+                watchers=watchers,
+            )
+
+
+class Bus:
+    """Salt's publisher and event bus, as :class:`saltdeploy.master.fleet.Bus` wants them."""
+
+    def __init__(self, opts: Opts, client: Any, listener: Any) -> None:
+        self._opts = opts
+        self._client = client
+        self._listener = listener
+
+    def new_jid(self) -> str:
+        """A job id that was never used."""
+        return str(salt.utils.jid.gen_jid(self._opts))
+
+    def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
+        """Send a job to a list of minions, without waiting for anything."""
+        self._client.run_job(list(hosts), function, arguments, tgt_type="list", jid=jid, listen=False)
+
+    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
+        """The next message on the event bus; None when ``wait`` seconds pass without one."""
+        found = self._listener.get_event(wait=wait or 1, tag="", full=True, no_block=not wait)
+        return (found["tag"], found["data"]) if found else None
+
+    def fire(self, tag: str, data: dict[str, Any]) -> None:
+        """Put an event on the bus."""
+        self._listener.fire_event(data, tag)
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def say_hello(self) -> None:
+        """Hear ourselves before anybody is asked: a subscription that is not up yet would miss the answers."""
+        tag = f"{events.ROOT}/hello/{os.getpid()}/{self.new_jid()}"
+        for _ in range(20):
+            self.fire(tag, {})
+            heard = self.next(0.25)
+            while heard:
+                if heard[0] == tag:
+                    return
+                heard = self.next(0.25)
+        raise errors.DeployError(
+            "the master's event bus does not answer",
+            host=self._opts["id"],
+            next="see that salt-master runs on this host",
+        )
+
+
+def targets(opts: Opts, expression: str, kind: str) -> list[str]:
+    """The accepted minions that match, sorted."""
+    found = salt.utils.minions.CkMinions(opts).check_minions(expression, kind)
+    return sorted(release.check_host(host) for host in found["minions"])
+
+
+def root(opts: Opts) -> Path:
+    """The master's directory for deploys."""
+    place = Path(opts["cachedir"], "deploy")
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def pillar(opts: Opts) -> dict[str, Any]:
+    """The pillar as plain data, compiled for the master's own minion id.
+
+    Raises:
+        ConfigError: it does not render.
+    """
+    compiled = salt.pillar.Pillar(opts, grains(opts), opts["id"], "base").compile_pillar()
+    if compiled.get("_errors"):
+        raise errors.ConfigError(
+            "the pillar does not render: " + "; ".join(map(str, compiled["_errors"]))[:1000],
+            host=opts["id"],
+            next="salt-run pillar.show_pillar",
+        )
+    wanted = {key: compiled.get(key) for key in ("deployment_config", "repo_config")}
+    plain: dict[str, Any] = json.loads(json.dumps(wanted, default=str))
+    return plain
+
+
+def grains(opts: Opts) -> dict[str, Any]:
+    """The grains of the master's host; a runner has none of its own."""
+    if not _grains:
+        _grains.update(salt.loader.grains(opts))
+    return _grains
+
+
+_grains: dict[str, Any] = {}
+
+
+def site(opts: Opts) -> str:
+    """The grain ``site`` of the master's host."""
+    return str(grains(opts).get("site", ""))
+
+
+def get(opts: Opts, url: str, headers: Mapping[str, str], timeout: float) -> checks.Response:
+    """Ask a web server."""
+    found = salt.utils.http.query(
+        url,
+        opts=opts,
+        header_dict=dict(headers),
+        status=True,
+        headers=True,
+        text=True,
+        raise_error=False,
+        connect_timeout=timeout,
+        request_timeout=timeout,
+    )
+    if "status" not in found:
+        return checks.Response(0, {}, str(found.get("error", "no answer")))
+    said = {str(key): str(value) for key, value in dict(found.get("headers", {})).items()}
+    return checks.Response(int(found["status"]), said, str(found.get("text") or found.get("body") or ""))
+
+
+def _call(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """On the master a check of kind ``salt`` calls a runner."""
+    runner = salt.runner.RunnerClient(opts)
+    return runner.cmd(function, arguments, kwarg=keywords, print_event=False, full_return=False)
+
+
+def _secrets(opts: Opts) -> Callable[[str], str]:
+    """Host to its secret; answers are not signed where the master has no ext_pillar ``deploy_pins``."""
+    if not any("deploy_pins" in entry for entry in opts.get("ext_pillar", [])):
+        return lambda host: ""
+    return functools.partial(orders.secret_for, master_secret=pins.master_secret(root(opts)))

@@ -1,0 +1,129 @@
+"""Runs a deploy in a process of its own, which outlives the terminal that began it; here one only looks on.
+
+The process that deploys leaves the session of its starter: it hears no Ctrl-C and no hang-up. It sends its events, and
+at last its result, through a pipe; when nobody reads there any more it goes on in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from saltdeploy import events
+from saltdeploy.master.world import Watcher
+
+_LOOK_EVERY = 0.2  # seconds
+
+View = dict[str, Any]
+Work = Callable[[tuple[Watcher, ...], Callable[[], str]], View]
+"""What deploys: ``work(watchers, aborted)`` returns what ``salt-run`` shall print."""
+
+
+def start(work: Work, log: Path) -> int:
+    """Begin the work in a process of its own.
+
+    Args:
+        work: raises nothing.
+        log: takes what the process would print.
+
+    Returns:
+        The end of the pipe to read from.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.close(writer)
+        os.waitpid(child, 0)
+        return reader
+    try:
+        os.close(reader)
+        _leave(log)
+        if os.fork() == 0:  # whoever started us may live long, and shall not have to bury us
+            _deploy(work, writer)
+    finally:
+        os._exit(0)
+
+
+def _leave(log: Path) -> None:
+    os.setsid()
+    fds = (os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    for target, fd in ((0, fds[0]), (1, fds[1]), (2, fds[1])):
+        os.dup2(fd, target)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _deploy(work: Work, writer: int) -> None:
+    reasons: list[str] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: reasons.append("stopped by SIGTERM"))
+    pipe = _Pipe(writer)
+    view = work((pipe,), lambda: reasons[0] if reasons else "")
+    with contextlib.suppress(OSError):
+        pipe.send({"view": view})
+
+
+class _Pipe:
+    """A watcher that passes events on. When nobody reads any more (who was stopped does not, either) it raises."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def hear(self, event: events.Event) -> None:
+        self.send({"event": event})
+
+    def tick(self, now: float) -> None:
+        """The reader has a clock of its own."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        data = msgpack.packb(message, default=str)
+        if os.write(self._fd, data) < len(data):
+            os.close(self._fd)
+            raise BlockingIOError
+
+
+def look_on(
+    reader: int,
+    watchers: tuple[Watcher, ...],
+    clock: Callable[[], float],
+    enough: Callable[[events.Event], bool],
+) -> View | None:
+    """Pass on what comes through the pipe, until the result comes.
+
+    Args:
+        watchers: hear the events.
+        enough: asked after each event and each pause (with ``{}``); True to look no longer.
+
+    Returns:
+        The result; None when one has seen enough, or when the process ended without a word.
+    """
+    unpacker = msgpack.Unpacker()
+    with os.fdopen(reader, "rb", buffering=0) as pipe:
+        while True:
+            readable, _, _ = select.select([pipe], [], [], _LOOK_EVERY)
+            piece = pipe.read(65_536) if readable else b""
+            if readable and not piece:
+                return None
+            unpacker.feed(piece)
+            for message in unpacker:
+                if "view" in message:
+                    view: View = message["view"]
+                    return view
+                for watcher in watchers:
+                    watcher.hear(message["event"])
+                if enough(message["event"]):
+                    return None
+            for watcher in watchers:
+                watcher.tick(clock())
+            if enough({}):
+                return None

@@ -110,7 +110,7 @@ def make_directory(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        directory.mkdir()
+        directory.mkdir(exist_ok=True)  # somebody else may make it at the same time
         directory.chmod(0o755)
         fsync_dir(directory.parent)
 
@@ -153,6 +153,26 @@ def read_json(path: Path, default: Any = None) -> Any:
             path=str(path),
             next=f"look at it, move it away (mv -- {path} {path}.bad), then run the same command again",
         ) from error
+
+
+def read_below(root: Path, path: str, most: int) -> bytes | None:
+    """The bytes of the file ``path`` below ``root``; None where there is none.
+
+    Whoever wrote the tree must not make us read anything else: links are refused, and so is a file that is too big.
+
+    Raises:
+        Corrupt: it is not a plain file of at most ``most`` bytes.
+    """
+    file = root / path
+    if not os.path.lexists(file):
+        return None
+    if os.path.realpath(file) != os.path.join(os.path.realpath(root), path) or not file.is_file():
+        raise Corrupt("is not a plain file of the tree", path=str(file))
+    with open(file, "rb") as opened:
+        data = opened.read(most + 1)
+    if len(data) > most:
+        raise Corrupt(f"is larger than {most} bytes", path=str(file))
+    return data
 
 
 def flip(link: Path, destination: Path) -> str:

@@ -9,12 +9,14 @@ import os
 import time
 from pathlib import Path
 
+import salt.exceptions
+import salt.utils.http
 import salt.version
 import saltdeploy
 
 saltdeploy.require("0.1.0")
 
-from saltdeploy import config, errors, orders, support
+from saltdeploy import checks, config, errors, orders, support
 from saltdeploy.carriers.salt import SaltFiles
 from saltdeploy.target import stages
 
@@ -93,6 +95,29 @@ def rollback(repo, order=None):
         return stages.run(orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found)), found, _host())
 
     return _answer(repo, back)
+
+
+def restart(repo):
+    """
+    Restart the repo's services and wait for its ports, as after a checkout, and do nothing else.
+
+    repo
+        Name of the repo.
+
+    Returns Trebuchet's answer: ``status`` is ``True`` or ``False``; ``{}`` where the pillar names nothing to restart.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt -b 10% -G 'deployment_target:test/testrepo' deploy.restart 'test/testrepo'
+    """
+    try:
+        answer = stages.restart(_config(repo), _host())
+    except errors.DeployError as error:
+        return _refused(repo, error)
+    __context__["retcode"] = 0 if answer.get("status", True) else 1
+    return answer
 
 
 def status(repo=None):
@@ -281,16 +306,28 @@ def _ours():
     return _pillar()["deploy"] or {}
 
 
+def _call(function, arguments, keywords):
+    """What a function answers; one that tells Salt that it failed (as ``salt`` shows by its exit status) raises."""
+    if function not in __salt__:
+        raise salt.exceptions.CommandExecutionError(f"there is no function {function} on this minion")
+    __context__["retcode"] = 0
+    answer = __salt__[function](*arguments, **keywords)
+    if __context__.get("retcode"):
+        raise salt.exceptions.CommandExecutionError(f"exit code {__context__['retcode']}: {answer}")
+    return answer
+
+
 def _host():
-    salt, opts = __salt__, __opts__
+    functions, opts = __salt__, __opts__
     cache = Path(opts["cachedir"], "deploy")
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chmod(cache, 0o700)
     return stages.Host(
         name=opts["id"],
         cache=cache,
-        carrier=SaltFiles(lambda url, path: salt["cp.get_file"](url, path, saltenv="base")),
-        send=lambda tag, data: salt["event.send"](tag, data),
-        call=lambda function, arguments: salt[function](*arguments),
+        carrier=SaltFiles(lambda url, path: functions["cp.get_file"](url, path, saltenv="base")),
+        send=lambda tag, data: functions["event.send"](tag, data),
+        call=_call,
         clock=time.time,
+        get=checks.client(salt.utils.http.query, __opts__),
     )

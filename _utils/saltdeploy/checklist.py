@@ -5,67 +5,230 @@ Running them is for :mod:`saltdeploy.checks`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Any
+
+import yaml
 
 from saltdeploy import policy
 from saltdeploy.policy import Check, Wrong
 
-_COMMON: dict[str, Callable[[Any], Any]] = {
+_Reader = Callable[[Any], Any]
+
+_COMMON: dict[str, _Reader] = {
     "type": policy.one_of(*policy.KINDS),
-    "before": policy.stage,
-    "after": policy.stage,
-    "stage": policy.stage,  # scap's old word for `after`
+    "before": policy.stage_before,
+    "after": policy.stage_after,
+    "stage": policy.stage_after,  # scap's old word for `after`
     "group": policy.name,
     "timeout": policy.seconds(0.1),
     "on": policy.one_of("target", "master"),
 }
+#: Kinds that ask the processes which serve. Between the switch and the restart these are still the old ones.
+_ASK_PROCESSES = ("http", "port", "nrpe", "metric")
 
 
 def checks(value: Any) -> tuple[Check, ...]:
     """``checks``: name to table, in the order in which they run."""
     if not isinstance(value, dict):
         raise Wrong("must be a table of checks, each under its name")
-    return tuple(_check(policy.name(name), entry) for name, entry in value.items())
+    return tuple(_check(_name(name), entry) for name, entry in value.items())
 
 
 def hook(name: str) -> Callable[[Any], Check | None]:
     """What reads ``depool`` and ``repool``: one check of any kind that runs on a target, without a stage."""
 
     def read(value: Any) -> Check | None:
-        return None if value is None else _check(name, {"after": "checkout", **policy.table_of_any(value)})
+        if value is None:
+            return None
+        fields = policy.table_of_any(value)
+        for key in ("before", "after", "stage", "group", "on"):
+            if key in fields:
+                raise Wrong("has its place already, on each target", key)
+        try:
+            return _check(name, {**fields, "after": "restart", "on": "target"})
+        except Wrong as error:
+            raise Wrong(str(error), *error.path[1:]) from None
 
     return read
 
 
+def released(text: bytes) -> tuple[Check, ...]:
+    """What ``scap/checks.yaml`` of a release holds.
+
+    Raises:
+        Wrong: it cannot be meant, or cannot be done by a host that reads it out of the release.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Wrong(f"cannot be read: {' '.join(str(error).split())[:500]}") from None
+    known: dict[str, _Reader] = {"checks": lambda value: checks(value or {})}
+    found: tuple[Check, ...] = policy.table(data or {}, known).get("checks", ())
+    for check in found:
+        if check.master:
+            raise Wrong("only the pillar can ask the master for a check", "checks", check.name, "on")
+        if check.before and check.stage == "fetch":
+            raise Wrong("a release is not there before it is fetched", "checks", check.name, "before")
+    return found
+
+
+def refuse_strangers(found: Iterable[Check], groups: Collection[str]) -> None:
+    """Refuse checks for a group that there is not: nothing would ever run them.
+
+    Raises:
+        Wrong: for the first such check.
+    """
+    for check in found:
+        if check.group and check.group not in groups:
+            raise Wrong(f"there is no group {check.group}", check.name, "group")
+
+
+def refuse_in_the_gap(found: Iterable[Check]) -> None:
+    """Refuse checks that would ask the old processes for a verdict about the new release.
+
+    Such a check passed once between the switch and the restart, and a site went down minutes later.
+
+    Args:
+        found: the checks of a repo whose switch is followed by a restart.
+
+    Raises:
+        Wrong: for the first such check.
+    """
+    for check in found:
+        between = (check.stage, check.before) in (("checkout", False), ("restart", True))
+        if between and not check.master and check.kind in _ASK_PROCESSES:
+            raise Wrong(
+                "would ask the processes of the old release, which are not restarted yet: use after: restart",
+                check.name,
+            )
+
+
+def _name(value: Any) -> str:
+    try:
+        return policy.name(value)
+    except Wrong as error:
+        raise error.below(value) from None
+
+
 def _check(name: str, entry: Any) -> Check:
     fields = policy.table_of_any(entry)
-    kind = _COMMON["type"](fields.get("type", "command"))
-    known = {**_COMMON, **_OPTIONS[kind]}
-    read = policy.table(fields, known, path=(name,))
-    before = read.get("before")
-    stage = before or read.get("after") or read.get("stage")
-    if stage is None:
-        raise Wrong("needs before or after, with the name of a stage", name)
-    return Check(
+    try:
+        kind = _COMMON["type"](fields.get("type", "command"))
+    except Wrong as error:
+        raise error.below(name, "type") from None
+    known = {**_COMMON, **_KINDS[kind].keys}
+    read = policy.table(fields, known, required=_KINDS[kind].required, path=(name,))
+    stages = [key for key in ("before", "after", "stage") if key in read]
+    if len(stages) != 1:
+        raise Wrong("needs one of before and after, with the name of a stage", name)
+    check = Check(
         name=name,
         kind=kind,
-        before=before is not None,
-        stage=stage,
+        before=stages == ["before"],
+        stage=read[stages[0]],
         group=read.get("group", ""),
         timeout=read.get("timeout", 30.0),
         master=read.get("on", "master" if kind == "metric" else "target") == "master",
-        options=tuple((key, read[key]) for key in _OPTIONS[kind] if key in read),
+        options=tuple((key, read[key]) for key in _KINDS[kind].keys if key in read),
     )
+    try:
+        _refuse_unplaceable(check)
+        _KINDS[kind].whole(check)
+    except Wrong as error:
+        raise error.below(name) from None
+    return check
 
 
-#: The keys of each kind, beside the common ones.
-_OPTIONS: dict[str, dict[str, Callable[[Any], Any]]] = {
-    "command": {"command": policy.command},
-    "script": {"command": policy.command},
-    "nrpe": {"command": policy.text},
-    "http": {"url": policy.text},
-    "port": {"port": policy.ports},
-    "salt": {"function": policy.text},
-    "metric": {"query": policy.text},
+def _refuse_unplaceable(check: Check) -> None:
+    """Refuse a check that nothing would ever run, or that could never find what it needs."""
+    if check.stage == "final" and not check.master:
+        raise Wrong("nothing runs on a target when all groups are done: use on: master, or after: restart")
+    if check.kind == "script" and (check.master or (check.before and check.stage == "fetch")):
+        raise Wrong("a script is of the release, which is not there: use on: target, or after: fetch")
+
+
+# -- the keys of each kind ------------------------------------------------------------------------------
+
+
+def _anything(check: Check) -> None:
+    """What the keys say one by one is all that there is to say."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """The keys of a kind beside the common ones, those that it needs, and what they must be together."""
+
+    keys: dict[str, _Reader]
+    required: tuple[str, ...]
+    whole: Callable[[Check], None] = _anything
+
+
+def _statuses(value: Any) -> tuple[int, ...]:
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(type(each) is int and 100 <= each <= 599 for each in numbers):
+        raise Wrong("must be a status such as 200, or a list of them")
+    return tuple(numbers)
+
+
+def _url(value: Any) -> str:
+    if not policy.text(value).startswith(("http://", "https://")):
+        raise Wrong("must begin with http:// or https://")
+    return str(value)
+
+
+def _patterns(value: Any) -> dict[str, str]:
+    table = policy.table_of_any(value)
+    return policy.table(table, dict.fromkeys(table, policy.pattern))
+
+
+def _function(value: Any) -> str:
+    if "." not in policy.text(value):
+        raise Wrong("must be a function of Salt: module.function")
+    return str(value)
+
+
+_LIMITS = ("max", "min", "max_ratio", "max_increase")
+
+
+def _whole_metric(check: Check) -> None:
+    given = {key for key, _ in check.options}
+    if given - set(_LIMITS) not in ({"query", "prometheus"}, {"url", "path"}):
+        raise Wrong("needs query and prometheus, or url and path")
+    if not given & set(_LIMITS):
+        raise Wrong(f"needs a limit: {', '.join(_LIMITS)}")
+
+
+_KINDS = {
+    "command": _Kind({"command": policy.command, "shell": policy.no_shell}, ("command",)),
+    "script": _Kind({"command": policy.command, "shell": policy.no_shell}, ("command",)),
+    "nrpe": _Kind(
+        {"command": policy.text, "nrpe_dir": policy.absolute, "shell": policy.no_shell}, ("command",)
+    ),
+    "http": _Kind(
+        {
+            "url": _url,
+            "status": _statuses,
+            "body": policy.pattern,
+            "headers": _patterns,
+            "host": policy.text,
+        },
+        ("url",),
+    ),
+    "port": _Kind({"port": policy.ports, "host": policy.text}, ("port",)),
+    "salt": _Kind(
+        {"function": _function, "args": policy.list_of_any, "kwargs": policy.table_of_any}, ("function",)
+    ),
+    "metric": _Kind(
+        {
+            "query": policy.text,
+            "prometheus": _url,
+            "url": _url,
+            "path": policy.text,
+            **dict.fromkeys(_LIMITS, policy.number),
+        },
+        (),
+        _whole_metric,
+    ),
 }

@@ -249,13 +249,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         on_failure=keys["on_failure"],
         on_abort=keys["on_abort"],
         question_timeout=keys["question_timeout"],
-        restart=Restart(
-            services=keys["service_name"] or (),
-            signals=keys["signal"] or (),
-            command=keys["restart_command"] or (),
-            ports=keys["service_port"] or (),
-            timeout=keys["service_timeout"],
-        ),
+        restart=_restart(name, keys),
         checks=keys["checks"],
         depool=keys["depool"],
         repool=keys["repool"],
@@ -265,6 +259,25 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         freeze=(*deployment["freeze"], *keys["freeze"]),
         trebuchet={**_as_written(repos[name]), "location": str(location), "url": url},
     )
+
+
+def _restart(name: str, keys: dict[str, Any]) -> Restart:
+    """What restarts the repo's processes; the checks must fit it, and their groups must be there."""
+    restart = Restart(
+        services=keys["service_name"] or (),
+        signals=keys["signal"] or (),
+        command=keys["restart_command"] or (),
+        ports=keys["service_port"] or (),
+        timeout=keys["service_timeout"],
+    )
+    try:
+        checklist.refuse_strangers(keys["checks"], {group.name for group in keys["groups"]})
+        if restart:
+            checklist.refuse_in_the_gap(keys["checks"])
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "checks", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    return restart
 
 
 def _as_written(section: Any) -> dict[str, Any]:

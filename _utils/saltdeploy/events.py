@@ -43,6 +43,10 @@ PLANNED = "planned"
 ASKED = "asked"
 JOURNAL_ONLY = (PLANNED, ASKED)
 
+#: What a host may be at in a stage, and what it counts meanwhile.
+PHASES = ("receive", "unpack", "write", "verify", "depool", "flip", "restart", "wait", "check", "repool")
+UNITS = ("bytes", "objects", "files", "steps")
+
 Event = dict[str, Any]
 
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
@@ -228,8 +232,8 @@ def host_progress(
     """How far a host is in a stage.
 
     Args:
-        phase: ``receive``, ``unpack``, ``write`` or ``verify``.
-        done, total: counted in ``unit`` (``bytes``, ``objects``, ``files``); ``total`` 0 when not known.
+        phase: one of :data:`PHASES`.
+        done, total: counted in ``unit``, one of :data:`UNITS`; ``total`` 0 when not known.
     """
     percent = min(100, int(100 * done / total)) if total else 0
     return _event(

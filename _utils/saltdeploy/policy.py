@@ -6,6 +6,7 @@ Each function here takes what stands under one key of the pillar and returns fro
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 import signal
@@ -19,13 +20,11 @@ KINDS = ("command", "script", "nrpe", "http", "port", "salt", "metric")
 #: Stages that a check can stand before or after. ``checkout`` is the switch alone, ``restart`` what follows it on
 #: the same host; ``final`` is when every group is done.
 CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
-#: scap's names for them.
-_STAGE_ALIASES = {
-    "promote": "checkout",
-    "restart_service": "restart",
-    "handle_service": "restart",
-    "finalize": "final",
-}
+#: scap's names for them. Its ``promote`` is the switch *and* the restart: what stands after it has always been
+#: meant for the processes of the new release.
+_ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
+_BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
+_AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
 TARGET_TYPES = (
     "glob",
     "pcre",
@@ -251,7 +250,10 @@ def command(value: Any) -> tuple[str, ...]:
         or not all(isinstance(word, (str, int, float)) for word in value)
     ):
         raise Wrong("must be a list of arguments")
-    return tuple(str(word) for word in value)
+    words = tuple(str(word) for word in value)
+    if not words[0] or any("\0" in word for word in words):
+        raise Wrong("must be a list of arguments that begins with a program")
+    return words
 
 
 def ports(value: Any) -> tuple[int, ...]:
@@ -259,11 +261,20 @@ def ports(value: Any) -> tuple[int, ...]:
     return tuple(_port(each) for each in (value if isinstance(value, list) else [value]))
 
 
-def stage(value: Any) -> str:
-    """A stage that checks know, by our name or by scap's."""
-    found = _STAGE_ALIASES.get(value, value) if isinstance(value, str) else value
+def stage_before(value: Any) -> str:
+    """The stage that a check stands before, by our name or by scap's."""
+    return _stage(value, _BEFORE_ALIASES)
+
+
+def stage_after(value: Any) -> str:
+    """The stage that a check stands after, by our name or by scap's."""
+    return _stage(value, _AFTER_ALIASES)
+
+
+def _stage(value: Any, aliases: dict[str, str]) -> str:
+    found = aliases.get(value, value) if isinstance(value, str) else value
     if found not in CHECK_STAGES:
-        raise Wrong(f"must be one of {', '.join([*CHECK_STAGES, *_STAGE_ALIASES])}")
+        raise Wrong(f"must be one of {', '.join([*CHECK_STAGES, *aliases])}")
     return str(found)
 
 
@@ -296,6 +307,29 @@ def absolute(value: Any) -> str:
     if not text(value).startswith("/"):
         raise Wrong("must be an absolute path")
     return str(value)
+
+
+def number(value: Any) -> float:
+    """A number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise Wrong("must be a number")
+    return float(value)
+
+
+def pattern(value: Any) -> str:
+    """A regular expression of Python."""
+    try:
+        re.compile(text(value))
+    except re.error as error:
+        raise Wrong(f"is not a regular expression: {error}") from None
+    return str(value)
+
+
+def no_shell(value: Any) -> bool:
+    """scap's ``shell``: only false, since nothing here is run by a shell."""
+    if flag(value):
+        raise Wrong("no shell is used: put the lines into a script of the release (type: script)")
+    return False
 
 
 def one_of(*names: str) -> Callable[[Any], str]:
@@ -343,6 +377,13 @@ def table_of_any(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Wrong("must be a table")
     return {str(key): each for key, each in value.items()}
+
+
+def list_of_any(value: Any) -> list[Any]:
+    """A list, whatever is in it."""
+    if not isinstance(value, list):
+        raise Wrong("must be a list")
+    return list(value)
 
 
 def _list(value: Any, what: str) -> list[Any]:

@@ -100,6 +100,20 @@ class Repository:
         spec = f"{check_commit(commit)}^{{tree}}"
         return self._run(["cat-file", "-e", spec], check=False).returncode == 0
 
+    def file(self, commit: str, path: str, most: int) -> bytes | None:
+        """The bytes of a file of the commit; None where there is none.
+
+        Raises:
+            Corrupt: it is larger than ``most`` bytes.
+        """
+        spec = f"{check_commit(commit)}:{path}"
+        size = self._ask(["cat-file", "-s", spec]).strip()
+        if not size:
+            return None
+        if int(size) > most:
+            raise Corrupt(f"{path} is larger than {most} bytes", path=str(self.git_dir))
+        return self._run(["cat-file", "blob", spec]).stdout
+
     def submodules(self, commit: str) -> list[str]:
         """The paths of the submodules that the commit's tree names."""
         with tempfile.TemporaryFile() as spool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from saltdeploy.config import Repo
@@ -45,6 +46,16 @@ class Layout(Protocol):
 
         Raises:
             NotReady: the release was not prepared, or is not whole any more.
+        """
+
+    def tree(self, commit: str) -> Path | None:
+        """Where the files of a release are once it is live; None when it is not held."""
+
+    def read(self, commit: str, path: str, most: int) -> bytes | None:
+        """The bytes of a file of a release that is held, live or not; None when the release has no such file.
+
+        Raises:
+            Corrupt: it is not a plain file of at most ``most`` bytes.
         """
 
     def verify(self, *, full: bool) -> Findings:

@@ -126,6 +126,14 @@ class Inplace:
             raise from_os(error, repo=self._repo.name, path=str(self._location)) from error
         return {"moved_aside": moved_aside} if moved_aside else {}
 
+    def tree(self, commit: str) -> Path | None:
+        """The one tree that there is, whatever is checked out in it now."""
+        return self._location if self.store.has(commit) else None
+
+    def read(self, commit: str, path: str, most: int) -> bytes | None:
+        """A file as git has it: the tree shows the release only once it is live."""
+        return self.store.file(commit, path, most) if self.store.has(commit) else None
+
     def verify(self, *, full: bool) -> Findings:
         """What ``git status`` says of the tree.
 

@@ -91,6 +91,15 @@ class Slots:
             view.live.note(dataclasses.replace(state, doubted=True))
         return findings
 
+    def tree(self, commit: str) -> Path | None:
+        """The tree that a flip to the release would show."""
+        return next((slot.tree for slot in self._look().holding(commit)), None)
+
+    def read(self, commit: str, path: str, most: int) -> bytes | None:
+        """A file in that tree."""
+        tree = self.tree(commit)
+        return disk.read_below(tree, path, most) if tree else None
+
     def _look(self) -> View:
         slots = {slot.tree: slot for slot in (*self._slots, *self._surplus())}
         return View({slot: slot.state() for slot in slots.values()}, slots.get(self._live_tree()))

@@ -244,7 +244,7 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
         return None
     phase, unit = data.get("phase"), data.get("unit")
     done, total = _count(data.get("done")), _count(data.get("total"))
-    if phase not in ("receive", "unpack", "write", "verify") or unit not in ("bytes", "objects", "files"):
+    if phase not in events.PHASES or unit not in events.UNITS:
         return None
     if done is None or total is None:
         return None

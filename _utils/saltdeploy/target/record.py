@@ -1,6 +1,7 @@
-"""What this target did and heard: results of stages, and the last epoch seen; written before it is said.
+"""What this target did and heard: results of stages, the last epoch seen, and a switch that is not done yet.
 
-With it each stage runs once, however often it is asked for, and an order of an older deploy is refused.
+All of it is written before it is said or done. With it each stage runs once, however often it is asked for, an
+order of an older deploy is refused, and a host that died between switch and restart is found.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Record:
     def __init__(self, cache: Path, repo: str) -> None:
         self._directory = cache / file_name(repo)
         self._file = self._directory / "record.json"
+        self._switch = self._directory / "switch.json"  # there while a switch is not done
         self.lock = self._directory / "lock"
 
     def recall(self, deploy: str, stage: str) -> Result | None:
@@ -61,6 +63,20 @@ class Record:
         while len(results) > _KEPT:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})
+
+    def begin_switch(self, commit: str) -> None:
+        """Note durably that this host is being switched: what runs may not be what is live."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        disk.write_json(self._switch, {"commit": commit}, mode=0o600)
+
+    def settle(self) -> None:
+        """Note that the switch is done: what is live has been taken up, and found to be well."""
+        self._switch.unlink(missing_ok=True)
+        disk.fsync_dir(self._directory)
+
+    def is_unsettled(self) -> bool:
+        """Whether a switch has begun and not come to a good end."""
+        return self._switch.exists()
 
     def _read(self) -> dict[str, Any]:
         return disk.read_json(self._file) or {"epoch": 0, "results": {}}

@@ -9,18 +9,14 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk, layouts, transports
-from saltdeploy.carriers import Carrier
 from saltdeploy.config import Repo
 from saltdeploy.errors import (
     BadArguments,
     Corrupt,
     DeployError,
-    HookFailed,
     NoBase,
     NothingToRollBackTo,
     Unsupported,
@@ -29,30 +25,14 @@ from saltdeploy.errors import (
 from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
-from saltdeploy.repository import git_version
+from saltdeploy.repository import git_version, no_progress
+from saltdeploy.target import checkpoints, services
+from saltdeploy.target.checkpoints import Site
+from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
 from saltdeploy.target.record import Record
-
-
-@dataclass(frozen=True)
-class Host:
-    """What a target is, and what it can do through Salt.
-
-    Attributes:
-        name: the minion's id.
-        cache: a directory that survives restarts.
-        carrier: brings payloads.
-        send: sends an event to the master.
-        call: calls a Salt function with a list of arguments.
-        clock: seconds since the epoch.
-    """
-
-    name: str
-    cache: Path
-    carrier: Carrier
-    send: Callable[[str, dict[str, Any]], object]
-    call: Callable[[str, list[Any]], Any]
-    clock: Callable[[], float]
+from saltdeploy.target.steps import Steps
+from saltdeploy.target.switch import switch
 
 
 def run(order: Order, repo: Repo, host: Host) -> Result:
@@ -82,49 +62,42 @@ def run(order: Order, repo: Repo, host: Host) -> Result:
 
 def _attempt(order: Order, repo: Repo, host: Host) -> Result:
     begin = host.clock()
+    progress = Reporter(order, host.name, host.send, host.clock)
+    steps = Steps(progress, host.clock)
     try:
-        facts = _STAGES[order.stage](order, repo, host)
-        facts["seconds"] = round(host.clock() - begin, 3)
+        facts = _STAGES[order.stage](order, repo, host, steps)
+        facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
         return _answer(order, repo, host, facts=facts)
     except (DeployError, OSError, sqlite3.Error) as error:
-        return _failed(order, repo, host, _ours(error))
+        return with_facts(_failed(order, repo, host, _ours(error)), **steps.facts())
 
 
-def _fetch(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
+def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
     """Everything that takes time, space or the network; nothing that a user sees."""
     git_version()
     _refuse_unsupported(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()
-    if holdings.live == order.release.commit:
+    if holdings.live == order.release.commit and not Record(host.cache, repo.name).is_unsettled():
         return {}
-    progress = Reporter(order, host.name, host.send, host.clock)
+    live = layout.tree(holdings.live) if holdings.live else None
+    steps.run(checkpoints.at("before fetch", repo.checks, Site(repo, host, order.group, None, live)))
     facts: dict[str, Any] = {}
     if order.release.commit not in holdings.held:
         facts |= layout.open()
         arrival = transports.Arrival(repo, layout.store, host.carrier, host.cache / "incoming")
-        facts |= transports.of(order.transport).unpack(order, arrival, progress)
-    facts |= layout.prepare(order.release, progress)
-    _call_hooks(repo.fetch_calls, repo, host)
+        facts |= transports.of(order.transport).unpack(order, arrival, steps.progress)
+    facts |= layout.prepare(order.release, steps.progress)
+    site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
+    known = (*repo.checks, *checkpoints.of_release(layout, repo, order.release.commit))
+    steps.run([*checkpoints.calls(repo.fetch_calls, site), *checkpoints.at("after fetch", known, site)])
     return facts
 
 
-def _checkout(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
-    """Switch, by one rename."""
-    facts = layouts.of(repo).flip(order.release)
-    _call_hooks(repo.checkout_calls, repo, host)
-    return facts
-
-
-def _back(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
-    """Switch back, by the same rename; the hooks belong to what runs afterwards, so they run as well."""
-    return _checkout(order, repo, host)
-
-
-_STAGES: dict[str, Callable[[Order, Repo, Host], dict[str, Any]]] = {
+_STAGES: dict[str, Callable[[Order, Repo, Host, Steps], dict[str, Any]]] = {
     FETCH: _fetch,
-    CHECKOUT: _checkout,
-    ROLLBACK: _back,
+    CHECKOUT: switch,
+    ROLLBACK: switch,
 }
 
 
@@ -134,6 +107,7 @@ def status(repo: Repo, host: Host) -> Result:
         holdings = layouts.of(repo).holdings()
     except (DeployError, OSError, sqlite3.Error) as error:
         return Result(host.name, repo.name, status=_ours(error).status, error=_ours(error).at(repo=repo.name))
+    holdings = dataclasses.replace(holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
     tag = holdings.tags.get(holdings.live, "")
     return Result(host.name, repo.name, tag=tag, commit=holdings.live, holdings=holdings)
 
@@ -179,6 +153,27 @@ def order_from_disk(tag: str, repo: Repo, host: Host) -> Order | None:
     return None
 
 
+def restart(repo: Repo, host: Host) -> dict[str, Any]:
+    """Only restart the repo's processes, and wait for their ports: no switch, no checks, no hooks.
+
+    It waits for a stage that is under way. Whether the host is settled stays as it is.
+
+    Returns:
+        Trebuchet's answer, whose ``status`` is True or False (and not a number); {} where nothing is to restart.
+    """
+    if not repo.restart:
+        return {}
+    steps = Steps(no_progress, host.clock)
+    answer: dict[str, Any] = {"status": True, "repo": repo.name, "dependencies": []}
+    with disk.locked(Record(host.cache, repo.name).lock, wait=True):
+        try:
+            steps.run(services.steps(repo.restart, host, Site(repo, host).place))
+        except (DeployError, OSError) as error:
+            failed = _ours(error).at(repo=repo.name, host=host.name)
+            answer |= {"status": False, "error": failed.to_wire()}
+    return {**answer, **steps.facts()}
+
+
 def verify(repo: Repo, *, full: bool) -> Findings:
     """Compare what is live with what it should be; see :meth:`saltdeploy.manifest.Manifest.verify`."""
     return layouts.of(repo).verify(full=full)
@@ -203,24 +198,6 @@ def _refuse_unsupported(repo: Repo) -> None:
                 f"{key} is not supported yet: the release would be incomplete",
                 path=f"repo_config:{repo.name}:{key}",
                 next="set it to false if the release is whole without",
-            )
-
-
-def _call_hooks(calls: dict[str, list[Any]], repo: Repo, host: Host) -> None:
-    """Trebuchet's module calls; ``__REPO__`` among the arguments stands for the repo's name.
-
-    Raises:
-        HookFailed: when one raises, answers False, or answers a status other than 0.
-    """
-    for function, arguments in calls.items():
-        try:
-            answer = host.call(function, [repo.name if a == "__REPO__" else a for a in arguments])
-        except Exception as error:  # whatever the function of somebody else raises, it failed
-            raise HookFailed(f"{function} failed: {error}", next=f"salt '{host.name}' {function}") from error
-        failed = answer is False or (isinstance(answer, dict) and answer.get("status", 0) not in (0, True))
-        if failed:
-            raise HookFailed(
-                f"{function} answered {str(answer)[:200]}", next=f"salt '{host.name}' {function}"
             )
 
 

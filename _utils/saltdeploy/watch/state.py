@@ -16,7 +16,7 @@ _MOST_HOSTS = 20_000
 _MOST_STAGES = 50
 _MOST_WARNINGS = 1_000
 _RATE_OVER = 5.0  # seconds
-_PHASES = ("", "receive", "unpack", "write", "verify")
+_PHASES = ("", *events.PHASES)
 
 
 @dataclass

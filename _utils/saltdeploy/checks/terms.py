@@ -1,7 +1,4 @@
-"""Runs checks: command, script, nrpe, http, port, salt, metric -> pass, fail or inconclusive.
-
-What there is to check is read by :mod:`saltdeploy.checklist`. Nothing here decides what follows from a verdict.
-"""
+"""What the kinds of checks share: where a check runs and what it found."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from saltdeploy.policy import Check
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 
@@ -57,8 +52,3 @@ class Verdict:
     def ok(self) -> bool:
         """Whether the deploy may go on."""
         return self.word == PASS
-
-
-def run(check: Check, place: Place) -> Verdict:
-    """Run one check. Whatever goes wrong in it is a verdict, never an exception."""
-    raise NotImplementedError

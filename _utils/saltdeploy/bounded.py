@@ -1,0 +1,220 @@
+"""What may hang, bounded: a program, or the call of a function; when it overruns, nothing of it is left running.
+
+Whatever either of them starts carries a mark in its environment. So a process that has left the group (a daemon
+that was half started) is found as well, and cannot act on the host after the deploy has gone back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psutil
+
+_MARK = "SALTDEPLOY_MARK"
+_KEPT = 2048  # bytes: what the wire and people can take
+_LOOK = 0.05  # seconds between two looks at a program whose output somebody else holds open
+_ROUNDS = 10  # of killing: a process may have started another while it was being killed
+_WORD = 8  # bytes of the length in front of an answer
+
+
+class Overran(Exception):
+    """It took longer than it may.
+
+    Args:
+        output: the last of what it said.
+    """
+
+    def __init__(self, output: str = "") -> None:
+        super().__init__(output)
+        self.output = output
+
+
+class Raised(Exception):
+    """A function that was called raised, or its process died; the text says what."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended: its exit code (negative: the signal that killed it) and the last of what it said."""
+
+    code: int
+    output: str
+
+
+def run(
+    command: Sequence[str],
+    timeout: float,
+    *,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Ended:
+    """Run a program to its end. What it leaves running when it ends in time is left alone.
+
+    Args:
+        command: an argument list; no shell sees it.
+        timeout: seconds.
+        directory: where it runs; a program whose name holds a slash is looked for from there.
+        environment: variables beside those of this process.
+
+    Raises:
+        Overran: it was killed, and everything that it had started.
+        OSError: it could not be started.
+    """
+    mark = secrets.token_hex(8)
+    with subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=directory,
+        env={**os.environ, **(environment or {}), _MARK: mark},
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        said = _Tail(process.stdout.fileno())
+        try:
+            _await(process, said, time.monotonic() + timeout)
+        except BaseException as error:
+            _kill(process.pid, mark)
+            said.read()
+            if isinstance(error, Overran):
+                raise Overran(said.text()) from None
+            raise
+    return Ended(process.returncode, said.text())
+
+
+def call(function: Callable[[], Any], timeout: float) -> Any:
+    """Call a function in a child process, since nothing else can stop one that hangs.
+
+    What it changes in memory is lost. The child ends without cleaning up, which is its parent's business.
+
+    Args:
+        function: takes nothing; what it returns must be plain data, or is turned into text.
+        timeout: seconds.
+
+    Returns:
+        What it returned, after a journey through JSON.
+
+    Raises:
+        Overran: it was killed, and everything that it had started.
+        Raised: it raised, or its process died.
+    """
+    mark = secrets.token_hex(8)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _answer(function, writing, mark)
+    os.close(writing)
+    try:
+        answer = _hear(reading, time.monotonic() + timeout)
+    except BaseException:
+        _kill(child, mark)
+        raise
+    finally:
+        os.close(reading)
+        _, status = os.waitpid(child, 0)
+    if answer is None:
+        raise Raised(f"its process ended with {os.waitstatus_to_exitcode(status)} and gave no answer")
+    if "raised" in answer:
+        raise Raised(answer["raised"])
+    return answer["returned"]
+
+
+class _Tail:
+    """The last bytes that come out of a pipe."""
+
+    def __init__(self, pipe: int) -> None:
+        os.set_blocking(pipe, False)
+        self.pipe = pipe
+        self.open = True
+        self._bytes = b""
+
+    def read(self) -> None:
+        """Take what is there."""
+        with contextlib.suppress(BlockingIOError):
+            while chunk := os.read(self.pipe, 65_536):
+                self._bytes = (self._bytes + chunk)[-_KEPT:]
+            self.open = False
+
+    def text(self) -> str:
+        return self._bytes.decode(errors="replace").strip()
+
+
+def _await(process: subprocess.Popen[bytes], said: _Tail, deadline: float) -> None:
+    """Wait for the program itself: something that it left running may hold its output open for ever."""
+    while process.poll() is None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise Overran
+        if said.open:
+            connection.wait([said.pipe], min(left, _LOOK))
+            said.read()
+        else:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(left)
+    said.read()
+
+
+def _answer(function: Callable[[], Any], pipe: int, mark: str) -> NoReturn:
+    """The child's whole life."""
+    try:
+        os.setsid()
+        os.environ[_MARK] = mark
+        try:
+            answer = {"returned": function()}
+        except BaseException as error:  # whatever it is, it is the function's answer
+            answer = {"raised": f"{type(error).__name__}: {error}"}
+        data = json.dumps(answer, default=str, skipkeys=True).encode()
+        rest = len(data).to_bytes(_WORD, "big") + data
+        while rest:
+            rest = rest[os.write(pipe, rest) :]
+    finally:
+        os._exit(0)
+
+
+def _hear(pipe: int, deadline: float) -> dict[str, Any] | None:
+    """The child's answer; None when the pipe ends before it is complete."""
+    data = b""
+    while len(data) < _WORD or len(data) < _WORD + int.from_bytes(data[:_WORD], "big"):
+        if not connection.wait([pipe], max(0.0, deadline - time.monotonic())):
+            raise Overran
+        chunk = os.read(pipe, 1 << 20)
+        if not chunk:
+            return None
+        data += chunk
+    answer: dict[str, Any] = json.loads(data[_WORD:])
+    return answer
+
+
+def _kill(leader: int, mark: str) -> None:
+    """Kill a process, its group, and whatever bears the mark."""
+    with contextlib.suppress(ProcessLookupError):  # the group is not there yet, or not any more
+        os.killpg(leader, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(leader, signal.SIGKILL)
+    for _ in range(_ROUNDS):
+        marked = [process for process in psutil.process_iter() if _bears(process, mark)]
+        for process in marked:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        if not marked:
+            return
+        psutil.wait_procs(marked, timeout=_LOOK)
+
+
+def _bears(process: psutil.Process, mark: str) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == mark
+    except (psutil.Error, OSError):
+        return False

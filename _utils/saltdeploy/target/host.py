@@ -1,0 +1,38 @@
+"""What a target is, and what it can do through Salt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltdeploy.carriers import Carrier
+from saltdeploy.checks import Response
+
+
+def _no_web(url: str, headers: Mapping[str, str], timeout: float) -> Response:
+    return Response(0, body="this host was given nothing to ask web servers with")
+
+
+@dataclass(frozen=True)
+class Host:
+    """One host.
+
+    Attributes:
+        name: the minion's id.
+        cache: a directory that survives restarts.
+        carrier: brings payloads.
+        send: sends an event to the master.
+        call: calls a Salt function: ``call(name, arguments, keywords)``.
+        clock: seconds since the epoch.
+        get: asks a web server: ``get(url, headers, timeout in seconds)``.
+    """
+
+    name: str
+    cache: Path
+    carrier: Carrier
+    send: Callable[[str, dict[str, Any]], object]
+    call: Callable[[str, list[Any], dict[str, Any]], Any]
+    clock: Callable[[], float]
+    get: Callable[[str, Mapping[str, str], float], Response] = _no_web

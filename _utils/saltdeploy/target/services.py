@@ -1,0 +1,208 @@
+"""Lets a host's processes take up a release: services, signals, a command; then waits for their ports."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from saltdeploy import bounded
+from saltdeploy.checks import Place
+from saltdeploy.errors import NotListening, RestartFailed
+from saltdeploy.policy import Restart, Service, Signal
+from saltdeploy.target.host import Host
+from saltdeploy.target.steps import Step
+
+_HERE = "127.0.0.1"
+_PAUSE = 0.1  # seconds between two knocks at a port
+_GRACE = 0.5  # seconds in which a process dies of a signal that it does not handle
+_SLACK = 2.0  # seconds; the kernel tells when it booted in whole ones
+#: Whoever sends one of these wants the process to end; something else starts it anew.
+_ENDING = ("TERM", "INT", "QUIT", "KILL", "ABRT")
+
+
+def steps(restart: Restart, host: Host, place: Callable[[], Place]) -> list[Step]:
+    """The steps of a restart, in the order in which they are done.
+
+    Args:
+        place: tells where the command runs, when it does.
+    """
+    found = [_of_service(service, restart.timeout, host) for service in restart.services]
+    found += [_of_signal(each, host) for each in restart.signals]
+    if restart.command:
+        found.append(_of_command(restart, host, place))
+    return found + [_of_port(port, restart.timeout, host) for port in restart.ports]
+
+
+# -- services -------------------------------------------------------------------------------------------
+
+
+def _of_service(service: Service, timeout: float, host: Host) -> Step:
+    def act() -> str:
+        for verb in ("stop", "start") if service.action == "stop-start" else (service.action,):
+            _call(f"service.{verb}", service.name, timeout, host)
+        return ""
+
+    return Step("restart", f"{service.action} {service.name}", act)
+
+
+def _call(function: str, name: str, timeout: float, host: Host) -> None:
+    """Call a function of Salt's ``service`` module; whatever it answers but a plain no is a yes."""
+    try:
+        answer = bounded.call(lambda: host.call(function, [name], {}), timeout)
+    except bounded.Overran:
+        cause = f"{function} {name} had not ended after {timeout:g} seconds"
+    except bounded.Raised as error:
+        cause = f"{function} {name} failed: {str(error)[:1000]}"
+    else:
+        if answer is not False:
+            return
+        cause = f"{function} {name} answered False"
+    raise RestartFailed(cause, next=f"salt '{host.name}' service.status {name}; then its log on that host")
+
+
+# -- signals --------------------------------------------------------------------------------------------
+
+
+def _of_signal(wanted: Signal, host: Host) -> Step:
+    def act() -> str:
+        process = _process_of(wanted, host)
+        try:
+            process.send_signal(signal.Signals[f"SIG{wanted.name}"])
+        except psutil.Error as error:  # it has ended in this moment, or is not ours to signal
+            raise RestartFailed(f"{wanted.name} cannot be sent: {error}", path=wanted.pidfile) from error
+        if wanted.name not in _ENDING and _ends(process):
+            raise RestartFailed(
+                f"the process {process.pid} of {_source(wanted)} died of {wanted.name}",
+                next=f"start it again on {host.name}; does it handle this signal?",
+            )
+        return f"pid {process.pid}"
+
+    return Step("restart", f"signal {wanted.name} {_source(wanted)}", act)
+
+
+def _source(wanted: Signal) -> str:
+    return wanted.pidfile or wanted.unit
+
+
+def _process_of(wanted: Signal, host: Host) -> psutil.Process:
+    """The process that the signal is for. A process object remembers its start: it is never another of that number."""
+    pid = _pid_in(Path(wanted.pidfile), host) if wanted.pidfile else _main_pid(wanted.unit, host)
+    try:
+        process = psutil.Process(pid)
+        alive = process.status() != psutil.STATUS_ZOMBIE
+        started = process.create_time()
+    except psutil.Error:
+        alive, started = False, 0.0
+    if not alive:
+        raise _stale(wanted, host, f"there is no process {pid}")
+    if wanted.pidfile and started > Path(wanted.pidfile).stat().st_mtime + _SLACK:
+        raise _stale(wanted, host, f"process {pid} is younger than the file, so it is another one")
+    return process
+
+
+def _stale(wanted: Signal, host: Host, why: str) -> RestartFailed:
+    return RestartFailed(
+        f"{_source(wanted)} is stale: {why}",
+        path=wanted.pidfile,
+        next=f"start the service on {host.name}, so that it writes a new one",
+    )
+
+
+def _pid_in(file: Path, host: Host) -> int:
+    try:
+        said = file.read_text(errors="replace").split()
+    except OSError as error:
+        raise RestartFailed(
+            f"the pid file cannot be read: {error.strerror}",
+            path=str(file),
+            next=f"does the service run on {host.name}, and does it write this file?",
+        ) from error
+    pid = int(said[0]) if said and said[0].isdecimal() and len(said[0]) < 10 else 0
+    if pid <= 1:
+        raise RestartFailed(f"there is no process id in it: {' '.join(said)[:50]!r}", path=str(file))
+    return pid
+
+
+def _main_pid(unit: str, host: Host) -> int:
+    command = ["systemctl", "show", "--property=MainPID", "--value", "--", unit]
+    by_hand = f"on {host.name}: systemctl status -- {shlex.quote(unit)}"
+    try:
+        ended = bounded.run(command, 30)
+    except bounded.Overran:
+        raise RestartFailed(f"systemd does not tell the main process of {unit}", next=by_hand) from None
+    except OSError as error:
+        raise RestartFailed(
+            f"systemctl cannot be run: {error.strerror}",
+            next="name a pidfile instead of the unit where there is no systemd",
+        ) from error
+    if ended.code != 0 or not ended.output.isdecimal() or int(ended.output) <= 1:
+        raise RestartFailed(f"{unit} has no main process ({ended.output})", next=by_hand)
+    return int(ended.output)
+
+
+def _ends(process: psutil.Process) -> bool:
+    """Whether the process ends within moments, as one does that does not handle a signal."""
+    try:
+        process.wait(_GRACE)
+    except psutil.TimeoutExpired:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
+    return True
+
+
+# -- the command, and the ports ---------------------------------------------------------------------------
+
+
+def _of_command(restart: Restart, host: Host, place: Callable[[], Place]) -> Step:
+    typed = shlex.join(restart.command)
+
+    def act() -> str:
+        next_command = f"on {host.name}: {typed}"
+        here = place()
+        try:
+            ended = bounded.run(
+                restart.command, restart.timeout, directory=here.directory, environment=here.environment
+            )
+        except bounded.Overran as overran:
+            cause = f"{typed} had not ended after {restart.timeout:g} seconds: {overran.output}"
+            raise RestartFailed(cause, next=next_command) from None
+        except OSError as error:
+            cause = f"{restart.command[0]} cannot be run: {error.strerror}"
+            raise RestartFailed(cause, next=next_command) from error
+        if ended.code != 0:
+            raise RestartFailed(f"{typed} ended with {ended.code}: {ended.output}", next=next_command)
+        return ended.output
+
+    return Step("restart", f"run {restart.command[0]}", act)
+
+
+def _of_port(port: int, timeout: float, host: Host) -> Step:
+    """Wait for a port. After a graceful reload the old process may be the one that answers; a check tells them apart."""
+
+    def act() -> str:
+        deadline = time.monotonic() + timeout
+        while not _accepts(port, deadline):
+            if time.monotonic() + _PAUSE >= deadline:
+                raise NotListening(
+                    f"port {port} accepted no connection within {timeout:g} seconds after the restart",
+                    next=f"on {host.name}: ss -ltnp; then the service's log",
+                )
+            time.sleep(_PAUSE)
+        return ""
+
+    return Step("wait", f"wait for port {port}", act)
+
+
+def _accepts(port: int, deadline: float) -> bool:
+    try:
+        socket.create_connection((_HERE, port), max(_PAUSE, deadline - time.monotonic())).close()
+    except OSError:
+        return False
+    return True

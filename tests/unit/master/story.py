@@ -24,14 +24,12 @@ class Deploy:
 
     Attributes:
         told: everything that the machine was told, as ``(method, arguments, keywords)``.
-        asked: every ``(stage, host)`` that was asked, in order.
     """
 
     def __init__(self, *waves: Wave, **rules: Any) -> None:
         self.waves, self.rules = waves, Rules(**rules)
         self.rollout = Rollout(waves, self.rules)
         self.told: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        self.asked: list[tuple[str, str]] = []
 
     @property
     def end(self) -> str:
@@ -68,7 +66,6 @@ class Deploy:
         while isinstance(due := self.rollout.due(), Ask):
             self.tell("asked", due)
             hosts += due.hosts
-            self.asked += [(due.stage, host) for host in due.hosts]
         return hosts
 
     def hear(self, hosts: str, error: DeployError | None = None, **facts: Any) -> None:
@@ -106,6 +103,12 @@ class Deploy:
         assert isinstance(due, Pause)
         self.tell("waited", due)
         return due
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """Every ``(stage, host)`` that was asked, in order."""
+        asks = [arguments[0] for method, arguments, _ in self.told if method == "asked"]
+        return [(ask.stage, host) for ask in asks for host in ask.hosts]
 
     def asked_for(self, stage: str) -> list[str]:
         """Who was asked for a stage, in order."""

@@ -132,8 +132,8 @@ class History:
         for deploy in deploys.keys()[:-KEPT]:
             tag = deploys.get(deploy).get("tag", "")
             if tag and tags.get(tag).get("deploy") == deploy:
-                for bank in (tags, self._bad(repo)):
-                    bank.drop(tag)
+                tags.drop(tag)
+                self._bad(repo).drop(tag)
             deploys.drop(deploy)
 
     @staticmethod

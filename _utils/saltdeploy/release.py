@@ -72,12 +72,17 @@ def check_tag(tag: str) -> str:
     """
     parts = tag.split("/")
     bad_part = any(p == "" or p.startswith((".", "-")) or p.endswith((".lock", ".")) for p in parts)
-    if not tag.isprintable() or len(tag) > _LONGEST or tag == "@" or bad_part or _TAG_FORBIDDEN.search(tag):
-        hint = "see git help check-ref-format"
+    if not tag.isprintable() or _too_long(tag) or tag == "@" or bad_part or _TAG_FORBIDDEN.search(tag):
+        hint = "see git help check-ref-format; no part begins with a dash"
         if ":" in tag:
             hint = f"git allows no colon in a tag; try {tag.replace(':', '')[:_LONGEST]!r}"
         raise BadName(f"{tag[:_LONGEST]!r} is not a legal tag", next=hint)
     return tag
+
+
+def _too_long(name: str, most: int = _LONGEST) -> bool:
+    """Counted in bytes, as file systems do."""
+    return len(name.encode("utf-8", "replace")) > most
 
 
 def check_commit(commit: str) -> str:
@@ -99,7 +104,7 @@ def check_host(host: str) -> str:
     """
     if (
         not host
-        or len(host) > 255
+        or _too_long(host, 255)
         or host in (".", "..")
         or _HOST_FORBIDDEN.search(host)
         or not host.isprintable()

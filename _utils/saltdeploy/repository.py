@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DeployError, GitFailed, NoSuchTag, Unavailable
-from saltdeploy.gitcommand import STREAM, Progress, git_version, no_progress, public, run, start
+from saltdeploy.errors import Corrupt, DeployError, GitFailed, NoSuchTag, Unavailable, public
+from saltdeploy.gitcommand import ONLINE, STREAM, Progress, git_version, no_progress, run, start
 from saltdeploy.gitobjects import GITLINK, Blobs, read_changes
 from saltdeploy.release import check_commit, check_tag
 
@@ -26,8 +26,10 @@ _EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
-_LOCKS = ("*.lock", "refs/deploy/*.lock")
+_LOCKS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock")
 _HALF_PACKS = ("objects/pack/tmp_*", "objects/pack/.tmp-*")
+_ASIDES = ("shallow_*", ".shallow.*")
+_ASKED = "refs/deploy-asked"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,16 @@ class Repository:
 
     def recover(self) -> None:
         """Delete what git processes left that were killed. Only for the one who uses the repository alone."""
-        self._delete(*_LOCKS, *_HALF_PACKS)
+        self._delete(*_LOCKS, *_HALF_PACKS, *_ASIDES, f"{_ASKED}/*")
+        packs = self.git_dir / "objects" / "pack"
+        indexed = {path.stem for path in packs.glob("*.idx")}
+        for path in packs.glob("pack-*"):
+            if path.stem not in indexed or path.suffix == ".keep":  # a fetch keeps its pack until the end
+                path.unlink()
+
+    def locks(self) -> list[Path]:
+        """Lock files, of git processes that are at work or were killed."""
+        return [path for pattern in _LOCKS for path in self.git_dir.glob(pattern)]
 
     def tag(self, name: str) -> Tag:
         """Look up a tag.
@@ -191,7 +202,7 @@ class Repository:
         """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""
         oids.seek(0)
         command = [*STREAM, f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
-        with start(command, oids, subprocess.PIPE, subprocess.DEVNULL) as process:
+        with start(command, oids, subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
             assert process.stdout is not None
             try:
                 yield Blobs(process.stdout, self.git_dir, self.advice)
@@ -300,7 +311,7 @@ class Repository:
             Unavailable: the repository could not be read; ``status`` is git's.
             NoSuchTag: it has no such tag.
         """
-        asked = f"refs/deploy-asked/{os.getpid()}"
+        asked = f"{_ASKED}/{os.getpid()}"
         by_tag = f"+refs/tags/{check_tag(tag)}:{asked}"
         ways = [["--depth=1", url, f"+{commit}:{asked}"]] if commit else []
         ways += [["--depth=1", url, by_tag], [url, by_tag]]
@@ -318,7 +329,7 @@ class Repository:
         for way in ways:
             command = [*STREAM, "fetch", "--no-tags", "--force", "--progress", *way[:-2], "--", *way[-2:]]
             try:
-                self._run(command, progress=progress)
+                self._run(command, progress=progress, environment=ONLINE)
                 return
             except GitFailed as failed:
                 error = failed

@@ -10,6 +10,7 @@ import ctypes
 import datetime
 import errno
 import fcntl
+import glob
 import json
 import os
 import secrets
@@ -110,14 +111,21 @@ def make_directory(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        directory.mkdir()
-        directory.chmod(0o755)
+        aside = _aside(directory)
+        aside.mkdir()
+        aside.chmod(0o755)
+        try:
+            os.rename(aside, directory)
+        except OSError:
+            aside.rmdir()
+            if not directory.is_dir():  # another repo's deploy has made it in the meantime
+                raise
         fsync_dir(directory.parent)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace the file at ``path``: readers see the old bytes or the new ones, also after a power cut."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    aside = _aside(path)
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -130,6 +138,19 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
             aside.unlink()
         raise
     fsync_dir(path.parent)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def clear_asides(path: Path) -> None:
+    """Delete what those left beside ``path`` who were killed while they made it or replaced it.
+
+    Only for the one who alone writes there.
+    """
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        remove_tree(aside)
 
 
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:

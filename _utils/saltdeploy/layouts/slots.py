@@ -26,6 +26,7 @@ from typing import IO, Any
 from saltdeploy import disk
 from saltdeploy.config import Repo
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
+from saltdeploy.gitobjects import read_changes
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import Slot, State, View
 from saltdeploy.layouts.worktree import WorkTree
@@ -85,11 +86,34 @@ class Slots:
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
-        with view.live.manifest() as manifest:
-            findings = manifest.verify(view.live.tree, full=full)
-        if not findings.ok and view.live.state() == state:  # and no deploy came between
-            view.live.note(dataclasses.replace(state, doubted=True))
-        return findings
+        sound = False
+        try:
+            with view.live.manifest() as manifest:
+                self._check_root(manifest, state.commit, full=full)
+                findings = manifest.verify(view.live.tree, full=full)
+            sound = findings.ok
+            return findings
+        finally:
+            if not sound and view.live.state() == state:  # and no deploy came between
+                view.live.note(dataclasses.replace(state, doubted=True))
+
+    def _check_root(self, manifest: Manifest, commit: str, *, full: bool) -> None:
+        """See to it that a manifest speaks of the commit; ``full``: that it lists what the commit holds.
+
+        Raises:
+            Unreadable: it does not.
+        """
+        good = manifest.root() == commit
+        if good and full:
+            with tempfile.TemporaryFile() as content:
+                self.store.diff("", commit, content)
+                good = manifest.lists(read_changes(content))
+        if not good:
+            raise Unreadable(
+                f"the manifest does not list the files of {commit}",
+                path=str(manifest.path),
+                next="the next fetch makes the tree anew",
+            )
 
     def _look(self) -> View:
         slots = {slot.tree: slot for slot in (*self._slots, *self._surplus())}
@@ -147,8 +171,9 @@ class Slots:
         disk.make_directory(self._home)
         disk.remove_tree(self._incoming)
         disk.make_directory(self._incoming)
-        for aside in self._home.glob(".*.json.*"):  # of writers that were killed
-            aside.unlink()
+        disk.clear_asides(self._area)
+        for slot in self._slots:
+            slot.clear_asides()
 
     def _tidy(self, commit: str) -> None:
         """Let go of slots and objects that nothing needs any more."""
@@ -167,12 +192,12 @@ class Slots:
         for slot in view.holding(commit):
             state = view.states[slot]
             if not state.doubted:
-                if self._is_sound(slot, read=slot == view.live or bool(users_of([slot.tree]))):
+                if self._is_sound(slot, commit, read=slot == view.live or bool(users_of([slot.tree]))):
                     return slot
                 slot.note(dataclasses.replace(state, doubted=True))
         return None
 
-    def _is_sound(self, slot: Slot, *, read: bool) -> bool:
+    def _is_sound(self, slot: Slot, commit: str, *, read: bool) -> bool:
         """Compare a whole tree by its stat, unless it is above ``stat_limit``.
 
         What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
@@ -180,6 +205,7 @@ class Slots:
         work = WorkTree(slot.tree, self._incoming, self.store)
         try:
             with slot.manifest() as manifest:
+                self._check_root(manifest, commit, full=False)
                 if manifest.holds_more_than(self._repo.stat_limit):
                     return True
 
@@ -210,16 +236,13 @@ class Slots:
     def _bring(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
         try:
             return self._write(slot, release, progress)
-        except (
-            _Differs,
-            Unreadable,
-        ) as why:  # somebody wrote into the spare slot, or its manifest is damaged
+        except (_Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
             slot.remove()
             return {**self._write(slot, release, progress), "made_anew": str(why)}
 
     def _write(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
         state = slot.state()
-        if not state.commit:  # rubbish, and its space is needed
+        if not state.commit or state.doubted:  # nothing to build upon, and its space is needed
             slot.remove()
         spool = lambda: tempfile.TemporaryFile(dir=self._incoming)  # noqa: E731
         with spool() as changes, spool() as oids:
@@ -235,9 +258,12 @@ class Slots:
                 disk.make_directory(slot.tree)
             try:
                 with slot.manifest() as manifest, manifest.transaction():
+                    if base and manifest.root() not in (base, *state.towards):
+                        raise _Differs("the manifest of the spare slot was another tree's")
                     written = work.apply(changes, oids, count, manifest, progress)
                     compared = self._compare(slot, state, work, manifest) if base else 0
                     work.sync()
+                    manifest.put_root(release.commit)
                 slot.note(State(release.commit, release.tag))
             except (DiskFull, OSError):
                 if not base:  # half a tree helps nobody on a full disk

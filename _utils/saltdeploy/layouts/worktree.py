@@ -206,8 +206,11 @@ class WorkTree:
         self._make_directory(directory)
 
     def _make_directory(self, directory: bytes) -> None:
-        os.mkdir(self._at(directory))
-        os.chmod(self._at(directory), 0o755)
+        os.mkdir(self._aside)
+        os.chmod(
+            self._aside, 0o755
+        )  # in place it would stay as the umask has it if we were killed before this
+        os.rename(self._aside, self._at(directory))
         self._unsynced.written(directory)
 
     def _make_room(self, change: Change, manifest: Manifest) -> None:

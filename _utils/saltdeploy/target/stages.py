@@ -66,18 +66,18 @@ def run(order: Order, repo: Repo, host: Host) -> Result:
     if order.release.repo != repo.name:
         return _failed(order, repo, host, BadArguments(f"the order is for {order.release.repo}"))
     record = Record(host.cache, repo.name)
-    with disk.locked(record.lock, wait=True):
-        try:
+    try:
+        with disk.locked(record.lock, wait=True):
             known = record.recall(order.deploy, order.stage) if order.deploy != "pin" else None
             if known is not None:
                 return known
             record.admit(order)
-        except (DeployError, OSError) as error:
-            return _failed(order, repo, host, _ours(error))
-        result = _attempt(order, repo, host)
-        if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
-            _remember(record, result)
-        return result
+            result = _attempt(order, repo, host)
+            if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
+                _remember(record, result)
+            return result
+    except (DeployError, OSError) as error:
+        return _failed(order, repo, host, _ours(error))
 
 
 def _attempt(order: Order, repo: Repo, host: Host) -> Result:
@@ -86,7 +86,7 @@ def _attempt(order: Order, repo: Repo, host: Host) -> Result:
         facts = _STAGES[order.stage](order, repo, host)
         facts["seconds"] = round(host.clock() - begin, 3)
         return _answer(order, repo, host, facts=facts)
-    except (DeployError, OSError, sqlite3.Error) as error:
+    except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
         return _failed(order, repo, host, _ours(error))
 
 
@@ -96,13 +96,15 @@ def _fetch(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
     _refuse_unsupported(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()
-    if holdings.live == order.release.commit:
+    if holdings.live == order.release.commit and holdings.live in holdings.held:
         return {}
     progress = Reporter(order, host.name, host.send, host.clock)
     facts: dict[str, Any] = {}
     if order.release.commit not in holdings.held:
         facts |= layout.open()
-        arrival = transports.Arrival(repo, layout.store, host.carrier, host.cache / "incoming")
+        incoming = Record(host.cache, repo.name).incoming
+        disk.remove_tree(incoming)  # of a stage that was killed
+        arrival = transports.Arrival(repo, layout.store, host.carrier, incoming)
         facts |= transports.of(order.transport).unpack(order, arrival, progress)
     facts |= layout.prepare(order.release, progress)
     _call_hooks(repo.fetch_calls, repo, host)
@@ -191,7 +193,7 @@ def differing(answer: Result, findings: Findings) -> Result:
         f"{findings.wrong} files differ ({named})",
         repo=answer.repo,
         host=answer.host,
-        next=f"salt-run deploy.sync repo={answer.repo} tag={answer.tag} force=True",
+        next=f"salt-run deploy.sync repo={answer.repo} tag={answer.tag}",
     )
     return dataclasses.replace(answer, status=error.status, error=error)
 
@@ -210,15 +212,15 @@ def _call_hooks(calls: dict[str, list[Any]], repo: Repo, host: Host) -> None:
     """Trebuchet's module calls; ``__REPO__`` among the arguments stands for the repo's name.
 
     Raises:
-        HookFailed: when one raises, answers False, or answers a status other than 0.
+        HookFailed: when one raises, answers False, or answers a status other than 0 and True.
     """
     for function, arguments in calls.items():
         try:
             answer = host.call(function, [repo.name if a == "__REPO__" else a for a in arguments])
         except Exception as error:  # whatever the function of somebody else raises, it failed
             raise HookFailed(f"{function} failed: {error}", next=f"salt '{host.name}' {function}") from error
-        failed = answer is False or (isinstance(answer, dict) and answer.get("status", 0) not in (0, True))
-        if failed:
+        status = answer.get("status", 0) if isinstance(answer, dict) else answer
+        if status is False or (isinstance(answer, dict) and status not in (0, True)):
             raise HookFailed(
                 f"{function} answered {str(answer)[:200]}", next=f"salt '{host.name}' {function}"
             )

@@ -48,6 +48,7 @@ def main() -> int:
         _say(f"demo: {error}")
         return 1
     except KeyboardInterrupt:
+        _say("\nstopped by Ctrl-C, nothing left behind")
         return 130
 
 

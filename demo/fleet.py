@@ -190,6 +190,8 @@ class Fleet:
         while silent:
             self._check(deadline, silent)
             event = bus.get_event(wait=1, tag="salt/minion/", full=True)
+            if event and event["tag"] == "salt/event/exit":
+                raise KeyboardInterrupt  # Salt has caught it; without this line Ctrl-C would be lost
             if event:
                 silent.discard(event["tag"].split("/")[2])
 

@@ -168,7 +168,7 @@ def read_json(path: Path, default: Any = None) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return default
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Corrupt(
             f"the file cannot be read: {error}",
             path=str(path),

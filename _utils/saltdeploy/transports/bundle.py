@@ -50,7 +50,6 @@ class Bundle:
         finally:
             if os.path.lexists(received):
                 received.unlink()
-        store.tidy()
         return {"bytes": payload.size, "base": payload.base}
 
     def _choose(self, order: Order, store: Repository) -> Payload:

@@ -12,6 +12,8 @@ Events tell; they decide nothing (any minion can forge one).
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from typing import Any
 
@@ -32,6 +34,7 @@ FINISHED = "finished"
 
 Event = dict[str, Any]
 
+_LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -48,7 +51,20 @@ def split_tag(tag: str) -> tuple[str, str, str] | None:
 
 
 def _event(kind: str, deploy: str, repo: str, now: float, **fields: Any) -> Event:
-    return {"v": VERSION, "deploy": deploy, "event": kind, "repo": repo, "time": now, **fields}
+    told = {key: _clipped(value) if isinstance(value, str) else value for key, value in fields.items()}
+    return {"v": VERSION, "deploy": deploy, "event": kind, "repo": repo, "time": now, **told}
+
+
+def _clipped(text: str) -> str:
+    """The text, or its begin when it is too long for an event."""
+    text = text.encode("utf-8", "backslashreplace").decode()[:_LONGEST]
+    while len(json.dumps(text)) > _LONGEST:
+        text = text[: len(text) * 7 // 8]
+    return text
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def started(
@@ -140,12 +156,11 @@ def host_finished(
 
     ``<stage>_status`` is Trebuchet's field; ``bytes``, ``files`` and ``seconds`` come from ``facts``.
     """
-    numbers = {
-        key: facts[key] for key in ("bytes", "files", "seconds") if isinstance(facts.get(key), (int, float))
-    }
+    numbers = {key: facts[key] for key in ("bytes", "files", "seconds") if _is_number(facts.get(key))}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **numbers}
     if error is not None:
-        fields["error"] = error.to_wire()
+        wire = error.to_wire()
+        fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
 
 

@@ -84,3 +84,4 @@ repo_config:
     # dependencies: []
     # automated: false
     # sync_script: shared.py
+    # deployment_repo_group: null

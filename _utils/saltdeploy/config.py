@@ -8,15 +8,14 @@ the same ones, and a test compares the three.
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.disk import is_below
-from saltdeploy.errors import ConfigError, UnknownRepo
+from saltdeploy.disk import is_below, literal
+from saltdeploy.errors import ConfigError, UnknownRepo, public
 from saltdeploy.release import check_repo
 
 _SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
@@ -31,7 +30,9 @@ _TARGET_TYPES = (
     "nodegroup",
     "compound",
 )
-_SHARE = re.compile(r"\d{1,3}%")
+_SHARE = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
+_DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ class Repo:
 
         Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
         """
-        return self.location.with_name(f".{self.location.name}.deploy")
+        return _area(self.location)
+
+
+def _area(location: Path) -> Path:
+    return location.with_name(f".{location.name}.deploy")
 
 
 def _text(value: Any) -> str:
@@ -87,10 +92,16 @@ def _text(value: Any) -> str:
 
 
 def _url(value: Any) -> str:
-    if _text(value).startswith("-"):
-        raise ValueError("must be a URL or a path; it begins with a dash")
-    if value.startswith("ext::") or value.startswith("fd::"):
-        raise ValueError("must be a URL or a path; git's ext:: and fd:: run commands")
+    if _DASH.match(_text(value)):
+        raise ValueError("must be a URL or a path; neither it nor its host may begin with a dash")
+    if _HELPER.match(value):
+        raise ValueError("must be a URL or a path; git's ext::, fd:: and the like run commands")
+    return value
+
+
+def _word(value: Any) -> str:
+    if _text(value).split() != [value]:
+        raise ValueError("must be one word")
     return value
 
 
@@ -102,9 +113,9 @@ def _flag(value: Any) -> bool:
 
 def _path(value: Any) -> str:
     path = _text(value)
-    if not path.startswith("/") or os.path.normpath(path) == "/" or ".." in path.split("/"):
+    if not path.startswith("/") or literal(path) == "/" or ".." in path.split("/") or not path.isprintable():
         raise ValueError("must be an absolute path without .., and not /")
-    return os.path.normpath(path)
+    return literal(path)
 
 
 def _number(least: int, most: int) -> Callable[[Any], int]:
@@ -117,22 +128,22 @@ def _number(least: int, most: int) -> Callable[[Any], int]:
 
 
 def _share(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)
-    if isinstance(value, str) and (value.isdigit() or (_SHARE.fullmatch(value) and int(value[:-1]) <= 100)):
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and _SHARE.fullmatch(value):
         return value
     raise ValueError("must be a count (3) or a share (25%)")
 
 
 def _window(value: Any) -> str:
-    if _share(value) in ("0", "0%"):
+    if not int(_share(value).rstrip("%")):
         raise ValueError("must let at least one host switch: a count from 1 or a share from 1%")
     return _share(value)
 
 
 def _one_of(*names: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
-        if value not in names:
+        if not isinstance(value, str) or value not in names:
             raise ValueError(f"must be one of {', '.join(names)}")
         return value
 
@@ -149,12 +160,10 @@ def _calls(value: Any) -> dict[str, list[Any]]:
     return {function: list(arguments or []) for function, arguments in value.items()}
 
 
-def _names(value: Any) -> list[str]:
-    if isinstance(value, dict):  # Trebuchet's default is {}
-        value = list(value)
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+def _names(value: Any) -> list[str] | dict[str, Any]:
+    if not isinstance(value, (list, dict)) or not all(isinstance(name, str) for name in value):
         raise ValueError("must be a list of repo names")
-    return value
+    return value.copy()  # Trebuchet's default is {}
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -163,31 +172,36 @@ def _table(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else check(value)
+def _servers(value: Any) -> dict[str, str]:
+    if not all(
+        isinstance(site, str) and not _word(host).startswith("-") for site, host in _table(value).items()
+    ):
+        raise ValueError("must map each site to a host")
+    return dict(value)
 
 
 Key = tuple[Any, Callable[[Any], Any]]
 
-#: Key -> (default, check). The first block is Trebuchet's, with its defaults.
+#: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
 REPO_KEYS: dict[str, Key] = {
-    "grain": (None, _optional(_text)),
-    "upstream": (None, _optional(_url)),
+    "grain": (None, _word),
+    "upstream": (None, _url),
     "shadow_reference": (False, _flag),
     "fetch_module_calls": ({}, _calls),
     "checkout_module_calls": ({}, _calls),
     "checkout_submodules": (False, _flag),
-    "location": (None, _optional(_path)),
+    "location": (None, _path),
     "sync_script": ("shared.py", _text),
     "dependencies": ({}, _names),
     "automated": (False, _flag),
     "type": ("git-http", _one_of(*_SCHEMES)),
     "gitfat_enabled": (False, _flag),
-    "service_name": (None, _optional(_text)),
+    "service_name": (None, _text),
+    "deployment_repo_group": (None, _text),
     # new keys
-    "source": (None, _optional(_url)),
-    "url": (None, _optional(_url)),
-    "targets": (None, _optional(_text)),
+    "source": (None, _url),
+    "url": (None, _url),
+    "targets": (None, _text),
     "targets_type": ("compound", _one_of(*_TARGET_TYPES)),
     "transport": ("bundle", _one_of("bundle", "git")),
     "layout": ("slots", _one_of("slots", "inplace")),
@@ -200,7 +214,7 @@ REPO_KEYS: dict[str, Key] = {
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
     "parent_dir": ("/srv/deployment", _path),
-    "servers": ({}, _table),
+    "servers": ({}, _servers),
     "redis": ({}, _table),
 }
 
@@ -208,7 +222,7 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
 def repo_names(pillar: dict[str, Any]) -> list[str]:
     """The names of all repos in the pillar, sorted."""
     section = pillar.get("repo_config")
-    return sorted(section) if isinstance(section, dict) else []
+    return sorted(map(str, section)) if isinstance(section, dict) else []
 
 
 def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
@@ -225,13 +239,14 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         ConfigError: a key or a value is wrong.
     """
     check_repo(name)
-    repos = _section(pillar, "repo_config")
+    repos = {str(key): section for key, section in _section(pillar, "repo_config").items()}
     if name not in repos:
         close = difflib.get_close_matches(name, repos, n=3)
         hint = f"did you mean {' or '.join(close)}" if close else "add it to the pillar under repo_config"
         raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
+    _refuse_half_set(keys, repos[name], name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     _refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
@@ -252,7 +267,12 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         timeout=keys["timeout"],
         fetch_calls=keys["fetch_module_calls"],
         checkout_calls=keys["checkout_module_calls"],
-        trebuchet={**keys, "location": str(location), "url": url},
+        trebuchet={
+            **keys,
+            "location": str(location),
+            "shadow_location": str(location.with_name(f".{location.name}")),
+            "url": url,
+        },
     )
 
 
@@ -269,34 +289,54 @@ def _mapping(value: Any, path: str, repo: str) -> dict[str, Any]:
 
 
 def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -> dict[str, Any]:
-    for key in section:
+    for key in map(str, section):
         if key not in keys:
-            close = difflib.get_close_matches(str(key), keys, n=1)
+            close = difflib.get_close_matches(key, keys, n=1)
             hint = f"did you mean {close[0]}" if close else f"the keys are {', '.join(keys)}"
             raise ConfigError(
                 f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
             )
     values = {}
     for key, (default, check) in keys.items():
+        value = default if section.get(key) is None else section[key]
         try:
-            values[key] = check(section.get(key, default))
+            values[key] = None if value is None else check(value)
         except ValueError as error:
-            shown = repr(section.get(key))[:80]
+            shown = public(repr(value))[:80]
             raise ConfigError(f"{error}; it is {shown}", repo=repo, path=f"{path}:{key}") from None
     return values
+
+
+def _refuse_half_set(keys: dict[str, Any], section: dict[str, Any] | None, name: str) -> None:
+    if section and section.get("targets_type") is not None and keys["targets"] is None:
+        raise ConfigError(
+            "says how to read `targets`, and that is not set",
+            repo=name,
+            path=f"repo_config:{name}:targets_type",
+            next="set both or neither",
+        )
 
 
 def _refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir: str) -> None:
     for other, section in repos.items():
         said = section.get("location") if isinstance(section, dict) else None
-        theirs = Path(said) if isinstance(said, str) else Path(parent_dir, str(other))
-        if other != name and (is_below(location, theirs) or is_below(theirs, location) or theirs == location):
+        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{other}"))
+        if other != name and theirs.name and _overlap(location, theirs):
             raise ConfigError(
                 f"{location} and {theirs} (repo {other}) lie in each other; releases would overwrite each other",
                 repo=name,
                 path=f"repo_config:{name}:location",
                 next="give one of the two a location of its own",
             )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one of the two locations, or what is kept beside it, lies in what the other has."""
+    return any(
+        mine == theirs or is_below(mine, theirs) or is_below(theirs, mine)
+        for mine in (one, _area(one))
+        for theirs in (other, _area(other))
+    )
 
 
 def _staging(parent_dir: str, name: str) -> str:

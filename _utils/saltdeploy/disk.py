@@ -13,6 +13,7 @@ import fcntl
 import glob
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -289,9 +290,15 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def is_below(path: Path, root: Path) -> bool:
+def literal(path: str | Path) -> str:
+    """The one spelling of a path: no dots, no doubled slashes (POSIX lets two stand in front); follows no link."""
+    return re.sub("^/+", "/", os.path.normpath(path))
+
+
+def is_below(path: str | Path, root: str | Path) -> bool:
     """Whether ``path`` is strictly below ``root``, both taken literally (no links are followed)."""
-    return os.path.normpath(root) in map(str, Path(os.path.normpath(path)).parents)
+    below, above = literal(path), literal(root)
+    return below != above and below.startswith(f"{above.rstrip('/')}/")
 
 
 @contextlib.contextmanager

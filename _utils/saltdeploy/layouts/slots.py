@@ -86,16 +86,16 @@ class Slots:
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
-        sound = False
         try:
             with view.live.manifest() as manifest:
                 self._check_root(manifest, state.commit, full=full)
                 findings = manifest.verify(view.live.tree, full=full)
-            sound = findings.ok
-            return findings
-        finally:
-            if not sound and view.live.state() == state:  # and no deploy came between
-                view.live.note(dataclasses.replace(state, doubted=True))
+        except Unreadable:
+            _doubt(view.live, state)
+            raise
+        if not findings.ok:
+            _doubt(view.live, state)
+        return findings
 
     def _check_root(self, manifest: Manifest, commit: str, *, full: bool) -> None:
         """See to it that a manifest speaks of the commit; ``full``: that it lists what the commit holds.
@@ -106,7 +106,7 @@ class Slots:
         good = manifest.root() == commit
         if good and full:
             with tempfile.TemporaryFile() as content:
-                self.store.diff("", commit, content)
+                self._list_all(commit, content)
                 good = manifest.lists(read_changes(content))
         if not good:
             raise Unreadable(
@@ -178,13 +178,15 @@ class Slots:
     def _tidy(self, commit: str) -> None:
         """Let go of slots and objects that nothing needs any more."""
         view = self._look()
-        surplus = [s for s in view.states if s not in (*self._slots, view.live, view.previous())]
+        oldest = max(view.last_turn() - 1, 1)  # what was live last and before that is nobody's surplus yet
+        needed = (*self._slots, view.live)
+        surplus = [slot for slot, state in view.states.items() if slot not in needed and state.turn < oldest]
         used = users_of([slot.tree for slot in surplus])
         for slot in surplus:
             if slot.tree not in used:
                 slot.remove()
-        needed = {c for state in view.states.values() for c in (state.commit, *state.towards) if c}
-        self.store.forget_all_but({*needed, commit})
+        held = {c for state in view.states.values() for c in (state.commit, *state.towards) if c}
+        self.store.forget_all_but({*held, commit})
 
     def _ready(self, commit: str) -> Slot | None:
         """A slot that holds the release already, and still does; one that does not is doubted from now on."""
@@ -194,7 +196,7 @@ class Slots:
             if not state.doubted:
                 if self._is_sound(slot, commit, read=slot == view.live or bool(users_of([slot.tree]))):
                     return slot
-                slot.note(dataclasses.replace(state, doubted=True))
+                _doubt(slot, state)
         return None
 
     def _is_sound(self, slot: Slot, commit: str, *, read: bool) -> bool:
@@ -291,15 +293,18 @@ class Slots:
             except GitFailed:  # the store has lost an old commit: nothing to build upon
                 changes.seek(0)
                 changes.truncate()
+        self._list_all(commit, changes)
+        return ""
+
+    def _list_all(self, commit: str, content: IO[bytes]) -> None:
         try:
-            self.store.diff("", commit, changes)
+            self.store.diff("", commit, content)
         except GitFailed as error:
             raise Corrupt(
                 f"the object store lacks a part of {commit}: {error.cause}",
                 path=str(self.store.git_dir),
                 next=self.store.advice,
             ) from error
-        return ""
 
     def _compare(self, slot: Slot, state: State, work: WorkTree, manifest: Manifest) -> int:
         """Compare all files by their stat; not in a tree above ``stat_limit``, unless there is a reason to.
@@ -343,6 +348,12 @@ class Slots:
                 facts["moved_aside"] = moved_aside
         _number(slot, dataclasses.replace(view.states[slot], tag=release.tag), last)
         return facts
+
+
+def _doubt(slot: Slot, state: State) -> None:
+    """Note that the tree is not what its release should be, unless a deploy came between and made it another."""
+    if slot.state() == state:
+        slot.note(dataclasses.replace(state, doubted=True))
 
 
 def _number(slot: Slot, state: State, last: int) -> int:

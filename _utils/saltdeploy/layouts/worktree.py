@@ -133,17 +133,20 @@ class WorkTree:
         emptied: set[bytes] = set()
         for change in read_changes(changes):
             if change.mode == NOTHING:
-                self._delete(change.path)
+                self.surprised |= not self._delete(change.path)
                 manifest.drop(change.path)
                 done.removed += 1
                 emptied.add(os.path.dirname(change.path))
         for directory in sorted(emptied, key=len, reverse=True):
             self._prune(directory, manifest)
 
-    def _delete(self, path: bytes) -> None:
-        if self._parent_is_real(path):
-            disk.remove_tree(Path(os.fsdecode(self._at(path))))
-            self._unsynced.entries_of(os.path.dirname(path))
+    def _delete(self, path: bytes) -> bool:
+        """Delete a path; False when nothing is there."""
+        if not self._parent_is_real(path) or not os.path.lexists(self._at(path)):
+            return False
+        disk.remove_tree(Path(os.fsdecode(self._at(path))))
+        self._unsynced.entries_of(os.path.dirname(path))
+        return True
 
     def _parent_is_real(self, path: bytes) -> bool:
         """Whether ``path`` can be reached through real directories only."""

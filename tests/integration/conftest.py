@@ -6,9 +6,7 @@ from the tests that were collected, so that no test waits for minions to read a 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,13 +16,15 @@ import pytest
 from saltfactories.manager import FactoriesManager
 
 from tests.integration.fleet import HERE, Factories, Fleet
+from tests.integration.gitserver import GitServer
+from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Repo
 
 WEB = ("web1", "web2", "web3", "web4", "web5")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "repo(**keys): what the pillar says about the test's repo")
+    config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
 
 
 @pytest.fixture(scope="session")
@@ -35,12 +35,12 @@ def short_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def salt_factories_config(short_directory: Path, checkout: Path) -> dict[str, Any]:
+def salt_factories_config(short_directory: Path) -> dict[str, Any]:
     return {
         "root_dir": short_directory,
         "inject_sitecustomize": False,
         "slow_stop": False,
-        # Salt's own start compiles the doors each time where it may not keep what it compiled
+        # a minion's job would compile the doors each time, where what was compiled is not kept
         "environ": {**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
     }
 
@@ -48,60 +48,23 @@ def salt_factories_config(short_directory: Path, checkout: Path) -> dict[str, An
 @pytest.fixture(scope="session")
 def factories(salt_factories: FactoriesManager) -> Factories:
     """salt-factories, without what these tests do not need."""
-    kept = {name: getattr(salt_factories, name) for name in _KEPT}
-    return Factories(**kept)
-
-
-_KEPT = (
-    "root_dir",
-    "log_server_port",
-    "log_server_level",
-    "log_server_host",
-    "inject_sitecustomize",
-    "environ",
-    "slow_stop",
-    "event_listener",
-)
+    return Factories.like(salt_factories)
 
 
 @pytest.fixture(scope="session")
-def pillar(short_directory: Path, request: pytest.FixtureRequest) -> Pillar:
-    pillar = Pillar(short_directory / "pillar" / "repos.json", short_directory / "sources")
+def git_server(short_directory: Path) -> Iterator[GitServer]:
+    with GitServer(short_directory / "sources").running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pillar(short_directory: Path, git_server: GitServer, request: pytest.FixtureRequest) -> Pillar:
+    pillar = Pillar(short_directory / "pillar", short_directory / "disks", git_server.url)
     for item in request.session.items:
-        mark = item.get_closest_marker("repo")
         if "repo" in getattr(item, "fixturenames", ()):
-            pillar.add(repo_name(item), **(mark.kwargs if mark else {}))
-    pillar.write()
+            mark = item.get_closest_marker("repo")
+            pillar.add(repo_name(item), mark.kwargs if mark else {})
     return pillar
-
-
-class Pillar:
-    """What the pillar says; the master reads it at each command, minions when they are told to."""
-
-    def __init__(self, file: Path, sources: Path) -> None:
-        self._file = file
-        file.parent.mkdir()
-        self._sources = sources
-        self.repos: dict[str, dict[str, Any]] = {}
-
-    def add(self, name: str, **keys: Any) -> None:
-        source = self._sources / name.replace("/", "-")
-        fitting = {
-            "location": f"DISK/srv/{name}",
-            "source": str(source),
-            "grain": "everywhere",
-            "timeout": 60,
-        }
-        self.repos[name] = json.loads(json.dumps({**fitting, **keys}).replace("SOURCE", str(source)))
-
-    def write(self) -> None:
-        aside = self._file.with_suffix(".new")
-        aside.write_text(json.dumps({"repo_config": self.repos}, indent=1))
-        aside.replace(self._file)
-
-
-def repo_name(item: pytest.Item) -> str:
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", item.name.removeprefix("test_")).strip("-")
 
 
 @pytest.fixture(scope="session")
@@ -114,10 +77,11 @@ def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: P
         master={
             **doors,
             "pillar_dirs": [str(checkout / "_pillar")],  # the checkout's own pillar/ hides _pillar/
-            "pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(short_directory / "pillar")]},
-            "file_roots": {"base": [str(HERE / "salt" / "states")]},
+            "pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]},
+            "file_roots": {"base": [str(HERE / "salt" / "files")]},
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
+        options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},
     )
     try:
         fleet.start()
@@ -128,6 +92,5 @@ def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: P
 
 @pytest.fixture
 def repo(fleet: Fleet, pillar: Pillar, request: pytest.FixtureRequest) -> Repo:
-    """A repo that no host has yet, with the releases v0 to v3; each release changes what the one before holds."""
-    name = repo_name(request.node)
-    return Repo(name, fleet, Path(pillar.repos[name]["source"]), pillar)
+    """A repo that no host has yet."""
+    return Repo(repo_name(request.node), fleet, pillar)

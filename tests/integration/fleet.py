@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import salt.client
 import salt.config
 import salt.utils.event
 from saltfactories.daemons.master import SaltMaster
@@ -30,8 +31,24 @@ PATIENCE = 90  # seconds; nothing is measured with it, it only ends a test that 
 class Factories(FactoriesManager):
     """Minions without the engine that tells their own events: the master's tells all that we wait for."""
 
+    @classmethod
+    def like(cls, manager: FactoriesManager) -> Factories:
+        return cls(**{name: getattr(manager, name) for name in _SETTINGS})
+
     def final_minion_config_tweaks(self, config: dict[str, Any]) -> None:
         config.setdefault("user", running_username())
+
+
+_SETTINGS = (
+    "root_dir",
+    "log_server_port",
+    "log_server_level",
+    "log_server_host",
+    "inject_sitecustomize",
+    "environ",
+    "slow_stop",
+    "event_listener",
+)
 
 
 @dataclass(frozen=True)
@@ -139,7 +156,6 @@ class Fleet:
             (self.disks / name).mkdir()
             self.hosts[name] = Host(daemon, self.disks / name, own)
         self._salt_run = self._master.salt_run_cli(timeout=PATIENCE)
-        self._salt = self._master.salt_cli(timeout=PATIENCE)
         self.opts = salt.config.client_config(str(self._master.config_file))
 
     @property
@@ -185,10 +201,12 @@ class Fleet:
         assert said.strip(), f"nothing on stdout; on stderr: {told}"
         return Run(process.returncode, json.loads(said), told)
 
-    def salt(self, host: str, function: str, *arguments: str, **named: Any) -> Run:
-        """``salt --out=json host function``; the data are the host's answer."""
-        done = self._salt.run(function, *arguments, minion_tgt=host, **named)
-        return Run(done.returncode, done.data, done.stderr)
+    def salt(self, host: str, function: str, *arguments: Any, **named: Any) -> Run:
+        """``salt host function``: the host's answer, and the exit status that ``salt`` has from it."""
+        with salt.client.LocalClient(mopts=self.opts) as client:
+            said = client.cmd(host, function, arguments, timeout=PATIENCE, kwarg=named, full_return=True)
+        assert host in said, f"{host} did not answer {function}"
+        return Run(said[host]["retcode"], said[host]["ret"], "")
 
     @contextlib.contextmanager
     def bus(self) -> Iterator[Bus]:

@@ -73,11 +73,11 @@ class DeployError(Exception):
         return {
             "kind": self.kind,
             "status": self.status,
-            "cause": _legible(self.cause),
-            "repo": _legible(self.repo),
-            "host": _legible(self.host),
-            "path": _legible(self.path),
-            "next": _legible(self.next),
+            "cause": legible(self.cause),
+            "repo": legible(self.repo),
+            "host": legible(self.host),
+            "path": legible(self.path),
+            "next": legible(self.next),
         }
 
 
@@ -294,10 +294,10 @@ def is_status(value: object) -> TypeGuard[int]:
 
 def _text(data: dict[str, Any], key: str, most: int) -> str:
     value = data.get(key)
-    return _legible(value[:most]) if isinstance(value, str) else ""
+    return legible(value[:most]) if isinstance(value, str) else ""
 
 
-def _legible(text: str) -> str:
+def legible(text: str) -> str:
     """The text with escapes for what is no character: names of files may be any bytes, msgpack takes UTF-8 only."""
     return text.encode("utf-8", "backslashreplace").decode()
 

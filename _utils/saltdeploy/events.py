@@ -13,11 +13,10 @@ Events tell; they decide nothing (any minion can forge one).
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any
 
-from saltdeploy.errors import DeployError
+from saltdeploy.errors import DeployError, legible
 
 VERSION = 1
 ROOT = "deploy"
@@ -57,14 +56,14 @@ def _event(kind: str, deploy: str, repo: str, now: float, **fields: Any) -> Even
 
 def _clipped(text: str) -> str:
     """The text, or its begin when it is too long for an event."""
-    text = text.encode("utf-8", "backslashreplace").decode()[:_LONGEST]
+    text = legible(text[:_LONGEST])
     while len(json.dumps(text)) > _LONGEST:
         text = text[: len(text) * 7 // 8]
     return text
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def started(

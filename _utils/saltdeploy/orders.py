@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from saltdeploy.errors import BadName, DeployError, Forged, from_wire, is_status
+from saltdeploy.errors import BadName, DeployError, Forged, from_wire, is_status, legible
 from saltdeploy.release import Release, check_commit, check_host, check_tag
 
 FETCH = "fetch"
@@ -26,6 +25,7 @@ STAGES = (FETCH, CHECKOUT, ROLLBACK)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEPLOY_ID = re.compile(r"[0-9]{20}(_[0-9]{1,10})?|pin")
+_WORD = re.compile(r"[a-z]{1,20}")
 _NUMBERS = ("bytes", "files", "seconds")  # facts that are counted up and shown in columns
 _MOST_HELD = 1000
 _MOST_FACTS = 50
@@ -115,8 +115,10 @@ class Order:
         if not _is_count(epoch) or not isinstance(stage, str) or stage not in STAGES:
             raise DeployError("an order without an epoch or a known stage")
         transport, payloads = data.get("transport"), data.get("payloads")
-        if not isinstance(transport, str) or not isinstance(payloads, (list, tuple)):
-            raise DeployError("an order without a transport or a list of payloads")
+        if not isinstance(transport, str) or not _WORD.fullmatch(transport):
+            raise DeployError("an order without a transport")
+        if not isinstance(payloads, (list, tuple)):
+            raise DeployError("an order without a list of payloads")
         return cls(
             deploy=deploy,
             epoch=epoch,
@@ -303,7 +305,7 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def _short(value: object, most: int) -> str:
-    return value[:most] if isinstance(value, str) else ""
+    return legible(value[:most]) if isinstance(value, str) else ""
 
 
 def _legal(value: object, check: Callable[[str], str]) -> str:
@@ -318,7 +320,7 @@ def _facts(value: object) -> dict[str, Any]:
     """Those that are numbers or short texts; a number that is not one would end somebody's sum."""
     facts = list(value.items())[:_MOST_FACTS] if isinstance(value, dict) else []
     return {
-        key: fact[:4096] if isinstance(fact, str) else fact
+        legible(key): legible(fact[:4096]) if isinstance(fact, str) else fact
         for key, fact in facts
         if isinstance(key, str)
         and (_is_number(fact) if key in _NUMBERS else isinstance(fact, (str, bool)) or _is_number(fact))
@@ -328,7 +330,7 @@ def _facts(value: object) -> dict[str, Any]:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return math.isfinite(value) and abs(value) <= _BIG
+    return abs(value) <= _BIG  # and so it is finite
 
 
 def _shown(data: object) -> str:

@@ -45,7 +45,9 @@ class Release:
         Raises:
             BadName: when a part is missing or not legal.
         """
-        repo, tag, commit = (str(data.get(key, "")) for key in ("repo", "tag", "commit"))
+        repo, tag, commit = (data.get(key) for key in ("repo", "tag", "commit"))
+        if not isinstance(repo, str) or not isinstance(tag, str) or not isinstance(commit, str):
+            raise BadName("a release without a repo, a tag or a commit")
         return cls(check_repo(repo), check_tag(tag), check_commit(commit))
 
 

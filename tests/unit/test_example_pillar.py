@@ -52,4 +52,5 @@ def test_the_example_pillar_shows_the_defaults_of_the_keys_that_it_leaves_out(ch
     for key, shown in re.findall(r"^    # (\w+): (\S.*)$", text, re.MULTILINE):
         if key not in ("targets", "targets_type"):
             default, check = config.REPO_KEYS[key]
-            assert check(yaml.safe_load(shown)) == check(default), key
+            said = yaml.safe_load(shown)
+            assert said == default or check(said) == check(default), key

@@ -48,6 +48,7 @@ def main() -> int:
         _say(f"demo: {error}")
         return 1
     except KeyboardInterrupt:
+        _say("\nstopped by Ctrl-C, nothing left behind")
         return 130
 
 
@@ -103,15 +104,15 @@ def _tour(fleet: Fleet, repository: Path, tags: list[str]) -> int:
 
 
 def _prove(fleet: Fleet, repository: Path, tags: list[str], expected: str) -> int:
-    _say("\nwhat lies on disk, every byte compared with git:")
+    hosts = fleet.directory / "hosts"
+    _say(f"\nwhat lies on disk below {hosts}, every byte compared with git:")
     right = True
     for host in fleet.minions:
-        location = fleet.directory / "hosts" / host / "srv" / "www" / REPO
+        location = hosts / host / "srv" / "www" / REPO
         found = release_in(location.resolve(), repository, tags) if location.exists() else ""
         right = right and found == expected
-        _say(
-            f"  {host:8} {location} -> {location.resolve().relative_to(location.parent)}  {found or 'NO RELEASE'}"
-        )
+        link = f"{location.relative_to(hosts)} -> {location.resolve().relative_to(location.parent)}"
+        _say(f"{host:6} {found or 'NO RELEASE'}  {link}")
     return 0 if right else 1
 
 

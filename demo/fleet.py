@@ -78,6 +78,8 @@ class Fleet:
             "file_roots": {"base": [str(directory / "master" / "states"), str(checkout / "formula")]},
             "pillar_roots": {"base": [str(pillar or checkout / "pillar")]},
             "ext_pillar": [{"deploy_pins": {}}],
+            # salt-run warns at each end that it has not closed its own objects; errors still show
+            "log_granular_levels": {"salt.runner": "error", "salt.minion": "error"},
             **doors,
             # the checkout's own pillar/ hides _pillar/ from module_dirs
             "pillar_dirs": [str(checkout / "_pillar")],
@@ -188,6 +190,8 @@ class Fleet:
         while silent:
             self._check(deadline, silent)
             event = bus.get_event(wait=1, tag="salt/minion/", full=True)
+            if event and event["tag"] == "salt/event/exit":
+                raise KeyboardInterrupt  # Salt has caught it; without this line Ctrl-C would be lost
             if event:
                 silent.discard(event["tag"].split("/")[2])
 

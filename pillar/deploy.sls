@@ -81,6 +81,7 @@ repo_config:
     # checkout_submodules: false
     # shadow_reference: false
     # gitfat_enabled: false
-    # dependencies: []
+    # dependencies: {}
     # automated: false
     # sync_script: shared.py
+    # deployment_repo_group: null

@@ -60,9 +60,12 @@ class Source:
         stream = b"".join(_commit(number, each) for number, each in enumerate(trees))
         git(directory, "fast-import", "--quiet", "--date-format=raw", input=stream)
         self.repository = Repository(directory)
+        self._tags: dict[int, Tag] = {}
 
     def tag(self, number: int) -> Tag:
-        return self.repository.tag(f"v{number}")
+        if number not in self._tags:
+            self._tags[number] = self.repository.tag(f"v{number}")
+        return self._tags[number]
 
     def release(self, number: int, repo: str = "demo") -> Release:
         return Release(repo, f"v{number}", self.tag(number).commit)
@@ -128,13 +131,19 @@ def repo(location: Path, **keys: object) -> config.Repo:
     return config.load({"repo_config": {"demo": {"location": str(location), **keys}}}, "demo")
 
 
-def bring(layout: object, source: Source, number: int, base: str | None = None) -> None:
-    """Let a release's objects arrive as a bundle, packed against ``base`` or else what the layout holds last."""
+def bring(layout: object, source: Source, number: int) -> None:
+    """Let a release's objects be in the store, without a transport: it borrows the source's."""
+    layout.open()  # type: ignore[attr-defined]
+    store: Repository = layout.store  # type: ignore[attr-defined]
+    (store.git_dir / "objects/info/alternates").write_text(f"{source.git_dir}/objects\n")
+    store.keep(source.tag(number).commit)
+
+
+def bring_bundle(layout: object, source: Source, number: int, base: str) -> None:
+    """Let a release's objects arrive as a bundle that was packed against the commit ``base``, or "" for nothing."""
     layout.open()  # type: ignore[attr-defined]
     store: Repository = layout.store  # type: ignore[attr-defined]
     tag = source.tag(number)
-    if base is None:
-        base = next(iter(store.kept()), "")
     if not store.has(tag.commit):
         bundle = source.git_dir.with_name("bundle")
         source.repository.pack(tag, base, bundle)
@@ -142,9 +151,38 @@ def bring(layout: object, source: Source, number: int, base: str | None = None) 
     store.keep(tag.commit)
 
 
+def prepare(layout: object, source: Source, number: int) -> dict[str, object]:
+    """Objects and tree; nothing that a user sees."""
+    bring(layout, source, number)
+    return layout.prepare(source.release(number))  # type: ignore[attr-defined, no-any-return]
+
+
 def deploy(layout: object, source: Source, number: int) -> dict[str, object]:
     """Objects, tree, switch."""
-    bring(layout, source, number)
-    release = source.release(number)
-    facts = layout.prepare(release, lambda *_: None)  # type: ignore[attr-defined]
-    return {**facts, **layout.flip(release)}  # type: ignore[attr-defined]
+    facts = prepare(layout, source, number)
+    return {**facts, **layout.flip(source.release(number))}  # type: ignore[attr-defined]
+
+
+RawTree = list[tuple[str, bytes, "bytes | RawTree"]]
+"""What git itself would never write: (mode, name, content of a file or link, or a tree), in any order."""
+
+
+def add_raw(source: Source, number: int, content: RawTree) -> None:
+    """Add ``v<number>``, whose tree is written as it stands."""
+    tree_oid = _raw_tree(source.git_dir, content)
+    commit = b"tree %s\nauthor T <t@example.org> 1 +0000\ncommitter T <t@example.org> 1 +0000\n\nv\n"
+    oid = _raw_object(source.git_dir, "commit", commit % tree_oid.encode())
+    git(source.git_dir, "update-ref", f"refs/tags/v{number}", oid)
+
+
+def _raw_tree(git_dir: Path, content: RawTree) -> str:
+    rows = []
+    for mode, name, what in content:
+        oid = _raw_object(git_dir, "blob", what) if isinstance(what, bytes) else _raw_tree(git_dir, what)
+        rows.append(mode.encode() + b" " + name + b"\0" + bytes.fromhex(oid))
+    return _raw_object(git_dir, "tree", b"".join(rows))
+
+
+def _raw_object(git_dir: Path, kind: str, data: bytes) -> str:
+    command = ["hash-object", "-t", kind, "-w", "--literally", "--stdin"]
+    return git(git_dir, *command, input=data).decode().strip()

@@ -8,20 +8,22 @@ the same ones, and a test compares the three.
 from __future__ import annotations
 
 import difflib
-import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from saltdeploy import checklist, freeze, policy
-from saltdeploy.disk import is_below
-from saltdeploy.errors import ConfigError, UnknownRepo
+from saltdeploy.disk import is_below, literal
+from saltdeploy.errors import ConfigError, UnknownRepo, public
 from saltdeploy.freeze import Window
 from saltdeploy.policy import Check, Group, Restart, Wrong
 from saltdeploy.release import check_repo
 
 _SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
+_DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -90,22 +92,32 @@ class Repo:
 
         Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
         """
-        return self.location.with_name(f".{self.location.name}.deploy")
+        return _area(self.location)
+
+
+def _area(location: Path) -> Path:
+    return location.with_name(f".{location.name}.deploy")
 
 
 def _url(value: Any) -> str:
-    if policy.text(value).startswith("-"):
-        raise ValueError("must be a URL or a path; it begins with a dash")
-    if value.startswith("ext::") or value.startswith("fd::"):
-        raise ValueError("must be a URL or a path; git's ext:: and fd:: run commands")
+    if _DASH.match(policy.text(value)):
+        raise ValueError("must be a URL or a path; neither it nor its host may begin with a dash")
+    if _HELPER.match(value):
+        raise ValueError("must be a URL or a path; git's ext::, fd:: and the like run commands")
+    return value
+
+
+def _word(value: Any) -> str:
+    if policy.text(value).split() != [value]:
+        raise ValueError("must be one word")
     return value
 
 
 def _path(value: Any) -> str:
     path = policy.text(value)
-    if not path.startswith("/") or os.path.normpath(path) == "/" or ".." in path.split("/"):
+    if not path.startswith("/") or literal(path) == "/" or ".." in path.split("/") or not path.isprintable():
         raise ValueError("must be an absolute path without .., and not /")
-    return os.path.normpath(path)
+    return literal(path)
 
 
 def _number(least: int, most: int) -> Callable[[Any], int]:
@@ -127,12 +139,10 @@ def _calls(value: Any) -> dict[str, list[Any]]:
     return {function: list(arguments or []) for function, arguments in value.items()}
 
 
-def _names(value: Any) -> list[str]:
-    if isinstance(value, dict):  # Trebuchet's default is {}
-        value = list(value)
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+def _names(value: Any) -> list[str] | dict[str, Any]:
+    if not isinstance(value, (list, dict)) or not all(isinstance(name, str) for name in value):
         raise ValueError("must be a list of repo names")
-    return value
+    return value.copy()  # Trebuchet's default is {}
 
 
 def _table(value: Any) -> dict[str, Any]:
@@ -141,31 +151,36 @@ def _table(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else check(value)
+def _servers(value: Any) -> dict[str, str]:
+    if not all(
+        isinstance(site, str) and not _word(host).startswith("-") for site, host in _table(value).items()
+    ):
+        raise ValueError("must map each site to a host")
+    return dict(value)
 
 
 Key = tuple[Any, Callable[[Any], Any]]
 
-#: Key -> (default, check). The first block is Trebuchet's, with its defaults.
+#: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
 REPO_KEYS: dict[str, Key] = {
-    "grain": (None, _optional(policy.text)),
-    "upstream": (None, _optional(_url)),
+    "grain": (None, _word),
+    "upstream": (None, _url),
     "shadow_reference": (False, policy.flag),
     "fetch_module_calls": ({}, _calls),
     "checkout_module_calls": ({}, _calls),
     "checkout_submodules": (False, policy.flag),
-    "location": (None, _optional(_path)),
+    "location": (None, _path),
     "sync_script": ("shared.py", policy.text),
     "dependencies": ({}, _names),
     "automated": (False, policy.flag),
     "type": ("git-http", policy.one_of(*_SCHEMES)),
     "gitfat_enabled": (False, policy.flag),
-    "service_name": (None, _optional(policy.services)),
+    "service_name": (None, policy.services),
+    "deployment_repo_group": (None, policy.text),
     # new keys
-    "source": (None, _optional(_url)),
-    "url": (None, _optional(_url)),
-    "targets": (None, _optional(policy.text)),
+    "source": (None, _url),
+    "url": (None, _url),
+    "targets": (None, policy.text),
     "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
     "transport": ("bundle", policy.one_of("bundle", "git")),
     "layout": ("slots", policy.one_of("slots", "inplace")),
@@ -178,10 +193,10 @@ REPO_KEYS: dict[str, Key] = {
     "on_failure": ("rollback", policy.one_of("rollback", "hold", "ask")),
     "on_abort": ("rollback", policy.one_of("rollback", "hold")),
     "question_timeout": (3600, policy.seconds(1)),
-    "service_port": (None, _optional(policy.ports)),
+    "service_port": (None, policy.ports),
     "service_timeout": (120, policy.seconds(1)),
-    "signal": (None, _optional(policy.signals)),
-    "restart_command": (None, _optional(policy.command)),
+    "signal": (None, policy.signals),
+    "restart_command": (None, policy.command),
     "checks": ({}, checklist.checks),
     "depool": (None, checklist.hook("depool")),
     "repool": (None, checklist.hook("repool")),
@@ -192,7 +207,7 @@ REPO_KEYS: dict[str, Key] = {
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
     "parent_dir": ("/srv/deployment", _path),
-    "servers": ({}, _table),
+    "servers": ({}, _servers),
     "redis": ({}, _table),
     "freeze": ([], freeze.windows),
 }
@@ -201,7 +216,7 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
 def repo_names(pillar: dict[str, Any]) -> list[str]:
     """The names of all repos in the pillar, sorted."""
     section = pillar.get("repo_config")
-    return sorted(section) if isinstance(section, dict) else []
+    return sorted(map(str, section)) if isinstance(section, dict) else []
 
 
 def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
@@ -218,13 +233,14 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         ConfigError: a key or a value is wrong.
     """
     check_repo(name)
-    repos = _section(pillar, "repo_config")
+    repos = {str(key): section for key, section in _section(pillar, "repo_config").items()}
     if name not in repos:
         close = difflib.get_close_matches(name, repos, n=3)
         hint = f"did you mean {' or '.join(close)}" if close else "add it to the pillar under repo_config"
         raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
+    _refuse_half_set(keys, repos[name], name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     _refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
@@ -257,7 +273,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         max_removed=keys["max_removed"],
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
-        trebuchet={**_as_written(repos[name]), "location": str(location), "url": url},
+        trebuchet={**_as_written(repos[name]), "location": str(location), "shadow_location": str(location.with_name(f".{location.name}")), "url": url},
     )
 
 
@@ -283,7 +299,9 @@ def _restart(name: str, keys: dict[str, Any]) -> Restart:
 def _as_written(section: Any) -> dict[str, Any]:
     """Every key with what the pillar says, or its default."""
     said = section if isinstance(section, dict) else {}
-    return {key: said.get(key, default) for key, (default, _) in REPO_KEYS.items()}
+    return {
+        key: default if said.get(key) is None else said[key] for key, (default, _) in REPO_KEYS.items()
+    }
 
 
 def _section(pillar: dict[str, Any], name: str) -> dict[str, Any]:
@@ -299,35 +317,55 @@ def _mapping(value: Any, path: str, repo: str) -> dict[str, Any]:
 
 
 def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -> dict[str, Any]:
-    for key in section:
+    for key in map(str, section):
         if key not in keys:
-            close = difflib.get_close_matches(str(key), keys, n=1)
+            close = difflib.get_close_matches(key, keys, n=1)
             hint = f"did you mean {close[0]}" if close else f"the keys are {', '.join(keys)}"
             raise ConfigError(
                 f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
             )
     values = {}
     for key, (default, check) in keys.items():
+        value = default if section.get(key) is None else section[key]
         try:
-            values[key] = check(section.get(key, default))
+            values[key] = None if value is None else check(value)
         except ValueError as error:
             below = error.path if isinstance(error, Wrong) else ()
-            said = "" if below else f"; it is {repr(section.get(key))[:80]}"
+            said = "" if below else f"; it is {public(repr(value))[:80]}"
             raise ConfigError(f"{error}{said}", repo=repo, path=":".join([path, key, *below])) from None
     return values
+
+
+def _refuse_half_set(keys: dict[str, Any], section: dict[str, Any] | None, name: str) -> None:
+    if section and section.get("targets_type") is not None and keys["targets"] is None:
+        raise ConfigError(
+            "says how to read `targets`, and that is not set",
+            repo=name,
+            path=f"repo_config:{name}:targets_type",
+            next="set both or neither",
+        )
 
 
 def _refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir: str) -> None:
     for other, section in repos.items():
         said = section.get("location") if isinstance(section, dict) else None
-        theirs = Path(said) if isinstance(said, str) else Path(parent_dir, str(other))
-        if other != name and (is_below(location, theirs) or is_below(theirs, location) or theirs == location):
+        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{other}"))
+        if other != name and theirs.name and _overlap(location, theirs):
             raise ConfigError(
                 f"{location} and {theirs} (repo {other}) lie in each other; releases would overwrite each other",
                 repo=name,
                 path=f"repo_config:{name}:location",
                 next="give one of the two a location of its own",
             )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether one of the two locations, or what is kept beside it, lies in what the other has."""
+    return any(
+        mine == theirs or is_below(mine, theirs) or is_below(theirs, mine)
+        for mine in (one, _area(one))
+        for theirs in (other, _area(other))
+    )
 
 
 def _staging(parent_dir: str, name: str) -> str:

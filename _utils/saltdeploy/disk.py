@@ -10,8 +10,10 @@ import ctypes
 import datetime
 import errno
 import fcntl
+import glob
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -110,14 +112,21 @@ def make_directory(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        directory.mkdir(exist_ok=True)  # somebody else may make it at the same time
-        directory.chmod(0o755)
+        aside = _aside(directory)
+        aside.mkdir()
+        aside.chmod(0o755)
+        try:
+            os.rename(aside, directory)
+        except OSError:
+            aside.rmdir()
+            if not directory.is_dir():  # another repo's deploy has made it in the meantime
+                raise
         fsync_dir(directory.parent)
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace the file at ``path``: readers see the old bytes or the new ones, also after a power cut."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    aside = _aside(path)
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -130,6 +139,19 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
             aside.unlink()
         raise
     fsync_dir(path.parent)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
+def clear_asides(path: Path) -> None:
+    """Delete what those left beside ``path`` who were killed while they made it or replaced it.
+
+    Only for the one who alone writes there.
+    """
+    for aside in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+        remove_tree(aside)
 
 
 def write_json(path: Path, value: Any, mode: int = 0o644) -> None:
@@ -147,7 +169,7 @@ def read_json(path: Path, default: Any = None) -> Any:
         return json.loads(path.read_bytes())
     except FileNotFoundError:
         return default
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Corrupt(
             f"the file cannot be read: {error}",
             path=str(path),
@@ -288,9 +310,15 @@ def remove_tree(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def is_below(path: Path, root: Path) -> bool:
+def literal(path: str | Path) -> str:
+    """The one spelling of a path: no dots, no doubled slashes (POSIX lets two stand in front); follows no link."""
+    return re.sub("^/+", "/", os.path.normpath(path))
+
+
+def is_below(path: str | Path, root: str | Path) -> bool:
     """Whether ``path`` is strictly below ``root``, both taken literally (no links are followed)."""
-    return os.path.normpath(root) in map(str, Path(os.path.normpath(path)).parents)
+    below, above = literal(path), literal(root)
+    return below != above and below.startswith(f"{above.rstrip('/')}/")
 
 
 @contextlib.contextmanager

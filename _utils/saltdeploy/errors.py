@@ -11,7 +11,9 @@ Status numbers: 0-128 belong to Trebuchet and to git (a failed git command repor
 from __future__ import annotations
 
 import errno
-from typing import Any, ClassVar
+import os
+import re
+from typing import Any, ClassVar, TypeGuard
 
 
 class DeployError(Exception):
@@ -67,15 +69,15 @@ class DeployError(Exception):
         return self
 
     def to_wire(self) -> dict[str, Any]:
-        """The error as plain JSON-safe data."""
+        """The error as plain data, safe for JSON and msgpack."""
         return {
             "kind": self.kind,
             "status": self.status,
-            "cause": self.cause,
-            "repo": self.repo,
-            "host": self.host,
-            "path": self.path,
-            "next": self.next,
+            "cause": legible(self.cause),
+            "repo": legible(self.repo),
+            "host": legible(self.host),
+            "path": legible(self.path),
+            "next": legible(self.next),
         }
 
 
@@ -349,24 +351,53 @@ _BY_KIND = {cls.kind: cls for cls in _tree(DeployError)}
 
 
 def from_wire(data: object) -> DeployError:
-    """Rebuild an error that came over Salt; anything malformed becomes a plain :class:`DeployError`."""
+    """Rebuild an error that came over Salt; parts of the wrong form are left out."""
     if not isinstance(data, dict):
-        return DeployError(f"an error of an unreadable form: {str(data)[:200]}")
-    cls = _BY_KIND.get(str(data.get("kind")), DeployError)
-    status = data.get("status")
+        return DeployError("the host gave an error of an unreadable form")
+    kind, status = data.get("kind"), data.get("status")
+    cls = _BY_KIND.get(kind, DeployError) if isinstance(kind, str) else DeployError
     return cls(
-        str(data.get("cause", ""))[:4000],
-        repo=str(data.get("repo", ""))[:256],
-        host=str(data.get("host", ""))[:256],
-        path=str(data.get("path", ""))[:4096],
-        next=str(data.get("next", ""))[:1000],
-        status=status if isinstance(status, int) else None,
+        _text(data, "cause", 4000),
+        repo=_text(data, "repo", 256),
+        host=_text(data, "host", 256),
+        path=_text(data, "path", 4096),
+        next=_text(data, "next", 1000),
+        status=status if is_status(status) else None,
     )
+
+
+def _file_name(error: OSError) -> str:
+    name = error.filename
+    return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
+
+
+def is_status(value: object) -> TypeGuard[int]:
+    """Whether ``value`` can be a status number: git's, Trebuchet's or one of ours."""
+    return isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= 255
+
+
+def _text(data: dict[str, Any], key: str, most: int) -> str:
+    value = data.get(key)
+    return legible(value[:most]) if isinstance(value, str) else ""
+
+
+def legible(text: str) -> str:
+    """The text with escapes for what is no character: names of files may be any bytes, msgpack takes UTF-8 only."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def public(text: str) -> str:
+    """A URL, or a text with URLs in it, without the passwords and tokens that stand before the host."""
+    return _PASSWORD.sub("***@", _TOKEN.sub("***@", text))
+
+
+_TOKEN = re.compile(r"(?<=http://)[^\s/'\"]+@|(?<=https://)[^\s/'\"]+@")
+_PASSWORD = re.compile(r"(?<![^\s/'\"])[^\s/:'\"]*:[^\s/'\"]+@")
 
 
 def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
     """Turn an operating system's error into ours: full disk, permission, or unexpected."""
-    where = path or str(error.filename or "")
+    where = path or _file_name(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(
             f"no space left while writing ({error.strerror})",

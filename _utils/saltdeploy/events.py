@@ -12,10 +12,11 @@ Events tell; they decide nothing (any minion can forge one).
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from saltdeploy.errors import DeployError
+from saltdeploy.errors import DeployError, legible
 
 VERSION = 1
 ROOT = "deploy"
@@ -49,6 +50,7 @@ UNITS = ("bytes", "objects", "files", "steps")
 
 Event = dict[str, Any]
 
+_LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -65,7 +67,20 @@ def split_tag(tag: str) -> tuple[str, str, str] | None:
 
 
 def _event(kind: str, deploy: str, repo: str, now: float, **fields: Any) -> Event:
-    return {"v": VERSION, "deploy": deploy, "event": kind, "repo": repo, "time": now, **fields}
+    told = {key: _clipped(value) if isinstance(value, str) else value for key, value in fields.items()}
+    return {"v": VERSION, "deploy": deploy, "event": kind, "repo": repo, "time": now, **told}
+
+
+def _clipped(text: str) -> str:
+    """The text, or its begin when it is too long for an event."""
+    text = legible(text[:_LONGEST])
+    while len(json.dumps(text)) > _LONGEST:
+        text = text[: len(text) * 7 // 8]
+    return text
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
 def preparing(deploy: str, repo: str, now: float, *, action: str, tag: str, user: str) -> Event:
@@ -271,15 +286,20 @@ def host_finished(
     ``<stage>_status`` is Trebuchet's field. ``live`` and ``live_tag`` are what its users see now. ``unchanged``: it
     ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there.
     """
-    told = {key: facts[key] for key in _FACTS if isinstance(facts.get(key), (int, float, str))}
+    told = {key: facts[key] for key in _FACTS if _is_fact(facts.get(key))}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}
     fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched}
     if error is not None:
-        fields["error"] = error.to_wire()
+        wire = error.to_wire()
+        fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
 
 
 _FACTS = ("bytes", "files", "seconds", "moved_aside")
+
+
+def _is_fact(value: object) -> bool:
+    return isinstance(value, str) or _is_number(value)
 
 
 def pinned(deploy: str, repo: str, now: float, *, tag: str, commit: str) -> Event:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import signal
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
-from saltdeploy.errors import DeployError, DiskFull, GitFailed, GitUnusable
+from saltdeploy.errors import DeployError, DiskFull, GitFailed, GitUnusable, public
 
 try:  # progress lines are a comfort: a minion without GitPython deploys as well, with fewer of them
     from git import RemoteProgress
@@ -19,20 +22,29 @@ except ImportError:  # pragma: no cover - depends on the installation
 MIN_GIT = (2, 25)
 #: Options for commands that read or take in big files: those are streamed, not held in memory.
 STREAM = ("-c", "core.bigFileThreshold=16m")
+#: Environment of the one command that may talk to another repository.
+ONLINE = {"GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh"}
 
 Progress = Callable[[str, int, int, str], None]
 """Called as ``progress(phase, done, total, unit)``; total is 0 when not known."""
 
 _KEPT = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_SSL_NO_VERIFY", "GIT_PROXY_SSL_CAINFO")
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    # the owner of a repository could let git fetch a missing object by a program of his own, with our rights
+    "GIT_ALLOW_PROTOCOL": "none",
+    "GIT_NO_LAZY_FETCH": "1",
+}
 _SETTINGS = {
     # the repositories belong to whoever deploys; git would refuse those of another user
     "safe.directory": "*",
     "core.hooksPath": "/dev/null",
     "core.autocrlf": "false",
     "gc.auto": "0",
+    "maintenance.auto": "false",
     # objects come as packs: a pack is there as a whole or not at all
     "fetch.unpackLimit": "1",
-    "protocol.ext.allow": "never",
     "advice.detachedHead": "false",
     # a server that falls silent for two minutes is gone; without these git waits for ever
     "http.lowSpeedLimit": "1",
@@ -44,6 +56,8 @@ _SETTINGS = {
 }
 _OPTIONS = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
 _FULL = re.compile(r"^(?!remote:).*(No space left on device|Disk quota exceeded)", re.MULTILINE)
+_COUNTED = re.compile(rb"(remote: )?[A-Z][a-z ]+: +\d+(%|,|$)")
+_MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 
 
 def no_progress(phase: str, done: int, total: int, unit: str) -> None:
@@ -69,7 +83,7 @@ def run(
         check: whether an exit code other than 0 is an error.
         input, stdin: what it reads, as bytes or as an open file.
         stdout: a file for its output, which is else in the result.
-        progress: hears of the progress lines on its stderr.
+        progress: hears of the progress lines on its stderr; its output is thrown away then.
         environment: more variables.
 
     Raises:
@@ -77,22 +91,16 @@ def run(
         DiskFull: and the reason was a full disk.
         GitUnusable: git is not installed.
     """
-    with tempfile.TemporaryFile() as given:
-        if input is not None:
-            given.write(input)
-            given.seek(0)
-        process = start(
-            arguments, stdin if stdin is not None else given, stdout, subprocess.PIPE, environment
-        )
-        with process:
-            try:
-                if progress is None:
-                    output, errors = process.communicate()
-                else:
-                    output, errors = b"", _hear(process, progress)
-            except BaseException:
-                process.kill()
-                raise
+    given = subprocess.PIPE if input is not None else stdin or subprocess.DEVNULL
+    with start(arguments, given, stdout if progress is None else subprocess.DEVNULL, environment) as process:
+        try:
+            if progress is None:
+                output, errors = process.communicate(input)
+            else:
+                output, errors = b"", _hear(process, progress)
+        except BaseException:
+            process.kill()
+            raise
     if check and process.returncode:
         raise _failure(process.returncode, errors.decode("utf-8", "replace"), path)
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
@@ -100,15 +108,15 @@ def run(
 
 def start(
     arguments: list[str],
-    stdin: IO[bytes],
+    stdin: IO[bytes] | int,
     stdout: IO[bytes] | int,
-    stderr: int,
     environment: Mapping[str, str] | None = None,
+    stderr: int = subprocess.PIPE,
 ) -> subprocess.Popen[bytes]:
     """Start git and return its process.
 
     Raises:
-        GitUnusable: git is not installed.
+        GitUnusable: git is not installed, or this user may not run it.
     """
     try:
         return subprocess.Popen(
@@ -118,45 +126,39 @@ def start(
             stderr=stderr,
             env={**_environment(), **(environment or {})},
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise GitUnusable(
-            "git is not installed", next="install git, then run the same command again"
+            f"git is not installed, or cannot be run ({error.strerror})",
+            next="install git, then run the same command again",
         ) from None
 
 
+@functools.cache
 def git_version() -> tuple[int, ...]:
     """The version of the git that is installed.
 
     Raises:
         GitUnusable: there is none, or it is older than :data:`MIN_GIT`.
     """
-    global _version
-    if _version is None:
-        found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", run(["version"]).stdout)
-        version = tuple(int(part) for part in found.groups(b"0")) if found else (0,)
-        if version < MIN_GIT:
-            raise GitUnusable(
-                f"git {'.'.join(map(str, version))} is too old; {'.'.join(map(str, MIN_GIT))} is needed",
-                next="install a newer git, then run the same command again",
-            )
-        _version = version
-    return _version
-
-
-_version: tuple[int, ...] | None = None
-
-
-def public(url: str) -> str:
-    """The URL without a password in it."""
-    return re.sub(r"(?<=://)[^/@]*:[^/@]*@", "***@", url)
+    found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", run(["version"]).stdout)
+    version = tuple(int(part) for part in found.groups(b"0")) if found else (0,)
+    if version < MIN_GIT:
+        raise GitUnusable(
+            f"git {'.'.join(map(str, version))} is too old; {'.'.join(map(str, MIN_GIT))} is needed",
+            next="install a newer git, then run the same command again",
+        )
+    return version
 
 
 def _failure(code: int, errors: str, path: str) -> DeployError:
-    text = "; ".join(filter(None, errors[-1500:].splitlines())) or f"git ended with {code}"
+    said = public("; ".join(filter(None, map(str.strip, errors[-1500:].splitlines()))))
     if _FULL.search(errors):
         where = path or tempfile.gettempdir()
-        return DiskFull(text, path=path, next=f"free space (df -h {where}), then run the same command again")
-    return GitFailed(text, path=path, status=code)
+        return DiskFull(said, path=path, next=f"free space (df -h {where}), then run the same command again")
+    if code < 0:  # a number of ours must not come out of a signal's
+        killed = f"git was killed by signal {-code} ({signal.strsignal(-code)})"
+        return GitFailed(f"{killed}: {said}" if said else killed, path=path)
+    return GitFailed(said or f"git ended with {code}", path=path, status=code)
 
 
 def _environment() -> dict[str, str]:
@@ -164,30 +166,29 @@ def _environment() -> dict[str, str]:
     return {
         **inherited,
         "HOME": inherited.get("HOME", "/nonexistent"),
-        "LC_ALL": "C",
-        "GIT_TERMINAL_PROMPT": "0",
+        **_ENVIRONMENT,
     }
 
 
 def _hear(process: subprocess.Popen[bytes], progress: Progress) -> bytes:
     """Read git's stderr to its end, telling of the progress lines in it; return the other lines."""
-    assert process.stderr is not None and process.stdout is not None
+    assert process.stderr is not None
     handler = _progress_handler(progress)
-    others: list[bytes] = []
+    others: deque[bytes] = deque(maxlen=_MOST_LINES)  # a hostile server may talk for ever
     for line in _lines(process.stderr):
-        if b"%" not in line:
+        if not _COUNTED.match(line):
             others.append(line)
         elif handler is not None:
             handler(line.decode("utf-8", "replace"))
-    process.stdout.read()
     process.wait()
-    return b"\n".join(others[-40:])
+    return b"\n".join(others)
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
     rest = b""
     while piece := os.read(stream.fileno(), 65536):
         *whole, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
+        rest = rest[-_LONGEST_LINE:]
         yield from whole
     if rest:
         yield rest
@@ -197,9 +198,18 @@ def _progress_handler(progress: Progress) -> Callable[[str], None] | None:
     if RemoteProgress is None:
         return None
 
+    phases = {RemoteProgress.RECEIVING: "receive", RemoteProgress.RESOLVING: "unpack"}
+
     class Told(RemoteProgress):
         def update(self, op_code: int, cur_count: Any, max_count: Any = None, message: str = "") -> None:
-            phase = "receive" if op_code & RemoteProgress.OP_MASK & RemoteProgress.RECEIVING else "unpack"
-            progress(phase, int(cur_count or 0), int(max_count or 0), "objects")
+            phase = phases.get(op_code & RemoteProgress.OP_MASK)
+            if phase:  # the others are about the server's work
+                progress(phase, int(cur_count or 0), int(max_count or 0), "objects")
+
+        def line_dropped(self, line: str) -> None:
+            """GitPython does not know the line that git writes while it takes in a bundle."""
+            found = self.re_op_relative.match(line)
+            if found and found[2] == "Unbundling objects":
+                progress("unpack", int(found[4]), int(found[5]), "objects")
 
     return Told().new_message_handler()

@@ -13,18 +13,19 @@ import hashlib
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, NoPermission
-from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK
+from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK, Change
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, mode TEXT NOT NULL, oid TEXT NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
 """
 _CHUNK = 1 << 20
 _NAMED = 1000
@@ -101,9 +102,27 @@ class Manifest:
                     self._db.execute("ROLLBACK")
             raise
 
-    def clear(self) -> None:
-        """Forget every file."""
-        self._db.execute("DELETE FROM files")
+    def root(self) -> str:
+        """The commit whose files are noted here; "" when they were never brought to one."""
+        row = self._db.execute("SELECT oid FROM root").fetchone()
+        return row[0] if row else ""
+
+    def put_root(self, commit: str) -> None:
+        """Note that the files are those of ``commit``; in the transaction that makes it so."""
+        self._db.execute("INSERT OR REPLACE INTO root VALUES (1, ?)", (commit,))
+
+    def lists(self, content: Iterable[Change]) -> bool:
+        """Whether the files noted here are these and no others.
+
+        Args:
+            content: all files of a commit, as changes from nothing.
+        """
+        listed = 0
+        for change in content:
+            if self.entry(change.path) != (change.mode, change.oid):
+                return False
+            listed += 1
+        return listed == self._db.execute("SELECT COUNT(*) FROM files").fetchone()[0]
 
     def put(self, path: bytes, mode: str, oid: str, seen: os.stat_result) -> None:
         """Note a file that was just written."""
@@ -141,9 +160,13 @@ class Manifest:
                 anything in it ends in ``/``.
         """
         findings = Findings()
+        base = os.fsencode(root)
+        real = {b""}
         for path, mode, oid, *seen in self._db.execute("SELECT * FROM files ORDER BY path"):
             findings.files += 1
-            kind = compare(os.path.join(os.fsencode(root), path), mode, oid, None if full else tuple(seen))
+            kind = "missing"
+            if _is_real(base, os.path.dirname(path), real):
+                kind = compare(os.path.join(base, path), mode, oid, None if full else tuple(seen))
             if kind:
                 findings.add(kind, path)
         for path in _walk(root):
@@ -200,7 +223,10 @@ def compare(path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = Non
         return "changed"
     if (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino) == seen:
         return ""
-    return "" if blob_id(path, now, len(oid)) == oid else "changed"
+    try:
+        return "" if blob_id(path, now, len(oid)) == oid else "changed"
+    except FileNotFoundError:  # its users are at work
+        return "missing"
 
 
 def git_mode(seen: os.stat_result) -> str:
@@ -231,6 +257,26 @@ def blob_id(path: bytes, seen: os.stat_result, oid_length: int) -> str:
     return digest.hexdigest()
 
 
+def _is_real(base: bytes, directory: bytes, known: set[bytes]) -> bool:
+    """Whether ``directory`` and those above it are real directories; a link may show other files tomorrow.
+
+    Args:
+        known: those below ``base`` of which it is known; grows.
+    """
+    unknown = []
+    while directory not in known:
+        unknown.append(directory)
+        directory = os.path.dirname(directory)
+    for directory in reversed(unknown):
+        try:
+            if not stat.S_ISDIR(os.lstat(os.path.join(base, directory)).st_mode):
+                return False
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        known.add(directory)
+    return True
+
+
 def _walk(root: Path) -> Iterator[bytes]:
     """Every path below ``root``, relative to it, except directories that hold something; no link is followed.
 
@@ -240,8 +286,11 @@ def _walk(root: Path) -> Iterator[bytes]:
     todo = [b""]
     while todo:
         directory = todo.pop()
-        with os.scandir(os.path.join(base, directory)) as entries:
-            found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        try:
+            with os.scandir(os.path.join(base, directory)) as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):  # its users are at work
+            continue
         if directory and not found:
             yield directory + b"/"
         for name, is_directory in found:

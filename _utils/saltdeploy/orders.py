@@ -11,11 +11,12 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
-from saltdeploy.errors import DeployError, Forged, from_wire
-from saltdeploy.release import Release, check_commit, check_host
+from saltdeploy.errors import BadName, DeployError, Forged, from_wire, is_status, legible
+from saltdeploy.release import Release, check_commit, check_host, check_tag
 
 FETCH = "fetch"
 CHECKOUT = "checkout"
@@ -23,7 +24,12 @@ ROLLBACK = "rollback"
 STAGES = (FETCH, CHECKOUT, ROLLBACK)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_DEPLOY_ID = re.compile(r"[0-9]{20}(_[0-9]+)?|pin")
+_DEPLOY_ID = re.compile(r"[0-9]{20}(_[0-9]{1,10})?|pin")
+_WORD = re.compile(r"[a-z]{1,20}")
+_NUMBERS = ("bytes", "files", "seconds")  # facts that are counted up and shown in columns
+_MOST_HELD = 1000
+_MOST_FACTS = 50
+_BIG = 1 << 62  # what any reader of JSON or msgpack can hold
 
 
 @dataclass(frozen=True)
@@ -45,18 +51,22 @@ class Payload:
         return {"base": self.base, "sha256": self.sha256, "size": self.size}
 
     @classmethod
-    def from_wire(cls, data: dict[str, Any]) -> Payload:
+    def from_wire(cls, data: object) -> Payload:
         """Rebuild and check a description that crossed a host boundary.
 
         Raises:
             DeployError: when a part has the wrong form.
         """
+        if not isinstance(data, dict):
+            raise DeployError("a payload of an unreadable form")
         base, sha256, size = data.get("base"), data.get("sha256"), data.get("size")
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             raise DeployError("a payload without a sha256")
-        if not isinstance(size, int) or size < 0:
+        if not _is_count(size):
             raise DeployError("a payload without a size")
-        return cls(check_commit(str(base)) if base else "", sha256, size)
+        if not isinstance(base, str):
+            raise DeployError("a payload without a base")
+        return cls(base and check_commit(base), sha256, size)
 
 
 @dataclass(frozen=True)
@@ -105,19 +115,26 @@ class Order:
         """
         if not isinstance(data, dict) or not isinstance(data.get("release"), dict):
             raise DeployError("an order of an unreadable form")
-        deploy, epoch, stage = str(data.get("deploy")), data.get("epoch"), data.get("stage")
+        deploy, epoch, stage = data.get("deploy"), data.get("epoch"), data.get("stage")
+        if not isinstance(deploy, str) or not _DEPLOY_ID.fullmatch(deploy):
+            raise DeployError("an order without a deploy id")
+        if not _is_count(epoch) or not isinstance(stage, str) or stage not in STAGES:
+            raise DeployError("an order without an epoch or a known stage")
+        transport, payloads = data.get("transport"), data.get("payloads")
+        if not isinstance(transport, str) or not _WORD.fullmatch(transport):
+            raise DeployError("an order without a transport")
+        if not isinstance(payloads, (list, tuple)):
+            raise DeployError("an order without a list of payloads")
         attempt = data.get("attempt", 1)
-        if not _DEPLOY_ID.fullmatch(deploy) or not isinstance(epoch, int) or stage not in STAGES:
-            raise DeployError("an order without a deploy id, an epoch or a known stage")
-        if not isinstance(attempt, int) or attempt < 1:
+        if not _is_count(attempt) or attempt < 1:
             raise DeployError("an order without a number of its attempt")
         return cls(
             deploy=deploy,
             epoch=epoch,
-            stage=str(stage),
+            stage=stage,
             release=Release.from_wire(data["release"]),
-            transport=str(data.get("transport", "bundle")),
-            payloads=tuple(Payload.from_wire(each) for each in data.get("payloads", ())),
+            transport=transport,
+            payloads=tuple(Payload.from_wire(each) for each in payloads),
             group=str(data.get("group", ""))[:64],
             attempt=attempt,
         )
@@ -158,11 +175,14 @@ class Holdings:
         if not isinstance(data, dict):
             return cls()
         held, tags = data.get("held"), data.get("tags")
+        named = list(tags.items())[:_MOST_HELD] if isinstance(tags, dict) else []
         return cls(
-            live=str(data.get("live") or "")[:64],
-            previous=str(data.get("previous") or "")[:64],
-            held=tuple(str(each)[:64] for each in held[:32]) if isinstance(held, list) else (),
-            tags={str(k)[:64]: str(v)[:200] for k, v in tags.items()} if isinstance(tags, dict) else {},
+            live=_legal(data.get("live"), check_commit),
+            previous=_legal(data.get("previous"), check_commit),
+            held=tuple(filter(None, (_legal(each, check_commit) for each in held[:_MOST_HELD])))
+            if isinstance(held, (list, tuple))
+            else (),
+            tags={c: t for c, t in named if _legal(c, check_commit) and _legal(t, check_tag)},
             unsettled=data.get("unsettled") is True,
         )
 
@@ -223,27 +243,28 @@ class Result:
 
     @classmethod
     def from_wire(cls, data: object) -> Result:
-        """Rebuild an answer.
+        """Rebuild an answer; what it may leave out and has in a wrong form is left out.
 
         Raises:
             DeployError: when it has not the form of an answer.
         """
-        if not isinstance(data, dict) or not isinstance(data.get("status"), int):
-            raise DeployError(f"not an answer of this project: {str(data)[:500]}")
-        facts = data.get("facts")
-        epoch = data.get("epoch")
+        if not isinstance(data, dict) or not is_status(data.get("status")):
+            raise DeployError(f"not an answer of this project: {_shown(data)}")
+        status, epoch, error = data["status"], data.get("epoch"), data.get("error")
+        if status and not error:  # a failure without a reason is a failure
+            error = {"status": status, "cause": f"the host answered status {status} and no reason"}
         return cls(
-            host=check_host(str(data.get("host", ""))),
-            repo=str(data.get("repo", ""))[:200],
-            deploy=str(data.get("deploy", ""))[:40],
-            epoch=epoch if isinstance(epoch, int) else 0,
-            stage=str(data.get("stage", ""))[:20],
-            tag=str(data.get("tag", ""))[:200],
-            commit=str(data.get("commit", ""))[:64],
-            status=data["status"],
-            error=from_wire(data["error"]) if data.get("error") else None,
+            host=check_host(_short(data.get("host"), 256)),
+            repo=_short(data.get("repo"), 200),
+            deploy=_short(data.get("deploy"), 40),
+            epoch=epoch if _is_count(epoch) else 0,
+            stage=_short(data.get("stage"), 20),
+            tag=_short(data.get("tag"), 200),
+            commit=_legal(data.get("commit"), check_commit),
+            status=status,
+            error=from_wire(error) if error else None,
             holdings=Holdings.from_wire(data.get("holdings")),
-            facts=dict(facts) if isinstance(facts, dict) else {},
+            facts=_facts(data.get("facts")),
         )
 
 
@@ -265,8 +286,7 @@ def authentic(data: object, host: str, secret: str) -> Result:
         DeployError: when it is not an answer at all.
     """
     result = Result.from_wire(data)
-    given = str(data.get("mac", "")) if isinstance(data, dict) else ""
-    if secret and not hmac.compare_digest(given.encode(), _mac(data, secret).encode()):
+    if secret and not _is_signed(data, secret):
         raise Forged(
             "an answer came under this host's name without the host's signature",
             repo=result.repo,
@@ -278,7 +298,59 @@ def authentic(data: object, host: str, secret: str) -> Result:
     return result
 
 
+def _is_signed(wire: Any, secret: str) -> bool:
+    given = _short(wire.get("mac"), 64).encode("utf-8", "replace")
+    try:
+        return hmac.compare_digest(given, _mac(wire, secret).encode())
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+    ):  # bytes, a loop, a million brackets: not what a host signs
+        return False
+
+
 def _mac(wire: Any, secret: str) -> str:
     signed = {key: value for key, value in wire.items() if key != "mac"}
     text = json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _BIG
+
+
+def _short(value: object, most: int) -> str:
+    return legible(value[:most]) if isinstance(value, str) else ""
+
+
+def _legal(value: object, check: Callable[[str], str]) -> str:
+    """``value`` when it passes the check, else ""."""
+    try:
+        return check(value) if isinstance(value, str) else ""
+    except BadName:
+        return ""
+
+
+def _facts(value: object) -> dict[str, Any]:
+    """Those that are numbers or short texts; a number that is not one would end somebody's sum."""
+    facts = list(value.items())[:_MOST_FACTS] if isinstance(value, dict) else []
+    return {
+        legible(key): legible(fact[:4096]) if isinstance(fact, str) else fact
+        for key, fact in facts
+        if isinstance(key, str)
+        and (_is_number(fact) if key in _NUMBERS else isinstance(fact, (str, bool)) or _is_number(fact))
+    }
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return abs(value) <= _BIG  # and so it is finite
+
+
+def _shown(data: object) -> str:
+    try:
+        return str(data)[:500]
+    except (ValueError, RecursionError):  # a number of ten thousand digits, a million brackets
+        return type(data).__name__

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt
+from saltdeploy.errors import Corrupt, DeployError
 from saltdeploy.orders import Payload
 from saltdeploy.release import check_commit, file_name
 
@@ -42,26 +42,33 @@ class Payloads:
             pack: writes the file at the path that it is given.
         """
         note = self._note(repo, base, commit)
-        known = disk.read_json(note)
-        if known is not None:
-            payload = Payload.from_wire(known)
-            if (path := self.path(payload.sha256)) is not None and path.stat().st_size == payload.size:
-                os.utime(path)
-                return payload
-        payload = self._add(base, pack)
-        disk.write_json(note, payload.to_wire())
+        payload = self._known(note)
+        if payload is None:
+            payload = self._add(base, pack)
+            disk.write_json(note, payload.to_wire())
+        return payload
+
+    def _known(self, note: Path) -> Payload | None:
+        """The payload that a note speaks of, if it is still what its name says; used from now on."""
+        try:
+            payload = Payload.from_wire(disk.read_json(note))
+        except DeployError:  # none, or a damaged one: it is only a note
+            return None
+        path = self.path(payload.sha256)
+        if path is None or digest_of(path) != payload.sha256:
+            return None
+        os.utime(path)
+        os.utime(note)
         return payload
 
     def collect(self, keep: set[str], older_than: float) -> None:
         """Delete payloads whose name is not in ``keep`` and that nobody has used since ``older_than`` (epoch)."""
-        if not self._directory.is_dir():
-            return
-        for path in self._directory.iterdir():
-            if path.is_file() and path.name not in keep and path.stat().st_mtime < older_than:
-                path.unlink(missing_ok=True)
+        for path in [*self._directory.glob("*"), *self._directory.glob("pairs/*/*")]:
+            with contextlib.suppress(FileNotFoundError):  # deploys of other repos collect as well
+                if path.is_file() and path.name not in keep and path.stat().st_mtime < older_than:
+                    path.unlink()
 
     def _add(self, base: str, pack: Callable[[Path], None]) -> Payload:
-        self._directory.mkdir(parents=True, exist_ok=True)
         aside = self._directory / f".{secrets.token_hex(8)}"
         try:
             pack(aside)
@@ -75,6 +82,7 @@ class Payloads:
         return Payload(base, sha256, size)
 
     def _note(self, repo: str, base: str, commit: str) -> Path:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # who can list it knows the names
         directory = self._directory / "pairs" / file_name(repo)
         directory.mkdir(parents=True, exist_ok=True)
         return directory / f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}.json"

@@ -37,7 +37,7 @@ TARGET_TYPES = (
     "compound",
 )
 REST = "default"
-_SHARE = re.compile(r"\d{1,3}%")
+_SHARE = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -149,16 +149,16 @@ class Check:
 
 def share(value: Any) -> str:
     """A count of hosts, or a share of them."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return str(value)
-    if isinstance(value, str) and (value.isdigit() or (_SHARE.fullmatch(value) and int(value[:-1]) <= 100)):
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and _SHARE.fullmatch(value):
         return value
     raise Wrong("must be a count (3) or a share (25%)")
 
 
 def window(value: Any) -> str:
     """A :func:`share` that lets at least one host through."""
-    if share(value) in ("0", "0%"):
+    if not int(share(value).rstrip("%")):
         raise Wrong("must let at least one host switch: a count from 1 or a share from 1%")
     return share(value)
 
@@ -336,9 +336,9 @@ def one_of(*names: str) -> Callable[[Any], str]:
     """One of a few words."""
 
     def check(value: Any) -> str:
-        if value not in names:
+        if not isinstance(value, str) or value not in names:
             raise Wrong(f"must be one of {', '.join(names)}")
-        return str(value)
+        return value
 
     return check
 

@@ -46,7 +46,9 @@ class Release:
         Raises:
             BadName: when a part is missing or not legal.
         """
-        repo, tag, commit = (str(data.get(key, "")) for key in ("repo", "tag", "commit"))
+        repo, tag, commit = (data.get(key) for key in ("repo", "tag", "commit"))
+        if not isinstance(repo, str) or not isinstance(tag, str) or not isinstance(commit, str):
+            raise BadName("a release without a repo, a tag or a commit")
         return cls(check_repo(repo), check_tag(tag), check_commit(commit))
 
 
@@ -73,12 +75,17 @@ def check_tag(tag: str) -> str:
     """
     parts = tag.split("/")
     bad_part = any(p == "" or p.startswith((".", "-")) or p.endswith((".lock", ".")) for p in parts)
-    if not tag.isprintable() or len(tag) > _LONGEST or tag == "@" or bad_part or _TAG_FORBIDDEN.search(tag):
-        hint = "see git help check-ref-format"
+    if not tag.isprintable() or _too_long(tag) or tag == "@" or bad_part or _TAG_FORBIDDEN.search(tag):
+        hint = "see git help check-ref-format; no part begins with a dash"
         if ":" in tag:
             hint = f"git allows no colon in a tag; try {tag.replace(':', '')[:_LONGEST]!r}"
         raise BadName(f"{tag[:_LONGEST]!r} is not a legal tag", next=hint)
     return tag
+
+
+def _too_long(name: str, most: int = _LONGEST) -> bool:
+    """Counted in bytes, as file systems do."""
+    return len(name.encode("utf-8", "replace")) > most
 
 
 def check_commit(commit: str) -> str:
@@ -111,7 +118,7 @@ def check_host(host: str) -> str:
     """
     if (
         not host
-        or len(host) > 255
+        or _too_long(host, 255)
         or host in (".", "..")
         or _HOST_FORBIDDEN.search(host)
         or not host.isprintable()

@@ -37,6 +37,13 @@ class SaltFiles:
         watch.start()
         try:
             got = self._get_file(f"salt://{ROOT}/{payload.sha256}", str(destination))
+        except OSError:  # a full disk has errors of its own
+            raise
+        except Exception as error:  # Salt's own, of which the package knows nothing
+            raise Unavailable(
+                f"the master did not send payload {payload.sha256} ({type(error).__name__}: {error})",
+                next="look at the master's log; then run the same command again",
+            ) from error
         finally:
             done.set()
             watch.join()

@@ -2,7 +2,8 @@
 
 For those who need ``.git`` at the live path. A checkout writes into the tree that users read: it is *not*
 atomic, a reader may see both releases for a while, and files that git does not track stay. Only the first
-checkout is one step: until then the work tree lies in ``.<name>.deploy/first`` beside ``location``.
+checkout is one step: until then the work tree lies in ``.<name>.deploy/first`` beside ``location``. While
+a checkout is not finished, ``.git/deploy-unfinished`` says so, and nothing is reported as live.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from saltdeploy.repository import Progress, Repository, no_progress, work_tree_g
 
 RESET_FAILED, CHECKOUT_FAILED = 20, 30  # Trebuchet's status numbers
 _PREVIOUS = "refs/deploy-previous"
-_LOCKS = ("index.lock", "HEAD.lock", "shallow.lock")
 
 
 class Inplace:
@@ -50,7 +50,7 @@ class Inplace:
         store = self.store
         if not store.git_dir.is_dir():
             return Holdings()
-        live = store.commit_of("HEAD") if self._is_installed() else ""
+        live = store.commit_of("HEAD") if self._is_installed() and not self._unfinished.exists() else ""
         held = dict.fromkeys(filter(None, [*store.kept(), live]))
         known = disk.read_json(self._tags(), {})
         tags = {commit: tag for commit in held if (tag := known.get(commit) or store.name_of(commit))}
@@ -59,16 +59,32 @@ class Inplace:
     def _tags(self) -> Path:
         return self.store.git_dir / "deploy-tags.json"
 
+    @property
+    def _unfinished(self) -> Path:
+        return self.store.git_dir / "deploy-unfinished"
+
     def open(self) -> dict[str, Any]:
         """Make a git work tree where there is none; beside ``location``, which stays as it is."""
         if not self._is_installed():
             disk.make_directory(self._first)
             work_tree_git(self._first, ["init", "--quiet"])
+        self._recover()
         return {}
+
+    def _recover(self) -> None:
+        """Delete locks of git processes that were killed, unless a process has them open, and our own rubbish."""
+        locks = self.store.locks()
+        used = users_of(locks)
+        for path in locks:
+            if path not in used:
+                path.unlink(missing_ok=True)
+        disk.clear_asides(self._tags())
+        disk.clear_asides(self._unfinished)
 
     def prepare(self, release: Release, progress: Progress = no_progress) -> dict[str, Any]:
         """The objects are in ``.git`` already; note the tag."""
         self._refuse_unless_held(release)
+        self._recover()
         self._name(release)
         return {"files": 0}
 
@@ -94,24 +110,18 @@ class Inplace:
         """
         self._refuse_unless_held(release)
         store = self.store
-        self._drop_stale_locks()
+        self._recover()
         live = store.commit_of("HEAD")
         if self._is_installed() and live and live != release.commit:
             store.point(_PREVIOUS, live)
+        disk.write_atomically(self._unfinished, f"{release.commit}\n".encode())
         if live:
             work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
         command = ["checkout", "--force", "--quiet", "--detach", release.commit]
         work_tree_git(self._tree(), command, CHECKOUT_FAILED)
         self._name(release)
+        self._unfinished.unlink()
         return self._install()
-
-    def _drop_stale_locks(self) -> None:
-        """Delete lock files of git processes that were killed; one that a process has open is in use."""
-        locks = [path for name in _LOCKS if (path := self.store.git_dir / name).exists()]
-        used = users_of(locks)
-        for path in locks:
-            if path not in used:
-                path.unlink(missing_ok=True)
 
     def _install(self) -> dict[str, Any]:
         """Put the first work tree at ``location``."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt
+from saltdeploy.errors import BadName, Corrupt
 from saltdeploy.manifest import Manifest
+from saltdeploy.release import check_commit
 
 _SQLITE = b"SQLite format 3\0"
 
@@ -40,6 +42,20 @@ class State:
         """Whether the tree was brought to its commit completely."""
         return bool(self.commit) and not self.towards
 
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> State:
+        """Rebuild what was written down.
+
+        Raises:
+            BadName, TypeError, AttributeError: it is not a state.
+        """
+        state = cls(**{**data, "towards": tuple(data.get("towards", ()))})
+        for commit in filter(None, (state.commit, *state.towards)):
+            check_commit(commit)
+        if not isinstance(state.turn, int) or not isinstance(state.doubted, bool):
+            raise TypeError("turn and doubted")
+        return state
+
 
 class Slot:
     """One slot.
@@ -59,9 +75,8 @@ class Slot:
         if not self.tree.is_dir() or self.tree.is_symlink() or not self._has_manifest():
             return State()
         try:
-            known = disk.read_json(self._record, {})
-            return State(**{**known, "towards": tuple(known.get("towards", ()))})
-        except (Corrupt, TypeError, AttributeError):  # not ours, or of another version
+            return State.from_wire(disk.read_json(self._record, {}))
+        except (Corrupt, BadName, TypeError, AttributeError):  # not ours, or of another version
             return State()
 
     def note(self, state: State) -> None:
@@ -71,6 +86,10 @@ class Slot:
     def manifest(self) -> Manifest:
         """The record of the tree's files."""
         return Manifest(self._database)
+
+    def clear_asides(self) -> None:
+        """Delete what a writer left who was killed while he wrote the record."""
+        disk.clear_asides(self._record)
 
     def remove(self) -> None:
         """Delete the tree and what is known of it; first of all, that it is whole."""

@@ -26,6 +26,7 @@ from typing import IO, Any
 from saltdeploy import disk
 from saltdeploy.config import Repo
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
+from saltdeploy.gitobjects import read_changes
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import Slot, State, View
 from saltdeploy.layouts.worktree import WorkTree
@@ -85,10 +86,15 @@ class Slots:
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
-        with view.live.manifest() as manifest:
-            findings = manifest.verify(view.live.tree, full=full)
-        if not findings.ok and view.live.state() == state:  # and no deploy came between
-            view.live.note(dataclasses.replace(state, doubted=True))
+        try:
+            with view.live.manifest() as manifest:
+                self._check_root(manifest, state.commit, full=full)
+                findings = manifest.verify(view.live.tree, full=full)
+        except Unreadable:
+            _doubt(view.live, state)
+            raise
+        if not findings.ok:
+            _doubt(view.live, state)
         return findings
 
     def tree(self, commit: str) -> Path | None:
@@ -99,6 +105,23 @@ class Slots:
         """A file in that tree."""
         tree = self.tree(commit)
         return disk.read_below(tree, path, most) if tree else None
+    def _check_root(self, manifest: Manifest, commit: str, *, full: bool) -> None:
+        """See to it that a manifest speaks of the commit; ``full``: that it lists what the commit holds.
+
+        Raises:
+            Unreadable: it does not.
+        """
+        good = manifest.root() == commit
+        if good and full:
+            with tempfile.TemporaryFile() as content:
+                self._list_all(commit, content)
+                good = manifest.lists(read_changes(content))
+        if not good:
+            raise Unreadable(
+                f"the manifest does not list the files of {commit}",
+                path=str(manifest.path),
+                next="the next fetch makes the tree anew",
+            )
 
     def _look(self) -> View:
         slots = {slot.tree: slot for slot in (*self._slots, *self._surplus())}
@@ -156,19 +179,22 @@ class Slots:
         disk.make_directory(self._home)
         disk.remove_tree(self._incoming)
         disk.make_directory(self._incoming)
-        for aside in self._home.glob(".*.json.*"):  # of writers that were killed
-            aside.unlink()
+        disk.clear_asides(self._area)
+        for slot in self._slots:
+            slot.clear_asides()
 
     def _tidy(self, commit: str) -> None:
         """Let go of slots and objects that nothing needs any more."""
         view = self._look()
-        surplus = [s for s in view.states if s not in (*self._slots, view.live, view.previous())]
+        oldest = max(view.last_turn() - 1, 1)  # what was live last and before that is nobody's surplus yet
+        needed = (*self._slots, view.live)
+        surplus = [slot for slot, state in view.states.items() if slot not in needed and state.turn < oldest]
         used = users_of([slot.tree for slot in surplus])
         for slot in surplus:
             if slot.tree not in used:
                 slot.remove()
-        needed = {c for state in view.states.values() for c in (state.commit, *state.towards) if c}
-        self.store.forget_all_but({*needed, commit})
+        held = {c for state in view.states.values() for c in (state.commit, *state.towards) if c}
+        self.store.forget_all_but({*held, commit})
 
     def _ready(self, commit: str) -> Slot | None:
         """A slot that holds the release already, and still does; one that does not is doubted from now on."""
@@ -176,12 +202,12 @@ class Slots:
         for slot in view.holding(commit):
             state = view.states[slot]
             if not state.doubted:
-                if self._is_sound(slot, read=slot == view.live or bool(users_of([slot.tree]))):
+                if self._is_sound(slot, commit, read=slot == view.live or bool(users_of([slot.tree]))):
                     return slot
-                slot.note(dataclasses.replace(state, doubted=True))
+                _doubt(slot, state)
         return None
 
-    def _is_sound(self, slot: Slot, *, read: bool) -> bool:
+    def _is_sound(self, slot: Slot, commit: str, *, read: bool) -> bool:
         """Compare a whole tree by its stat, unless it is above ``stat_limit``.
 
         What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
@@ -189,6 +215,7 @@ class Slots:
         work = WorkTree(slot.tree, self._incoming, self.store)
         try:
             with slot.manifest() as manifest:
+                self._check_root(manifest, commit, full=False)
                 if manifest.holds_more_than(self._repo.stat_limit):
                     return True
 
@@ -219,16 +246,13 @@ class Slots:
     def _bring(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
         try:
             return self._write(slot, release, progress)
-        except (
-            _Differs,
-            Unreadable,
-        ) as why:  # somebody wrote into the spare slot, or its manifest is damaged
+        except (_Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
             slot.remove()
             return {**self._write(slot, release, progress), "made_anew": str(why)}
 
     def _write(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
         state = slot.state()
-        if not state.commit:  # rubbish, and its space is needed
+        if not state.commit or state.doubted:  # nothing to build upon, and its space is needed
             slot.remove()
         spool = lambda: tempfile.TemporaryFile(dir=self._incoming)  # noqa: E731
         with spool() as changes, spool() as oids:
@@ -244,9 +268,12 @@ class Slots:
                 disk.make_directory(slot.tree)
             try:
                 with slot.manifest() as manifest, manifest.transaction():
+                    if base and manifest.root() not in (base, *state.towards):
+                        raise _Differs("the manifest of the spare slot was another tree's")
                     written = work.apply(changes, oids, count, manifest, progress)
                     compared = self._compare(slot, state, work, manifest) if base else 0
                     work.sync()
+                    manifest.put_root(release.commit)
                 slot.note(State(release.commit, release.tag))
             except (DiskFull, OSError):
                 if not base:  # half a tree helps nobody on a full disk
@@ -274,15 +301,18 @@ class Slots:
             except GitFailed:  # the store has lost an old commit: nothing to build upon
                 changes.seek(0)
                 changes.truncate()
+        self._list_all(commit, changes)
+        return ""
+
+    def _list_all(self, commit: str, content: IO[bytes]) -> None:
         try:
-            self.store.diff("", commit, changes)
+            self.store.diff("", commit, content)
         except GitFailed as error:
             raise Corrupt(
                 f"the object store lacks a part of {commit}: {error.cause}",
                 path=str(self.store.git_dir),
                 next=self.store.advice,
             ) from error
-        return ""
 
     def _compare(self, slot: Slot, state: State, work: WorkTree, manifest: Manifest) -> int:
         """Compare all files by their stat; not in a tree above ``stat_limit``, unless there is a reason to.
@@ -326,6 +356,12 @@ class Slots:
                 facts["moved_aside"] = moved_aside
         _number(slot, dataclasses.replace(view.states[slot], tag=release.tag), last)
         return facts
+
+
+def _doubt(slot: Slot, state: State) -> None:
+    """Note that the tree is not what its release should be, unless a deploy came between and made it another."""
+    if slot.state() == state:
+        slot.note(dataclasses.replace(state, doubted=True))
 
 
 def _number(slot: Slot, state: State, last: int) -> int:

@@ -133,17 +133,20 @@ class WorkTree:
         emptied: set[bytes] = set()
         for change in read_changes(changes):
             if change.mode == NOTHING:
-                self._delete(change.path)
+                self.surprised |= not self._delete(change.path)
                 manifest.drop(change.path)
                 done.removed += 1
                 emptied.add(os.path.dirname(change.path))
         for directory in sorted(emptied, key=len, reverse=True):
             self._prune(directory, manifest)
 
-    def _delete(self, path: bytes) -> None:
-        if self._parent_is_real(path):
-            disk.remove_tree(Path(os.fsdecode(self._at(path))))
-            self._unsynced.entries_of(os.path.dirname(path))
+    def _delete(self, path: bytes) -> bool:
+        """Delete a path; False when nothing is there."""
+        if not self._parent_is_real(path) or not os.path.lexists(self._at(path)):
+            return False
+        disk.remove_tree(Path(os.fsdecode(self._at(path))))
+        self._unsynced.entries_of(os.path.dirname(path))
+        return True
 
     def _parent_is_real(self, path: bytes) -> bool:
         """Whether ``path`` can be reached through real directories only."""
@@ -206,8 +209,11 @@ class WorkTree:
         self._make_directory(directory)
 
     def _make_directory(self, directory: bytes) -> None:
-        os.mkdir(self._at(directory))
-        os.chmod(self._at(directory), 0o755)
+        os.mkdir(self._aside)
+        os.chmod(
+            self._aside, 0o755
+        )  # in place it would stay as the umask has it if we were killed before this
+        os.rename(self._aside, self._at(directory))
         self._unsynced.written(directory)
 
     def _make_room(self, change: Change, manifest: Manifest) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk
-from saltdeploy.errors import Fenced
+from saltdeploy.errors import Corrupt, Fenced
 from saltdeploy.orders import Order, Result
 from saltdeploy.release import file_name
 
@@ -30,6 +30,7 @@ class Record:
         self._file = self._directory / "record.json"
         self._switch = self._directory / "switch.json"  # there while a switch is not done
         self.lock = self._directory / "lock"
+        self.incoming = self._directory / "incoming"
 
     def recall(self, deploy: str, stage: str) -> Result | None:
         """The stored answer to a stage, or None when it was never finished here."""
@@ -38,7 +39,7 @@ class Record:
 
     def epoch(self) -> int:
         """The last epoch seen; 0 when none was."""
-        return int(self._read()["epoch"])
+        return self._read()["epoch"]
 
     def admit(self, order: Order) -> None:
         """Note the order's epoch.
@@ -79,8 +80,16 @@ class Record:
         return self._switch.exists()
 
     def _read(self) -> dict[str, Any]:
-        return disk.read_json(self._file) or {"epoch": 0, "results": {}}
+        known = disk.read_json(self._file, {"epoch": 0, "results": {}})
+        try:
+            return {"epoch": int(known["epoch"]), "results": dict(known["results"])}
+        except (TypeError, KeyError, ValueError):
+            raise Corrupt(
+                "the record of this host's deploys holds something else",
+                path=str(self._file),
+                next=f"look at it, move it away (mv -- {self._file} {self._file}.bad), then run the same command again",
+            ) from None
 
     def _write(self, known: dict[str, Any]) -> None:
-        self._directory.mkdir(parents=True, exist_ok=True)
+        disk.clear_asides(self._file)
         disk.write_json(self._file, known, mode=0o600)

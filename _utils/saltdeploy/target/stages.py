@@ -46,18 +46,18 @@ def run(order: Order, repo: Repo, host: Host) -> Result:
     if order.release.repo != repo.name:
         return _failed(order, repo, host, BadArguments(f"the order is for {order.release.repo}"))
     record = Record(host.cache, repo.name)
-    with disk.locked(record.lock, wait=True):
-        try:
+    try:
+        with disk.locked(record.lock, wait=True):
             known = record.recall(order.deploy, order.stage) if order.deploy != "pin" else None
             if known is not None:
                 return known
             record.admit(order)
-        except (DeployError, OSError) as error:
-            return _failed(order, repo, host, _ours(error))
-        result = _attempt(order, repo, host)
-        if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
-            _remember(record, result)
-        return result
+            result = _attempt(order, repo, host)
+            if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
+                _remember(record, result)
+            return result
+    except (DeployError, OSError) as error:
+        return _failed(order, repo, host, _ours(error))
 
 
 def _attempt(order: Order, repo: Repo, host: Host) -> Result:
@@ -68,7 +68,7 @@ def _attempt(order: Order, repo: Repo, host: Host) -> Result:
         facts = _STAGES[order.stage](order, repo, host, steps)
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
         return _answer(order, repo, host, facts=facts)
-    except (DeployError, OSError, sqlite3.Error) as error:
+    except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
         return with_facts(_failed(order, repo, host, _ours(error)), **steps.facts())
 
 
@@ -78,14 +78,17 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     _refuse_unsupported(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()
-    if holdings.live == order.release.commit and not Record(host.cache, repo.name).is_unsettled():
+    is_live = holdings.live == order.release.commit and holdings.live in holdings.held
+    if is_live and not Record(host.cache, repo.name).is_unsettled():
         return {}
     live = layout.tree(holdings.live) if holdings.live else None
     steps.run(checkpoints.at("before fetch", repo.checks, Site(repo, host, order.group, None, live)))
     facts: dict[str, Any] = {}
     if order.release.commit not in holdings.held:
         facts |= layout.open()
-        arrival = transports.Arrival(repo, layout.store, host.carrier, host.cache / "incoming")
+        incoming = Record(host.cache, repo.name).incoming
+        disk.remove_tree(incoming)  # of a stage that was killed
+        arrival = transports.Arrival(repo, layout.store, host.carrier, incoming)
         facts |= transports.of(order.transport).unpack(order, arrival, steps.progress)
     facts |= layout.prepare(order.release, steps.progress)
     site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
@@ -186,7 +189,7 @@ def differing(answer: Result, findings: Findings) -> Result:
         f"{findings.wrong} files differ ({named})",
         repo=answer.repo,
         host=answer.host,
-        next=f"salt-run deploy.sync repo={answer.repo} tag={answer.tag} force=True",
+        next=f"salt-run deploy.sync repo={answer.repo} tag={answer.tag}",
     )
     return dataclasses.replace(answer, status=error.status, error=error)
 

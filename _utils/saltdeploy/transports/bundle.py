@@ -5,19 +5,19 @@ A host that holds the previous release gets only what differs; a bare host gets 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saltdeploy import disk, payloads
 from saltdeploy.errors import NoBase
 from saltdeploy.orders import Order, Payload
+from saltdeploy.release import file_name
 from saltdeploy.repository import Progress, Repository, Tag
 
 if TYPE_CHECKING:
     from saltdeploy.transports import Arrival
 
-_ROOM = 3  # the bundle, the pack made of it, and the index beside the pack
+_ROOM = 2  # for the pack that is made of a bundle, and the index beside it
 
 
 class Bundle:
@@ -40,17 +40,17 @@ class Bundle:
             store.keep(commit)
             return {"bytes": 0}
         payload = self._choose(order, store)
-        arrival.incoming.mkdir(parents=True, exist_ok=True)
-        disk.refuse_without_space(arrival.incoming, _ROOM * payload.size)
-        received = arrival.incoming / f"{payload.sha256}.bundle"
+        incoming = arrival.incoming / file_name(order.release.repo)
+        disk.remove_tree(incoming)  # what was received when somebody killed us
+        incoming.mkdir(parents=True)
+        _refuse_without_space(payload, incoming, store.git_dir)
+        received = incoming / f"{payload.sha256}.bundle"
         try:
             arrival.carrier.fetch(payload, received, progress)
             payloads.check(received, payload)
             store.unpack(received, commit, progress)
         finally:
-            if os.path.lexists(received):
-                received.unlink()
-        store.tidy()
+            disk.remove_tree(incoming)
         return {"bytes": payload.size, "base": payload.base}
 
     def _choose(self, order: Order, store: Repository) -> Payload:
@@ -62,3 +62,9 @@ class Bundle:
             path=str(store.git_dir),
             next=f"salt-run deploy.sync repo={order.release.repo} tag={order.release.tag}",
         )
+
+
+def _refuse_without_space(payload: Payload, incoming: Path, store: Path) -> None:
+    shared = incoming.stat().st_dev == store.stat().st_dev
+    disk.refuse_without_space(store, (_ROOM + shared) * payload.size)
+    disk.refuse_without_space(incoming, payload.size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from saltdeploy.errors import ConfigError, Corrupt, MovedTag
+from saltdeploy.errors import ConfigError, Corrupt, MovedTag, public
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress, Repository, Tag
@@ -40,8 +40,7 @@ class Git:
             store.fetch(arrival.repo.url, release.tag, release.commit, progress)
         except Corrupt:
             raise MovedTag(
-                f"{release.tag} does not mean commit {release.commit} at {arrival.repo.url} any more",
+                f"{release.tag} does not mean commit {release.commit} at {public(arrival.repo.url)} any more",
                 next="never move a deployed tag: make a new one and deploy that",
             ) from None
-        store.tidy()
         return {}

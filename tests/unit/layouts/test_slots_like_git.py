@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saltdeploy.layouts.slots import Slots
 
-from tests.repositories import Source, Tree, bring, repo, snapshot
+from tests.repositories import Source, Tree, bring_bundle, repo, snapshot
 from tests.unit.layouts.strategies import histories
 
-EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -26,7 +26,7 @@ def test_a_slot_holds_what_git_checkout_makes(trees: list[Tree], slots: int, dat
         layout = Slots(repo(location, slots=slots))
         walk = data.draw(st.lists(st.integers(0, len(trees) - 1), min_size=1, max_size=6), label="walk")
         for number in walk:
-            bring(layout, source, number, base=data.draw(bases(layout), label="base"))
+            bring_bundle(layout, source, number, data.draw(bases(layout), label="base"))
             release = source.release(number)
             layout.prepare(release)
             layout.flip(release)

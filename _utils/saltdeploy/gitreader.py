@@ -1,0 +1,210 @@
+"""Asks a git repository and changes nothing in it: resolve, compare, read objects, pack."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from saltdeploy import gitbundle
+from saltdeploy.errors import Corrupt, GitFailed, NoSuchTag, Unavailable
+from saltdeploy.gitcommand import STREAM, run, start
+from saltdeploy.gitobjects import GITLINK, Blobs, read_changes
+from saltdeploy.release import check_commit, check_tag
+
+_EMPTY_TREE = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag as the repository has it: ``oid`` names the tag object, or the commit of a lightweight tag."""
+
+    name: str
+    oid: str
+    commit: str
+
+
+class Reader:
+    """One git directory, bare or the ``.git`` of a work tree."""
+
+    def __init__(self, git_dir: Path) -> None:
+        self.git_dir = git_dir
+
+    def is_readable(self) -> bool:
+        """Whether git takes the directory for a repository."""
+        return self._run(["rev-parse", "--git-dir"], check=False).returncode == 0
+
+    @property
+    def advice(self) -> str:
+        """What to do when objects are missing or damaged: the next fetch brings them again."""
+        return f"git --git-dir={self.git_dir} fsck; rm -r -- {self.git_dir}; then run the same command again"
+
+    def tag(self, name: str) -> Tag:
+        """Look up a tag.
+
+        Raises:
+            NoSuchTag: there is none of this name, or it is not the tag of a commit.
+            Unavailable: git cannot read the repository; ``status`` is git's.
+        """
+        ref = f"refs/tags/{check_tag(name)}"
+        wanted = f"{ref}\n{ref}^{{commit}}\n".encode()
+        try:
+            answer = self._run(["cat-file", "--batch-check=%(objectname)"], input=wanted).stdout.decode()
+        except GitFailed as failed:
+            raise Unavailable(
+                f"git cannot read the repository: {failed.cause}",
+                path=str(self.git_dir),
+                status=failed.status,
+                next=f"git --git-dir={self.git_dir} fsck",
+            ) from failed
+        oids = [line for line in answer.split("\n") if line and not line.endswith(("missing", "ambiguous"))]
+        if len(oids) != 2:
+            raise NoSuchTag(
+                f"tag {name} names no commit" if oids else f"there is no tag {name}",
+                path=str(self.git_dir),
+                next=f"git -C {self.git_dir} tag -l; push or fetch the tag, then run the same command again",
+            )
+        return Tag(name, check_commit(oids[0]), check_commit(oids[1]))
+
+    def has(self, commit: str) -> bool:
+        """Whether the commit and its tree are here."""
+        if not self.git_dir.is_dir():
+            return False
+        spec = f"{check_commit(commit)}^{{tree}}"
+        return self._run(["cat-file", "-e", spec], check=False).returncode == 0
+
+    def submodules(self, commit: str) -> list[str]:
+        """The paths of the submodules that the commit's tree names."""
+        with tempfile.TemporaryFile() as spool:
+            self.diff("", commit, spool)
+            links = [change.path for change in read_changes(spool) if change.mode == GITLINK]
+        return [path.decode("utf-8", "backslashreplace") for path in links]
+
+    def commit_of(self, ref: str) -> str:
+        """The commit that a ref names, or "" when there is no such ref."""
+        return self._ask(["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"]).strip()
+
+    def kept(self) -> list[str]:
+        """The commits of the snapshots that the store holds on to."""
+        return self._ask(["for-each-ref", "--format=%(objectname)", "refs/deploy/"]).split()
+
+    def name_of(self, commit: str) -> str:
+        """A tag that names the commit here, or ""."""
+        names = self._ask(
+            ["for-each-ref", f"--points-at={commit}", "--format=%(refname:strip=2)", "refs/tags/"]
+        )
+        return names.split("\n")[0]
+
+    # -- trees --------------------------------------------------------------------------------------------
+
+    def diff(self, old: str, new: str, spool: IO[bytes]) -> None:
+        """Append what differs between two commits to ``spool``, for :func:`read_changes`.
+
+        Args:
+            old: a commit, or "" for the empty tree.
+            new: a commit.
+            spool: an open file; the whole list of a big tree shall not lie in memory.
+
+        Raises:
+            GitFailed: when either commit is not here.
+        """
+        old = old or _EMPTY_TREE[len(new)]
+        command = ["diff-tree", "-r", "-z", "--raw", "--full-index", "--no-renames", old, new]
+        spool.flush()
+        self._run(command, stdout=spool)
+
+    def diff_any(self, olds: Iterable[str], new: str, spool: IO[bytes]) -> None:
+        """As :meth:`diff`, for all that differs between any of the commits ``olds`` and ``new``; each path once."""
+        olds = list(dict.fromkeys(olds))
+        if len(olds) == 1:
+            return self.diff(olds[0], new, spool)
+        told: set[bytes] = set()
+        with tempfile.TemporaryFile() as all_of_them:
+            for old in olds:
+                self.diff(old, new, all_of_them)
+            for change in read_changes(all_of_them):
+                if change.path not in told:
+                    told.add(change.path)
+                    spool.write(
+                        b":- %s - %s -\0%s\0" % (change.mode.encode(), change.oid.encode(), change.path)
+                    )
+        spool.flush()
+
+    def total_size(self, oids: IO[bytes]) -> int:
+        """Bytes that the blobs listed in the file ``oids`` (one a line) will take in files.
+
+        Raises:
+            Corrupt: when one is missing.
+        """
+        oids.seek(0)
+        total = 0
+        with tempfile.TemporaryFile() as sizes:
+            self._run(["cat-file", "--batch-check=%(objectsize)", "--buffer"], stdin=oids, stdout=sizes)
+            sizes.seek(0)
+            for line in sizes:
+                if not line.strip().isdigit():
+                    raise Corrupt(
+                        f"the object store has no blob {line.split()[0].decode()}",
+                        path=str(self.git_dir),
+                        next=self.advice,
+                    )
+                total += int(line)
+        return total
+
+    @contextlib.contextmanager
+    def blobs(self, oids: IO[bytes]) -> Iterator[Blobs]:
+        """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""
+        oids.seek(0)
+        command = [*STREAM, f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
+        with start(command, oids, subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            try:
+                yield Blobs(process.stdout, self.git_dir, self.advice)
+            finally:
+                process.kill()
+
+    # -- payloads -----------------------------------------------------------------------------------------
+
+    def pack(self, tag: Tag, base: str, out: Path) -> None:
+        """Write a git bundle that brings a store holding ``base`` to ``tag``.
+
+        The format is git's bundle v2 (v3 for sha256 repositories), see gitformat-bundle(5). Its pack is made
+        by ``git pack-objects`` with both commits cut off from their histories.
+
+        Args:
+            tag: what travels: this tag and nothing else.
+            base: a commit that the receiver holds, or "" for a receiver that holds nothing.
+            out: the file to write.
+        """
+        wants = [f"--shallow {commit}" for commit in (tag.commit, base) if commit]
+        wants += [tag.oid] + ([f"^{base}"] if base else [])
+        command = [
+            "pack-objects",
+            "--stdout",
+            "--revs",
+            "--thin",
+            "--shallow",
+            "--delta-base-offset",
+            "--quiet",
+        ]
+        with open(out, "wb") as file:
+            file.write(gitbundle.head(tag.name, tag.oid, base))
+            file.flush()
+            asked = "".join(f"{want}\n" for want in wants).encode()
+            self._run(command, path=str(out), stdout=file, input=asked)
+
+    # -- running git --------------------------------------------------------------------------------------
+
+    def _ask(self, arguments: list[str], **options: Any) -> str:
+        output = self._run(arguments, check=False, **options).stdout or b""
+        return output.decode("utf-8", "surrogateescape")
+
+    def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+        return run([f"--git-dir={self.git_dir}", *arguments], **{"path": str(self.git_dir), **options})

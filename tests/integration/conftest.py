@@ -1,0 +1,96 @@
+"""One fleet for all tests of this directory, and a repo of its own for each test.
+
+A test says with ``@pytest.mark.repo(key=value)`` what the pillar shall say about its repo. The pillar is made once,
+from the tests that were collected, so that no test waits for minions to read a new one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saltfactories.manager import FactoriesManager
+
+from tests.integration.fleet import HERE, Factories, Fleet
+from tests.integration.gitserver import GitServer
+from tests.integration.pillar import Pillar, repo_name
+from tests.integration.repo import Repo
+
+WEB = ("web1", "web2", "web3", "web4", "web5")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
+
+
+@pytest.fixture(scope="session")
+def short_directory() -> Iterator[Path]:
+    """Where sockets may lie: their paths are limited to 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="deploy-", dir="/tmp", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def salt_factories_config(short_directory: Path) -> dict[str, Any]:
+    return {
+        "root_dir": short_directory,
+        "inject_sitecustomize": False,
+        "slow_stop": False,
+        # a minion's job would compile the doors each time, where what was compiled is not kept
+        "environ": {**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
+    }
+
+
+@pytest.fixture(scope="session")
+def factories(salt_factories: FactoriesManager) -> Factories:
+    """salt-factories, without what these tests do not need."""
+    return Factories.like(salt_factories)
+
+
+@pytest.fixture(scope="session")
+def git_server(short_directory: Path) -> Iterator[GitServer]:
+    with GitServer(short_directory / "sources").running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pillar(short_directory: Path, git_server: GitServer, request: pytest.FixtureRequest) -> Pillar:
+    pillar = Pillar(short_directory / "pillar", short_directory / "disks", git_server.url)
+    for item in request.session.items:
+        if "repo" in getattr(item, "fixturenames", ()):
+            mark = item.get_closest_marker("repo")
+            pillar.add(repo_name(item), mark.kwargs if mark else {})
+    return pillar
+
+
+@pytest.fixture(scope="session")
+def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: Pillar) -> Iterator[Fleet]:
+    doors = {"module_dirs": [str(checkout), str(HERE / "salt")]}
+    fleet = Fleet(
+        factories,
+        short_directory,
+        WEB,
+        master={
+            **doors,
+            "pillar_dirs": [str(checkout / "_pillar")],  # the checkout's own pillar/ hides _pillar/
+            "pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]},
+            "file_roots": {"base": [str(HERE / "salt" / "files")]},
+        },
+        minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
+        options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},
+    )
+    try:
+        fleet.start()
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+@pytest.fixture
+def repo(fleet: Fleet, pillar: Pillar, request: pytest.FixtureRequest) -> Repo:
+    """A repo that no host has yet."""
+    return Repo(repo_name(request.node), fleet, pillar)

@@ -1,0 +1,123 @@
+"""A repo of the fleet: its releases, and which of them lies on which disk, byte by byte."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.integration.fleet import Fleet, Run, wait_for
+from tests.integration.pillar import Pillar
+from tests.repositories import EXECUTABLE, FILE, Entry, Source, Tree, git, link, put, snapshot, tree
+
+TAGS = ("v0", "v1", "v2", "v3", "v4")
+
+
+def releases() -> list[Tree]:
+    """Five releases: files change, come and go, a link turns, a script becomes executable, a file a directory.
+
+    What is new in each is of another size: 100 KB, little, 20 KB, 5 KB and 3 MB.
+    """
+    chance = random.Random(1)
+    first = tree(index="one\n" * 50, lib__a="a\n", lib__b="b\n", empty="", VERSION="0\n")
+    first |= {b"current": link("lib/a"), b"bin/run": Entry(FILE, b"#!/bin/true\n")}
+    first[b"big/100"] = Entry(FILE, chance.randbytes(100_000))
+    second = put({**first, b"current": link("lib/b")}, b"bin/run", Entry(EXECUTABLE, b"#!/bin/true\n"))
+    third = put({**second, **tree(index="three\n" * 50)}, b"VERSION/number", Entry(FILE, b"2\n"))
+    third[b"big/20"] = Entry(FILE, chance.randbytes(20_000))
+    del third[b"lib/a"]
+    fourth = {**third, b"big/5": Entry(FILE, chance.randbytes(5_000))}
+    fifth = {**fourth, b"big/3000": Entry(FILE, chance.randbytes(3_000_000))}
+    return [first, second, third, fourth, fifth]
+
+
+def converged(run: Run) -> Run:
+    """The run, which must have brought every host to where it should be."""
+    assert (run.status, run.data.get("outcome"), run.data.get("ok")) == (
+        0,
+        "CONVERGED",
+        run.data.get("total"),
+    ), run
+    return run
+
+
+class Repo:
+    """A repo and its source repository."""
+
+    def __init__(self, name: str, fleet: Fleet, pillar: Pillar) -> None:
+        self.name = name
+        self.fleet = fleet
+        self._pillar = pillar
+        self.source = Source(pillar.source(name), *releases())
+
+    def configure(self, **keys: Any) -> None:
+        """Change what the master's pillar says; minions keep what they know."""
+        self._pillar.change(self.name, keys)
+
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts that take it."""
+        return self._pillar.targets(self.name, list(self.fleet.hosts))
+
+    def target(self, *hosts: str) -> None:
+        """Let these hosts alone take the repo."""
+        self.configure(targets=",".join(hosts), targets_type="list")
+
+    def run(self, function: str, **named: Any) -> Run:
+        """``salt-run deploy.<function> repo=...``."""
+        return self.fleet.salt_run(f"deploy.{function}", repo=self.name, **named)
+
+    def sync(self, tag: str, **named: Any) -> Run:
+        return self.run("sync", tag=tag, **named)
+
+    def has(self, tag: str) -> None:
+        """Bring all its hosts to the release that everything else begins with."""
+        converged(self.sync(tag))
+        assert self.on_disk() == self.everywhere(tag)
+
+    def call(self, host: str, function: str, *arguments: Any, **named: Any) -> Run:
+        """``salt <host> deploy.<function> <repo>``."""
+        return self.fleet.salt(host, f"deploy.{function}", self.name, *arguments, **named)
+
+    def place(self, host: str) -> Path:
+        """The live path on a host."""
+        return self._pillar.location(self.name, host)
+
+    def on_disk(self) -> dict[str, str]:
+        """Host to the release whose every byte, mode and link is what the live path shows; "" for none."""
+        return {host: self._shown_at(self.place(host)) for host in self.hosts}
+
+    def _shown_at(self, place: Path) -> str:
+        if not place.is_dir():
+            return ""
+        found = snapshot(place.resolve())
+        found = {path: entry for path, entry in found.items() if path.split(b"/")[0] != b".git"}
+        return next((tag for n, tag in enumerate(TAGS) if found == self.source.checked_out(n)), "no release")
+
+    def everywhere(self, tag: str) -> dict[str, str]:
+        return dict.fromkeys(self.hosts, tag)
+
+    def least_bytes(self, tag: str, base: str = "") -> int:
+        """Bytes of what git itself packs from one release to another; of a whole one without its history."""
+        revisions = [tag, f"^{base}"] if base else [f"{tag}^{{tree}}"]
+        packed = ["pack-objects", "--revs", "--thin", "--quiet", "--stdout"]
+        return len(git(self.source.git_dir, *packed, input="\n".join([*revisions, ""]).encode()))
+
+    @contextlib.contextmanager
+    def held(self, *hosts: str) -> Iterator[None]:
+        """Until the end, stages of these hosts wait where the pillar calls ``gate.wait`` with ``DISK/gate``."""
+        gates = [self.fleet.hosts[host].disk / "gate.shut" for host in hosts]
+        for gate in gates:
+            gate.touch()
+        try:
+            yield
+        finally:
+            for gate in gates:
+                gate.unlink(missing_ok=True)
+                gate.with_suffix(".reached").unlink(missing_ok=True)
+
+    def wait_until_held(self, *hosts: str) -> None:
+        for host in hosts:
+            wait_for((self.fleet.hosts[host].disk / "gate.reached").exists)

@@ -1,0 +1,3 @@
+base:
+  '*':
+    - catch_up

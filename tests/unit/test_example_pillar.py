@@ -1,0 +1,56 @@
+"""The example pillar: legal, complete, and honest about defaults."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jinja2
+import pytest
+import yaml
+from saltdeploy import config
+
+DEMO = {"hosts": "/somewhere/hosts", "source": "/somewhere/site", "url": "file:///somewhere/site"}
+
+
+def render(checkout: Path, opts: dict[str, object]) -> dict[str, dict[str, object]]:
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(checkout / "pillar"))
+    environment.filters["json"] = json.dumps
+    return yaml.safe_load(environment.get_template("deploy.sls").render(opts={"id": "web1", **opts}))
+
+
+@pytest.mark.parametrize("opts", [{}, {"deploy_demo": DEMO}], ids=["as it is", "in the demo"])
+def test_every_repo_of_the_example_pillar_is_legal(checkout: Path, opts: dict[str, object]) -> None:
+    pillar = render(checkout, opts)
+    names = config.repo_names(pillar)
+    assert "demo" in names
+    for name in names:
+        assert config.load(pillar, name).name == name
+
+
+def test_the_example_pillar_without_the_demo_has_usual_paths(checkout: Path) -> None:
+    pillar = render(checkout, {})
+    assert config.load(pillar, "demo").location == Path("/srv/www/demo")
+    assert config.load(pillar, "test/testrepo").location == Path("/srv/deployment/test/testrepo")
+
+
+def test_the_demo_gives_each_host_a_disk_of_its_own(checkout: Path) -> None:
+    repo = config.load(render(checkout, {"deploy_demo": DEMO}), "demo")
+    assert repo.location == Path("/somewhere/hosts/web1/srv/www/demo")
+    assert (repo.source, repo.url) == (DEMO["source"], DEMO["url"])
+
+
+@pytest.mark.parametrize("key", [*config.DEPLOYMENT_KEYS, *config.REPO_KEYS])
+def test_the_example_pillar_shows_every_key(checkout: Path, key: str) -> None:
+    text = (checkout / "pillar" / "deploy.sls").read_text()
+    assert re.search(rf"^ +(# )?{key}:", text, re.MULTILINE)
+
+
+def test_the_example_pillar_shows_the_defaults_of_the_keys_that_it_leaves_out(checkout: Path) -> None:
+    text = (checkout / "pillar" / "deploy.sls").read_text()
+    for key, shown in re.findall(r"^    # (\w+): (\S.*)$", text, re.MULTILINE):
+        if key not in ("targets", "targets_type"):
+            default, check = config.REPO_KEYS[key]
+            said = yaml.safe_load(shown)
+            assert said == default or check(said) == check(default), key

@@ -1,0 +1,38 @@
+"""What the house rules catch, and what they let pass."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools import house_rules
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("demo/fleet.py", "subprocess.run(line, shell=" + "True)"),
+        ("_modules/deploy.py", "os.sys" + "tem('true')"),
+        ("_runners/deploy.py", 'tag = f"deploy/{jid}/started"'),
+        ("_utils/saltdeploy/master/fleet.py", 'tag = "deploy/" + jid'),
+        ("_utils/saltdeploy/master/sync.py", '_run(["git", "log"])'),
+        ("docs/install.md", "see /ho" + "me/alice/checkout"),
+        ("README.md", "TO" + "DO: write this"),
+        ("Makefile", "two spaces at the end  "),
+    ],
+)
+def test_the_house_rules_catch(path: str, line: str) -> None:
+    assert len(house_rules.breaches(path, f"fine\n{line}\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("_utils/saltdeploy/events.py", 'tag = f"{ROOT}/{deploy}"'),
+        ("_utils/saltdeploy/gitcommand.py", 'Popen(["git", *arguments])'),
+        ("_utils/saltdeploy/target/stages.py", 'place = cache / "deploy" / "incoming"'),
+        ("_fileserver/deploy_payloads.py", "Served as ``salt://deploy/<sha256>``."),
+        ("tests/unit/test_events.py", 'assert tag == "deploy/1/started"'),
+    ],
+)
+def test_the_house_rules_let_pass(path: str, line: str) -> None:
+    assert house_rules.breaches(path, f"{line}\n") == []

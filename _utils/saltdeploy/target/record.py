@@ -31,10 +31,10 @@ class Record:
         self._switch = self._directory / "switch.json"  # there while a switch is not done
         self.lock = self._directory / "lock"
 
-    def recall(self, deploy: str, stage: str) -> Result | None:
-        """The stored answer to a stage, or None when it was never finished here."""
+    def recall(self, deploy: str, stage: str, attempt: int = 1) -> Result | None:
+        """The stored answer to a stage, or None when it was never finished here in this attempt or a later one."""
         wire = self._read()["results"].get(f"{deploy} {stage}")
-        return Result.from_wire(wire) if wire else None
+        return Result.from_wire(wire) if wire and wire.get("attempt", 1) >= attempt else None
 
     def epoch(self) -> int:
         """The last epoch seen; 0 when none was."""
@@ -56,10 +56,11 @@ class Record:
         if order.epoch > known["epoch"]:
             self._write({**known, "epoch": order.epoch})
 
-    def remember(self, result: Result) -> None:
+    def remember(self, result: Result, attempt: int = 1) -> None:
         """Store an answer durably; the oldest are dropped."""
         known = self._read()
-        results = {**known["results"], f"{result.deploy} {result.stage}": result.to_wire()}
+        wire = {**result.to_wire(), "attempt": attempt}
+        results = {**known["results"], f"{result.deploy} {result.stage}": wire}
         while len(results) > _KEPT:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})

@@ -172,7 +172,7 @@ class Result:
     """A host's answer to one stage, or to a question about a repo.
 
     Attributes:
-        host, deploy, epoch, stage, repo, tag, commit: of what.
+        host, deploy, epoch, stage, attempt, repo, tag, commit: of what.
         status: 0 when it worked; else a number of Trebuchet's, git's or :mod:`saltdeploy.errors`.
         error: why it did not work.
         holdings: what the host has on disk afterwards.
@@ -184,6 +184,7 @@ class Result:
     deploy: str = ""
     epoch: int = 0
     stage: str = ""
+    attempt: int = 1
     tag: str = ""
     commit: str = ""
     status: int = 0
@@ -209,6 +210,7 @@ class Result:
             "deploy": self.deploy,
             "epoch": self.epoch,
             "stage": self.stage,
+            "attempt": self.attempt,
             "commit": self.commit,
             "holdings": self.holdings.to_wire(),
             "facts": dict(self.facts),
@@ -231,13 +233,14 @@ class Result:
         if not isinstance(data, dict) or not isinstance(data.get("status"), int):
             raise DeployError(f"not an answer of this project: {str(data)[:500]}")
         facts = data.get("facts")
-        epoch = data.get("epoch")
+        epoch, attempt = data.get("epoch"), data.get("attempt")
         return cls(
             host=check_host(str(data.get("host", ""))),
             repo=str(data.get("repo", ""))[:200],
             deploy=str(data.get("deploy", ""))[:40],
             epoch=epoch if isinstance(epoch, int) else 0,
             stage=str(data.get("stage", ""))[:20],
+            attempt=attempt if isinstance(attempt, int) else 1,
             tag=str(data.get("tag", ""))[:200],
             commit=str(data.get("commit", ""))[:64],
             status=data["status"],

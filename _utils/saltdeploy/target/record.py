@@ -11,7 +11,7 @@ from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.errors import Fenced
-from saltdeploy.orders import Order, Result
+from saltdeploy.orders import ROLLBACK, Order, Result
 from saltdeploy.release import file_name
 
 _KEPT = 20
@@ -41,10 +41,10 @@ class Record:
         return int(self._read()["epoch"])
 
     def admit(self, order: Order) -> None:
-        """Note the order's epoch.
+        """Note the order's epoch, and that its deploy is being rolled back if that is what it is about.
 
         Raises:
-            Fenced: this host has heard of a newer deploy.
+            Fenced: this host has heard of a newer deploy, or is not to go forth with this one any more.
         """
         known = self._read()
         if order.epoch < known["epoch"]:
@@ -53,8 +53,16 @@ class Record:
                 "a newer deploy has begun",
                 next=f"salt-run deploy.watch repo={order.release.repo}",
             )
-        if order.epoch > known["epoch"]:
-            self._write({**known, "epoch": order.epoch})
+        if order.stage != ROLLBACK and order.deploy == known.get("rolled_back"):
+            raise Fenced(  # a job that was lost on its way and comes late would undo the rollback
+                f"an order to {order.stage} came late: this deploy is being rolled back",
+                next=f"salt-run deploy.watch repo={order.release.repo}",
+            )
+        news = {**known, "epoch": order.epoch}
+        if order.stage == ROLLBACK and order.deploy != "pin":
+            news["rolled_back"] = order.deploy
+        if news != known:
+            self._write(news)
 
     def remember(self, result: Result, attempt: int = 1) -> None:
         """Store an answer durably; the oldest are dropped."""

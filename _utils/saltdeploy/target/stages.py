@@ -209,6 +209,7 @@ def _answer(order: Order, repo: Repo, host: Host, **more: Any) -> Result:
         deploy=order.deploy,
         epoch=order.epoch,
         stage=order.stage,
+        attempt=order.attempt,
         tag=order.release.tag,
         commit=order.release.commit,
         holdings=known.holdings,

@@ -138,7 +138,7 @@ def status(repo=None):
     return _answer(repo, lambda found: stages.status(found, _host()))
 
 
-def result(deploy, stage, repo):
+def result(deploy, stage, repo, attempt=1):
     """
     What became of a stage here: the stored answer, or ``running``, or neither when it was never begun.
 
@@ -148,6 +148,8 @@ def result(deploy, stage, repo):
         ``fetch``, ``checkout`` or ``rollback``.
     repo
         Name of the repo.
+    attempt
+        Answers to earlier attempts do not count.
 
     CLI Example:
 
@@ -157,7 +159,7 @@ def result(deploy, stage, repo):
     """
 
     def ask(found):
-        known = stages.result(str(deploy), stage, found, _host())
+        known = stages.result(str(deploy), stage, found, _host(), int(attempt))
         if known is not None:
             return stages.with_facts(known, known=True)
         running = stages.is_running(found, _host())

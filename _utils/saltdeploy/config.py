@@ -273,7 +273,12 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         max_removed=keys["max_removed"],
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
-        trebuchet={**_as_written(repos[name]), "location": str(location), "shadow_location": str(location.with_name(f".{location.name}")), "url": url},
+        trebuchet={
+            **_as_written(repos[name]),
+            "location": str(location),
+            "shadow_location": str(location.with_name(f".{location.name}")),
+            "url": url,
+        },
     )
 
 
@@ -299,9 +304,7 @@ def _restart(name: str, keys: dict[str, Any]) -> Restart:
 def _as_written(section: Any) -> dict[str, Any]:
     """Every key with what the pillar says, or its default."""
     said = section if isinstance(section, dict) else {}
-    return {
-        key: default if said.get(key) is None else said[key] for key, (default, _) in REPO_KEYS.items()
-    }
+    return {key: default if said.get(key) is None else said[key] for key, (default, _) in REPO_KEYS.items()}
 
 
 def _section(pillar: dict[str, Any], name: str) -> dict[str, Any]:

@@ -192,7 +192,7 @@ class Result:
     """A host's answer to one stage, or to a question about a repo.
 
     Attributes:
-        host, deploy, epoch, stage, repo, tag, commit: of what.
+        host, deploy, epoch, stage, attempt, repo, tag, commit: of what.
         status: 0 when it worked; else a number of Trebuchet's, git's or :mod:`saltdeploy.errors`.
         error: why it did not work.
         holdings: what the host has on disk afterwards.
@@ -204,6 +204,7 @@ class Result:
     deploy: str = ""
     epoch: int = 0
     stage: str = ""
+    attempt: int = 1
     tag: str = ""
     commit: str = ""
     status: int = 0
@@ -229,6 +230,7 @@ class Result:
             "deploy": self.deploy,
             "epoch": self.epoch,
             "stage": self.stage,
+            "attempt": self.attempt,
             "commit": self.commit,
             "holdings": self.holdings.to_wire(),
             "facts": dict(self.facts),
@@ -251,6 +253,7 @@ class Result:
         if not isinstance(data, dict) or not is_status(data.get("status")):
             raise DeployError(f"not an answer of this project: {_shown(data)}")
         status, epoch, error = data["status"], data.get("epoch"), data.get("error")
+        attempt = data.get("attempt")
         if status and not error:  # a failure without a reason is a failure
             error = {"status": status, "cause": f"the host answered status {status} and no reason"}
         return cls(
@@ -259,6 +262,7 @@ class Result:
             deploy=_short(data.get("deploy"), 40),
             epoch=epoch if _is_count(epoch) else 0,
             stage=_short(data.get("stage"), 20),
+            attempt=attempt if _is_count(attempt) and attempt else 1,
             tag=_short(data.get("tag"), 200),
             commit=_legal(data.get("commit"), check_commit),
             status=status,

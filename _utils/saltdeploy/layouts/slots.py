@@ -105,6 +105,7 @@ class Slots:
         """A file in that tree."""
         tree = self.tree(commit)
         return disk.read_below(tree, path, most) if tree else None
+
     def _check_root(self, manifest: Manifest, commit: str, *, full: bool) -> None:
         """See to it that a manifest speaks of the commit; ``full``: that it lists what the commit holds.
 

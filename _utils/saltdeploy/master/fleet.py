@@ -162,9 +162,12 @@ class Fleet:
                 question.probes += 1
                 question.probed = now
                 silent.append(host)
-        for stage in {self._open[host].order.stage for host in silent}:
-            hosts = [host for host in silent if self._open[host].order.stage == stage]
-            self._publish(hosts, "deploy.result", [self._deploy, stage, self._repo])
+        orders = {host: self._open[host].order for host in silent}
+        for stage, attempt in {(order.stage, order.attempt) for order in orders.values()}:
+            hosts = [
+                host for host, order in orders.items() if (order.stage, order.attempt) == (stage, attempt)
+            ]
+            self._publish(hosts, "deploy.result", [self._deploy, stage, self._repo, attempt])
 
     def _after_probe(self, host: str, question: _Question, result: Result) -> None:
         now = self._bus.now()

@@ -11,7 +11,7 @@ from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.errors import Corrupt, Fenced
-from saltdeploy.orders import Order, Result
+from saltdeploy.orders import ROLLBACK, Order, Result
 from saltdeploy.release import file_name
 
 _KEPT = 20
@@ -32,20 +32,20 @@ class Record:
         self.lock = self._directory / "lock"
         self.incoming = self._directory / "incoming"
 
-    def recall(self, deploy: str, stage: str) -> Result | None:
-        """The stored answer to a stage, or None when it was never finished here."""
+    def recall(self, deploy: str, stage: str, attempt: int = 1) -> Result | None:
+        """The stored answer to a stage, or None when it was never finished here in this attempt or a later one."""
         wire = self._read()["results"].get(f"{deploy} {stage}")
-        return Result.from_wire(wire) if wire else None
+        return Result.from_wire(wire) if wire and wire.get("attempt", 1) >= attempt else None
 
     def epoch(self) -> int:
         """The last epoch seen; 0 when none was."""
         return self._read()["epoch"]
 
     def admit(self, order: Order) -> None:
-        """Note the order's epoch.
+        """Note the order's epoch, and that its deploy is being rolled back if that is what it is about.
 
         Raises:
-            Fenced: this host has heard of a newer deploy.
+            Fenced: this host has heard of a newer deploy, or is not to go forth with this one any more.
         """
         known = self._read()
         if order.epoch < known["epoch"]:
@@ -54,13 +54,22 @@ class Record:
                 "a newer deploy has begun",
                 next=f"salt-run deploy.watch repo={order.release.repo}",
             )
-        if order.epoch > known["epoch"]:
-            self._write({**known, "epoch": order.epoch})
+        if order.stage != ROLLBACK and order.deploy == known.get("rolled_back"):
+            raise Fenced(  # a job that was lost on its way and comes late would undo the rollback
+                f"an order to {order.stage} came late: this deploy is being rolled back",
+                next=f"salt-run deploy.watch repo={order.release.repo}",
+            )
+        news = {**known, "epoch": order.epoch}
+        if order.stage == ROLLBACK and order.deploy != "pin":
+            news["rolled_back"] = order.deploy
+        if news != known:
+            self._write(news)
 
-    def remember(self, result: Result) -> None:
+    def remember(self, result: Result, attempt: int = 1) -> None:
         """Store an answer durably; the oldest are dropped."""
         known = self._read()
-        results = {**known["results"], f"{result.deploy} {result.stage}": result.to_wire()}
+        wire = {**result.to_wire(), "attempt": attempt}
+        results = {**known["results"], f"{result.deploy} {result.stage}": wire}
         while len(results) > _KEPT:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})
@@ -82,7 +91,7 @@ class Record:
     def _read(self) -> dict[str, Any]:
         known = disk.read_json(self._file, {"epoch": 0, "results": {}})
         try:
-            return {"epoch": int(known["epoch"]), "results": dict(known["results"])}
+            return {**known, "epoch": int(known["epoch"]), "results": dict(known["results"])}
         except (TypeError, KeyError, ValueError):
             raise Corrupt(
                 "the record of this host's deploys holds something else",

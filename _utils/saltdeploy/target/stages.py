@@ -48,13 +48,13 @@ def run(order: Order, repo: Repo, host: Host) -> Result:
     record = Record(host.cache, repo.name)
     try:
         with disk.locked(record.lock, wait=True):
-            known = record.recall(order.deploy, order.stage) if order.deploy != "pin" else None
+            known = record.recall(order.deploy, order.stage, order.attempt) if order.deploy != "pin" else None
             if known is not None:
                 return known
             record.admit(order)
             result = _attempt(order, repo, host)
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
-                _remember(record, result)
+                _remember(record, result, order.attempt)
             return result
     except (DeployError, OSError) as error:
         return _failed(order, repo, host, _ours(error))
@@ -115,9 +115,9 @@ def status(repo: Repo, host: Host) -> Result:
     return Result(host.name, repo.name, tag=tag, commit=holdings.live, holdings=holdings)
 
 
-def result(deploy: str, stage: str, repo: Repo, host: Host) -> Result | None:
+def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) -> Result | None:
     """The stored answer to a stage; None while it runs and when it never ran. Does not wait."""
-    return Record(host.cache, repo.name).recall(deploy, stage)
+    return Record(host.cache, repo.name).recall(deploy, stage, attempt)
 
 
 def is_running(repo: Repo, host: Host) -> bool:
@@ -212,6 +212,7 @@ def _answer(order: Order, repo: Repo, host: Host, **more: Any) -> Result:
         deploy=order.deploy,
         epoch=order.epoch,
         stage=order.stage,
+        attempt=order.attempt,
         tag=order.release.tag,
         commit=order.release.commit,
         holdings=known.holdings,
@@ -231,10 +232,10 @@ def _ours(error: Exception) -> DeployError:
     return DeployError(f"{type(error).__name__}: {error}")
 
 
-def _remember(record: Record, result: Result) -> None:
+def _remember(record: Record, result: Result, attempt: int) -> None:
     """Store the answer; where even that fails (a full disk), the answer is all there is."""
     try:
-        record.remember(result)
+        record.remember(result, attempt)
     except OSError:
         return
 

@@ -246,7 +246,7 @@ def test_checks_of_another_group_and_of_the_master_do_not_run(serving: ServingHo
     serving.keys["checks"] = {
         "canary": {"after": "restart", "group": "canary", **serving.says("canary")},
         "rest": {"after": "restart", "group": "rest", **serving.says("rest")},
-        "master": {"after": "restart", "on": "master", **serving.says("master")},
+        "master": {"after": "restart", "where": "master", **serving.says("master")},
         "all": {"after": "restart", **serving.says("all")},
     }
     assert serving.deploy(1, group="canary").ok

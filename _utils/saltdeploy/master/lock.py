@@ -41,7 +41,7 @@ class Locks:
         self,
         root: Path,
         store: Store,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root

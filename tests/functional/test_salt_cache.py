@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import salt.cache
 import salt.config
 import salt.loader
 from saltbridge import master
+from saltdeploy.errors import Locked
+from saltdeploy.master.holder import Holder
+from saltdeploy.master.lock import Locks
 from saltdeploy.master.store import Records, Store
 
 from tests.stores import StoreContract
@@ -38,3 +42,15 @@ def test_what_another_master_wrote_is_seen_though_salt_keeps_a_copy_in_memory(tm
     assert Records(ours, "deploy/test").get("mediawiki") == {"token": "ours"}
     salt.cache.Cache(_opts(tmp_path)).store("deploy/test", "mediawiki", {"token": "theirs"})
     assert Records(ours, "deploy/test").get("mediawiki") == {"token": "theirs"}
+
+
+def test_masters_that_share_a_cache_keep_out_of_each_others_way(store: Store, tmp_path: Path) -> None:
+    east, west = (Locks(tmp_path / name, store) for name in ("east", "west"))
+    with east.hold("mediawiki/slot0", (), Holder.here("alice", deploy="1")) as lease:
+        lease.beat(time.time() + 1)
+        with pytest.raises(Locked, match="alice"), west.hold("mediawiki/slot0", (), Holder.here("bob")):
+            pass
+    east.lock("group:mediawiki/slot0/canary", "the database moves", Holder.here("carol"))
+    assert [lock.holder.user for lock in west.all()] == ["carol"]
+    with west.hold("mediawiki/slot0", ("rest",), Holder.here("bob")) as next_one:
+        assert next_one.epoch > lease.epoch

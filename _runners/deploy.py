@@ -18,14 +18,13 @@ import threading
 import time
 from pathlib import Path
 
-import salt.cache
 import salt.utils.jid
 import salt.version
 import saltdeploy
 
 saltdeploy.require("0.1.0")
 
-from saltbridge.master import open_master, pillar, root, site
+from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltdeploy import config, errors, events, orders, support
 from saltdeploy.master import background, journal
@@ -542,11 +541,11 @@ def _config(repo):
 
 
 def _history():
-    return History(salt.cache.factory(__opts__))
+    return History(store(__opts__))
 
 
 def _locks():
-    return Locks(root(__opts__), salt.cache.factory(__opts__))
+    return Locks(root(__opts__), store(__opts__))
 
 
 def _log():

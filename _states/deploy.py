@@ -38,7 +38,8 @@ def pinned(name, tag=None):
     if not wanted:
         return {**answer, "result": False, "comment": _unknown(name, tag)}
     before = __salt__["deploy.status"](name)
-    if before["status"] == 0 and before["commit"] == wanted["commit"]:
+    unsettled = before.get("holdings", {}).get("unsettled")
+    if before["status"] == 0 and before["commit"] == wanted["commit"] and not unsettled:
         return {**answer, "comment": f"{name} is at {wanted['tag']} ({wanted['commit'][:12]})"}
     changes = {"old": before.get("tag", before["commit"]), "new": wanted["tag"]}
     if __opts__["test"]:

@@ -69,6 +69,23 @@ repo_config:
     # checkout_module_calls:
     #   test.echo: ['__REPO__ is live']
 
+    # What lets the processes of a host take up the release after the switch: services (`a, b=reload, c=stop-start`;
+    # the key is `service_name`, shown below), then signals ({name: HUP, pidfile: /run/demo.pid}, or
+    # {name: HUP, unit: demo.service}, or a list), then a command; then ports that must accept connections.
+    # signal: null
+    # restart_command: null
+    # service_port: null
+    # service_timeout: 120
+
+    # Checks, each under its name, before or after fetch, checkout, restart or rollback (docs/checks.md):
+    #   front-page: {type: http, after: restart, url: 'http://127.0.0.1/', host: www.example.org}
+    # checks: {}
+
+    # What takes a host out of service before the switch, and back when it is well: a check of any kind.
+    #   {type: salt, function: pool.leave}
+    # depool: null
+    # repool: null
+
     # Another value of `deployment_target` whose hosts take this repo too.
     # grain: null
 

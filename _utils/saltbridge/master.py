@@ -22,6 +22,7 @@ import salt.utils.jid
 import salt.utils.minions
 from saltdeploy import checks, errors, events, orders, release
 from saltdeploy.master import pins
+from saltdeploy.master.store import Store
 from saltdeploy.master.world import Master, Watcher
 
 Opts = dict[str, Any]
@@ -46,7 +47,7 @@ def open_master(
             yield Master(
                 root=root(opts),
                 bus=bus,
-                store=salt.cache.factory(opts),
+                store=store(opts),
                 targets=functools.partial(targets, opts),
                 accepted=lambda: targets(opts, "*", "glob"),
                 secret=_secrets(opts),
@@ -114,6 +115,12 @@ def root(opts: Opts) -> Path:
     place = Path(opts["cachedir"], "deploy")
     place.mkdir(parents=True, exist_ok=True)
     return place
+
+
+def store(opts: Opts) -> Store:
+    """Salt's cache. Not from its factory: with ``memcache_expire_seconds`` that gives one which repeats to a process
+    what it read before, and a deploy would never see that another master has taken over."""
+    return salt.cache.Cache(opts)
 
 
 def pillar(opts: Opts) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def run(
         Overran: it was killed, and everything that it had started.
         OSError: it could not be started.
     """
-    mark = secrets.token_hex(8)
+    mark = _new_mark()
     with subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -110,7 +110,7 @@ def call(function: Callable[[], Any], timeout: float) -> Any:
         Overran: it was killed, and everything that it had started.
         Raised: it raised, or its process died.
     """
-    mark = secrets.token_hex(8)
+    mark = _new_mark()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -197,6 +197,11 @@ def _hear(pipe: int, deadline: float) -> dict[str, Any] | None:
     return answer
 
 
+def _new_mark() -> str:
+    """A mark behind those of what this process is itself a part of, so that it is found by them as well."""
+    return "/".join(filter(None, (os.environ.get(_MARK), secrets.token_hex(8))))
+
+
 def _kill(leader: int, mark: str) -> None:
     """Kill a process, its group, and whatever bears the mark."""
     with contextlib.suppress(ProcessLookupError):  # the group is not there yet, or not any more
@@ -215,6 +220,10 @@ def _kill(leader: int, mark: str) -> None:
 
 def _bears(process: psutil.Process, mark: str) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == mark
+        return process.status() != psutil.STATUS_ZOMBIE and _is_part(process.environ().get(_MARK, ""), mark)
     except (psutil.Error, OSError):
         return False
+
+
+def _is_part(found: str, mark: str) -> bool:
+    return found == mark or found.startswith(f"{mark}/")

@@ -15,6 +15,8 @@ from saltdeploy import policy
 from saltdeploy.policy import Check, Wrong
 
 _Reader = Callable[[Any], Any]
+#: Safe, and in C where there is that: it also refuses what is nested too deep, before it takes minutes.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _COMMON: dict[str, _Reader] = {
     "type": policy.one_of(*policy.KINDS),
@@ -23,7 +25,7 @@ _COMMON: dict[str, _Reader] = {
     "stage": policy.stage_after,  # scap's old word for `after`
     "group": policy.name,
     "timeout": policy.seconds(0.1),
-    "on": policy.one_of("target", "master"),
+    "where": policy.one_of("target", "master"),  # `on` would be true: so YAML reads that word
 }
 #: Kinds that ask the processes which serve. Between the switch and the restart these are still the old ones.
 _ASK_PROCESSES = ("http", "port", "nrpe", "metric")
@@ -43,11 +45,11 @@ def hook(name: str) -> Callable[[Any], Check | None]:
         if value is None:
             return None
         fields = policy.table_of_any(value)
-        for key in ("before", "after", "stage", "group", "on"):
+        for key in ("before", "after", "stage", "group", "where"):
             if key in fields:
                 raise Wrong("has its place already, on each target", key)
         try:
-            return _check(name, {**fields, "after": "restart", "on": "target"})
+            return _check(name, {**fields, "after": "restart", "where": "target"})
         except Wrong as error:
             raise Wrong(str(error), *error.path[1:]) from None
 
@@ -61,14 +63,14 @@ def released(text: bytes) -> tuple[Check, ...]:
         Wrong: it cannot be meant, or cannot be done by a host that reads it out of the release.
     """
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _LOADER)
     except (yaml.YAMLError, RecursionError) as error:
         raise Wrong(f"cannot be read: {' '.join(str(error).split())[:500]}") from None
     known: dict[str, _Reader] = {"checks": lambda value: checks(value or {})}
     found: tuple[Check, ...] = policy.table(data or {}, known).get("checks", ())
     for check in found:
         if check.master:
-            raise Wrong("only the pillar can ask the master for a check", "checks", check.name, "on")
+            raise Wrong("only the pillar can ask the master for a check", "checks", check.name, "where")
         if check.before and check.stage == "fetch":
             raise Wrong("a release is not there before it is fetched", "checks", check.name, "before")
     return found
@@ -113,13 +115,14 @@ def _name(value: Any) -> str:
 
 
 def _check(name: str, entry: Any) -> Check:
-    fields = policy.table_of_any(entry)
+    if not isinstance(entry, dict):
+        raise Wrong("must be a table", name)
     try:
-        kind = _COMMON["type"](fields.get("type", "command"))
+        kind = _COMMON["type"](entry.get("type", "command"))
     except Wrong as error:
         raise error.below(name, "type") from None
     known = {**_COMMON, **_KINDS[kind].keys}
-    read = policy.table(fields, known, required=_KINDS[kind].required, path=(name,))
+    read = policy.table(entry, known, required=_KINDS[kind].required, path=(name,))
     stages = [key for key in ("before", "after", "stage") if key in read]
     if len(stages) != 1:
         raise Wrong("needs one of before and after, with the name of a stage", name)
@@ -130,7 +133,7 @@ def _check(name: str, entry: Any) -> Check:
         stage=read[stages[0]],
         group=read.get("group", ""),
         timeout=read.get("timeout", 30.0),
-        master=read.get("on", "master" if kind == "metric" else "target") == "master",
+        master=read.get("where", "master" if kind == "metric" else "target") == "master",
         options=tuple((key, read[key]) for key in _KINDS[kind].keys if key in read),
     )
     try:
@@ -144,9 +147,9 @@ def _check(name: str, entry: Any) -> Check:
 def _refuse_unplaceable(check: Check) -> None:
     """Refuse a check that nothing would ever run, or that could never find what it needs."""
     if check.stage == "final" and not check.master:
-        raise Wrong("nothing runs on a target when all groups are done: use on: master, or after: restart")
+        raise Wrong("nothing runs on a target when all groups are done: use where: master, or after: restart")
     if check.kind == "script" and (check.master or (check.before and check.stage == "fetch")):
-        raise Wrong("a script is of the release, which is not there: use on: target, or after: fetch")
+        raise Wrong("a script is of the release, which is not there: use where: target, or after: fetch")
 
 
 # -- the keys of each kind ------------------------------------------------------------------------------

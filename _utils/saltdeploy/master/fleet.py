@@ -17,6 +17,11 @@ from saltdeploy.orders import Order, Result, authentic
 _ASK_AGAIN_AFTER = 5.0  # seconds without a sign of life
 _GIVE_UP_AFTER = 5.0  # seconds without an answer to the question what became of it, asked twice
 _QUESTIONS = 2
+_ANEW = 3  # times that a host is asked anew; a stage that kills its minion each time is not tried for ever
+_LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
+_AT_ONCE = (
+    1000  # messages that are taken in one go; a flood of them must not keep the deploy from its other work
+)
 
 
 class Bus(Protocol):
@@ -40,11 +45,22 @@ class Bus(Protocol):
 
 @dataclass
 class _Question:
+    """What a host was asked, and how it stands with the answer.
+
+    Attributes:
+        asked: when.
+        sign: when it last gave a sign of life.
+        probes, probed: how often, and when last, it was asked what became of it, without an answer.
+        anew: how often it was asked the same anew.
+        odd: what came under its name and was not signed by it.
+    """
+
     order: Order
     asked: float
     sign: float
     probes: int = 0
     probed: float = 0.0
+    anew: int = 0
     odd: str = ""
 
 
@@ -86,29 +102,35 @@ class Fleet:
         self._open: dict[str, _Question] = {}
         self._jids: set[str] = set()
         self._warned: set[str] = set()
+        self._to_ask_anew: list[str] = []
+        self._looked = 0.0
 
     def ask(self, hosts: list[str], order: Order) -> None:
         """Ask hosts for a stage; their answers come out of :meth:`hear`."""
         now = self._bus.now()
         for host in hosts:
             self._open[host] = _Question(order, asked=now, sign=now)
-        self._publish(
-            hosts, f"deploy.{order.stage}", [self._repo, {"__kwarg__": True, "order": order.to_wire()}]
-        )
+        self._publish_order(hosts, order)
 
     def hear(self, wait: float) -> Heard:
         """Listen until something came in or ``wait`` seconds have passed; look after the silent."""
         heard = Heard()
-        message = self._bus.next(wait)
-        while message is not None:
+        for count in range(_AT_ONCE):
+            message = self._bus.next(0 if count else wait)
+            if message is None:
+                break
             self._take(*message, heard)
-            message = self._bus.next(0)
-        self._probe_the_silent(heard)
+        if self._bus.now() - self._looked >= _LOOK_EVERY:
+            self._looked = self._bus.now()
+            self._ask_anew()
+            self._probe_the_silent(heard)
         return heard
 
     # -- listening --------------------------------------------------------------------------------------
 
-    def _take(self, tag: str, data: dict[str, Any], heard: Heard) -> None:
+    def _take(self, tag: str, data: object, heard: Heard) -> None:
+        if not isinstance(data, dict):  # a minion can put anything under almost any tag
+            return
         parts = tag.split("/")
         if len(parts) == 5 and parts[:2] == ["salt", "job"] and parts[3] == "ret" and parts[2] in self._jids:
             self._take_return(parts[4], data, heard)
@@ -131,8 +153,8 @@ class Fleet:
             self._note_odd(host, question, data, error)
             return
         if result.facts.get("known") is False:  # the answer to "what became of it?"
-            self._after_probe(host, question, result)
-        elif (result.deploy, result.stage) == (self._deploy, question.order.stage):
+            self._after_probe(host, question, result, heard)
+        elif _answers(result, question.order):
             del self._open[host]
             heard.answers.append(result)
         elif result.error is not None and not result.deploy:  # refused before the stage began
@@ -162,20 +184,32 @@ class Fleet:
                 question.probes += 1
                 question.probed = now
                 silent.append(host)
-        orders = {host: self._open[host].order for host in silent}
-        for stage, attempt in {(order.stage, order.attempt) for order in orders.values()}:
-            hosts = [
-                host for host, order in orders.items() if (order.stage, order.attempt) == (stage, attempt)
-            ]
-            self._publish(hosts, "deploy.result", [self._deploy, stage, self._repo, attempt])
+        for order, hosts in self._by_order(silent):
+            arguments = [self._deploy, order.stage, self._repo, order.attempt]
+            self._publish(hosts, "deploy.result", arguments)
 
-    def _after_probe(self, host: str, question: _Question, result: Result) -> None:
-        now = self._bus.now()
-        question.sign, question.probes, question.probed = now, 0, 0.0
-        if not result.facts.get("running"):  # it never heard the question, or died over it: ask anew
-            asked = question.asked
-            self.ask([host], question.order)
-            self._open[host].asked = asked
+    def _after_probe(self, host: str, question: _Question, result: Result, heard: Heard) -> None:
+        question.sign, question.probes, question.probed = self._bus.now(), 0, 0.0
+        if result.facts.get("running"):
+            return
+        if question.anew == _ANEW:
+            self._give_up(host, question, heard, f"asked {_ANEW + 1} times, and no trace of it each time")
+        else:  # it never heard the question, or died over it
+            question.anew += 1
+            self._to_ask_anew.append(host)
+
+    def _ask_anew(self) -> None:
+        """All of the last moment at once: each publish costs every minion a look."""
+        hosts = [host for host in dict.fromkeys(self._to_ask_anew) if host in self._open]
+        self._to_ask_anew.clear()
+        for order, those in self._by_order(hosts):
+            self._publish_order(those, order)
+
+    def _by_order(self, hosts: list[str]) -> list[tuple[Order, list[str]]]:
+        found: dict[Order, list[str]] = {}
+        for host in hosts:
+            found.setdefault(self._open[host].order, []).append(host)
+        return list(found.items())
 
     def _give_up(self, host: str, question: _Question, heard: Heard, cause: str) -> None:
         del self._open[host]
@@ -200,10 +234,19 @@ class Fleet:
             )
         )
 
+    def _publish_order(self, hosts: list[str], order: Order) -> None:
+        arguments = [self._repo, {"__kwarg__": True, "order": order.to_wire()}]
+        self._publish(hosts, f"deploy.{order.stage}", arguments)
+
     def _publish(self, hosts: list[str], function: str, arguments: list[Any]) -> None:
         jid = self._bus.new_jid()
         self._jids.add(jid)
         self._bus.publish(hosts, function, arguments, jid)
+
+
+def _answers(result: Result, order: Order) -> bool:
+    """Whether this is the answer to that order, and not to another stage, attempt or deploy."""
+    return (result.deploy, result.stage, result.attempt) == (order.deploy, order.stage, order.attempt)
 
 
 def _what_to_try(host: str, repo: str, odd: str) -> str:

@@ -53,7 +53,7 @@ def _gates_of(check: Check, repo: Repo, waves: tuple[Wave, ...]) -> Iterator[Gat
             f"a check of the master cannot stand at {check.stage}",
             repo=repo.name,
             path=f"repo_config:{repo.name}:checks:{check.name}",
-            next="use before or after with fetch, checkout or final; or on: target",
+            next="use before or after with fetch, checkout or final; or where: target",
         )
     if point not in (BEFORE_WAVE, AFTER_WAVE):
         yield Gate(point)

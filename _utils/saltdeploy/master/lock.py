@@ -1,12 +1,15 @@
 """Who may deploy a repo: one deploy at a time, unless an operator has locked it; and the epoch of each deploy.
 
 On one master the lock is ``flock``, held by the deploying process for its life: when it dies, the kernel frees it.
+What is written in the file that is locked is for people.
 Masters that share a store see each other by records with a sign of life. ``docs/locks.md`` says what is certain.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,12 +44,12 @@ class Locks:
         self,
         root: Path,
         store: Store,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._root = root
         self._directory = root / "lock"
-        self._notes = self._directory / ".notes"  # no name of a repo begins with a dot
+        self._epochs = self._directory / ".epochs"  # no name of a repo begins with a dot
         self._claims = Records(store, CLAIMS)
         self._manual = ManualLocks(self._directory, store, clock)
         self._clock = clock
@@ -93,10 +96,8 @@ class Locks:
         """The deploys that run, of everything or of one repo. Deploys of this master whose process died do not."""
         repo, _ = parts_of(scope)
         now = self._clock()
-        here = (
-            [disk.read_json(note) for note in sorted(self._notes.iterdir())] if self._notes.is_dir() else []
-        )
-        claims = [claim for claim in here if claim and claim.get("token") and self._is_alive(claim)]
+        files = [path for path in sorted(self._directory.glob("*")) if path.name[0] != "."]
+        claims = [claim for path in files if flock.is_taken(path) and (claim := _named_in(path))]
         claims += [claim for claim in self._claims.all() if not self._is_ours(claim) and is_fresh(claim, now)]
         return [lock for lock in map(Lock.from_wire, claims) if repo in ("", parts_of(lock.scope)[0])]
 
@@ -177,7 +178,7 @@ class Locks:
             in_the_way = self._manual.over(repo, groups)
             if in_the_way and not force:
                 raise refusal(in_the_way[0])
-            trial.callback(self._clear_note, repo)
+            trial.callback(os.truncate, self._lock_file(repo), 0)  # nobody is named any more
             claim = self._claim(repo, groups, holder)
             for lock in in_the_way:
                 self._manual.record("deployed past", lock, holder, holder.reason)
@@ -197,29 +198,25 @@ class Locks:
             "beat": now,
             "domain": self._domain(),
         }
-        disk.make_directory(self._notes)
-        disk.write_json(self._note(repo), claim)  # durable before any host hears of the epoch
+        self._lock_file(repo).write_text(json.dumps(claim))
         self._claims.put(repo, claim)
         seen = self._claims.get(repo)
         if seen.get("token") != taken.token:
             raise self._refusal_of_master(seen)
         return claim
 
-    def _clear_note(self, repo: str) -> None:
-        """Nobody is named any more; the epoch stays. A full disk must not make a failure of a deploy that is done."""
-        note = disk.read_json(self._note(repo)) or {}
-        if note.get("token"):
-            with contextlib.suppress(OSError):
-                disk.write_json(self._note(repo), {**note, "token": ""})
-
     def _next_epoch(self, repo: str, claim: dict[str, Any], now: float) -> int:
         """Above every one that is known, and not below the time: a master that lost its state goes on upwards.
 
-        In microseconds, so that two masters that begin together do not get the same one.
+        In microseconds, so that two masters that begin together do not get the same one. Durable when this returns:
+        no host may hear of an epoch that could be given again.
         """
-        note = disk.read_json(self._note(repo)) or {}
-        known = max(int(note.get("epoch", 0)), int(claim.get("epoch", 0)))
-        return max(known + 1, int(now * 1e6))
+        note = self._epochs / f"{file_name(repo)}.json"
+        known = max(int(disk.read_json(note, 0)), int(claim.get("epoch", 0)))
+        epoch = max(known + 1, int(now * 1e6))
+        disk.make_directory(self._epochs)
+        disk.write_json(note, epoch)
+        return epoch
 
     def _free_claim(self, scope: str, holder: Holder, force: bool, reason: str) -> Lock | None:
         """Take a repo from a deploy of another master; from one of this master only its end frees it."""
@@ -259,15 +256,11 @@ class Locks:
         """Who holds the repo; a winner of this very moment is waited for until its name is there."""
         found: dict[str, Any] = {}
         for _ in range(_NAME_TRIES):
-            found = disk.read_json(self._note(repo)) or {}
-            named = found.get("token") and Path(f"/proc/{found.get('pid')}").exists()
-            if named or not flock.is_taken(self._lock_file(repo)):
+            found = _named_in(self._lock_file(repo))
+            if Path(f"/proc/{found.get('pid')}").exists() or not flock.is_taken(self._lock_file(repo)):
                 break
             self._pause(_NAME_PAUSE)
         return Lock.from_wire({"scope": scope_of(repo), **found})
-
-    def _is_alive(self, note: dict[str, Any]) -> bool:
-        return flock.is_taken(self._lock_file(parts_of(str(note["scope"]))[0]))
 
     def _is_ours(self, claim: dict[str, Any]) -> bool:
         """Whether it was made where our flock is the truth, and so is dead when we get that."""
@@ -287,10 +280,16 @@ class Locks:
     def _lock_file(self, repo: str) -> Path:
         return self._directory / file_name(repo)
 
-    def _note(self, repo: str) -> Path:
-        return self._notes / f"{file_name(repo)}.json"
-
 
 def is_held(root: Path, repo: str) -> bool:
     """Whether a process of this master deploys the repo right now."""
     return flock.is_taken(root / "lock" / file_name(repo))
+
+
+def _named_in(lock_file: Path) -> dict[str, Any]:
+    """The claim that is written in a lock file; empty while its winner has not written it whole."""
+    try:
+        found = json.loads(lock_file.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -2,8 +2,10 @@
 
 The lines that users of scap and of Trebuchet know are kept byte for byte::
 
-    10:11:15 mediawiki: fetch stage(s):  70% (in-flight: 2; ok: 7; fail: 0; left: 1)
-    7/10 minions completed fetch
+    == CANARY ==
+    10:11:15 mediawiki: canary checkout stage(s):  70% (in-flight: 2; ok: 7; fail: 0; left: 1)
+    7/10 minions completed checkout
+    10:11:16 canary deploy successful
 
 All times are UTC.
 """
@@ -15,13 +17,15 @@ import time
 from typing import TextIO
 
 from saltdeploy import events
-from saltdeploy.watch.state import Host, Stage, State
-from saltdeploy.watch.text import clock, duration, hosts, outcome, sentences, short, size, utc
+from saltdeploy.watch import told
+from saltdeploy.watch.stage import Stage
+from saltdeploy.watch.state import State
+from saltdeploy.watch.text import duration, hosts, sentences, short, size
 
 _PROGRESS = "%s %s: %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the spinner
 _EVERY = 3.0  # seconds
+_PAUSE_EVERY = 30.0  # seconds; scap's own measure
 _MOST_FAILURES = 20
-_MOST_NAMED = 3
 
 
 class Lines:
@@ -36,23 +40,17 @@ class Lines:
         self._state = State()
         self._told = 0.0
         self._told_of: tuple[int, int] = (0, 0)
-        self._failures = 0
-        self._warnings = 0
+        self._failures = self._warnings = self._checks = 0
+        self._headed: set[str] = set()
+        self._switched = ""  # the group that was switched, until it is known what follows
 
     def hear(self, event: events.Event) -> None:
         """See :class:`saltdeploy.watch.Watcher`."""
         kind = self._state.hear(event)
-        if kind == events.STARTED:
-            self._started()
-        elif kind == events.STAGE_STARTED:
-            self._stage_started()
-        elif kind == events.STAGE_FINISHED:
-            self._stage_finished()
-        elif kind == events.PINNED:
-            self._say(f"{self._state.repo}: pinned {self._state.tag} ({short(self._state.commit)})")
-        elif kind == events.FINISHED:
-            self._finished()
-        self._say_what_is_wrong()
+        say = _SAY.get(kind)
+        if say is not None:
+            say(self)
+        self._say_what_was_found()
         self._say_progress_now_and_then()
 
     def tick(self, now: float) -> None:
@@ -62,68 +60,134 @@ class Lines:
 
     def close(self) -> None:
         """See :class:`saltdeploy.watch.Watcher`."""
-        if self._state.deploy and self._state.outcome is None:
-            self._say(unfinished(self._state))
+        if self._state.underway and self._state.outcome is None:
+            self._say(told.unfinished(self._state))
         self._stream = None
 
-    # -- what is said -----------------------------------------------------------------------------------
+    # -- the deploy -------------------------------------------------------------------------------------
+
+    def _preparing(self) -> None:
+        self._say(told.preparing(self._state))
 
     def _started(self) -> None:
-        state = self._state
-        by = f" by {state.user}" if state.user else ""
-        what = f"{state.action} of {state.tag} to {hosts(state.hosts)}{by} at {utc(state.now)}"
-        self._say(f"Started deploy [{state.repo}@{short(state.commit)}]: {what}")
+        self._say(told.started(self._state))
+        for line in told.scope(self._state):
+            self._say(line)
 
-    def _stage_started(self) -> None:
-        if stage := self._state.stage:
-            self._told, self._told_of = self._state.now, (0, 0)
-            self._say(f"{self._state.repo}: {stage.name} stage started on {hosts(stage.total)}")
+    def _resumed(self) -> None:
+        self._say(told.resumed(self._state))
+        self._told = self._state.now
 
-    def _stage_finished(self) -> None:
-        if stage := self._state.stage:
-            self._counts(stage)
-            received = f", received: {size(stage.received)}" if stage.received else ""
-            took = duration(self._state.elapsed(stage))
-            self._say(f"{self._state.repo}: {stage.name} stage finished (duration: {took}{received})")
+    def _aborted(self) -> None:
+        self._say(told.aborted(self._state))
+
+    def _pinned(self) -> None:
+        self._say_that_the_group_is_done()
+        self._say(f"{self._state.repo}: pinned {self._state.tag} ({short(self._state.commit)})")
 
     def _finished(self) -> None:
-        state, end = self._state, self._state.outcome
+        end = self._state.outcome
         if end is None:
             return
-        if self._failures > _MOST_FAILURES:
-            self._say(
-                f"{self._failures - _MOST_FAILURES} more failures; all of them are in the deploy's result"
-            )
-        took = duration(state.elapsed())
-        self._say(f"Finished deploy [{state.repo}@{short(state.commit)}]: {state.tag} (duration: {took})")
-        word = outcome(end.word, end.ok, end.total)
-        self._write(sentences(f"{word}: {end.reason}" if end.reason else word, end.next))
+        more = self._failures - _MOST_FAILURES
+        if more > 0:
+            self._say(f"{more} more failures; all of them are in the deploy's result")
+        self._say(told.finished(self._state))
+        self._write(told.ending(end))
 
-    def _say_what_is_wrong(self) -> None:
-        for failure in self._state.failures[self._failures :]:
+    # -- stages -----------------------------------------------------------------------------------------
+
+    def _stage_started(self) -> None:
+        stage = self._state.stage
+        if stage is None:
+            return
+        self._say_that_the_group_is_done()
+        if stage.group and stage.group not in self._headed:
+            self._headed.add(stage.group)
+            self._write("")
+            self._write(f"== {stage.group.upper()} ==")
+        self._told, self._told_of = self._state.now, (0, 0)
+        self._say(f"{self._state.repo}: {stage.title} stage started on {hosts(stage.total)}")
+
+    def _stage_finished(self) -> None:
+        stage = self._state.stage
+        if stage is None:
+            return
+        self._counts(stage)
+        received = f", received: {size(stage.received)}" if stage.received else ""
+        took = duration(self._state.elapsed(stage))
+        self._say(f"{self._state.repo}: {stage.title} stage finished (duration: {took}{received})")
+        self._switched = stage.group if stage.name == "checkout" and stage.ok == stage.total else ""
+
+    def _say_that_the_group_is_done(self) -> None:
+        """Said when what comes next shows that nothing spoke against the group; as scap says it."""
+        group, self._switched = self._switched, ""
+        state = self._state
+        rolls_back = state.stage is not None and state.stage.name == "rollback"
+        if group and not (state.blocked or state.aborted or rolls_back):
+            self._say(f"{group} deploy successful")
+
+    # -- between stages ---------------------------------------------------------------------------------
+
+    def _paused(self) -> None:
+        self._say_that_the_group_is_done()
+        self._say_pause()
+
+    def _question(self) -> None:
+        question, state = self._state.question, self._state
+        if question is None:
+            return
+        self._say_that_the_group_is_done()
+        self._say(f"{state.repo}: {question.text}")
+        what = f"{told.choices(question)} ({told.otherwise(question, state)})"
+        self._say(f"{state.repo}: waits for an answer: {what}")
+        self._say(f"{state.repo}: to answer: {told.how_to_answer(question, state)}")
+
+    def _answered(self) -> None:
+        if self._state.answer is not None:
+            self._say(f"{self._state.repo}: {told.answered(self._state.answer)}")
+
+    # -- what is said whenever there is some ------------------------------------------------------------
+
+    def _say_what_was_found(self) -> None:
+        state = self._state
+        for failure in state.failures[self._failures :]:
             self._failures += 1
             if self._failures <= _MOST_FAILURES:
                 self._say(f"{failure.host}: {sentences(failure.cause, failure.next)}")
-        for warning in self._state.warnings[self._warnings :]:
+        for warning in state.warnings[self._warnings :]:
             self._warnings += 1
             self._say(f"Warning: {warning}")
+        for check in state.checks[self._checks :]:
+            self._checks += 1
+            self._say(told.checked(check, state.repo))
 
     def _say_progress_now_and_then(self) -> None:
-        stage = self._state.stage
-        if self._state.outcome is not None or stage is None or stage.ended is not None:
+        stage = self._state.running
+        if self._state.outcome is not None or self._state.question is not None:
             return
-        whole = stage.done >= stage.total  # its end comes next, with the same numbers
-        if whole or self._state.now - self._told < _EVERY:
+        if self._state.pause is not None:
+            if self._state.now - self._told >= _PAUSE_EVERY:
+                self._say_pause()
+            return
+        if stage is None or stage.done >= stage.total:  # its end comes next, with the same numbers
+            return
+        if self._state.now - self._told < _EVERY:
             return
         if (stage.ok, stage.failed) != self._told_of:
             self._counts(stage)
         else:
-            self._say(f"{self._state.repo}: {stage.name} waits for {waited_for(self._state, stage)}")
+            self._say(f"{self._state.repo}: {stage.title} waits for {told.waited_for(self._state, stage)}")
         self._told = self._state.now
+
+    def _say_pause(self) -> None:
+        if self._state.pause is not None:
+            self._say(f"{self._state.repo}: {told.paused(self._state.pause, self._state)}")
+            self._told = self._state.now
 
     def _counts(self, stage: Stage) -> None:
         in_flight = "" if stage.in_flight is None else f"in-flight: {stage.in_flight}; "
-        name = f"{self._state.repo}: {stage.name} stage(s)"
+        name = f"{self._state.repo}: {stage.title} stage(s)"
         self._told_of = (stage.ok, stage.failed)
         self._write(
             _PROGRESS % (self._now(), name, stage.percent, in_flight, stage.ok, stage.failed, stage.left)
@@ -151,23 +215,16 @@ class Lines:
             self._stream = None
 
 
-def waited_for(state: State, stage: Stage) -> str:
-    """The hosts that a stage waits for: by name when they are few, with what they last told."""
-    missing = stage.total - stage.done
-    named = state.slowest(_MOST_NAMED + 1)
-    if len(named) != missing or missing > _MOST_NAMED:
-        return hosts(missing) + (f"; no sign yet of {state.unheard()}" if state.unheard() else "")
-    return ", ".join(f"{host.name} ({_doing(host, state.now)})" for host in named)
-
-
-def unfinished(state: State) -> str:
-    """What to say when the events end before the deploy does."""
-    return sentences(
-        f"{state.repo}: nothing more is heard of deploy {state.deploy}, and it has not told its outcome",
-        f"salt-run deploy.report repo={state.repo}",
-    )
-
-
-def _doing(host: Host, now: float) -> str:
-    percent = "" if host.percent is None else f" {host.percent}%"
-    return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
+_SAY = {
+    events.PREPARING: Lines._preparing,
+    events.STARTED: Lines._started,
+    events.RESUMED: Lines._resumed,
+    events.ABORTED: Lines._aborted,
+    events.STAGE_STARTED: Lines._stage_started,
+    events.STAGE_FINISHED: Lines._stage_finished,
+    events.PAUSED: Lines._paused,
+    events.QUESTION: Lines._question,
+    events.ANSWERED: Lines._answered,
+    events.PINNED: Lines._pinned,
+    events.FINISHED: Lines._finished,
+}

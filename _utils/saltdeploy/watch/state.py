@@ -8,106 +8,20 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from saltdeploy import events
+from saltdeploy.watch.notes import Answer, Check, Failure, Outcome, Pause, Question
+from saltdeploy.watch.stage import Host, Stage
 from saltdeploy.watch.text import clean, count, moment
 
 _MOST_HOSTS = 20_000
 _MOST_STAGES = 50
-_MOST_WARNINGS = 1_000
+_MOST_NOTES = 1_000
+_MOST_NAMES = 50
 _RATE_OVER = 5.0  # seconds
-_PHASES = ("", *events.PHASES)
-
-
-@dataclass
-class Host:
-    """What one host does in one stage.
-
-    Attributes:
-        since: when it was first heard of in this stage.
-        phase, done, total, unit: as in :func:`saltdeploy.events.host_progress`.
-        bytes: received.
-        status: None while it is at work, 0 when it is done, else why not.
-    """
-
-    name: str
-    since: float
-    phase: str = ""
-    done: int = 0
-    total: int = 0
-    unit: str = ""
-    bytes: int = 0
-    status: int | None = None
-
-    @property
-    def percent(self) -> int | None:
-        """How far its present phase is; None when that is not known."""
-        return min(100, 100 * self.done // self.total) if self.total else None
-
-
-@dataclass
-class Stage:
-    """How far one stage is.
-
-    Attributes:
-        in_flight: hosts that were asked and have not answered; None until it is known.
-        received: bytes that its hosts have received.
-    """
-
-    name: str
-    begun: float
-    total: int = 0
-    ok: int = 0
-    failed: int = 0
-    in_flight: int | None = None
-    ended: float | None = None
-    received: int = 0
-    hosts: dict[str, Host] = field(default_factory=dict)
-
-    @property
-    def done(self) -> int:
-        """Hosts that have answered, or were given up."""
-        return self.ok + self.failed
-
-    @property
-    def left(self) -> int:
-        """Hosts that have not been asked yet."""
-        return max(0, self.total - self.done - (self.in_flight or 0))
-
-    @property
-    def percent(self) -> float:
-        """Of the hosts, how many have answered."""
-        return min(100.0, 100 * self.done / self.total) if self.total else 100.0
-
-    def receive(self, host: Host, number: int) -> None:
-        """Note how many bytes a host has received so far."""
-        self.received += number - host.bytes
-        host.bytes = number
-
-    def working(self) -> list[Host]:
-        """Hosts that have been heard of and are not done, the least advanced first."""
-        return sorted((host for host in self.hosts.values() if host.status is None), key=_advance)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a host failed a stage."""
-
-    host: str
-    stage: str
-    cause: str
-    next: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How the deploy ended; see :func:`saltdeploy.events.finished`."""
-
-    word: str
-    ok: int
-    total: int
-    reason: str
-    next: str
+_FETCH, _CHECKOUT, _ROLLBACK = "fetch", "checkout", "rollback"
+_Note = TypeVar("_Note")
 
 
 @dataclass
@@ -116,8 +30,14 @@ class State:
 
     Attributes:
         begun, now: when it began, and the latest moment that is known of, in seconds since the epoch.
-        stages: by name, in the order in which they began.
-        failures, warnings: in the order in which they came.
+        underway: hosts may have been asked; False while all that is known is that the deploy is being prepared.
+        stages: by name and group, in the order in which they began; the last 50 of them.
+        failures, warnings, checks: in the order in which they came.
+        blocked: a check of the master did not pass, and nobody has decided yet what follows.
+        question, answer: the one that is open, and the latest answer.
+        pause: the one that it waits for now.
+        aborted: why an operator stopped it.
+        resumed: who made another process go on with it.
     """
 
     deploy: str = ""
@@ -126,12 +46,23 @@ class State:
     commit: str = ""
     user: str = ""
     action: str = ""
+    reason: str = ""
+    groups: tuple[str, ...] = ()
     hosts: int = 0
+    left_out: int = 0
     begun: float = 0.0
     now: float = 0.0
-    stages: dict[str, Stage] = field(default_factory=dict)
+    underway: bool = False
+    stages: dict[tuple[str, str], Stage] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    blocked: bool = False
+    question: Question | None = None
+    answer: Answer | None = None
+    pause: Pause | None = None
+    aborted: str = ""
+    resumed: str = ""
     pinned: bool = False
     outcome: Outcome | None = None
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
@@ -140,6 +71,12 @@ class State:
     def stage(self) -> Stage | None:
         """The latest stage."""
         return next(reversed(self.stages.values()), None)
+
+    @property
+    def running(self) -> Stage | None:
+        """The stage that hosts work at now."""
+        stage = self.stage
+        return stage if stage is not None and stage.ended is None else None
 
     def hear(self, event: object) -> str:
         """Take in one event.
@@ -159,15 +96,17 @@ class State:
         if kind != events.HOST_PROGRESS:  # it may bear the time of its host, whose clock may be wrong
             self.tick(event.get("time"))
         self.begun = self.begun or self.now
+        self.underway |= kind != events.PREPARING
         take(self, event)
         return str(kind)
 
     def tick(self, now: object) -> None:
         """Time has passed."""
         self.now = max(self.now, moment(now) or 0.0)
-        if self.stage is None or self.stage.ended is not None:
+        stage = self.running
+        if stage is None:
             return
-        self._samples.append((self.now, self.stage.received))
+        self._samples.append((self.now, stage.received))
         while self._samples and self.now - self._samples[0][0] > _RATE_OVER:
             self._samples.popleft()
 
@@ -189,43 +128,114 @@ class State:
         return (self.now if stage.ended is None else stage.ended) - stage.begun
 
     def slowest(self, most: int) -> list[Host]:
-        """Hosts that the latest stage waits for, as far as their names are known, the least advanced first."""
-        stage = self.stage
-        if stage is None or stage.ended is not None:
+        """Hosts that the running stage waits for, as far as their names are known, the least advanced first."""
+        stage = self.running
+        if stage is None:
             return []
-        return [*self._silent(stage), *stage.working()][:most]
+        silent = self._silent(stage)[:most]
+        return [*silent, *stage.slowest(most - len(silent))]
 
     def unheard(self) -> int:
-        """How many hosts of the latest stage were asked and have given no sign yet."""
-        stage = self.stage
-        if stage is None or stage.ended is not None or stage.in_flight is None:
+        """How many hosts of the running stage were asked and have given no sign yet."""
+        stage = self.running
+        if stage is None or stage.in_flight is None:
             return 0
-        return max(0, stage.in_flight - len(stage.working()))
+        return max(0, stage.in_flight - stage.busy)
 
     def _silent(self, stage: Stage) -> list[Host]:
-        """The unheard, by the names they had in the stage before; none when others may be meant."""
-        stages = list(self.stages.values())
-        if len(stages) < 2 or stage.left:
+        """The unheard, by the names they had in the stages before; none when others may be meant."""
+        if stage.left or not self.unheard():
             return []
-        may = [h for h in stages[-2].hosts.values() if h.status == 0 or stage.name == "rollback"]
-        names = sorted(h.name for h in may if h.name not in stage.hosts)
+        names = sorted(self._due_in(stage) - stage.hosts.keys())
         return [Host(name, stage.begun) for name in names] if len(names) == self.unheard() else []
 
-    # -- one method for each kind of event --------------------------------------------------------------
+    def _due_in(self, stage: Stage) -> set[str]:
+        """Hosts that earlier stages leave for this one, if it is the last of its kind."""
+        if stage.name == _ROLLBACK:
+            switched = self.stages.get((_CHECKOUT, stage.group))
+            return set(switched.hosts) if switched else set()
+        fetched = self.stages.get((_FETCH, ""))
+        if stage.name != _CHECKOUT or fetched is None:
+            return set()
+        due = {host.name for host in fetched.hosts.values() if host.status == 0 and not host.unchanged}
+        others = [one for one in self.stages.values() if one.name == _CHECKOUT and one is not stage]
+        return due.difference(*(one.hosts for one in others))
+
+    # -- the deploy -------------------------------------------------------------------------------------
+
+    def _preparing(self, event: events.Event) -> None:
+        self.tag, self.action = clean(event.get("tag"), 200), clean(event.get("action"), 32)
+        self.user = clean(event.get("user"), 64)
 
     def _started(self, event: events.Event) -> None:
-        self.tag, self.commit = clean(event.get("tag"), 200), clean(event.get("commit"), 64)
-        self.user, self.action = clean(event.get("user"), 64), clean(event.get("action"), 32)
-        self.hosts = count(event.get("hosts"))
+        self._preparing(event)
+        self.commit, self.reason = clean(event.get("commit"), 64), clean(event.get("reason"))
+        self.hosts, self.left_out = count(event.get("hosts")), count(event.get("left_out"))
+        self.groups = _texts(event.get("groups"))
 
     def _warned(self, event: events.Event) -> None:
-        if len(self.warnings) < _MOST_WARNINGS:
-            self.warnings.append(clean(event.get("text"), 1000))
+        _keep(self.warnings, clean(event.get("text"), 1000))
+
+    def _aborted(self, event: events.Event) -> None:
+        user = clean(event.get("user"), 64)
+        self.aborted = clean(event.get("reason")) or f"stopped by {user or 'somebody'}"
+        self.question = self.pause = None
+
+    def _resumed(self, event: events.Event) -> None:
+        self.resumed = clean(event.get("user"), 64)
+        self._samples.clear()
+
+    def _pinned(self, event: events.Event) -> None:
+        self.pinned = True
+
+    def _finished(self, event: events.Event) -> None:
+        self.tag = self.tag or clean(event.get("tag"), 200)
+        self.question = self.pause = None
+        self.outcome = Outcome(
+            clean(event.get("outcome"), 32) or "no outcome",
+            count(event.get("ok")),
+            count(event.get("total")),
+            clean(event.get("reason"), 1000),
+            clean(event.get("next"), 1000),
+        )
+
+    # -- between stages ---------------------------------------------------------------------------------
+
+    def _check_finished(self, event: events.Event) -> None:
+        name, group, verdict = (clean(event.get(key), 64) for key in ("check", "group", "verdict"))
+        _keep(self.checks, Check(name, group, verdict, clean(event.get("text"), 2000)))
+
+    def _gate_finished(self, event: events.Event) -> None:
+        self.blocked = event.get("ok") is not True
+
+    def _paused(self, event: events.Event) -> None:
+        self.pause = Pause(clean(event.get("group"), 64), moment(event.get("until")) or self.now)
+
+    def _pause_over(self, event: events.Event) -> None:
+        self.pause = None
+
+    def _question(self, event: events.Event) -> None:
+        self.question = Question(
+            clean(event.get("key"), 64),
+            clean(event.get("text"), 2000),
+            _texts(event.get("choices")),
+            clean(event.get("default"), 64),
+            moment(event.get("until")) or self.now,
+        )
+
+    def _answered(self, event: events.Event) -> None:
+        self.answer = Answer(*(clean(event.get(key), 64) for key in ("key", "choice", "user")))
+        if self.answer.choice == "retry" and self.stage is not None and not self.blocked:
+            self.stage.again(self.now)
+        self.question, self.blocked = None, False
+
+    # -- stages -----------------------------------------------------------------------------------------
 
     def _stage_started(self, event: events.Event) -> None:
-        self._samples = deque([(self.now, 0)])
-        self.stages.pop(clean(event.get("stage"), 32), None)  # it begins anew, for other hosts
-        self._of(event).total = count(event.get("total"))
+        stage = self._of(event)
+        self.stages[stage.name, stage.group] = self.stages.pop((stage.name, stage.group))  # the latest again
+        stage.begin(count(event.get("total")), self.now)
+        self._samples = deque([(self.now, stage.received)])
 
     def _stage_progress(self, event: events.Event) -> None:
         stage = self._of(event)
@@ -240,65 +250,81 @@ class State:
         stage.ended = self.now
 
     def _host_progress(self, event: events.Event) -> None:
-        host = self._host(event)
+        stage, host = self._host(event)
         if host is None or host.status is not None:
             return
         host.phase, host.unit = clean(event.get("phase"), 16), clean(event.get("unit"), 16)
         host.done, host.total = count(event.get("done")), count(event.get("total"))
         if host.unit == "bytes":
-            self._of(event).receive(host, max(host.bytes, host.done))
+            stage.receive(host, max(host.bytes, host.done))
 
     def _host_finished(self, event: events.Event) -> None:
-        host, stage = self._host(event), self._of(event)
+        stage, host = self._host(event)
         if host is None or host.status is not None:
             return
         status, error = event.get("status"), event.get("error")
-        host.status = status if isinstance(status, int) else -1
+        good = status == 0 and not error
+        host.unchanged = event.get("unchanged") is True
         stage.receive(host, count(event.get("bytes")) or host.bytes)
-        if stage.in_flight:
-            stage.in_flight -= 1
-        if host.status == 0 and not error:
-            stage.ok += 1
+        stage.answer(host, 0 if good else _bad(status), self.now)
+        if good:
             return
-        stage.failed += 1
         told = error if isinstance(error, dict) else {}
         cause = clean(told.get("cause")) or f"status {clean(status, 20) or 'unknown'}"
         self.failures.append(Failure(host.name, stage.name, cause, clean(told.get("next"))))
 
-    def _pinned(self, event: events.Event) -> None:
-        self.pinned = True
-
-    def _finished(self, event: events.Event) -> None:
-        self.tag = self.tag or clean(event.get("tag"), 200)
-        self.outcome = Outcome(
-            clean(event.get("outcome"), 32) or "no outcome",
-            count(event.get("ok")),
-            count(event.get("total")),
-            clean(event.get("reason"), 1000),
-            clean(event.get("next"), 1000),
-        )
-
     def _of(self, event: events.Event) -> Stage:
-        name = clean(event.get("stage"), 32) or "stage"
-        if name not in self.stages and len(self.stages) >= _MOST_STAGES:
-            return Stage(name, self.now)  # heard, and forgotten
-        return self.stages.setdefault(name, Stage(name, self.now))
+        """The stage that an event of the master is about."""
+        key = (clean(event.get("stage"), 32) or "stage", clean(event.get("group"), 64))
+        if key not in self.stages:
+            self.stages = {
+                old: stage for old, stage in self.stages.items() if stage.total
+            }  # less the guessed
+            self.stages[key] = Stage(key[0], self.now, key[1])
+            while len(self.stages) > _MOST_STAGES:
+                del self.stages[next(iter(self.stages))]
+        return self.stages[key]
 
-    def _host(self, event: events.Event) -> Host | None:
-        name, known = clean(event.get("host"), 255), self._of(event).hosts
-        if not name or (name not in known and len(known) >= _MOST_HOSTS):
-            return None
-        return known.setdefault(name, Host(name, self.now))
+    def _host(self, event: events.Event) -> tuple[Stage, Host | None]:
+        """The host that an event is about, in the latest stage of that name; hosts know nothing of groups."""
+        name, called = clean(event.get("host"), 255), clean(event.get("stage"), 32)
+        found = (stage for stage in reversed(self.stages.values()) if stage.name == called)
+        stage = next(found, None)
+        if stage is None and self.stages:
+            return Stage(called, self.now), None
+        stage = stage or self._of({"stage": called})
+        if not name or (name not in stage.hosts and len(stage.hosts) >= _MOST_HOSTS):
+            return stage, None
+        return stage, stage.host(name, self.now)
 
 
-def _advance(host: Host) -> tuple[int, float, float, str]:
-    phase = _PHASES.index(host.phase) if host.phase in _PHASES else len(_PHASES)
-    return (phase, host.done / host.total if host.total else 0.0, host.since, host.name)
+def _bad(status: object) -> int:
+    return status if isinstance(status, int) and status else -1
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Names or choices, the empty ones left out."""
+    listed = value[:_MOST_NAMES] if isinstance(value, (list, tuple)) else ()
+    return tuple(filter(None, (clean(each, 64) for each in listed)))
+
+
+def _keep(notes: list[_Note], note: _Note) -> None:
+    if len(notes) < _MOST_NOTES:
+        notes.append(note)
 
 
 _TAKE = {
+    events.PREPARING: State._preparing,
     events.STARTED: State._started,
     events.WARNED: State._warned,
+    events.ABORTED: State._aborted,
+    events.RESUMED: State._resumed,
+    events.CHECK_FINISHED: State._check_finished,
+    events.GATE_FINISHED: State._gate_finished,
+    events.PAUSED: State._paused,
+    events.PAUSE_OVER: State._pause_over,
+    events.QUESTION: State._question,
+    events.ANSWERED: State._answered,
     events.STAGE_STARTED: State._stage_started,
     events.STAGE_PROGRESS: State._stage_progress,
     events.STAGE_FINISHED: State._stage_finished,

@@ -262,6 +262,15 @@ def test_what_a_lost_store_held_comes_back_from_the_journals(deploys: Deploys, t
     assert deploys.history.commit_of("mediawiki", "v2") == COMMITS["v2"]
 
 
+def test_a_history_that_is_there_is_the_same_when_it_is_made_anew(deploys: Deploys) -> None:
+    for tag, action in (("v1", "sync"), ("v2", "sync"), ("v1", "rollback"), ("v3", "sync")):
+        deploys.run(tag, action)
+    before = deploys.history.versions("mediawiki")
+    deploys.history.rebuild(deploys.told)
+    assert deploys.history.versions("mediawiki") == before
+    assert deploys.bad() == {"v2"}
+
+
 def test_a_deploy_that_ends_after_the_store_was_lost_waits_for_the_journals(
     deploys: Deploys, tmp_path: Path
 ) -> None:

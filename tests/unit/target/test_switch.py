@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.serving import ServingHost
+from tests.serving import ServingHost, free_port
 from tests.unit.target.conftest import SICK
 
 
@@ -246,7 +247,7 @@ def test_checks_of_another_group_and_of_the_master_do_not_run(serving: ServingHo
     serving.keys["checks"] = {
         "canary": {"after": "restart", "group": "canary", **serving.says("canary")},
         "rest": {"after": "restart", "group": "rest", **serving.says("rest")},
-        "master": {"after": "restart", "on": "master", **serving.says("master")},
+        "master": {"after": "restart", "where": "master", **serving.says("master")},
         "all": {"after": "restart", **serving.says("all")},
     }
     assert serving.deploy(1, group="canary").ok
@@ -314,3 +315,71 @@ def test_an_answer_with_many_steps_stays_small(serving: ServingHost) -> None:
     assert len(str(result.to_wire())) < 16_000
     assert "failed" in statuses(result).values()
     assert statuses(result)["check loud"] == "failed"
+
+
+# -- the table in docs/checks.md ------------------------------------------------------------------------
+
+
+def table(checkout: Path) -> list[tuple[str, ...]]:
+    """The rows of what a failing check stops on its host."""
+    page = (checkout / "docs" / "checks.md").read_text()
+    rows = page.split("| point | location shows |")[1].split("\n\n")[0].splitlines()[2:]
+    return [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in rows]
+
+
+POINTS = [
+    f"{when} {stage}"
+    for stage in ("fetch", "checkout", "restart", "rollback")
+    for when in ("before", "after")
+]
+
+
+def test_the_table_has_a_row_for_each_point(checkout: Path) -> None:
+    assert sorted(row[0] for row in table(checkout)) == sorted(POINTS)
+
+
+WAYS = [
+    (point, way)
+    for point in POINTS
+    for way in ("forth", "back")
+    if (point.split()[1], way) not in (("rollback", "forth"), ("fetch", "back"))
+]
+
+
+@pytest.mark.parametrize(("point", "way"), WAYS)
+def test_a_failing_check_stops_what_the_table_says(
+    serving: ServingHost, checkout: Path, point: str, way: str
+) -> None:
+    when, stage = point.split()
+    row = next(row for row in table(checkout) if row[0] == point)
+    old, new = ("v0", "v1") if way == "forth" else ("v1", "v0")
+    if way == "back":
+        assert serving.deploy(1).ok
+        serving.forget_log()
+    serving.keys["checks"] = {"bad": {when: stage, "command": "false"}}
+    result = serving.deploy(1) if way == "forth" else serving.rollback(0)
+
+    assert result.error is not None and result.error.kind == "check-failed" and point in result.error.cause
+    said = [line.split()[0] for line in serving.log()]
+    found = (
+        point,
+        "new" if serving.is_live() == new else "old",
+        "new" if serving.service.says() == f"version {new}" else "old",
+        "yes" if "depool" in said and "repool" not in said else "no",
+        "unsettled" if result.holdings.unsettled else "settled",
+    )
+    assert old != new and found == row
+    assert ("left depooled" in result.error.cause) == (row[3] == "yes")
+
+
+@pytest.mark.parametrize("place", [{"before": "checkout"}, {"after": "restart"}])
+def test_an_inconclusive_check_stops_as_much_as_one_that_fails(
+    serving: ServingHost, place: dict[str, str]
+) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}/"
+    metric = {"type": "metric", "where": "target", "url": nobody, "path": "errors", "max": 1}
+    serving.keys["checks"] = {"unsure": {**metric, **place}}
+    result = serving.deploy(1)
+    assert result.error is not None and result.error.kind == "check-inconclusive"
+    assert serving.is_live() == ("v0" if "before" in place else "v1")
+    assert "repool" not in " ".join(serving.log())

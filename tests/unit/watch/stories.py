@@ -29,21 +29,48 @@ class Story:
         self.action = action
         self.names = [f"web{number}" for number in range(1, hosts + 1)]
 
-    def started(self, user: str = "alice") -> events.Event:
+    def preparing(self, user: str = "alice") -> events.Event:
+        return events.preparing(DEPLOY, REPO, self.now, action=self.action, tag=TAG, user=user)
+
+    def started(
+        self, user: str = "alice", groups: tuple[str, ...] = (), left_out: int = 0, reason: str = ""
+    ) -> events.Event:
         return events.started(
-            DEPLOY, REPO, self.now, tag=TAG, commit=COMMIT, user=user, hosts=self.names, action=self.action
+            DEPLOY,
+            REPO,
+            self.now,
+            tag=TAG,
+            commit=COMMIT,
+            user=user,
+            hosts=len(self.names),
+            action=self.action,
+            groups=list(groups),
+            left_out=left_out,
+            reason=reason,
         )
 
-    def stage(self, stage: str, total: int) -> events.Event:
-        return events.stage_started(DEPLOY, REPO, self.now, stage=stage, total=total)
+    def stage(self, stage: str, total: int, group: str = "") -> events.Event:
+        return events.stage_started(DEPLOY, REPO, self.now, stage=stage, total=total, group=group)
 
-    def progress(self, stage: str, total: int, ok: int, failed: int, in_flight: int) -> events.Event:
+    def progress(
+        self, stage: str, total: int, ok: int, failed: int, in_flight: int, group: str = ""
+    ) -> events.Event:
         return events.stage_progress(
-            DEPLOY, REPO, self.now, stage=stage, total=total, ok=ok, failed=failed, in_flight=in_flight
+            DEPLOY,
+            REPO,
+            self.now,
+            stage=stage,
+            total=total,
+            ok=ok,
+            failed=failed,
+            in_flight=in_flight,
+            group=group,
         )
 
-    def ended(self, stage: str, total: int, ok: int, failed: int = 0) -> events.Event:
-        return events.stage_finished(DEPLOY, REPO, self.now, stage=stage, total=total, ok=ok, failed=failed)
+    def ended(self, stage: str, total: int, ok: int, failed: int = 0, group: str = "") -> events.Event:
+        return events.stage_finished(
+            DEPLOY, REPO, self.now, stage=stage, total=total, ok=ok, failed=failed, group=group
+        )
 
     def working(
         self, host: str, phase: str, done: int, total: int, unit: str = "bytes", stage: str = "fetch"
@@ -55,10 +82,57 @@ class Story:
     def answered(
         self, host: str, stage: str = "fetch", error: errors.DeployError | None = None, **facts: Any
     ) -> events.Event:
-        status = error.status if error else 0
         return events.host_finished(
-            DEPLOY, REPO, self.now, host=host, stage=stage, status=status, error=error, facts=facts
+            DEPLOY,
+            REPO,
+            self.now,
+            host=host,
+            stage=stage,
+            status=error.status if error else 0,
+            error=error,
+            facts=facts,
+            live=COMMIT,
+            live_tag=TAG,
         )
+
+    def checked(self, check: str, verdict: str, text: str = "", group: str = "") -> events.Event:
+        return events.check_finished(
+            DEPLOY, REPO, self.now, check=check, stage="restart", group=group, verdict=verdict, text=text
+        )
+
+    def gate(self, wave: int, reason: str = "") -> events.Event:
+        return events.gate_finished(
+            DEPLOY, REPO, self.now, point="after wave", wave=wave, ok=not reason, reason=reason
+        )
+
+    def paused(self, wave: int, group: str, seconds: float) -> events.Event:
+        return events.paused(DEPLOY, REPO, self.now, wave=wave, group=group, until=self.now + seconds)
+
+    def pause_over(self, wave: int, seconds: float) -> events.Event:
+        return events.pause_over(DEPLOY, REPO, self.now, wave=wave, seconds=seconds)
+
+    def question(
+        self, text: str, choices: tuple[str, ...], default: str = "no", key: str = "q1", within: float = 3600
+    ) -> events.Event:
+        return events.question(
+            DEPLOY,
+            REPO,
+            self.now,
+            key=key,
+            text=text,
+            choices=list(choices),
+            default=default,
+            until=self.now + within,
+        )
+
+    def decided(self, choice: str, user: str = "bob", key: str = "q1") -> events.Event:
+        return events.answered(DEPLOY, REPO, self.now, key=key, choice=choice, user=user)
+
+    def aborted(self, user: str, reason: str) -> events.Event:
+        return events.aborted(DEPLOY, REPO, self.now, user=user, reason=reason)
+
+    def resumed(self, user: str) -> events.Event:
+        return events.resumed(DEPLOY, REPO, self.now, user=user, epoch=7)
 
     def pinned(self) -> events.Event:
         return events.pinned(DEPLOY, REPO, self.now, tag=TAG, commit=COMMIT)

@@ -12,7 +12,7 @@ from hypothesis import given
 from saltdeploy import errors
 from saltdeploy.watch.lines import Lines
 
-from tests.unit.watch import hostile, stories
+from tests.unit.watch import hostile, rollouts, stories
 from tests.unit.watch.stories import BEGIN, Step, Story
 
 SCAP = re.compile(
@@ -30,7 +30,9 @@ def told(steps: Iterable[Step], stream: io.StringIO | None = None) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("story", [stories.converged, stories.held_by_a_full_disk, stories.rolled_back])
+@pytest.mark.parametrize(
+    "story", [stories.converged, stories.held_by_a_full_disk, stories.rolled_back, *rollouts.ALL]
+)
 def test_a_deploy_reads_as_the_golden_file_says(
     story: Callable[[], Iterable[Step]], golden: Callable[[str, str], None]
 ) -> None:

@@ -1,0 +1,64 @@
+"""What a watcher keeps of single events: failures, checks, questions and their answers, pauses, the outcome. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a host failed a stage."""
+
+    host: str
+    stage: str
+    cause: str
+    next: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check of the master found; see :func:`saltdeploy.events.check_finished`."""
+
+    name: str
+    group: str
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a deploy waits with; see :func:`saltdeploy.events.question`."""
+
+    key: str
+    text: str
+    choices: tuple[str, ...]
+    default: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a question; ``user`` is "" when its time had run out."""
+
+    key: str
+    choice: str
+    user: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A deploy waits before a group begins."""
+
+    group: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the deploy ended; see :func:`saltdeploy.events.finished`."""
+
+    word: str
+    ok: int
+    total: int
+    reason: str
+    next: str

@@ -1,0 +1,128 @@
+"""What the watchers say of a deploy: one sentence for each thing, the same on every screen and in every log."""
+
+from __future__ import annotations
+
+from saltdeploy.watch.notes import Answer, Check, Outcome, Pause, Question
+from saltdeploy.watch.stage import Host, Stage
+from saltdeploy.watch.state import State
+from saltdeploy.watch.text import clock, duration, hosts, outcome, sentences, short, utc
+
+_MOST_NAMED = 3
+_MOST_GROUPS = 12
+
+
+def preparing(state: State) -> str:
+    """The first sign of life."""
+    of = f" of {state.tag}" if state.tag else ""
+    return f"Preparing deploy [{state.repo}]: {state.action}{of}{_by(state.user)}"
+
+
+def started(state: State) -> str:
+    """What begins, for whom, and why."""
+    why = f": {state.reason}" if state.reason else ""
+    what = f"{state.action} of {state.tag} to {hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}{why}"
+    return f"Started deploy {_name(state)}: {what}"
+
+
+def scope(state: State) -> list[str]:
+    """The groups of a deploy, and how many targets it leaves out."""
+    more = len(state.groups) - _MOST_GROUPS
+    named = ", ".join(state.groups[:_MOST_GROUPS]) + (f" and {more} more" if more > 0 else "")
+    groups = f"groups in this order: {named}" if named else ""
+    others = f"{hosts(state.left_out)} left out by the limit" if state.left_out else ""
+    return [f"{state.repo}: {text}" for text in (groups, others) if text]
+
+
+def resumed(state: State) -> str:
+    """Another process goes on."""
+    return f"Resumed deploy {_name(state)}{_by(state.resumed)}"
+
+
+def aborted(state: State) -> str:
+    """Who stops the deploy, and why."""
+    return f"Aborted deploy {_name(state)}: {state.aborted}. No further host starts"
+
+
+def finished(state: State) -> str:
+    """That it has ended, and how long it took."""
+    return f"Finished deploy {_name(state)}: {state.tag} (duration: {duration(state.elapsed())})"
+
+
+def ending(end: Outcome) -> str:
+    """How it ended, as one line."""
+    word = outcome(end.word, end.ok, end.total)
+    return sentences(f"{word}: {end.reason}" if end.reason else word, end.next)
+
+
+def unfinished(state: State) -> str:
+    """What to say when the events end before the deploy does."""
+    return sentences(
+        f"{state.repo}: nothing more is heard of deploy {state.deploy}, and it has not told its outcome",
+        f"salt-run deploy.report repo={state.repo}",
+    )
+
+
+def checked(check: Check, repo: str) -> str:
+    """What a check of the master found, in scap's words where it has them."""
+    how = {"pass": "completed", "fail": "failed"}.get(
+        check.verdict, f"was {check.verdict or 'without verdict'}"
+    )
+    joint = ", output: " if check.verdict == "pass" else ": "
+    return f"{check.group or repo}: Check '{check.name}' {how}" + (
+        f"{joint}{check.text}" if check.text else ""
+    )
+
+
+def paused(pause: Pause, state: State) -> str:
+    """How long it is until a group begins."""
+    return f"{pause.group or state.repo} begins in {clock(left(pause.until, state))}"
+
+
+def choices(question: Question) -> str:
+    """What can be answered."""
+    return " / ".join(question.choices)
+
+
+def otherwise(question: Question, state: State) -> str:
+    """What happens without an answer, and when."""
+    return f"else {question.default} in {clock(left(question.until, state))}"
+
+
+def how_to_answer(question: Question, state: State) -> str:
+    """The command that answers, with the first of the choices."""
+    choice = next(iter(question.choices), "...")
+    return f"salt-run deploy.answer {choice} id={state.deploy}"
+
+
+def answered(answer: Answer) -> str:
+    """Who decided what."""
+    if not answer.user:
+        return f"nobody answered in time: {answer.choice}"
+    return f"{answer.user} answered: {answer.choice}"
+
+
+def waited_for(state: State, stage: Stage) -> str:
+    """The hosts that a stage waits for: by name when they are few, with what they last told."""
+    missing = stage.total - stage.done
+    named = state.slowest(_MOST_NAMED + 1)
+    if len(named) != missing or missing > _MOST_NAMED:
+        return hosts(missing) + (f"; no sign yet of {state.unheard()}" if state.unheard() else "")
+    return ", ".join(f"{host.name} ({_doing(host, state.now)})" for host in named)
+
+
+def left(until: float, state: State) -> float:
+    """Seconds until a moment."""
+    return max(0.0, until - state.now)
+
+
+def _doing(host: Host, now: float) -> str:
+    percent = "" if host.percent is None else f" {host.percent}%"
+    return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
+
+
+def _name(state: State) -> str:
+    return f"[{state.repo}@{short(state.commit)}]"
+
+
+def _by(user: str) -> str:
+    return f" by {user}" if user else ""

@@ -1,0 +1,155 @@
+"""Stories of one host that is asked and does not answer as it should."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from saltdeploy.errors import Unreachable
+from saltdeploy.master.fleet import Fleet
+from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
+
+from tests.unit.master.simulation import DEATH, JOB, NEW, REPO, RETURN, Habits, Minion, Simulation
+
+DEPLOY = "20261123120000000000"
+HOSTS = ("web1", "web2", "web3")
+
+
+class Asked:
+    """A small fleet that is asked."""
+
+    def __init__(self, habits: Habits = Habits()) -> None:  # noqa: B008 - frozen
+        self.world = Simulation(1, HOSTS, habits)
+        self.warnings: list[str] = []
+        self.fleet = Fleet(self.world, REPO, DEPLOY, self.world.secret, 600.0, self.warnings.append)
+        self.answers: list[Result] = []
+
+    @property
+    def web1(self) -> Minion:
+        return self.world.minions["web1"]
+
+    def ask(self, stage: str = FETCH, attempt: int = 1, hosts: tuple[str, ...] = ("web1",)) -> Asked:
+        self.fleet.ask(list(hosts), Order(DEPLOY, 1, stage, NEW, attempt=attempt))
+        return self
+
+    def listen(self, answers: int = 1) -> list[Result]:
+        """Listen until so many have answered."""
+        self.answers = []
+        for _ in range(10_000):
+            self.answers += self.fleet.hear(0.25).answers
+            if len(self.answers) >= answers:
+                return self.answers
+        raise AssertionError("it waits for ever")
+
+    def jobs(self) -> Counter[str]:
+        """How often each function was published to a host."""
+        return Counter(function for function, _ in self.world.published)
+
+
+@pytest.fixture
+def asked() -> Asked:
+    return Asked()
+
+
+def test_an_answer_that_is_lost_is_fetched_from_the_hosts_record(asked):
+    asked.web1.mishaps[RETURN] = 1
+    assert asked.ask().listen()[0].ok
+    assert asked.jobs() == {"deploy.fetch": 1, "deploy.result": 1}
+    assert asked.web1.finished.total() == 1
+
+
+def test_an_answer_that_is_lost_twice_is_fetched_at_the_second_try(asked):
+    asked.web1.mishaps[RETURN] = 2
+    assert asked.ask().listen()[0].ok
+    assert asked.jobs() == {"deploy.fetch": 1, "deploy.result": 2}
+
+
+def test_a_host_that_never_heard_the_question_is_asked_anew(asked):
+    asked.web1.mishaps[JOB] = 1
+    assert asked.ask().listen()[0].ok
+    assert asked.jobs() == {"deploy.fetch": 2, "deploy.result": 1}
+
+
+@pytest.mark.parametrize("stage", [FETCH, CHECKOUT])
+def test_a_minion_that_died_in_the_middle_of_a_stage_is_asked_anew_when_it_is_back(asked, stage):
+    asked.web1.mishaps[DEATH] = 1
+    assert asked.ask(stage).listen()[0].ok
+    assert asked.web1.finished.total() == 1
+    assert not asked.web1.holdings.unsettled
+
+
+def test_a_stage_that_kills_its_minion_each_time_is_not_tried_for_ever(asked):
+    asked.web1.mishaps[DEATH] = 1000
+    assert isinstance(asked.ask().listen()[0].error, Unreachable)
+    assert asked.jobs()["deploy.fetch"] == 4
+
+
+def test_a_host_that_says_nothing_is_asked_twice_what_became_of_it(asked):
+    asked.web1.mishaps[JOB] = 1000
+    assert isinstance(asked.ask().listen()[0].error, Unreachable)
+    assert asked.jobs() == {"deploy.fetch": 1, "deploy.result": 2}
+
+
+def test_a_host_that_works_for_long_is_waited_for(asked):
+    asked = Asked(Habits(slow=100.0))
+    assert asked.ask(hosts=HOSTS).listen(3)[-1].ok
+    assert asked.jobs()["deploy.fetch"] == 3
+
+
+def test_a_host_that_works_beyond_all_patience_is_given_up():
+    asked = Asked(Habits(slow=100_000.0))
+    assert "no end after 600 seconds" in asked.ask().listen()[0].error.cause
+
+
+def test_hosts_that_never_heard_the_question_are_asked_anew_at_once(asked):
+    for host in HOSTS:
+        asked.world.minions[host].mishaps[JOB] = 1
+    asked.ask(hosts=HOSTS).listen(3)
+    assert len(asked.world.jids) == 3, "a job to all, one question to all, and once more the job to all"
+
+
+def test_an_answer_to_the_first_attempt_is_none_to_the_second(asked):
+    first = asked.ask().listen()[0]
+    asked.web1.mishaps[JOB] = 1  # the second never arrives at first
+    asked.ask(attempt=2)
+    asked.world.returned("web1", asked.world.jids[0], first.to_wire(asked.world.secret("web1")))
+    second = asked.listen()[0]
+    assert (first.attempt, second.attempt) == (1, 2)
+
+
+def test_an_answer_to_another_stage_is_none_to_this(asked):
+    first = asked.ask(FETCH).listen()[0]
+    asked.ask(CHECKOUT)
+    asked.world.returned("web1", asked.world.jids[0], first.to_wire(asked.world.secret("web1")))
+    assert asked.listen()[0].stage == CHECKOUT
+
+
+def test_an_answer_without_the_hosts_signature_is_noted_once_and_its_own_counts(asked):
+    asked.ask()
+    for _ in range(3):
+        asked.world.returned("web1", asked.world.jids[0], Result("web1", REPO, DEPLOY, 1, FETCH).to_wire())
+    answer = asked.listen()[0]
+    assert answer.commit == NEW.commit, "the false one names no commit"
+    assert len(asked.warnings) == 1
+
+
+def test_an_odd_answer_is_the_best_reason_for_a_host_that_stays_silent(asked):
+    asked.web1.mishaps[JOB] = 1000
+    asked.ask()
+    asked.world.returned("web1", asked.world.jids[0], "'deploy.fetch' is not available.")
+    error = asked.listen()[0].error
+    assert "is not available" in error.cause
+    assert "sync_all" in error.next
+
+
+def test_a_flood_of_messages_does_not_keep_the_deploy_from_its_other_work(asked):
+    asked.ask()
+    asked.world.next = lambda wait: ("salt/job/1/ret/web9", {})  # it never ends
+    assert asked.fleet.hear(0.25).answers == []
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 7])
+def test_an_event_that_is_no_table_is_passed_over(asked, data):
+    asked.ask()
+    asked.world.put(f"salt/job/{asked.world.jids[0]}/ret/web1", data)
+    assert asked.listen()[0].ok

@@ -1,0 +1,62 @@
+"""Real pseudo-terminals: what is written to them can be read, and somebody can type."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import termios
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from saltdeploy.watch import Watcher
+
+from tests.unit.watch.stories import Step
+
+HIDE, SHOW, OTHER_SCREEN = b"\x1b[?25l", b"\x1b[?25h", b"\x1b[?1049h"
+
+
+class Screen:
+    """A pseudo-terminal; ``read()`` gives what was written to it."""
+
+    def __init__(self, columns: int, rows: int) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        os.set_blocking(self.master, False)
+        self.stream: TextIO = os.fdopen(slave, "w", encoding="utf-8")
+        self.stdin: TextIO = os.fdopen(os.dup(slave), encoding="utf-8")
+
+    def type(self, text: str) -> None:
+        """Somebody presses these keys."""
+        os.write(self.master, text.encode())
+
+    def read(self) -> bytes:
+        found = b""
+        while True:
+            try:
+                piece = os.read(self.master, 65_536)
+            except OSError:  # nothing more
+                return found
+            if not piece:
+                return found
+            found += piece
+
+
+@contextmanager
+def screen(columns: int = 80, rows: int = 24) -> Iterator[Screen]:
+    found = Screen(columns, rows)
+    yield found
+    found.stream.close()
+    found.stdin.close()
+    os.close(found.master)
+
+
+def play(watcher: Watcher, steps: Iterable[Step], seen: Screen | None = None) -> bytes:
+    raw = b""
+    for step in steps:
+        watcher.tick(step) if isinstance(step, float) else watcher.hear(step)
+        raw += seen.read() if seen else b""
+    watcher.close()
+    return raw + (seen.read() if seen else b"")

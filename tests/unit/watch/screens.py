@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import struct
 import termios
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from saltdeploy.watch import Watcher
 
 from tests.unit.watch.stories import Step
 
+_PATIENCE = 60.0  # seconds; only a broken test waits for so long
 HIDE, SHOW, OTHER_SCREEN = b"\x1b[?25l", b"\x1b[?25h", b"\x1b[?1049h"
 
 
@@ -28,9 +30,11 @@ class Screen:
         self.stream: TextIO = os.fdopen(slave, "w", encoding="utf-8")
         self.stdin: TextIO = os.fdopen(os.dup(slave), encoding="utf-8")
 
-    def type(self, text: str) -> None:
-        """Somebody presses these keys."""
+    def type(self, text: str, *, whole: bool = True) -> None:
+        """Somebody presses these keys; ``whole``: what they typed can be read, which takes the kernel a moment."""
         os.write(self.master, text.encode())
+        if whole:
+            assert select.select([self.stdin], [], [], _PATIENCE)[0]
 
     def read(self) -> bytes:
         found = b""

@@ -308,6 +308,11 @@ def _ours():
     return _pillar()["deploy"] or {}
 
 
+def _send(tag, data):
+    if __opts__.get("file_client") != "local":  # there is no master to hear it, and each try would take seconds
+        __salt__["event.send"](tag, data)
+
+
 def _call(function, arguments, keywords):
     """What a function answers; one that tells Salt that it failed (as ``salt`` shows by its exit status) raises."""
     if function not in __salt__:
@@ -328,7 +333,7 @@ def _host():
         name=opts["id"],
         cache=cache,
         carrier=SaltFiles(lambda url, path: functions["cp.get_file"](url, path, saltenv="base")),
-        send=lambda tag, data: functions["event.send"](tag, data),
+        send=_send,
         call=_call,
         clock=time.time,
         get=checks.client(salt.utils.http.query, __opts__),

@@ -202,8 +202,11 @@ def test_a_host_that_was_killed_between_switch_and_restart_says_so(killed: Servi
 
 
 def test_it_is_not_called_done_and_takes_the_whole_way_when_it_is_asked_again(killed: ServingHost) -> None:
+    killed.keys["checks"]["after-fetch"] = {"after": "fetch", **killed.says("after-fetch")}
     fetched = killed.fetch(1, deploy="2" * 20)
     assert fetched.ok and fetched.holdings.unsettled
+    assert killed.log() == ["after-fetch v1"]
+    killed.forget_log()
     assert killed.checkout(1, deploy="1" * 20).ok
     assert [line.split()[0] for line in killed.log()] == [
         "before-checkout",

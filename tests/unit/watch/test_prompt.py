@@ -139,7 +139,11 @@ def test_in_a_detailed_report_minutes_do_not_start_again_after_a_day(asked: Desk
 
 def test_who_is_at_work_still_has_no_status_in_a_detailed_report(desk: Desk) -> None:
     story = Story(1)
-    steps = [story.started(), story.stage("checkout", 1), story.working("web1", "flip", 1, 2, "steps", "checkout")]
+    steps = [
+        story.started(),
+        story.stage("checkout", 1),
+        story.working("web1", "flip", 1, 2, "steps", "checkout"),
+    ]
     desk.shows(*steps, story.question("?", BARRIER))
     detail = "web1: \n\tcheckout status: None [started: 0 mins ago, last-return: None mins ago]\n"
     assert desk.says_to("d\n").endswith(detail + TREBUCHET)
@@ -150,7 +154,14 @@ def test_who_is_at_work_still_has_no_status_in_a_detailed_report(desk: Desk) -> 
 
 @pytest.mark.parametrize(
     ("typed", "choice"),
-    [("y\n", "yes"), ("Y\n", "yes"), ("yes\n", "yes"), ("n\n", "no"), ("r\n", "retry"), (" RETRY \n", "retry")],
+    [
+        ("y\n", "yes"),
+        ("Y\n", "yes"),
+        ("yes\n", "yes"),
+        ("n\n", "no"),
+        ("r\n", "retry"),
+        (" RETRY \n", "retry"),
+    ],
 )
 def test_an_answer_goes_to_its_deploy_and_the_operator_is_asked_no_more(
     asked: Desk, typed: str, choice: str

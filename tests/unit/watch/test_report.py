@@ -12,6 +12,9 @@ from saltdeploy.watch import report
 
 from tests.unit.watch import hostile, views
 
+VIEWS = sorted({view["view"] for view in views.VIEWS.values()})
+FIELDS = "tag commit hosts user host since until deploy reason scope bad cause name window limit time outcome".split()
+
 
 @pytest.mark.parametrize("name", views.VIEWS)
 def test_a_result_reads_as_the_golden_file_says(name: str, golden: Callable[[str, str], None]) -> None:
@@ -76,15 +79,60 @@ def test_a_hostile_text_in_a_result_has_no_power_over_the_terminal() -> None:
 
 
 @given(
-    some.sampled_from(["outcome", "report", "versions", "targets", "watched", "error"]),
+    some.sampled_from(VIEWS),
     some.dictionaries(
         some.sampled_from(
-            "deploy repo tag commit previous outcome ok total reason next seconds hosts pinned versions error".split()
+            (
+                "deploy repo tag commit previous outcome ok total reason next seconds hosts pinned versions error "
+                "astray left_out partly_pinned what counted locks running removed hash waves restarts checks guards"
+            ).split()
         ),
-        hostile.JSON | some.dictionaries(some.text(), hostile.JSON, max_size=3),
+        hostile.JSON
+        | some.dictionaries(some.text(), hostile.JSON, max_size=3)
+        | some.lists(some.dictionaries(some.sampled_from(FIELDS), hostile.JSON, max_size=5), max_size=3),
     ),
 )
 def test_no_result_whatever_its_form_raises(view: str, fields: dict[str, object]) -> None:
     text = report.render({**fields, "view": view}, now=views.NOW)
     assert text is not None
     assert hostile.controls(text) == set()
+
+
+def test_hosts_of_which_nothing_is_said_but_their_names_are_named_in_the_outcome() -> None:
+    text = report.render(views.VIEWS["outcome-limited"])
+    assert text is not None
+    assert "left out by the limit: web3, web4, " in text
+    assert "web22 and 8 more" in text
+
+
+@pytest.mark.parametrize(
+    ("hosts", "command"),
+    [
+        ({"web1": views.running("drift")}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
+        ({"web1": views.unsettled()}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
+        (
+            {"web2": views.running("drift"), "web1": views.running()},
+            "salt-run deploy.sync repo=mediawiki tag=release/2026-11-20/1 limit=L@web2,web4",
+        ),
+        ({"web1": views.running(), "web9": views.away(None)}, "salt -L web9 test.ping"),
+    ],
+    ids=["drift", "unsettled", "pinned for some", "unreachable"],
+)
+def test_the_report_ends_with_the_command_that_mends_it(hosts: views.View, command: str) -> None:
+    some_pin = {"tag": views.BEFORE, "commit": views.BEFORE_COMMIT, "hosts": ["web2", "web4"]}
+    text = report.render({**views.report(hosts), "partly_pinned": [some_pin]})
+    assert text is not None
+    assert text.splitlines()[-1] == f"Next: {command}"
+
+
+def test_in_a_plan_of_a_thousand_hosts_those_with_the_same_numbers_share_a_line() -> None:
+    hosts = {f"web{n}": views.change(views.BEFORE, 3, 20, 1, 2_345) for n in range(1, 1001)}
+    hosts["web7"] = views.change("", 0, 0, 0, 0, unreachable=True)
+    text = report.render(views.plan(hosts, []))
+    assert text is not None
+    alike = [
+        line for line in text.splitlines() if views.BEFORE in line and "web1, web2, web3 and 996 more" in line
+    ]
+    assert len(alike) == 1
+    assert len(text.splitlines()) < 12
+    assert text.index("web7") < text.index("web1,")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saltdeploy import errors
+from saltdeploy.master.holder import Holder, Lock
 
 from tests.unit.watch.stories import BEGIN, COMMIT, DEPLOY, FULL, REPO, TAG
 
@@ -76,6 +77,45 @@ def away(seen: float | None) -> View:
 
 def fleet(size: int) -> View:
     return {f"web{number}": running() for number in range(1, size + 1)}
+
+
+def unsettled() -> View:
+    return {**running("unsettled")}
+
+
+def lock(scope: str, user: str, reason: str = "", until: float | None = None) -> View:
+    return Lock(scope, Holder(user, "deploy1", 4711, reason=reason), BEGIN - 600, until, "token").to_wire()
+
+
+def deploying(repo: str, user: str, reason: str = "") -> View:
+    return Lock(f"repo:{repo}", Holder(user, "deploy1", 4712, DEPLOY, reason), BEGIN, token="token").to_wire()
+
+
+def wave(name: str, hosts: list[str], window: int, limit: int) -> View:
+    return {"name": name, "hosts": hosts, "window": window, "limit": limit}
+
+
+def change(before: str, added: int, changed: int, removed: int, size: int, unreachable: bool = False) -> View:
+    numbers = {"added": added, "changed": changed, "removed": removed, "bytes": size}
+    return {"from": before, **numbers, "unreachable": unreachable}
+
+
+def plan(hosts: View, waves: list[View], **more: Any) -> View:
+    return {
+        "view": "plan",
+        "repo": REPO,
+        "tag": TAG,
+        "commit": COMMIT,
+        "previous": BEFORE,
+        "hash": "5f0c9a7d",
+        "waves": waves,
+        "hosts": hosts,
+        "restarts": [],
+        "checks": [],
+        "guards": [],
+        "left_out": [],
+        **more,
+    }
 
 
 def version(
@@ -186,4 +226,87 @@ VIEWS: dict[str, View] = {
             "there is no tag nope", repo=REPO, path="/srv/git/mediawiki", next="git -C /srv/git/mediawiki tag"
         ).to_wire(),
     },
+    "outcome-limited": {
+        **outcome({f"web{n}": switched() for n in (1, 2)}, "CONVERGED", 2),
+        "left_out": [f"web{n}" for n in range(3, 31)],
+    },
+    "outcome-astray": {
+        **outcome(
+            {"web1": switched(), "web2": stayed("unreachable", silent("web2"))}, "MIXED", 1, "web2 is silent"
+        ),
+        "astray": ["web2"],
+    },
+    "report-partly": {
+        **report({"web1": running(), "web2": running("drift", COMMIT, TAG), "web3": running()}),
+        "partly_pinned": [{"tag": BEFORE, "commit": BEFORE_COMMIT, "hosts": ["web2", "web4"]}],
+    },
+    "report-only-partly": {
+        **report({"web1": running(), "web2": running("nothing", "", "", ())}, pinned=False),
+        "partly_pinned": [{"tag": TAG, "commit": COMMIT, "hosts": ["web1"]}],
+    },
+    "report-unsettled": report({"web1": running(), "web2": unsettled(), "web3": unsettled()}),
+    "versions-bad": {
+        "view": "versions",
+        "repo": REPO,
+        "versions": [
+            {
+                **version(0, BEFORE, BEFORE_COMMIT, "CONVERGED", 10, "rollback"),
+                "reason": "back to what worked",
+            },
+            {
+                **version(1, TAG, COMMIT, "ROLLED BACK", 10),
+                "bad": "it was rolled back: 1 hosts failed, the limit is 0: web3 (the switch failed)",
+                "reason": "the new login page, with the banner that everybody has been waiting for",
+                "cause": "1 hosts failed, the limit is 0: web3 (the switch failed)",
+            },
+            {**version(2, BEFORE, BEFORE_COMMIT, "CONVERGED", 10), "bad": "", "reason": "", "cause": ""},
+        ],
+    },
+    "told-abort": {"view": "told", "repo": REPO, "deploy": DEPLOY, "what": "abort", "counted": True},
+    "told-abort-again": {"view": "told", "repo": REPO, "deploy": DEPLOY, "what": "abort", "counted": False},
+    "told-answer": {"view": "told", "repo": REPO, "deploy": DEPLOY, "what": "yes", "counted": True},
+    "told-answer-too-late": {"view": "told", "repo": REPO, "deploy": DEPLOY, "what": "yes", "counted": False},
+    "detached": {"view": "detached", "repo": REPO, "deploy": DEPLOY, "retcode": 0},
+    "detached-unheard": {"view": "detached", "deploy": DEPLOY, "retcode": 1},
+    "locks": {
+        "view": "locks",
+        "locks": [
+            lock("global", "alice", "the network is being moved", BEGIN + 3600),
+            lock("repo:mediawiki", "bob"),
+            lock("group:vendor/libs/canary", "bob", "under test"),
+            deploying("mediawiki/slot0", "carol", "hotfix"),
+        ],
+        "running": [deploying("mediawiki/slot0", "carol", "hotfix")],
+    },
+    "locks-taken": {
+        "view": "locks",
+        "locks": [lock("repo:mediawiki", "bob", "database migration")],
+        "running": [],
+    },
+    "locks-removed": {
+        "view": "locks",
+        "locks": [],
+        "removed": lock("repo:mediawiki", "bob", "database migration"),
+    },
+    "locks-none": {"view": "locks", "locks": [], "running": []},
+    "plan": plan(
+        {
+            **{f"web{n}": change(BEFORE, 3, 20, 1, 2_345) for n in range(1, 98)},
+            "web98": change(TAG, 0, 0, 0, 0),
+            "web99": change("", 304_542, 0, 0, 85_000_000),
+            "web100": change(BEFORE_COMMIT, 4, 21, 1, 2_999),
+            "web101": change("", 0, 0, 0, 0, unreachable=True),
+        },
+        [wave("canary", ["web1", "web2"], 1, 0), wave("rest", [f"web{n}" for n in range(3, 102)], 25, 3)],
+        restarts=["service php-fpm (reload)", "signal HUP to nginx"],
+        checks=["error-rate", "homepage"],
+        left_out=["web102"],
+    ),
+    "plan-guarded": plan(
+        {"web1": change(BEFORE, 0, 0, 200_000, 300)},
+        [wave("", ["web1"], 1, 0)],
+        guards=["the release removes 66 % of the files; max_removed is 30 %"],
+        limit="web1 or web2",
+    ),
+    "plan-first": plan({"web1": change("", 3, 0, 0, 4_000)}, [wave("", ["web1"], 1, 0)], previous=""),
 }

@@ -1,0 +1,70 @@
+"""Who runs what, and who takes a repo at all."""
+
+from __future__ import annotations
+
+import shlex
+
+from saltdeploy.watch.text import clean, hosts, natural, table
+from saltdeploy.watch.views.hosts import held, notes, rows, seen
+from saltdeploy.watch.views.pieces import View, called, cell, mapping, release, repo, some, views
+
+_MOST_NAMED = 5
+_TO_SYNC = ("drift", "nothing", "unsettled")
+
+
+def report(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``report``."""
+    shown, partial = mapping(view.get("hosts")), views(view.get("partly_pinned"))
+    pinned = view["pinned"] if isinstance(view.get("pinned"), dict) else None
+    nothing = "nothing is pinned for all" if partial else "nothing is pinned"
+    lines = [f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}"]
+    lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
+    if not shown:
+        return [*lines, "no minion takes this repo"]
+
+    def cells(host: View) -> tuple[str, ...]:
+        return seen(host, now), held(host)
+
+    heading = ("HOST", "STATE", "TAG", "COMMIT", "LAST ANSWER", "ALSO ON DISK")
+    lines += ["", *table([heading, *rows(shown, cells)]), ""]
+    if remarks := notes(shown):
+        lines += [*remarks, ""]
+    if pinned or partial:
+        fine = sum(1 for host in shown.values() if host.get("state") == "pinned")
+        lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
+    next_act = _next(view, shown, pinned, partial)
+    return [*lines, f"Next: {next_act}"] if next_act else lines
+
+
+def targets(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``targets``."""
+    found = sorted(called(view.get("hosts")), key=natural)
+    by = f"{cell(view.get('expression'))} ({cell(view.get('type'))})"
+    if not found:
+        return [f"{repo(view)}: no minion matches {by}"]
+    return [f"{repo(view)}: {hosts(len(found))} by {by}", *found]
+
+
+def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
+    """The command that leads on: for the first host that is not as it should be."""
+    if not pinned and not partial:
+        return f"salt-run deploy.sync repo={repo(view)} tag=..."
+    odd = [name for name in sorted(shown, key=natural) if shown[name].get("state") in _TO_SYNC]
+    if odd:
+        return _sync(repo(view), odd[0], pinned, partial)
+    away = sorted((name for name, host in shown.items() if host.get("state") == "unreachable"), key=natural)
+    return f"salt -L {shlex.quote(','.join(away[:_MOST_NAMED]))} test.ping" if away else ""
+
+
+def _sync(name: str, host: str, pinned: View | None, partial: list[View]) -> str:
+    """Bring a host to its pin: one for some hosts goes to those alone, so that the others keep theirs."""
+    for pin in partial:
+        members = called(pin.get("hosts"))
+        if host in members:
+            limit = shlex.quote(f"limit=L@{','.join(members)}")
+            return f"salt-run deploy.sync repo={name} {_tag(pin)} {limit}"
+    return f"salt-run deploy.sync repo={name} {_tag(pinned) if pinned else 'tag=...'}"
+
+
+def _tag(pin: View) -> str:
+    return shlex.quote(f"tag={clean(pin.get('tag'))}")

@@ -1,0 +1,81 @@
+"""What several views show: releases, outcomes, names of hosts, cells of tables.
+
+Texts in a result may come from any host, so each passes through ``text.py``; whatever is missing or of a wrong type is
+shown as ``-``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saltdeploy.watch.text import clean, count, moment, outcome, short, utc
+
+View = dict[str, Any]
+
+_MOST_NAMED = 5
+_COLOURS = {"CONVERGED": "1;32", "HELD": "1;33", "ROLLED BACK": "1;33", "MIXED": "1;31"}
+
+
+def end(view: View, colour: bool) -> list[str]:
+    """How a deploy ended; the outcome word stands last."""
+    reason, next_act = clean(view.get("reason"), 2000), clean(view.get("next"), 1000)
+    lines = [f"Reason: {reason}"] if reason else []
+    if next_act:
+        lines.append(f"Next: {next_act}")
+    code = _COLOURS.get(clean(view.get("outcome"), 32), "1") if colour else ""
+    return [*lines, f"\033[{code}m{word(view)}\033[0m" if code else word(view)]
+
+
+def word(view: View) -> str:
+    """``CONVERGED 5/5``; "" when it has not ended."""
+    said = clean(view.get("outcome"), 32)
+    return outcome(said, count(view.get("ok")), count(view.get("total"))) if said else ""
+
+
+def release(view: View) -> str:
+    """``release/2026-11-23/1 (a1b2c3d)``."""
+    return f"{cell(view.get('tag'))} ({short(view.get('commit')) or '-'})"
+
+
+def repo(view: View) -> str:
+    """The name of the repo."""
+    return cell(view.get("repo"))
+
+
+def cell(value: object) -> str:
+    """A short text."""
+    return clean(value, 200) or "-"
+
+
+def time_of(value: object) -> str:
+    """A moment in UTC."""
+    found = moment(value)
+    return "-" if found is None else utc(found)
+
+
+def some(named: list[str], most: int = _MOST_NAMED) -> str:
+    """Names, the first ones if they are many."""
+    more = f" and {len(named) - most} more" if len(named) > most else ""
+    return ", ".join(named[:most]) + more
+
+
+def called(value: object) -> list[str]:
+    """A list of names: of hosts, of checks."""
+    return [clean(each, 255) or "-" for each in listed(value)]
+
+
+def mapping(value: object) -> dict[str, View]:
+    """Something by host."""
+    if not isinstance(value, dict):
+        return {}
+    return {clean(name, 255) or "-": host for name, host in value.items() if isinstance(host, dict)}
+
+
+def listed(value: object) -> list[Any]:
+    """A list; empty when it is none."""
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def views(value: object) -> list[View]:
+    """A list of dicts; what is none is left out."""
+    return [each for each in listed(value) if isinstance(each, dict)]

@@ -1,0 +1,98 @@
+"""What a deploy would change."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from saltdeploy.watch.text import clean, count, natural, short, size, table
+from saltdeploy.watch.views.pieces import View, called, cell, listed, mapping, release, repo, some, views
+
+_MOST_NAMED = 3
+_MOST_LEFT_OUT = 20
+_MOST_REMARKS = 20
+
+
+def plan(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``plan``."""
+    previous = clean(view.get("previous"))
+    before = f", pinned now: {previous}" if previous else ", nothing is pinned now"
+    lines = [f"{repo(view)}: plan of {release(view)}{before}"]
+    for block in (_waves(view), _hosts(view), _remarks(view)):
+        lines += ["", *block] if block else []
+    return [*lines, "", *_next(view)]
+
+
+def _waves(view: View) -> list[str]:
+    waves = views(view.get("waves"))
+    rows = [
+        (
+            clean(wave.get("name")) or "all",
+            str(len(listed(wave.get("hosts")))),
+            _number(wave, "window"),
+            _number(wave, "limit"),
+        )
+        for wave in waves
+    ]
+    return table([("GROUP", "HOSTS", "AT ONCE", "MAY FAIL"), *rows]) if rows else []
+
+
+def _hosts(view: View) -> list[str]:
+    """Hosts with the same numbers share a line; those that did not answer come first."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    shown = mapping(view.get("hosts"))
+    for name in sorted(shown, key=lambda name: (not shown[name].get("unreachable"), natural(name))):
+        alike.setdefault(_numbers(shown[name]), []).append(name)
+    rows = [(str(len(names)), some(names, _MOST_NAMED), *numbers) for numbers, names in alike.items()]
+    heading = ("HOSTS", "NAMES", "FROM", "ADDED", "CHANGED", "REMOVED", "TO RECEIVE")
+    return table([heading, *rows]) if rows else ["no minion takes this repo"]
+
+
+def _numbers(host: View) -> tuple[str, ...]:
+    if host.get("unreachable"):
+        return ("unreachable", "-", "-", "-", "-")
+    come = clean(host.get("from"))
+    came = short(come) if len(come) in (40, 64) else come or "nothing"
+    return (
+        came,
+        *(_number(host, key) for key in ("added", "changed", "removed")),
+        size(count(host.get("bytes"))),
+    )
+
+
+def _remarks(view: View) -> list[str]:
+    left_out = some(called(view.get("left_out")), _MOST_LEFT_OUT)
+    return [
+        *_each("Restarts", called(view.get("restarts"))),
+        *_each("Checks", called(view.get("checks"))),
+        *([f"Left out by the limit: {left_out}"] if left_out else []),
+        *(f"Guard: {clean(text)}" for text in listed(view.get("guards"))[:_MOST_REMARKS]),
+    ]
+
+
+def _each(title: str, found: Iterable[str]) -> list[str]:
+    said = ", ".join(found)
+    return [f"{title}: {said}"] if said else []
+
+
+def _next(view: View) -> list[str]:
+    """The command that does just this; where a guard speaks against it, that is to be looked at first."""
+    known = clean(view.get("hash"))
+    limit = clean(view.get("limit"), 1000)
+    words = [
+        f"repo={repo(view)}",
+        f"tag={clean(view.get('tag'))}",
+        f"limit={limit}" if limit else "",
+        f"plan={known}",
+    ]
+    command = " ".join(["salt-run deploy.sync", *(shlex.quote(word) for word in words if word)])
+    if listed(view.get("guards")):
+        return [
+            f"Plan: {known}",
+            f"Next: look at what the guards say; to deploy all the same: {command} force=True",
+        ]
+    return [f"Plan: {known}", f"Next: {command}"]
+
+
+def _number(view: View, key: str) -> str:
+    return str(count(view.get(key)))

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 
 from saltdeploy.watch.text import clean, count, natural, short, size, table
-from saltdeploy.watch.views.pieces import View, called, cell, listed, mapping, release, repo, some, views
+from saltdeploy.watch.views.pieces import View, called, listed, mapping, release, repo, some, views
 
 _MOST_NAMED = 3
 _MOST_LEFT_OUT = 20

@@ -136,6 +136,7 @@ class Conductor:
         whole = self._bus.now() - self._asked >= _TICK  # a publish costs every minion a look: few of them
         while (due := self.rollout.due(whole=whole)) is not None:
             if isinstance(due, Ask):
+                self._tell_stages()
                 self.tell(events.asked, stage=due.stage, wave=due.wave, hosts=list(due.hosts))
                 self._journal.sync()
                 self._publish(due.stage, due.wave, list(due.hosts))
@@ -290,18 +291,25 @@ class Conductor:
 
     def _tell_stages(self) -> None:
         """Tell of a stage that begins, after the end of the one before."""
-        now = (self.rollout.stage, self.rollout.wave)
-        over = self.rollout.outcome is not None
-        if self._told_stage is not None and (over or now != self._told_stage):
+        now = (self.rollout.stage, self.rollout.wave) if self._hosts_work() else None
+        if self._told_stage is not None and now != self._told_stage:
             self._tell_progress()
             tally, group = self._tally()
             self.tell(events.stage_finished, stage=self._told_stage[0], group=group, total=tally.total,
                       ok=len(tally.ok), failed=len(tally.failed))  # fmt: skip
             self._told_stage = None
-        if self._told_stage is None and not over and self.rollout.tally().total:
+        if now is not None and self._told_stage is None:
             self._told_stage = now
             tally, group = self._tally()
             self.tell(events.stage_started, stage=now[0], group=group, total=tally.total)
+            if tally.ok or tally.failed:  # it goes on, after a question or in this process
+                self._tell_progress()
+
+    def _hosts_work(self) -> bool:
+        """Whether hosts are asked, or about to be; not while the deploy waits for checks, a pause or an operator."""
+        if self.rollout.outcome is not None:
+            return False
+        return bool(self.rollout.in_flight()) or isinstance(self.rollout.due(), Ask)
 
     def _tell_progress(self) -> None:
         if self._told_stage is None:

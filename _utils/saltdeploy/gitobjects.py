@@ -22,11 +22,14 @@ class Change:
         path: as git gives it: bytes, parts divided by ``/``, relative to the tree's root.
         mode: git's mode on the new side, six octal digits; ``000000`` when the path is gone.
         oid: the blob on the new side.
+        old_mode, old_oid: the same of the old side; ``-`` in a list that joins several old sides.
     """
 
     path: bytes
     mode: str
     oid: str
+    old_mode: str = "-"
+    old_oid: str = "-"
 
 
 class Blobs:
@@ -69,13 +72,14 @@ def read_changes(spool: IO[bytes]) -> Iterator[Change]:
     The format is ``git diff-tree --raw -z``: ``:oldmode newmode oldoid newoid status NUL path NUL``.
     """
     spool.seek(0)
-    fields = _fields(spool)
-    for head in fields:
+    told = fields(spool)
+    for head in told:
         parts = head.decode().split(" ")
-        yield Change(path=next(fields), mode=parts[1], oid=parts[3])
+        yield Change(next(told), mode=parts[1], oid=parts[3], old_mode=parts[0][1:], old_oid=parts[2])
 
 
-def _fields(stream: IO[bytes]) -> Iterator[bytes]:
+def fields(stream: IO[bytes]) -> Iterator[bytes]:
+    """What stands before each NUL."""
     rest = b""
     while piece := stream.read(_CHUNK):
         *whole, rest = (rest + piece).split(b"\0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +13,7 @@ from typing import IO, Any
 from saltdeploy import gitbundle
 from saltdeploy.errors import Corrupt, GitFailed, NoSuchTag, Unavailable
 from saltdeploy.gitcommand import STREAM, run, start
-from saltdeploy.gitobjects import GITLINK, Blobs, read_changes
+from saltdeploy.gitobjects import GITLINK, NOTHING, Blobs, Change, fields, read_changes
 from saltdeploy.release import check_commit, check_tag
 
 _EMPTY_TREE = {
@@ -29,6 +29,21 @@ class Tag:
     name: str
     oid: str
     commit: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one commit has and another has not.
+
+    Attributes:
+        added, changed, removed: paths; submodules count as one each.
+        lost: bytes of the files that are gone, and bytes by which the changed ones shrank; negative when they grew.
+    """
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    lost: int = 0
 
 
 class Reader:
@@ -137,6 +152,56 @@ class Reader:
                     )
         spool.flush()
 
+    def is_empty(self, commit: str) -> bool:
+        """Whether the commit's tree has no file."""
+        tree = self._run(["rev-parse", "--verify", f"{check_commit(commit)}^{{tree}}"]).stdout.decode()
+        return tree.strip() == _EMPTY_TREE[len(commit)]
+
+    def difference(self, old: str, new: str) -> Difference:
+        """Count what differs between two commits.
+
+        Args:
+            old: a commit, or "" for the empty tree.
+            new: a commit.
+
+        Raises:
+            GitFailed, Corrupt: see :meth:`diff` and :meth:`total_size`.
+        """
+        counts = {"added": 0, "changed": 0, "removed": 0}
+        with (
+            tempfile.TemporaryFile() as spool,
+            tempfile.TemporaryFile() as before,
+            tempfile.TemporaryFile() as after,
+        ):
+            self.diff(old, new, spool)
+            for change in read_changes(spool):
+                counts[_kind(change)] += 1
+                if change.old_mode not in (NOTHING, GITLINK):
+                    before.write(f"{change.old_oid}\n".encode())
+                if change.old_mode != NOTHING and change.mode not in (NOTHING, GITLINK):
+                    after.write(f"{change.oid}\n".encode())
+            return Difference(**counts, lost=self.total_size(before) - self.total_size(after))
+
+    def sizes(self, commit: str) -> Generator[int, None, None]:
+        """The size of each file of the commit, one after the other; whoever has heard enough closes it."""
+        command = [
+            f"--git-dir={self.git_dir}",
+            "ls-tree",
+            "-r",
+            "-l",
+            "--full-tree",
+            "-z",
+            check_commit(commit),
+        ]
+        with start(command, subprocess.DEVNULL, subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            try:
+                for entry in fields(process.stdout):
+                    size = entry.split(b"\t", 1)[0].split()[3]
+                    yield int(size) if size.isdigit() else 0
+            finally:
+                process.kill()
+
     def total_size(self, oids: IO[bytes]) -> int:
         """Bytes that the blobs listed in the file ``oids`` (one a line) will take in files.
 
@@ -208,3 +273,9 @@ class Reader:
 
     def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
         return run([f"--git-dir={self.git_dir}", *arguments], **{"path": str(self.git_dir), **options})
+
+
+def _kind(change: Change) -> str:
+    if change.old_mode == NOTHING:
+        return "added"
+    return "removed" if change.mode == NOTHING else "changed"

@@ -8,6 +8,7 @@ has not, and never what came and went between them.
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,12 @@ from saltdeploy.errors import (
     GitFailed,
     NoSuchTag,
     Unavailable,
+    Unsigned,
     Unsupported,
     public,
 )
 from saltdeploy.gitcommand import ONLINE, STREAM, Progress, git_version, no_progress, run
-from saltdeploy.gitreader import Reader, Tag
+from saltdeploy.gitreader import Difference, Reader, Tag
 from saltdeploy.release import check_commit, check_tag
 
 _LOCKS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock")
@@ -199,7 +201,7 @@ class Repository(Reader):
 
     # -- from another repository ------------------------------------------------------------------------
 
-    def fetch(self, url: str, tag: str, commit: str = "", progress: Progress = no_progress) -> str:
+    def fetch(self, url: str, tag: str, commit: str = "", progress: Progress = no_progress) -> Tag:
         """Fetch one commit and nothing else from another repository.
 
         Args:
@@ -209,7 +211,7 @@ class Repository(Reader):
             progress: hears git's own progress.
 
         Returns:
-            The commit.
+            The tag, whose object is held as well; for a ``commit`` the server may have given no more than that.
 
         Raises:
             Unavailable: the repository could not be read; ``status`` is git's.
@@ -224,10 +226,17 @@ class Repository(Reader):
             if not found:
                 raise NoSuchTag(f"tag {tag} in {public(url)} names no commit", next="make a tag for a commit")
             self.keep(found)
+            oid = found if commit else self._hold_tag(_ASKED)
         finally:
             self._run(["update-ref", "-d", _ASKED], check=False)
         self.tidy()
-        return found
+        return Tag(tag, oid, found)
+
+    def _hold_tag(self, ref: str) -> str:
+        """See to it that what the ref names outlives the ref; return its id."""
+        oid = check_commit(self._ask(["rev-parse", "--verify", "--quiet", ref]).strip())
+        self.point(f"refs/deploy-tags/{oid}", oid)
+        return oid
 
     def _fetch(self, url: str, tag: str, commit: str, progress: Progress) -> None:
         """Let :data:`_ASKED` name the commit, or what the tag names there: the cheapest way that the server knows."""
@@ -269,6 +278,31 @@ class Repository(Reader):
         local = [_SERVE_LOCAL] if url.startswith(_LOCAL) else []
         return self._run([*STREAM, command, *local, *arguments], environment=ONLINE, **options)
 
+    # -- signatures -------------------------------------------------------------------------------------
+
+    def verify(self, tag: Tag) -> None:
+        """Let git verify the signature of an annotated tag, as the configuration of this user and host says.
+
+        The repository's own configuration is not asked: whoever may push could name the trusted keys there, or a
+        program that "verifies". So the tag is looked at in an empty repository.
+
+        Raises:
+            Unsigned: it has none, or one that git does not accept; or it was signed under another name.
+        """
+        if tag.oid == tag.commit:
+            raise _unsigned(tag, "it is a lightweight tag, which cannot be signed")
+        data = self._run(["cat-file", "tag", tag.oid]).stdout
+        with tempfile.TemporaryDirectory(prefix="saltdeploy-") as scratch:
+            empty = Repository(Path(scratch, "verify.git"))
+            empty._make(["--object-format=sha256"] if len(tag.oid) == 64 else [])
+            written = empty._run(["hash-object", "-t", "tag", "-w", "--literally", "--stdin"], input=data)
+            try:
+                empty._run(["verify-tag", written.stdout.decode().strip()])
+            except GitFailed as failed:
+                raise _unsigned(tag, failed.cause) from None
+        if f"\ntag {tag.name}\n".encode() not in data.partition(b"\n\n")[0] + b"\n":
+            raise _unsigned(tag, "what was signed bears another name")
+
     # -- files ------------------------------------------------------------------------------------------
 
     def _delete(self, *patterns: str) -> None:
@@ -306,6 +340,13 @@ def work_tree_git(
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
+def _unsigned(tag: Tag, cause: str) -> Unsigned:
+    return Unsigned(
+        f"tag {tag.name} has no signature that git accepts: {cause}",
+        next=f"git tag --sign a new tag; git verify-tag {tag.name}, as the user that Salt's master runs as, must accept it",
+    )
+
+
 def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
     return Unavailable(
         f"cannot fetch from {public(url)}: {error.cause}",
@@ -314,4 +355,4 @@ def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
     )
 
 
-__all__ = ["Progress", "Repository", "Tag", "git_version", "no_progress", "work_tree_git"]
+__all__ = ["Difference", "Progress", "Repository", "Tag", "git_version", "no_progress", "work_tree_git"]

@@ -1,12 +1,15 @@
-"""Guards that refuse a deploy before anything is asked of any host; ``force=True`` overrides them, and is recorded."""
+"""Guards that refuse a deploy before anything is asked of any host; ``force=True`` overrides all but the signature."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Generator
+
 from saltdeploy.config import Repo
-from saltdeploy.errors import Frozen
+from saltdeploy.errors import Frozen, TooMuchRemoved, Unsigned
 from saltdeploy.freeze import active
 from saltdeploy.master.plan import Source
-from saltdeploy.repository import Tag
+from saltdeploy.repository import Difference, Repository, Tag
 
 
 def refuse_frozen(repo: Repo, now: float, *, force: bool) -> None:
@@ -30,4 +33,64 @@ def refuse_dangerous(repo: Repo, source: Source, tag: Tag, before: str, *, force
 
     Args:
         before: the commit that is pinned; "" when none is.
+
+    Raises:
+        Unsigned: git cannot verify the tag's signature; ``force`` does not help.
+        TooMuchRemoved: the release has no file at all, or lacks more than ``max_removed`` of those of ``before``.
     """
+    if repo.require_signed:
+        _refuse_unsigned(repo, source.repository, tag)
+    if not force:
+        _refuse_empty(repo, source.repository, tag)
+        _refuse_much_removed(repo, source.repository, tag, before)
+
+
+def _refuse_unsigned(repo: Repo, repository: Repository, tag: Tag) -> None:
+    try:
+        repository.verify(tag)
+    except Unsigned as error:
+        raise error.at(repo=repo.name) from None
+
+
+def _refuse_empty(repo: Repo, repository: Repository, tag: Tag) -> None:
+    if repository.is_empty(tag.commit):
+        raise TooMuchRemoved(
+            f"{tag.name} has no file at all",
+            repo=repo.name,
+            next=f"git -C {repository.git_dir} show {tag.name}; or, if it is meant so: force=True",
+        )
+
+
+def _refuse_much_removed(repo: Repo, repository: Repository, tag: Tag, before: str) -> None:
+    """By paths, not by contents: what was moved is missing where it was."""
+    if before in ("", tag.commit) or not repository.has(before):
+        return
+    found = repository.difference(before, tag.commit)
+    if _is_too_much(repo.max_removed, found, repository.sizes(before)):
+        raise TooMuchRemoved(
+            f"{tag.name} lacks {found.removed} files of the release that is pinned, and {max(found.lost, 0)} bytes "
+            f"are gone: more than {repo.max_removed}",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:max_removed",
+            next=f"git -C {repository.git_dir} diff --stat {before} {tag.commit}; "
+            "or, if it is meant so: force=True",
+        )
+
+
+def _is_too_much(most: str, found: Difference, sizes: Generator[int, None, None]) -> bool:
+    """Whether more is lost than the share of the old files, or of their bytes, or than the count of files.
+
+    Args:
+        sizes: of the old files. They are read only until it is clear that so little was lost.
+    """
+    if not most.endswith("%"):
+        return found.removed > int(most)
+    share = int(most[:-1])
+    files = total = 0
+    with contextlib.closing(sizes) as left:
+        while found.removed * 100 > share * files or found.lost * 100 > share * total:
+            size = next(left, None)
+            if size is None:
+                return True
+            files, total = files + 1, total + size
+    return False

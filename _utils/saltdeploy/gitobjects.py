@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -22,14 +22,15 @@ class Change:
         path: as git gives it: bytes, parts divided by ``/``, relative to the tree's root.
         mode: git's mode on the new side, six octal digits; ``000000`` when the path is gone.
         oid: the blob on the new side.
-        old_mode, old_oid: the same of the old side; ``-`` in a list that joins several old sides.
+        old_mode, old_oid: the same of the old side, which makes no other change of it; ``-`` where several old sides
+            were joined.
     """
 
     path: bytes
     mode: str
     oid: str
-    old_mode: str = "-"
-    old_oid: str = "-"
+    old_mode: str = field(default="-", compare=False)
+    old_oid: str = field(default="-", compare=False)
 
 
 class Blobs:

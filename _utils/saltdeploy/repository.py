@@ -201,7 +201,7 @@ class Repository(Reader):
 
     # -- from another repository ------------------------------------------------------------------------
 
-    def fetch(self, url: str, tag: str, commit: str = "", progress: Progress = no_progress) -> Tag:
+    def fetch(self, url: str, tag: str, commit: str = "", progress: Progress = no_progress) -> str:
         """Fetch one commit and nothing else from another repository.
 
         Args:
@@ -211,7 +211,7 @@ class Repository(Reader):
             progress: hears git's own progress.
 
         Returns:
-            The tag, whose object is held as well; for a ``commit`` the server may have given no more than that.
+            The commit.
 
         Raises:
             Unavailable: the repository could not be read; ``status`` is git's.
@@ -220,6 +220,17 @@ class Repository(Reader):
         """
         if commit:
             self._suit(commit)
+        return self._take(url, tag, commit, progress).commit
+
+    def fetch_tag(self, url: str, tag: str) -> Tag:
+        """Fetch a tag, the object of an annotated one as well, and its commit.
+
+        Raises:
+            Unavailable, NoSuchTag: see :meth:`fetch`.
+        """
+        return self._take(url, tag, "", no_progress)
+
+    def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
             self._fetch(url, tag, commit, progress)
             found = commit or self.commit_of(_ASKED)

@@ -57,7 +57,7 @@ class Source:
             if not self._remote:
                 return self.repository.tag(name)
             self.repository.ensure()
-            return self.repository.fetch(self._repo.source, check_tag(name))
+            return self.repository.fetch_tag(self._repo.source, check_tag(name))
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=self._repo.source) from None
 

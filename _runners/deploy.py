@@ -258,19 +258,20 @@ def answer(choice, repo="", id="", key=""):  # noqa: A002
         salt-run deploy.answer yes repo=mediawiki
     """
     name, deploy = _find(repo, id)
+    choice = _choice(choice)
     question = reports.open_question(journal.Journals(root(__opts__)).path(name, deploy))
-    if question is None or _text(key) not in ("", question.key) or _text(choice) not in question.choices:
+    if question is None or _text(key) not in ("", question.key) or choice not in question.choices:
         raise errors.NothingAsked(
             f"the choices are {', '.join(question.choices)}" if question else "no question is open",
             repo=name,
             next=f"salt-run deploy.watch id={deploy}",
         )
-    first = Control(root(__opts__), name, deploy).answer(question.key, _user(), _text(choice))
+    first = Control(root(__opts__), name, deploy).answer(question.key, _user(), choice)
     return {
         "view": "told",
         "repo": name,
         "deploy": deploy,
-        "what": _text(choice),
+        "what": choice,
         "counted": first,
         "retcode": 0 if first else 1,
     }
@@ -559,3 +560,10 @@ def _user():
 def _text(value):
     """An argument as text: on a command line, 2026 and 1.5 come as numbers."""
     return str(value)
+
+
+def _choice(value):
+    """An answer as text: on a command line, yes and no come as truth values."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _text(value)

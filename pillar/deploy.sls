@@ -17,6 +17,9 @@ deployment_config:
     eqiad: deploy1.example.org
     codfw: deploy2.example.org
 
+  # When nothing may be deployed, of any repo: {from: 2026-12-23, until: 2027-01-02, reason: holidays}
+  # freeze: []
+
   # Trebuchet's redis, for dashboards that read it.
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
 
@@ -55,6 +58,24 @@ repo_config:
 
     # How many hosts may fail before the deploy is stopped: a count or a share.
     # failure_limit: 0
+
+    # The order in which the targets switch. A group without `targets` takes the rest; `hold` (seconds, or `ask`) comes
+    # before the next one. Each may have batch, failure_limit and group_size of its own.
+    #   - {name: canary, targets: 'web1,web2', targets_type: list, hold: ask}
+    #   - {name: default, batch: 25%, failure_limit: 2}
+    # groups: []
+
+    # What follows when too many hosts fail (rollback, hold or ask), and when an operator stops the deploy
+    # (rollback or hold). A question that nobody answers in time gets its default.
+    # on_failure: rollback
+    # on_abort: rollback
+    # question_timeout: 3600
+
+    # Guards are these. How much of the files, or of their bytes, a release may lack; whether its tag must be signed; and when
+    # nothing may be deployed ({from: 'Fri 16:00', until: 'Mon 08:00', reason: weekend}), in UTC.
+    # max_removed: 50%
+    # require_signed: false
+    # freeze: []
 
     # Seconds that a host may take for one stage.
     timeout: 120

@@ -125,9 +125,14 @@ class Order:
             raise DeployError("an order without a transport")
         if not isinstance(payloads, (list, tuple)):
             raise DeployError("an order without a list of payloads")
-        attempt = data.get("attempt", 1)
-        if not _is_count(attempt) or attempt < 1:
-            raise DeployError("an order without a number of its attempt")
+        group, attempt = data.get("group"), data.get("attempt")
+        if (
+            not isinstance(group, str)
+            or not isinstance(attempt, int)
+            or not _is_count(attempt)
+            or not attempt
+        ):
+            raise DeployError("an order without a group or a number of its attempt")
         return cls(
             deploy=deploy,
             epoch=epoch,
@@ -135,7 +140,7 @@ class Order:
             release=Release.from_wire(data["release"]),
             transport=transport,
             payloads=tuple(Payload.from_wire(each) for each in payloads),
-            group=str(data.get("group", ""))[:64],
+            group=group,
             attempt=attempt,
         )
 
@@ -337,7 +342,15 @@ def _legal(value: object, check: Callable[[str], str]) -> str:
 
 
 def _facts(value: object) -> dict[str, Any]:
-    """Those that are numbers or short texts; a number that is not one would end somebody's sum."""
+    """Those that are numbers or short texts, and the list of steps; a number that is not one would end a sum."""
+    facts = _flat(value)
+    steps = value.get("steps") if isinstance(value, dict) else None
+    if isinstance(steps, (list, tuple)):
+        facts["steps"] = [_flat(step) for step in steps[:_MOST_FACTS]]
+    return facts
+
+
+def _flat(value: object) -> dict[str, Any]:
     facts = list(value.items())[:_MOST_FACTS] if isinstance(value, dict) else []
     return {
         legible(key): legible(fact[:4096]) if isinstance(fact, str) else fact

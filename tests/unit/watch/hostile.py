@@ -28,7 +28,9 @@ _SCALARS = strategies.one_of(
     strategies.floats(),
     strategies.text(),
     strategies.just(TEXT),
-    strategies.sampled_from(["fetch", "checkout", "rollback", "bytes", "receive", "web1", "web2"]),
+    strategies.sampled_from(
+        ["fetch", "checkout", "rollback", "retry", "fail", "bytes", "receive", "web1", "web2"]
+    ),
 )
 JSON = strategies.recursive(
     _SCALARS,
@@ -38,8 +40,9 @@ JSON = strategies.recursive(
     max_leaves=5,
 )
 _FIELDS = (
-    "action bytes commit deploy done error failed host hosts in_flight next ok outcome phase reason repo stage "
-    "status tag tasksFinishedFailed tasksFinishedOk tasksInFlight text time total totalTasks unit user v"
+    "action bytes check choice choices commit default deploy done error failed group groups host hosts in_flight key "
+    "left_out next ok outcome phase reason repo stage status tag tasksFinishedFailed tasksFinishedOk tasksInFlight "
+    "text time total totalTasks unchanged unit until user v verdict"
 ).split()
 
 

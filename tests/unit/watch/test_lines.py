@@ -117,6 +117,61 @@ def test_events_that_end_before_the_deploy_does_are_told_of() -> None:
     assert last.endswith("it has not told its outcome. Next: salt-run deploy.report repo=mediawiki")
 
 
+def test_a_deploy_that_was_only_prepared_is_not_missed() -> None:
+    assert told([Story(3).preparing()]) == [
+        "10:11:12 Preparing deploy [mediawiki]: sync of release/2026-11-23/1 by alice"
+    ]
+
+
+def test_while_a_question_is_open_nobody_else_is_waited_for() -> None:
+    story = Story(5)
+    steps: list[Step] = [story.started(), story.stage("fetch", 5), story.progress("fetch", 5, 1, 0, 0)]
+    steps.append(story.question("go on?", ("yes", "no")))
+    quiet = told(steps)
+    assert told([*steps, *(BEGIN + 10 * tick for tick in range(1, 10))])[:-1] == quiet[:-1]
+
+
+def test_every_group_of_a_few_has_its_heading_once_and_is_called_successful_when_it_is() -> None:
+    lines = told(rollouts.paused_and_converged())
+    assert [line for line in lines if line.startswith("==")] == ["== CANARY ==", "== APPSERVERS =="]
+    assert [line[9:] for line in lines if "successful" in line] == [
+        "canary deploy successful",
+        "appservers deploy successful",
+    ]
+
+
+def test_a_group_of_which_some_host_failed_is_not_called_successful() -> None:
+    story = Story(2)
+    steps = [
+        story.started(groups=("canary", "rest")),
+        story.stage("checkout", 2, "canary"),
+        story.ended("checkout", 2, 1, 1, "canary"),
+        story.stage("checkout", 2, "rest"),
+    ]
+    assert not any("successful" in line for line in told(steps))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text", "line"),
+    [
+        ("pass", "", "canary: Check 'errors' completed"),
+        ("pass", "2 < 5", "canary: Check 'errors' completed, output: 2 < 5"),
+        ("fail", "9 > 5", "canary: Check 'errors' failed: 9 > 5"),
+        ("inconclusive", "no number", "canary: Check 'errors' was inconclusive: no number"),
+    ],
+)
+def test_what_a_check_found_is_told_in_the_words_of_scap(verdict: str, text: str, line: str) -> None:
+    assert (
+        told([Story(1).started(), Story(1).checked("errors", verdict, text, "canary")])[1]
+        == f"10:11:12 {line}"
+    )
+
+
+def test_of_very_many_groups_the_first_are_named() -> None:
+    (_, groups, *_) = told([Story(1).started(groups=tuple(f"part{number}" for number in range(40)))])
+    assert groups.endswith("part11 and 28 more")
+
+
 def test_a_watcher_that_heard_nothing_says_nothing() -> None:
     assert told([BEGIN]) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from saltdeploy import errors, events
 from saltdeploy.watch.state import State
@@ -104,6 +105,162 @@ def test_a_silent_host_is_not_named_when_it_may_be_another() -> None:
     )
     assert state.slowest(5) == []
     assert state.unheard() == 1
+
+
+def test_a_host_that_runs_the_release_already_is_not_waited_for_in_checkout() -> None:
+    story = Story(2)
+    unchanged = {**story.answered("web1"), "unchanged": True}
+    fetched = [
+        story.started(),
+        story.stage("fetch", 2),
+        unchanged,
+        story.answered("web2"),
+        story.ended("fetch", 2, 2),
+    ]
+    state = after(*fetched, story.stage("checkout", 1), story.progress("checkout", 1, 0, 0, 1))
+    assert [host.name for host in state.slowest(5)] == ["web2"]
+
+
+def test_in_the_last_group_a_silent_host_is_named() -> None:
+    story = Story(3)
+    fetched = [story.started(), story.stage("fetch", 3), *map(story.answered, story.names)]
+    state = after(
+        *fetched,
+        story.ended("fetch", 3, 3),
+        story.stage("checkout", 1, "canary"),
+        story.answered("web2", "checkout"),
+        story.ended("checkout", 1, 1, 0, "canary"),
+        story.stage("checkout", 2, "rest"),
+        story.answered("web3", "checkout"),
+        story.progress("checkout", 2, 1, 0, 1, "rest"),
+    )
+    assert [host.name for host in state.slowest(5)] == ["web1"]
+
+
+def test_in_a_rollback_only_hosts_of_the_same_group_are_named() -> None:
+    story = Story(2)
+    state = after(
+        story.started(),
+        story.stage("checkout", 1, "canary"),
+        story.answered("web1", "checkout"),
+        story.ended("checkout", 1, 1, 0, "canary"),
+        story.stage("checkout", 1, "rest"),
+        story.answered("web2", "checkout", FULL),
+        story.ended("checkout", 1, 0, 1, "rest"),
+        story.stage("rollback", 1, "rest"),
+        story.answered("web2", "rollback"),
+        story.ended("rollback", 1, 1, 0, "rest"),
+        story.stage("rollback", 1, "canary"),
+        story.progress("rollback", 1, 0, 0, 1, "canary"),
+    )
+    assert [host.name for host in state.slowest(5)] == ["web1"]
+
+
+def test_the_same_stage_of_two_groups_is_two_stages() -> None:
+    story = Story(3)
+    state = after(
+        story.started(),
+        story.stage("checkout", 1, "canary"),
+        story.answered("web1", "checkout"),
+        story.ended("checkout", 1, 1, 0, "canary"),
+        story.stage("checkout", 2, "rest"),
+        story.answered("web2", "checkout", FULL),
+    )
+    assert {title: (stage.ok, stage.failed) for title, stage in state.stages.items()} == {
+        ("checkout", "canary"): (1, 0),
+        ("checkout", "rest"): (0, 1),
+    }
+
+
+def test_hosts_that_are_asked_once_more_are_at_work_and_may_fail_once_more() -> None:
+    story = Story(2)
+    tried = [
+        story.started(),
+        story.stage("fetch", 2),
+        story.answered("web1", bytes=7),
+        story.answered("web2", error=FULL, bytes=5),
+        story.ended("fetch", 2, 1, 1),
+        story.question("?", ("yes", "no", "retry")),
+        story.decided("retry"),
+        story.stage("fetch", 2),
+    ]
+    stage = after(*tried).running
+    assert stage is not None
+    assert (stage.ok, stage.failed, stage.busy) == (1, 0, 1)
+    state = after(*tried, story.answered("web2", error=FULL, bytes=5))
+    assert state.stage is not None
+    assert (state.stage.ok, state.stage.failed, state.stage.received, len(state.failures)) == (1, 1, 12, 2)
+
+
+def test_when_a_check_is_tried_again_hosts_that_failed_within_the_limit_stay_failed() -> None:
+    story = Story(2)
+    state = after(
+        story.started(),
+        story.stage("checkout", 2, "canary"),
+        story.answered("web1", "checkout"),
+        story.answered("web2", "checkout", FULL),
+        story.ended("checkout", 2, 1, 1, "canary"),
+        story.gate(0, "check latency: fail"),
+        story.question("check latency: fail", ("retry", "continue", "rollback", "hold")),
+        story.decided("retry"),
+    )
+    assert state.stage is not None
+    assert (state.stage.failed, state.stage.busy, state.blocked) == (1, 0, False)
+
+
+def test_a_stage_that_another_process_goes_on_with_keeps_its_counts() -> None:
+    story = Story(3)
+    begun = [story.started(), story.stage("fetch", 3), story.answered("web1")]
+    stage = after(*begun, story.resumed("bob"), story.stage("fetch", 3)).running
+    assert stage is not None
+    assert (stage.ok, stage.total) == (1, 3)
+
+
+def test_the_time_that_a_question_took_is_not_counted_to_the_stage_that_goes_on_after_it() -> None:
+    story = Story(1)
+    steps = [
+        story.started(),
+        story.stage("fetch", 1),
+        story.answered("web1", error=FULL),
+        story.ended("fetch", 1, 0, 1),
+    ]
+    story.now += 500
+    steps += [story.decided("retry"), story.stage("fetch", 1)]
+    state = after(*steps, BEGIN + 507)
+    assert state.stage is not None
+    assert state.elapsed(state.stage) == 7
+
+
+@pytest.mark.parametrize(
+    "event", [Story(3).decided("no"), Story(3).aborted("bob", "enough"), Story(3).finished("HELD", 0, 3)]
+)
+def test_a_question_is_open_until_it_is_answered_or_cannot_be_any_more(event: events.Event) -> None:
+    story = Story(3)
+    asked = [story.started(), story.question("go on?", ("yes", "no"))]
+    assert after(*asked).question is not None
+    assert after(*asked, event).question is None
+
+
+def test_hosts_make_no_stages() -> None:
+    story = Story(2)
+    invented = [story.working("web1", "receive", 1, 2, stage=f"fake{number}") for number in range(100)]
+    state = after(story.started(), story.stage("fetch", 2), *invented, story.answered("web1", "fake"))
+    assert list(state.stages) == [("fetch", "")]
+    assert state.failures == []
+
+
+def test_of_very_many_stages_the_latest_are_kept() -> None:
+    story = Story(200)
+    state = after(story.started(), *(story.stage("checkout", 2, f"part{number}") for number in range(100)))
+    assert len(state.stages) == 50
+    assert state.stage is not None
+    assert state.stage.group == "part99"
+
+
+def test_while_a_deploy_is_prepared_nothing_was_asked_of_anybody() -> None:
+    story = Story(2)
+    assert not after(story.preparing()).underway
+    assert after(story.preparing(), story.started()).underway
 
 
 def test_the_clock_of_a_host_is_not_trusted() -> None:

@@ -18,12 +18,13 @@ WAVES = (Wave("canary", "canary", ("a",), 1, 0), Wave("default", "default", ("b"
 
 
 def repo(**checks: dict[str, Any]) -> config.Repo:
-    section = {"location": "/srv/demo", "checks": checks}
+    groups = [{"name": "canary", "targets": "a"}, {"name": "default"}, {"name": "nobody", "targets": "z"}]
+    section = {"location": "/srv/demo", "checks": checks, "groups": groups}
     return config.load({"repo_config": {"demo": section}}, "demo")
 
 
 def on_master(**keys: Any) -> dict[str, Any]:
-    return {"type": "command", "command": ["true"], "on": "master", **keys}
+    return {"type": "command", "command": ["true"], "where": "master", **keys}
 
 
 def place(**parts: Any) -> Place:
@@ -86,7 +87,7 @@ def test_a_check_that_takes_long_does_not_hold_up_whoever_asks() -> None:
         assert release.wait(60)
         return Response(200)
 
-    check = {"type": "http", "url": "http://127.0.0.1/", "on": "master", "after": "fetch"}
+    check = {"type": "http", "url": "http://127.0.0.1/", "where": "master", "after": "fetch"}
     where = Place(call=lambda *_: True, get=slow)
     work = gates.Work(gates.at(Gate(AFTER_FETCH), repo(one=check), WAVES), where, {})
     assert work.done() is None

@@ -31,9 +31,9 @@ from saltdeploy.master import background, journal
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
 from saltdeploy.master.control import Control
-from saltdeploy.master.history import History
 from saltdeploy.master.holder import Holder, scope_of
 from saltdeploy.master.lock import Locks, is_held
+from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import Wish
 from saltdeploy.watch import terminal
 
@@ -381,7 +381,7 @@ def versions(repo):
         salt-run deploy.versions repo=mediawiki
     """
     found = _config(repo)
-    return {"view": "versions", "repo": found.name, "versions": _history().versions(found.name)}
+    return {"view": "versions", "repo": found.name, "versions": _history(found.name).versions(found.name)}
 
 
 @_door
@@ -541,8 +541,9 @@ def _config(repo):
     return config.load(pillar(__opts__), _text(repo), site(__opts__))
 
 
-def _history():
-    return History(store(__opts__))
+def _history(repo):
+    here = root(__opts__)
+    return history_of(repo, here, store(__opts__), running=is_held(here, repo))
 
 
 def _locks():

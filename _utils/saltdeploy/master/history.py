@@ -95,6 +95,10 @@ class History:
         told = (found.get(key) for key in reversed(found.keys()))
         return str(next(filter(None, told), {}).get("deploy", ""))
 
+    def tells(self, repo: str, deploy: str) -> bool:
+        """Whether it is told how a deploy ended."""
+        return bool(self._deploys(repo).get(deploy).get("outcome"))
+
     def commit_of(self, repo: str, tag: str) -> str:
         """What the tag meant when it was deployed last; "" when it never was."""
         found = self._tags(repo).get(tag)

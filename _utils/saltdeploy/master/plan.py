@@ -101,19 +101,18 @@ def dependencies(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
 
 
 def refuse_moved(release: Release, history: History) -> None:
-    """Compare a freshly resolved release with what its tag meant in earlier deploys.
+    """Compare a freshly resolved release with what its tag meant when it was deployed.
 
     Raises:
         MovedTag: naming both commits.
     """
-    for version in history.versions(release.repo):
-        if version["tag"] == release.tag and version["commit"] != release.commit:
-            raise MovedTag(
-                f"tag {release.tag} was deployed as commit {version['commit']} "
-                f"(deploy {version['deploy']}) and now means {release.commit}",
-                repo=release.repo,
-                next="never move a deployed tag: make a new tag for the new commit and deploy that",
-            )
+    meant = history.commit_of(release.repo, release.tag)
+    if meant and meant != release.commit:
+        raise MovedTag(
+            f"tag {release.tag} was deployed as commit {meant} and now means {release.commit}",
+            repo=release.repo,
+            next="never move a deployed tag: make a new tag for the new commit and deploy that",
+        )
 
 
 def refuse_bad(release: Release, history: History, *, force: bool) -> None:

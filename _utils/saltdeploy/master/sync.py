@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy import config, events
-from saltdeploy.errors import DependencyFailed, NoSuchDeploy, NoTargets
+from saltdeploy.errors import DependencyFailed, NoSuchDeploy, NoTargets, Unavailable
 from saltdeploy.master import gates, guards, plan
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.conduct import Conductor
@@ -25,6 +25,7 @@ from saltdeploy.master.lease import Lease
 from saltdeploy.master.lock import Locks
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins, pin_order
+from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import Script, Wish
 from saltdeploy.master.waves import waves
 from saltdeploy.master.world import Master
@@ -59,7 +60,8 @@ def run(wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Mast
     """
     repo = config.load(pillar, wish.repo, site)
     _tell_preparing(wish, deploy, master)
-    guards.refuse_frozen(repo, master.bus.now(), force=wish.force)
+    # the way back is always open
+    guards.refuse_frozen(repo, master.bus.now(), force=wish.force or wish.action == ROLLBACK)
     with _lock(repo, deploy, master, wish) as lease:
         script, offers = prepare(wish, repo, deploy, lease.epoch, master)
         with Journals(master.root).write(repo.name, deploy) as journal:
@@ -117,7 +119,7 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
 
 def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Master) -> tuple[Script, Offers]:
     """Decide everything: which release, for whom, in what order, with which payloads."""
-    history = History(master.store)
+    history = _remembered(repo, master)
     pins = Pins(master.root)
     pin = pins.get(repo.name)
     everybody = master.targets(repo.targets, repo.targets_type)
@@ -155,6 +157,11 @@ def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Mast
         baselines=gates.measure(repo, master.place, Baselines(master.store).of(release)),
     )
     return script, offers
+
+
+def _remembered(repo: config.Repo, master: Master) -> History:
+    """The history; our own lock is held, so the newest journal is that of a deploy that is over."""
+    return history_of(repo.name, master.root, master.store, running=False)
 
 
 def _resolve(
@@ -205,7 +212,8 @@ def _offers(script: Script, repo: config.Repo, master: Master) -> Offers:
 def _lock(repo: config.Repo, deploy: str, master: Master, wish: Wish) -> Iterator[Lease]:
     locks = Locks(master.root, master.store, master.bus.now)
     holder = Holder.here(master.user, deploy=deploy, reason=wish.reason)
-    groups = [group.name for group in repo.groups if wish.limit in ("", group.name)]
+    names = [group.name for group in repo.groups]
+    groups = [wish.limit] if wish.limit in names else names
     with locks.hold(repo.name, groups, holder, wait=wish.wait, force=wish.force) as lease:
         yield lease
 
@@ -226,7 +234,11 @@ def _finish(conductor: Conductor, lease: Lease, master: Master) -> Report:
     outcome = conductor.run()
     _settle(conductor, lease, outcome, master)
     next_command = _next(conductor, outcome)
-    History(master.store).finished(conductor.end(outcome, next_command))
+    event = conductor.end(outcome, next_command)
+    with contextlib.suppress(
+        Unavailable
+    ):  # the journal has it, and the history is made of journals when it is read
+        History(master.store).finished(event)
     return Report(
         conductor.course, outcome, next_command, round(master.bus.now() - conductor.course.begun, 3)
     )

@@ -124,7 +124,7 @@ def sync(repo, tag, force=False, limit="", reason="", interactive=False, wait=0,
         plan=_text(plan),
         wait=float(wait),
     )
-    return _deploy(wish, detach)
+    return _deploy(wish, detach, bool(interactive))
 
 
 @_door
@@ -411,7 +411,7 @@ def targets(repo):
 
 
 @_door
-def watch(repo="", id="", deploy=""):  # noqa: A002
+def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
     """
     Replay a deploy and follow it to its end; to be joined at any time, from any terminal of the master.
 
@@ -421,6 +421,8 @@ def watch(repo="", id="", deploy=""):  # noqa: A002
         The deploy's id. Without it: the newest one.
     deploy
         The same as ``id``.
+    interactive
+        Answer the deploy's questions at this terminal, as with ``deploy.sync interactive=True``.
 
     CLI Example:
 
@@ -428,13 +430,13 @@ def watch(repo="", id="", deploy=""):  # noqa: A002
 
         salt-run deploy.watch repo=mediawiki
     """
-    return _watch(*_find(repo, id or deploy))
+    return _watch(*_find(repo, id or deploy), interactive=bool(interactive))
 
 
 # -- deploying ------------------------------------------------------------------------------------------
 
 
-def _deploy(wish, detach):
+def _deploy(wish, detach, interactive=False):
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
     user = _user()
 
@@ -443,10 +445,10 @@ def _deploy(wish, detach):
             done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
         return reports.of_deploy(done)
 
-    return _in_background(run, deploy, detach)
+    return _in_background(run, deploy, detach, interactive)
 
 
-def _in_background(work, deploy, detach):
+def _in_background(work, deploy, detach, interactive=False):
     """Let a process of its own deploy, and look on."""
     if (
         threading.current_thread() is not threading.main_thread()
@@ -460,7 +462,7 @@ def _in_background(work, deploy, detach):
             began.update(repo=event["repo"])
         return (detach and bool(began)) or len(interrupts) > 1
 
-    with _interrupts(deploy) as interrupts, _watcher(silent=detach) as watchers:
+    with _interrupts(deploy) as interrupts, _watcher(detach, interactive) as watchers:
         view = background.look_on(reader, watchers, time.time, enough)
     if view is not None:
         return view
@@ -469,10 +471,10 @@ def _in_background(work, deploy, detach):
     return _watch(*_find("", deploy))  # it sends nothing more: its journal tells
 
 
-def _watch(repo, deploy):
+def _watch(repo, deploy, interactive=False):
     path = journal.Journals(root(__opts__)).path(repo, deploy)
     last = {}
-    with _watcher() as watchers:
+    with _watcher(interactive=interactive) as watchers:
         for event in journal.follow(path, lambda: is_held(root(__opts__), repo), time.sleep):
             for watcher in watchers:
                 watcher.tick(time.time()) if event is None else watcher.hear(event)
@@ -501,16 +503,24 @@ def _interrupts(deploy):
 
 
 @contextlib.contextmanager
-def _watcher(silent=False):
+def _watcher(silent=False, interactive=False):
     """The terminal that started us; on stderr, so that the result on stdout stays whole."""
     if silent or __opts__.get("quiet"):
         yield ()
         return
-    watcher = terminal.for_stream(sys.stderr)
+    if interactive:
+        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here)
+    else:
+        watcher = terminal.for_stream(sys.stderr)
     try:
         yield (watcher,)
     finally:
         watcher.close()
+
+
+def _answer_here(question, choice):
+    control = Control(root(__opts__), question["repo"], question["deploy"])
+    return control.answer(question["key"], _user(), choice)
 
 
 # -- what is asked for ----------------------------------------------------------------------------------

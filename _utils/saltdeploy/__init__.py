@@ -10,6 +10,7 @@ import importlib
 import sys
 
 __version__ = "0.1.0"
+_BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and holds on to parts of it
 
 
 def require(version: str) -> None:
@@ -26,7 +27,7 @@ def require(version: str) -> None:
     """
     if version == __version__:
         return
-    for name in [name for name in sys.modules if name.split(".")[0] == __name__]:
+    for name in [name for name in sys.modules if name.split(".")[0] in (__name__, _BRIDGE)]:
         del sys.modules[name]
     found = importlib.import_module(__name__).__version__
     if found != version:

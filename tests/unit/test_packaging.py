@@ -34,11 +34,11 @@ def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfile.Z
     return zipfile.ZipFile(built)
 
 
-def test_a_wheel_carries_every_module_of_the_package_and_every_door(
+def test_a_wheel_carries_every_module_of_the_packages_and_every_door(
     wheel: zipfile.ZipFile, checkout: Path
 ) -> None:
-    package = checkout / "_utils" / "saltdeploy"
-    wanted = {f"saltdeploy/{file.relative_to(package)}" for file in package.rglob("*.py")}
+    packages = checkout / "_utils"
+    wanted = {str(file.relative_to(packages)) for file in packages.rglob("*.py")}
     for kind in loader.KINDS:
         wanted |= {f"saltdeploy/{kind}/{door.name}" for door in (checkout / f"_{kind}").glob("*.py")}
     assert wanted == {name for name in wheel.namelist() if name.endswith(".py")}

@@ -40,6 +40,10 @@ class Journals:
         """
         return self._root / file_name(repo) / f"{check_deploy(deploy)}.msgpack"
 
+    def repos(self) -> list[str]:
+        """Every repo that was ever deployed."""
+        return sorted(repo_of(path.name) for path in self._root.glob("*") if path.is_dir())
+
     def all(self, repo: str) -> list[str]:
         """The ids of the repo's deploys, oldest first: they begin with the time."""
         return sorted(path.stem for path in (self._root / file_name(repo)).glob("*.msgpack"))

@@ -26,7 +26,9 @@ REPO = "mediawiki"
 OLD = Release(REPO, "v1", "1" * 40)
 NEW = Release(REPO, "v2", "2" * 40)
 NOON = 1_795_435_200.0  # 2026-11-23
-JOB, RETURN, DEATH = "a job is lost", "a return is lost", "it dies in the middle of a stage"
+JOB, RETURN = "a job is lost", "a return is lost"
+DEATH, FAILURE = "it dies in the middle of a stage", "a stage fails"
+_DAY = 86_400.0
 _MASTER_SECRET = b"of the master"
 
 
@@ -39,7 +41,7 @@ class Habits:
     """What befalls minions: each a probability, for each message or job.
 
     Attributes:
-        lose, double: a message is lost, or comes twice.
+        lose, double, lag: a message is lost, comes twice, or comes up to a minute late.
         fail_before, fail_behind: a stage fails before it changed anything, or when everything has changed.
         die: the minion dies in the middle of a stage, and is back some time later.
         slow: seconds that a stage takes, on average.
@@ -50,6 +52,7 @@ class Habits:
 
     lose: float = 0.0
     double: float = 0.0
+    lag: float = 0.0
     fail_before: float = 0.0
     fail_behind: float = 0.0
     die: float = 0.0
@@ -70,13 +73,15 @@ class Simulation:
     Attributes:
         minions: name to minion.
         published: ``(function, host)`` of every job, in order.
+        fired: every event that the master fired.
+        kill_after: the master is killed when it has used the bus so often; 0: it is not.
     """
 
     def __init__(self, seed: int, hosts: Iterable[str], habits: Habits = Habits()) -> None:  # noqa: B008 - frozen
         self.random = random.Random(seed)
         self.habits = habits
         self.clock = NOON
-        self.kill_at = float("inf")
+        self.kill_after = 0
         self.minions = {host: Minion(host, self) for host in hosts}
         self.jids: list[str] = []
         self.published: list[tuple[str, str]] = []
@@ -88,32 +93,39 @@ class Simulation:
     # -- the bus, as the master sees it -----------------------------------------------------------------
 
     def new_jid(self) -> str:
+        self._count_down()
         self.jids.append(f"{20_261_123_120_000_000_000 + next(self._order)}")
         return self.jids[-1]
 
     def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
         for host in hosts:
+            self._count_down()
             self.published.append((function, host))
             self.carry(JOB, host, partial(self.minions[host].receive, jid, function, arguments))
 
     def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
+        self._count_down()
+        assert self.clock < NOON + _DAY, "somebody waits for ever"
         end = self.clock + wait
         while not self._inbox and self._coming and self._coming[0][0] <= end:
             self.clock, _, act = heapq.heappop(self._coming)
             act()
-            if self.clock >= self.kill_at:
-                self.kill_at = float("inf")
-                raise Killed
         if self._inbox:
             return self._inbox.popleft()
         self.clock = max(self.clock, end)
         return None
 
     def fire(self, tag: str, data: events.Event) -> None:
+        self._count_down()
         self.fired.append(data)
 
     def now(self) -> float:
         return self.clock
+
+    def _count_down(self) -> None:
+        self.kill_after -= 1
+        if self.kill_after == 0:
+            raise Killed
 
     # -- the world --------------------------------------------------------------------------------------
 
@@ -133,7 +145,8 @@ class Simulation:
         if self.chance(self.habits.lose) or minion.is_cut_off() or minion.befalls(what):
             return
         for _ in range(2 if self.chance(self.habits.double) else 1):
-            self.later(self.random.expovariate(20.0), deliver)
+            late = self.random.uniform(0, 60) if self.chance(self.habits.lag) else 0.0
+            self.later(self.random.expovariate(20.0) + late, deliver)
 
     def put(self, tag: str, data: Any) -> None:
         """Something comes out of the master's bus."""
@@ -151,13 +164,21 @@ class Simulation:
 
     def settle(self) -> None:
         """Let everything happen that is still under way."""
-        while self.next(3600.0) is not None or self._coming:
+        while self.next(1.0) is not None or self._coming:
             pass
 
     def _forge(self, genuine: Any) -> None:
         """What one hostile minion can put on the bus: it knows every job id, its own secret, and what others said."""
         victim = self.random.choice(sorted(self.minions))
-        lie = Result(victim, REPO, genuine["deploy"], genuine["epoch"], genuine["stage"], NEW.tag, NEW.commit)
+        lie = Result(
+            victim,
+            REPO,
+            deploy=genuine["deploy"],
+            epoch=genuine["epoch"],
+            stage=genuine["stage"],
+            attempt=genuine["attempt"],
+            holdings=Holdings(live=NEW.commit, held=(NEW.commit,), tags={NEW.commit: NEW.tag}),
+        )
         evil = self.random.choice(
             [
                 lie.to_wire(),
@@ -192,7 +213,7 @@ class Minion:
         finished: how often each stage came to an end here, by ``(deploy, stage, attempt)``.
         said: the answer that each of them had.
         unlucky: whether anything befell it that may make it unreachable.
-        mishaps: how often each of :data:`JOB`, :data:`RETURN` and :data:`DEATH` will befall it from now on.
+        mishaps: how often :data:`JOB`, :data:`RETURN`, :data:`DEATH` and :data:`FAILURE` will befall it from now on.
     """
 
     def __init__(self, name: str, world: Simulation) -> None:
@@ -277,7 +298,7 @@ class Minion:
     def _change(self, order: Order) -> None:
         """Everything that a stage changes, at one moment."""
         held, commit = self.holdings, order.release.commit
-        if self._world.chance(self._world.habits.fail_before):
+        if self._world.chance(self._world.habits.fail_before) or self.befalls(FAILURE):
             self._fails = "it failed before anything changed"
             return
         self._fails = "it failed behind" if self._world.chance(self._world.habits.fail_behind) else ""

@@ -21,11 +21,12 @@ TROUBLES = {
     "well": Habits(),
     "slow": Habits(slow=20.0),
     "lossy": Habits(lose=0.2, double=0.2),
+    "late": Habits(lag=0.3, double=0.3),
     "deadly": Habits(die=0.3, slow=4.0),
     "cut off": Habits(cut=0.5, gone=0.1, slow=6.0),
     "failing": Habits(fail_before=0.2, fail_behind=0.2),
     "hostile": Habits(forge=0.5, lose=0.1),
-    "all": Habits(0.1, 0.1, 0.1, 0.1, 0.15, 5.0, 0.05, 0.2, 0.3),
+    "all": Habits(0.1, 0.1, 0.1, 0.1, 0.1, 0.15, 5.0, 0.05, 0.2, 0.3),
 }
 
 
@@ -83,7 +84,7 @@ def test_every_host_ends_with_one_answer_that_is_its_own_or_is_given_up(seed, tr
             if not isinstance(answers[0].error, Unreachable):
                 said = minion.said[DEPLOY, stage, 1]
                 assert (answers[0].to_wire() | {"facts": {}}) == (said.to_wire() | {"facts": {}})
-            elif trouble not in ("lossy", "hostile", "all"):
+            elif trouble not in ("lossy", "late", "hostile", "all"):
                 assert minion.unlucky, f"{host} was there all the time"
 
 

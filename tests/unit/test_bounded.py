@@ -53,11 +53,12 @@ def test_a_program_that_is_not_there_is_an_error_of_the_system() -> None:
 
 def test_a_program_that_overruns_is_killed_with_its_children_and_what_it_said_is_kept(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    script = f"echo begun; sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; wait"
+    bare = "env -i /bin/sleep 600 & echo $!"  # without our mark, but in the group
+    script = f"echo begun; sleep 600 & echo $! >> {pids}; {bare} >> {pids}; echo $$ >> {pids}; wait"
     with pytest.raises(bounded.Overran) as overran:
         bounded.run(["/bin/sh", "-c", script], 1)
     assert overran.value.output == "begun"
-    assert len(numbers(pids)) == 2
+    assert len(numbers(pids)) == 3
     until(lambda: not any(map(is_alive, numbers(pids))))
 
 

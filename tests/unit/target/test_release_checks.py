@@ -98,10 +98,15 @@ def test_a_file_that_cannot_be_meant_fails_the_fetch(
     assert host.is_live() == "v0"
 
 
-@pytest.mark.parametrize("target", ["/etc/passwd", "../VERSION"])
-def test_a_link_in_place_of_the_file_is_not_followed(bring: Bring, target: str) -> None:
-    host = bring(b"", link(target))
+@pytest.mark.parametrize("path", [b"scap/checks.yaml", b"scap"])
+def test_a_link_in_the_way_to_the_file_is_not_followed(tmp_path: Path, path: bytes) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "checks.yaml").write_text("checks: {}\n")
+    target = elsewhere if path == b"scap" else elsewhere / "checks.yaml"
+    trees = [{b"VERSION": Entry(FILE, b"v0")}, {path: link(str(target))}]
+    host = ServingHost(tmp_path, Source(tmp_path / "source.git", *trees))
     assert host.deploy(0).ok
     result = host.fetch(1)
     assert result.error is not None and result.error.kind == "bad-checks"
-    assert "root" not in result.error.cause
+    assert "not a plain file" in result.error.cause

@@ -250,7 +250,7 @@ def test_a_port_that_opens_late_is_waited_for(serving: ServingHost) -> None:
     serving.keys = {"service_port": serving.service.port, "service_timeout": 30}
     with subprocess.Popen([*starter, *daemon]):
         assert serving.restart()["status"] is True
-    assert serving.service.says() == "version v1"
+        assert serving.service.says() == "version v1"
 
 
 def test_a_port_that_does_not_open_is_a_failure_of_its_own_kind(serving: ServingHost) -> None:

@@ -97,7 +97,7 @@ class Live:
 
     def _started(self) -> None:
         if self._state.reason:
-            self._print(Text(self._state.reason))
+            self._print(Text(f"Reason: {self._state.reason}"))
         for line in told.scope(self._state):
             self._print(Text(line, style="dim"))
 

@@ -5,6 +5,8 @@ Running them is for :mod:`saltdeploy.checks`.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -168,6 +170,33 @@ class _Kind:
     whole: Callable[[Check], None] = _anything
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise Wrong("must be a number")
+    return float(value)
+
+
+def _pattern(value: Any) -> str:
+    try:
+        re.compile(policy.text(value))
+    except re.error as error:
+        raise Wrong(f"is not a regular expression: {error}") from None
+    return str(value)
+
+
+def _no_shell(value: Any) -> bool:
+    """scap's ``shell``: only false, since nothing here is run by a shell."""
+    if policy.flag(value):
+        raise Wrong("no shell is used: put the lines into a script of the release (type: script)")
+    return False
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise Wrong("must be a list")
+    return list(value)
+
+
 def _statuses(value: Any) -> tuple[int, ...]:
     numbers = value if isinstance(value, list) else [value]
     if not numbers or not all(type(each) is int and 100 <= each <= 599 for each in numbers):
@@ -183,7 +212,7 @@ def _url(value: Any) -> str:
 
 def _patterns(value: Any) -> dict[str, str]:
     table = policy.table_of_any(value)
-    return policy.table(table, dict.fromkeys(table, policy.pattern))
+    return policy.table(table, dict.fromkeys(table, _pattern))
 
 
 def _function(value: Any) -> str:
@@ -204,32 +233,28 @@ def _whole_metric(check: Check) -> None:
 
 
 _KINDS = {
-    "command": _Kind({"command": policy.command, "shell": policy.no_shell}, ("command",)),
-    "script": _Kind({"command": policy.command, "shell": policy.no_shell}, ("command",)),
-    "nrpe": _Kind(
-        {"command": policy.text, "nrpe_dir": policy.absolute, "shell": policy.no_shell}, ("command",)
-    ),
+    "command": _Kind({"command": policy.command, "shell": _no_shell}, ("command",)),
+    "script": _Kind({"command": policy.command, "shell": _no_shell}, ("command",)),
+    "nrpe": _Kind({"command": policy.text, "nrpe_dir": policy.absolute, "shell": _no_shell}, ("command",)),
     "http": _Kind(
         {
             "url": _url,
             "status": _statuses,
-            "body": policy.pattern,
+            "body": _pattern,
             "headers": _patterns,
             "host": policy.text,
         },
         ("url",),
     ),
     "port": _Kind({"port": policy.ports, "host": policy.text}, ("port",)),
-    "salt": _Kind(
-        {"function": _function, "args": policy.list_of_any, "kwargs": policy.table_of_any}, ("function",)
-    ),
+    "salt": _Kind({"function": _function, "args": _list, "kwargs": policy.table_of_any}, ("function",)),
     "metric": _Kind(
         {
             "query": policy.text,
             "prometheus": _url,
             "url": _url,
             "path": policy.text,
-            **dict.fromkeys(_LIMITS, policy.number),
+            **dict.fromkeys(_LIMITS, _number),
         },
         (),
         _whole_metric,

@@ -6,7 +6,6 @@ Each function here takes what stands under one key of the pillar and returns fro
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import signal
@@ -309,29 +308,6 @@ def absolute(value: Any) -> str:
     return str(value)
 
 
-def number(value: Any) -> float:
-    """A number."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise Wrong("must be a number")
-    return float(value)
-
-
-def pattern(value: Any) -> str:
-    """A regular expression of Python."""
-    try:
-        re.compile(text(value))
-    except re.error as error:
-        raise Wrong(f"is not a regular expression: {error}") from None
-    return str(value)
-
-
-def no_shell(value: Any) -> bool:
-    """scap's ``shell``: only false, since nothing here is run by a shell."""
-    if flag(value):
-        raise Wrong("no shell is used: put the lines into a script of the release (type: script)")
-    return False
-
-
 def one_of(*names: str) -> Callable[[Any], str]:
     """One of a few words."""
 
@@ -377,13 +353,6 @@ def table_of_any(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Wrong("must be a table")
     return {str(key): each for key, each in value.items()}
-
-
-def list_of_any(value: Any) -> list[Any]:
-    """A list, whatever is in it."""
-    if not isinstance(value, list):
-        raise Wrong("must be a list")
-    return list(value)
 
 
 def _list(value: Any, what: str) -> list[Any]:

@@ -32,8 +32,6 @@ from saltdeploy.policy import Group, Service, Signal, Wrong
         (policy.stage_after, "restart_service", "restart"),
         (policy.stage_after, "handle_service", "restart"),
         (policy.stage_after, "finalize", "final"),
-        (policy.number, 3, 3.0),
-        (policy.no_shell, False, False),
     ],
 )  # fmt: skip
 def test_a_value_is_read(read: Callable[[Any], Any], value: Any, found: Any) -> None:
@@ -68,10 +66,6 @@ def test_a_value_is_read(read: Callable[[Any], Any], value: Any, found: Any) -> 
         (policy.hold, "later", "seconds"),
         (policy.stage_after, "deploy", "must be one of"),
         (policy.stage_after, ["fetch"], "must be one of"),
-        (policy.number, float("nan"), "number"),
-        (policy.number, True, "number"),
-        (policy.pattern, "(", "regular expression"),
-        (policy.no_shell, True, "no shell is used"),
         (policy.name, "a b", "short name"),
         (policy.name, "a\x1b[2J", "short name"),
         (policy.flag, 1, "true or false"),

@@ -27,7 +27,7 @@ saltdeploy.require("0.1.0")
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltdeploy import config, errors, events, orders, support
-from saltdeploy.master import background, journal
+from saltdeploy.master import background, forecast, journal
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
 from saltdeploy.master.control import Control
@@ -125,6 +125,27 @@ def sync(repo, tag, force=False, limit="", reason="", interactive=False, wait=0,
         wait=float(wait),
     )
     return _deploy(wish, detach, bool(interactive))
+
+
+@_door
+def plan(repo, tag, force=False, limit=""):
+    """
+    Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
+    and the guards that would refuse it. Non-zero exit status when one would.
+
+    repo, tag, force, limit
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
+    """
+    wish = Wish(deploys.SYNC, _text(repo), _text(tag), force=bool(force), limit=_text(limit))
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return forecast.forecast(wish, found, master)
 
 
 @_door

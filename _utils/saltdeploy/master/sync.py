@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy import config, events
-from saltdeploy.errors import DependencyFailed, NoSuchDeploy, NoTargets, Unavailable
-from saltdeploy.master import gates, guards, plan
+from saltdeploy.errors import DependencyFailed, NoSuchDeploy, Unavailable
+from saltdeploy.master import forecast, gates, guards, plan
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.conduct import Conductor
 from saltdeploy.master.course import Course
@@ -27,7 +27,7 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins, pin_order
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import Script, Wish
-from saltdeploy.master.waves import waves
+from saltdeploy.master.waves import limited, waves
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
 from saltdeploy.payloads import Payloads
@@ -124,11 +124,14 @@ def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Mast
     pin = pins.get(repo.name)
     everybody = master.targets(repo.targets, repo.targets_type)
     plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
-    hosts = _limited(wish, repo, everybody, master)
+    hosts = limited(repo, everybody, wish.limit, master.targets)
     source, tag, release = _resolve(wish, repo, history, master)
     plan.refuse_bad(release, history, force=wish.force or wish.action == ROLLBACK)
     if source is not None:
         guards.refuse_dangerous(repo, source, tag, pin.release.commit if pin else "", force=wish.force)
+    groups = waves(repo, hosts, lambda group: master.targets(group.targets, group.targets_type))
+    if wish.plan:
+        forecast.refuse_moved(wish.plan, repo, release, groups, master)
     order = Order(deploy, epoch, FETCH, release, repo.transport)
     offers = Offers(
         order, tag, repo, Payloads(master.root / "payloads"), lambda: source or _source(repo, master)
@@ -136,7 +139,6 @@ def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Mast
     known = pins.holdings(repo.name)
     if wish.action != CHECKOUT:
         offers.pack(known[host] for host in hosts if host in known)
-    groups = waves(repo, hosts, lambda group: master.targets(group.targets, group.targets_type))
     script = Script(
         action=wish.action,
         user=master.user,
@@ -180,26 +182,6 @@ def _resolve(
 
 def _source(repo: config.Repo, master: Master) -> plan.Source:
     return plan.Source(repo, master.root)
-
-
-def _limited(wish: Wish, repo: config.Repo, hosts: list[str], master: Master) -> list[str]:
-    """The targets that the operator means."""
-    if not wish.limit:
-        return hosts
-    group = next((each for each in repo.groups if each.name == wish.limit), None)
-    if group is not None:
-        parts = waves(repo, hosts, lambda each: master.targets(each.targets, each.targets_type))
-        chosen = {host for wave in parts if wave.group == group.name for host in wave.hosts}
-    else:
-        chosen = set(master.targets(wish.limit, "compound"))
-    found = [host for host in hosts if host in chosen]
-    if not found:
-        raise NoTargets(
-            f"none of the {len(hosts)} targets matches limit={wish.limit}",
-            repo=repo.name,
-            next=f"salt-run deploy.targets repo={repo.name}",
-        )
-    return found
 
 
 def _offers(script: Script, repo: config.Repo, master: Master) -> Offers:

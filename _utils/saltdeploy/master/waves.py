@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import Repo
+from saltdeploy.errors import NoTargets
 from saltdeploy.policy import Group
 
 
@@ -53,6 +54,34 @@ def waves(repo: Repo, hosts: list[str], members: Callable[[Group], list[str]]) -
     for group, taken in _assigned(groups, hosts, members):
         found += _split(group, taken)
     return tuple(found)
+
+
+def limited(repo: Repo, hosts: list[str], limit: str, targets: Callable[[str, str], list[str]]) -> list[str]:
+    """Those of the targets that the operator means.
+
+    Args:
+        hosts: all targets, sorted.
+        limit: the name of a group, or a compound target expression; "" for all.
+        targets: ``(expression, type)`` to minion ids.
+
+    Raises:
+        NoTargets: it matches none of them.
+    """
+    if not limit:
+        return hosts
+    if any(group.name == limit for group in repo.groups):
+        parts = waves(repo, hosts, lambda each: targets(each.targets, each.targets_type))
+        chosen = {host for wave in parts if wave.group == limit for host in wave.hosts}
+    else:
+        chosen = set(targets(limit, "compound"))
+    found = [host for host in hosts if host in chosen]
+    if not found:
+        raise NoTargets(
+            f"none of the {len(hosts)} targets matches limit={limit}",
+            repo=repo.name,
+            next=f"salt-run deploy.targets repo={repo.name}",
+        )
+    return found
 
 
 def _assigned(

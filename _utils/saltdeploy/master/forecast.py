@@ -1,0 +1,248 @@
+"""The plan of a deploy: what it would change on each host, and a hash that holds as long as that is true.
+
+Nothing is asked of any host but what it holds. What is packed to tell its size is kept, as the deploy will need it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from saltdeploy import disk
+from saltdeploy.config import Repo
+from saltdeploy.errors import DeployError, PlanMoved
+from saltdeploy.gitreader import Difference
+from saltdeploy.master import guards, plan
+from saltdeploy.master.fleet import survey
+from saltdeploy.master.lock import is_held
+from saltdeploy.master.offers import Offers
+from saltdeploy.master.pins import Pins
+from saltdeploy.master.recall import history_of
+from saltdeploy.master.script import Wish
+from saltdeploy.master.waves import Wave, limited, waves
+from saltdeploy.master.world import Master
+from saltdeploy.orders import FETCH, Holdings, Order
+from saltdeploy.payloads import Payloads
+from saltdeploy.policy import Restart
+from saltdeploy.release import Release, file_name
+from saltdeploy.repository import Repository, Tag
+
+_ANSWER_WITHIN = 5.0  # seconds
+_KEPT = 7 * 86_400.0  # seconds
+_HASH = re.compile(r"[0-9a-f]{64}")
+_WAVE = ("name", "hosts", "window", "limit", "hold")
+_NOTHING = Holdings()
+
+Facts = dict[str, Any]
+"""Everything that the hash is about, as plain data."""
+
+
+def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
+    """The view ``plan``: what ``deploy.sync`` would do with the same wish.
+
+    The return code is 1 when a guard would refuse it.
+
+    Raises:
+        NoTargets: for nobody.
+        NoSuchTag, Unavailable: for no release.
+    """
+    pin = Pins(master.root).get(repo.name)
+    everybody = master.targets(repo.targets, repo.targets_type)
+    if not everybody:
+        plan.refuse_bad_targets(repo, everybody, pin, set(), force=wish.force)
+    hosts = limited(repo, everybody, wish.limit, master.targets)
+    groups = waves(repo, hosts, lambda group: master.targets(group.targets, group.targets_type))
+    source = plan.Source(repo, master.root)
+    tag = source.tag(wish.tag)
+    release = Release(repo.name, tag.name, tag.commit)
+    held, silent = _holdings(repo, hosts, master)
+    facts = _facts(repo, release, groups, held)
+    refusals = _refusals(wish, repo, source, tag, everybody, master)
+    return {
+        "view": "plan",
+        "retcode": 1 if refusals else 0,
+        "repo": repo.name,
+        "tag": tag.name,
+        "commit": tag.commit,
+        "limit": wish.limit,
+        "previous": pin.release.tag if pin else "",
+        "hash": _keep(facts, repo, master),
+        "waves": facts["waves"],
+        "hosts": _changes(repo, source, tag, held, silent, master),
+        "restarts": list(_told(repo.restart)),
+        "checks": [check.name for check in (repo.depool, *repo.checks, repo.repool) if check],
+        "guards": refusals,
+        "left_out": [host for host in everybody if host not in set(hosts)],
+    }
+
+
+def refuse_moved(known: str, repo: Repo, release: Release, groups: tuple[Wave, ...], master: Master) -> None:
+    """See to it that a plan is still true.
+
+    Args:
+        known: the plan's hash.
+        release, groups: what would be deployed now.
+
+    Raises:
+        PlanMoved: it is not; the cause says what is different.
+    """
+    hosts = [host for wave in groups for host in wave.hosts]
+    facts = _facts(repo, release, groups, _holdings(repo, hosts, master)[0])
+    if _hash_of(facts) == known:
+        return
+    then = disk.read_json(_note(repo, known, master)) if _HASH.fullmatch(known) else None
+    moved = "; ".join(_moved(then, facts)) if then else "no plan of this repo has this hash"
+    raise PlanMoved(
+        moved,
+        repo=repo.name,
+        next=f"salt-run deploy.plan repo={repo.name} tag={release.tag}",
+    )
+
+
+# -- what the hash is about -----------------------------------------------------------------------------
+
+
+def _holdings(repo: Repo, hosts: list[str], master: Master) -> tuple[dict[str, Holdings], set[str]]:
+    """What each host holds, as it says now or was last seen to; and who gave no answer."""
+    pins = Pins(master.root)
+    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    fine = {host: answer for host, answer in answers.items() if answer.ok}
+    pins.note(repo.name, list(fine.values()), master.bus.now())
+    seen = pins.holdings(repo.name)
+    return {host: seen.get(host, _NOTHING) for host in hosts}, set(hosts) - set(fine)
+
+
+def _facts(repo: Repo, release: Release, groups: tuple[Wave, ...], held: dict[str, Holdings]) -> Facts:
+    facts = {
+        "tag": release.tag,
+        "commit": release.commit,
+        "transport": repo.transport,
+        "waves": [{key: getattr(wave, key) for key in _WAVE} for wave in groups],
+        "hosts": {host: held[host].live for host in held},
+        "restarts": dataclasses.asdict(repo.restart),
+        "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
+    }
+    plain: Facts = json.loads(json.dumps(facts, default=str))
+    return plain
+
+
+def _hash_of(facts: Facts) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def _keep(facts: Facts, repo: Repo, master: Master) -> str:
+    """Note what the plan was, so that later it can be told what has moved; return its hash."""
+    known = _hash_of(facts)
+    note = _note(repo, known, master)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    disk.write_json(note, facts)
+    for old in note.parent.glob("*.json"):
+        if old.stat().st_mtime < note.stat().st_mtime - _KEPT:
+            old.unlink(missing_ok=True)
+    return known
+
+
+def _note(repo: Repo, known: str, master: Master) -> Path:
+    return master.root / "plans" / file_name(repo.name) / f"{known}.json"
+
+
+def _moved(then: Facts, now: Facts) -> Iterator[str]:
+    for part in ("tag", "commit", "transport"):
+        if then[part] != now[part]:
+            yield f"the {part} was {then[part]} and is {now[part]}"
+    for host in sorted({*then["hosts"], *now["hosts"]}):
+        was, now_is = then["hosts"].get(host), now["hosts"].get(host)
+        if was != now_is:
+            yield f"{host} was {_place(was)} and is {_place(now_is)}"
+    for part in ("waves", "restarts", "checks"):
+        if then[part] != now[part]:
+            yield f"the {part} are different"
+
+
+def _place(live: str | None) -> str:
+    return "no target" if live is None else f"at {live}" if live else "empty"
+
+
+# -- what would change ----------------------------------------------------------------------------------
+
+
+def _changes(
+    repo: Repo, source: plan.Source, tag: Tag, held: dict[str, Holdings], silent: set[str], master: Master
+) -> dict[str, dict[str, Any]]:
+    order = Order("pin", 0, FETCH, Release(repo.name, tag.name, tag.commit), "bundle")
+    offers = Offers(order, tag, repo, Payloads(master.root / "payloads"), lambda: source)
+    offers.pack(held.values())
+    starts = {holdings.live for holdings in held.values()}
+    differences = {start: _difference(source.repository, start, tag) for start in starts}
+    return {
+        host: {
+            "from": holdings.tags.get(holdings.live) or holdings.live,
+            **_counts(differences[holdings.live]),
+            "bytes": _bytes(offers.order, holdings),
+            "unreachable": host in silent,
+        }
+        for host, holdings in held.items()
+    }
+
+
+def _difference(repository: Repository, start: str, tag: Tag) -> Difference | None:
+    """None where the repository no longer has what a host runs."""
+    known = not start or repository.has(start)
+    return repository.difference(start, tag.commit) if known else None
+
+
+def _counts(found: Difference | None) -> dict[str, int | None]:
+    return {key: getattr(found, key, None) for key in ("added", "changed", "removed")}
+
+
+def _bytes(order: Order, holdings: Holdings) -> int:
+    """What the host will receive: it takes the smallest payload that it can use."""
+    if order.release.commit in holdings.held:
+        return 0
+    fitting = [each.size for each in order.payloads if each.base in ("", *holdings.held)]
+    return min(fitting, default=0)
+
+
+def _told(restart: Restart) -> Iterator[str]:
+    for service in restart.services:
+        yield f"service {service.name} ({service.action})"
+    for signal in restart.signals:
+        yield f"signal {signal.name} to {signal.unit or signal.pidfile}"
+    if restart.command:
+        yield shlex.join(restart.command)
+    for port in restart.ports:
+        yield f"wait for port {port}"
+
+
+# -- what would refuse it -------------------------------------------------------------------------------
+
+
+def _refusals(
+    wish: Wish, repo: Repo, source: plan.Source, tag: Tag, everybody: list[str], master: Master
+) -> list[str]:
+    pin = Pins(master.root).get(repo.name)
+    release = Release(repo.name, tag.name, tag.commit)
+    history = history_of(repo.name, master.root, master.store, running=is_held(master.root, repo.name))
+    before = pin.release.commit if pin else ""
+    all_of_them: list[Callable[[], None]] = [
+        lambda: guards.refuse_frozen(repo, master.bus.now(), force=wish.force),
+        lambda: plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force),
+        lambda: plan.refuse_moved(release, history),
+        lambda: plan.refuse_bad(release, history, force=wish.force),
+        lambda: guards.refuse_dangerous(repo, source, tag, before, force=wish.force),
+    ]
+    return [text for guard in all_of_them if (text := _refusal(guard))]
+
+
+def _refusal(guard: Callable[[], None]) -> str:
+    try:
+        guard()
+    except DeployError as error:
+        return error.cause
+    return ""

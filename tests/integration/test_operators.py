@@ -1,0 +1,142 @@
+"""Operators and a running deploy: stop it, answer it, leave it, join it; and nobody else meanwhile."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.integration.repo import Repo, converged
+from tests.integration.rollouts import ALL, CANARY, COUNT, GATE, REST, counted, detached, ended, told
+
+ASKING = {**CANARY, "hold": "ask"}
+
+
+@pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
+def test_stopped_while_it_fetches_nothing_has_changed(repo: Repo) -> None:
+    repo.has("v0")
+    with repo.held("web1"):
+        deploy = detached(repo, "v1")
+        repo.wait_until_held("web1")
+        assert repo.run("abort", reason="wrong day").data["counted"]
+        done = ended(repo, deploy)
+    assert (done.status, done.data["outcome"]) == (1, "HELD")
+    assert "wrong day" in done.data["reason"]
+    assert repo.on_disk() == repo.everywhere("v0")
+    converged(repo.sync("v1"))
+
+
+@pytest.mark.repo(
+    **ALL, batch="1", checks={"wait": {**GATE, "after": "checkout"}}, checkout_module_calls=COUNT
+)
+def test_stopped_while_it_switches_whoever_has_switched_goes_back(repo: Repo) -> None:
+    repo.has("v0")
+    counted(repo)
+    with repo.held("web2"):
+        deploy = detached(repo, "v1")
+        repo.wait_until_held("web2")
+        repo.run("abort")
+        told(repo, "aborted")
+    done = ended(repo, deploy)
+    assert (done.data["outcome"], done.data["ok"]) == ("ROLLED BACK", 2)
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert counted(repo) == {"web1": 2, "web2": 2, "web3": 0, "web5": 0}
+
+
+@pytest.mark.repo(**ALL, groups=[ASKING, REST], on_abort="hold")
+def test_stopped_at_a_question_it_stays_as_it_is_if_the_pillar_says_so(repo: Repo) -> None:
+    repo.has("v0")
+    deploy = detached(repo, "v1")
+    told(repo, "question")
+    repo.run("abort")
+    done = ended(repo, deploy)
+    assert (done.status, done.data["outcome"]) == (1, "MIXED")
+    assert repo.on_disk() == {**repo.everywhere("v0"), "web1": "v1"}
+    assert repo.run("abort").data["error"]["kind"] == "no-such-deploy"
+
+
+@pytest.mark.repo(**ALL, groups=[ASKING, REST])
+def test_a_question_is_answered_once_from_anywhere(repo: Repo) -> None:
+    repo.has("v0")
+    deploy = detached(repo, "v1")
+    asked = told(repo, "question")
+    assert repo.on_disk() == {**repo.everywhere("v0"), "web1": "v1"}
+    assert repo.run("answer", choice="perhaps").data["error"]["kind"] == "nothing-asked"
+    first = repo.run("answer", choice="yes", key=asked["key"])
+    assert (first.status, first.data["counted"]) == (0, True)
+    converged(ended(repo, deploy))
+    assert told(repo, "answered")["choice"] == "yes"
+    assert repo.on_disk() == repo.everywhere("v1")
+    assert repo.run("answer", choice="no").data["error"]["kind"] == "nothing-asked"
+
+
+@pytest.mark.repo(**ALL, groups=[ASKING, REST], question_timeout=1)
+def test_a_question_that_nobody_answers_gets_its_default(repo: Repo) -> None:
+    repo.has("v0")
+    done = repo.sync("v1")
+    assert (done.status, done.data["outcome"]) == (1, "MIXED")
+    assert (told(repo, "answered")["choice"], told(repo, "answered")["user"]) == ("no", "")
+    assert repo.on_disk() == {**repo.everywhere("v0"), "web1": "v1"}
+
+
+@pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_the_terminal_goes_and_the_deploy_goes_on(repo: Repo, number: int) -> None:
+    with repo.held("web1"):
+        terminal = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
+        repo.wait_until_held("web1")
+        terminal.send_signal(number)
+        terminal.communicate()
+    converged(repo.run("watch"))
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
+def test_ctrl_c_stops_the_deploy_and_the_terminal_sees_its_end(repo: Repo) -> None:
+    repo.has("v0")
+    with repo.held("web1"):
+        terminal = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
+        repo.wait_until_held("web1")
+        terminal.send_signal(signal.SIGINT)
+        done = repo.fleet.wait(terminal)
+    assert (done.status, done.data["outcome"]) == (1, "HELD")
+    assert repo.on_disk() == repo.everywhere("v0")
+
+
+@pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
+def test_a_second_ctrl_c_leaves_the_deploy_to_itself(repo: Repo) -> None:
+    with repo.held("web1"):
+        terminal = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
+        repo.wait_until_held("web1")
+        terminal.send_signal(signal.SIGINT)
+        told(repo, "aborted")
+        terminal.send_signal(signal.SIGINT)
+        left = repo.fleet.wait(terminal)
+    assert left.status == 1
+    assert left.data["view"] in ("detached", "outcome")
+    assert repo.run("watch").data["outcome"] == "HELD"
+
+
+def test_a_lock_stops_deploys_until_its_holder_takes_it_away(repo: Repo) -> None:
+    repo.has("v0")
+    assert repo.run("lock", reason="migration").status == 0
+    refused = repo.sync("v1")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "locked")
+    assert "migration" in refused.data["error"]["cause"]
+    assert repo.run("lock", reason="mine").data["error"]["kind"] == "locked"
+    assert [lock["scope"] for lock in repo.fleet.salt_run("deploy.locks").data["locks"]] == [
+        f"repo:{repo.name}"
+    ]
+    assert repo.run("unlock").status == 0
+    converged(repo.sync("v1"))
+
+
+@pytest.mark.repo(freeze=[{"from": "2020-01-01", "until": "2099-01-01", "reason": "holidays"}])
+def test_a_freeze_stops_deploys_and_not_the_way_back(repo: Repo) -> None:
+    refused = repo.sync("v0")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "frozen")
+    assert "holidays" in refused.data["error"]["cause"]
+    converged(repo.sync("v0", force=True))
+    converged(repo.sync("v1", force=True))
+    converged(repo.run("rollback"))
+    assert repo.on_disk() == repo.everywhere("v0")

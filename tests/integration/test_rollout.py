@@ -1,0 +1,163 @@
+"""Groups, checks and restarts on a real fleet: how far a bad release gets, and how it goes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.repo import Repo, converged
+from tests.integration.rollouts import (
+    ALL,
+    CANARY,
+    COUNT,
+    GATE,
+    IS_WELL,
+    REST,
+    WORDS,
+    counted,
+    journal,
+    unwell,
+)
+
+
+@pytest.mark.repo(**ALL, groups=[CANARY, REST], checks={"well": IS_WELL}, checkout_module_calls=COUNT)
+def test_an_unwell_canary_stops_the_deploy_and_its_release_is_bad(repo: Repo) -> None:
+    repo.has("v0")
+    counted(repo)
+    with unwell(repo, "web1"):
+        stopped = repo.sync("v1")
+    # the check is unwell on the way back as well, which is said
+    assert (stopped.status, stopped.data["outcome"]) == (1, "MIXED")
+    assert stopped.data["astray"] == ["web1"]
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert {host: count for host, count in counted(repo).items() if count} == {"web1": 2}
+    error = stopped.data["hosts"]["web1"]["error"]
+    assert error["host"] == "web1"
+    assert "well" in error["cause"]
+    converged(repo.sync("v1"))
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(
+    **ALL,
+    groups=[CANARY, REST],
+    checks={"well": {**IS_WELL, "after": "checkout", "command": ["test", "!", "-e", "DISK/unwell"]}},
+    on_failure="hold",
+)
+def test_a_deploy_that_is_to_hold_says_where_it_stands(repo: Repo) -> None:
+    repo.has("v0")
+    with unwell(repo, "web3"):
+        held = repo.sync("v1")
+    assert (held.status, held.data["outcome"]) == (1, "MIXED")
+    assert repo.on_disk()["web1"] == "v1"
+    report = repo.run("report").data
+    assert report["pinned"]["tag"] == "v0"
+    drifted = {name for name, host in report["hosts"].items() if host["state"] != "pinned"}
+    assert drifted == set(held.data["astray"]) == {h for h, tag in repo.on_disk().items() if tag == "v1"}
+
+
+@pytest.mark.repo(
+    **ALL,
+    batch="1",
+    checks={"fleet": {"type": "command", "where": "master", "after": "final", "command": ["false"]}},
+    checkout_module_calls=COUNT,
+)
+def test_a_failing_check_of_the_master_takes_the_whole_fleet_back(repo: Repo) -> None:
+    repo.configure(checks={})
+    repo.has("v0")
+    counted(repo)
+    repo.configure()
+    stopped = repo.sync("v1")
+    assert (stopped.status, stopped.data["outcome"], stopped.data["ok"]) == (1, "ROLLED BACK", 4)
+    assert "check fleet" in stopped.data["reason"]
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert set(counted(repo).values()) == {2}, "forth and back, on each host once"
+    switched = [e["hosts"] for e in journal(repo) if e["event"] == "asked" and e["stage"] == "checkout"]
+    assert [len(hosts) for hosts in switched] == [1, 1, 1, 1]
+
+    refused = repo.sync("v1")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "bad-release")
+    repo.configure(checks={})
+    converged(repo.sync("v1", force=True))
+    assert repo.run("versions").data["versions"][0]["bad"] == ""
+
+
+@pytest.mark.repo(**ALL, batch="1", failure_limit=1, checks={"well": IS_WELL})
+def test_failures_within_the_limit_are_named_and_the_rest_goes_on(repo: Repo) -> None:
+    repo.has("v0")
+    with unwell(repo, "web2"):
+        done = repo.sync("v1")
+    assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "MIXED", 3)
+    assert done.data["astray"] == ["web2"]
+    report = repo.run("report")
+    assert (report.status, report.data["hosts"]["web2"]["state"]) == (1, "unsettled")
+    assert report.data["pinned"]["tag"] == "v1"
+    # what is unsettled is not called done
+    converged(repo.sync("v1"))
+    assert repo.run("report").status == 0
+
+
+@pytest.mark.repo(service_name="DISK/app", checkout_module_calls={"file.mkdir": ["DISK/app"]})
+def test_a_service_takes_up_each_release_and_one_that_does_not_come_up_takes_it_back(repo: Repo) -> None:
+    for host in repo.hosts:
+        app = repo.fleet.hosts[host].disk / "app"
+        app.mkdir()
+        (app / "location").symlink_to(repo.place(host))
+
+    def generations() -> dict[str, int]:
+        files = {host: repo.fleet.hosts[host].disk / "app" / "generations" for host in repo.hosts}
+        return {host: len(file.read_text().split()) for host, file in files.items()}
+
+    try:
+        repo.has("v0")
+        converged(repo.sync("v1"))
+        assert set(generations().values()) == {2}
+        # v2 has a directory where the daemon reads a file
+        stopped = repo.sync("v2")
+        assert (stopped.status, stopped.data["outcome"]) == (1, "ROLLED BACK")
+        assert repo.on_disk() == repo.everywhere("v1")
+        assert set(generations().values()) == {3}, "started once more, with the release before"
+        assert stopped.data["hosts"]["web1"]["state"] == "rolled back"
+        converged(repo.sync("v1"))
+        assert set(generations().values()) == {3}, "what is live and well is not restarted"
+    finally:
+        for host in repo.hosts:
+            repo.fleet.salt(host, "service.stop", str(repo.fleet.hosts[host].disk / "app"))
+
+
+@pytest.mark.repo(**ALL, groups=[CANARY, REST], checks={"wait": {**GATE, "after": "restart"}})
+def test_a_host_killed_in_its_check_ends_the_deploy_with_a_name_and_is_repaired(repo: Repo) -> None:
+    repo.has("v0")
+    host = repo.fleet.hosts["web3"]
+    with repo.held("web3"):
+        deploy = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
+        repo.wait_until_held("web3")
+        host.kill()
+    host.start()
+    done = repo.fleet.wait(deploy)
+    assert done.data["outcome"] in WORDS
+    if done.data["outcome"] == "ROLLED BACK":
+        assert repo.on_disk() == repo.everywhere("v0")
+    converged(repo.sync("v1", force=True))
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(**ALL, groups=[CANARY, REST])
+def test_a_limit_leaves_the_rest_with_its_pin(repo: Repo) -> None:
+    repo.has("v0")
+    done = converged(repo.sync("v1", limit="canary"))
+    assert sorted(done.data["left_out"]) == ["web2", "web3", "web5"]
+    assert repo.on_disk() == {**repo.everywhere("v0"), "web1": "v1"}
+    report = repo.run("report")
+    assert report.status == 0, "each host runs what is pinned for it"
+    assert report.data["pinned"]["tag"] == "v0"
+    assert [(pin["tag"], pin["hosts"]) for pin in report.data["partly_pinned"]] == [("v1", ["web1"])]
+    converged(repo.sync("v1"))
+    assert repo.run("report").data["partly_pinned"] == []
+
+
+@pytest.mark.repo(dependencies=["everything-else-needs-this"])
+def test_a_repo_that_was_never_deployed_stops_whoever_needs_it(repo: Repo) -> None:
+    refused = repo.sync("v1")
+    assert refused.status == 1
+    assert refused.data["error"]["kind"] in ("dependency-failed", "unknown-repo")
+    assert repo.on_disk() == repo.everywhere("")

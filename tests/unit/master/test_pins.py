@@ -73,6 +73,14 @@ def test_with_a_limit_alone_the_others_have_no_pin(pins: Pins) -> None:
     assert pins.get("demo") is None
 
 
+def test_a_limit_that_brings_hosts_to_what_all_run_leaves_no_pin_of_its_own(pins: Pins) -> None:
+    pins.put(Pin(order(1), ALL))
+    pins.put(Pin(order(2), ("web1", "web2"), partial=True))
+    pins.put(Pin(order(1), ("web1",), partial=True))
+    assert pinned(pins) == {"web1": "v1", "web2": "v2", "web3": "v1", "new": "v1"}
+    assert [pin.release.tag for pin in pins.all("demo")] == ["v2", "v1"]
+
+
 def test_after_a_deploy_every_pin_has_its_epoch(pins: Pins) -> None:
     pins.put(Pin(order(1), ALL))
     pins.put(Pin(order(2), ("web1",), partial=True))

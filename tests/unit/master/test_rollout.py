@@ -615,6 +615,7 @@ def test_an_operator_does_not_go_on(choice, end, astray):
     deploy = Deploy(*THREE).carry_on()
     deploy.answer(choice)
     assert deploy.carry_on().end == end
+    assert "an operator chose" in deploy.reason
     assert deploy.astray == astray
 
 
@@ -672,10 +673,19 @@ def test_trebuchets_prompt_stands_at_the_barrier():
     assert deploy.carry_on().end == "CONVERGED 4/4"
 
 
+def test_again_to_trebuchets_prompt_where_nobody_failed_asks_once_more():
+    deploy = Deploy(CANARY, confirm=True).fetch()
+    first = deploy.question
+    deploy.answer(RETRY)
+    assert deploy.ask() == []
+    assert deploy.question.key != first.key
+
+
 def test_no_to_trebuchets_prompt_changes_nothing():
     deploy = Deploy(CANARY, confirm=True).fetch()
     deploy.answer(NO)
     assert deploy.end == "HELD 2/2"
+    assert "an operator chose to stop here" in deploy.reason
 
 
 # -- abort --------------------------------------------------------------------------------------------------

@@ -76,7 +76,8 @@ class Pins:
                     tuple(host for host in old.hosts if host not in pin.hosts) if old.partial else old.hosts
                 )
                 kept += [replace(old, hosts=hosts)] if hosts or not old.partial else []
-        self._put(pin.release.repo, [pin, *kept])
+        runs_it = pin.release in [old.release for old in kept if not old.partial]
+        self._put(pin.release.repo, kept if runs_it else [pin, *kept])
 
     def replace_order(self, repo: str, host: str, order: Order) -> None:
         """Give the pin that counts for a host another order for the same release."""

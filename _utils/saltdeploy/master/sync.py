@@ -105,11 +105,11 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
     wish = Wish(SYNC, repo.name)
     with _lock(repo, deploy, master, wish) as lease:
         course = Course.replayed(replay(journals.path(repo.name, deploy)))
-        if course.ended:
+        newest = journals.latest(repo.name)
+        if course.ended or newest != deploy:  # who goes on with an old one would undo the newer
+            why = "has ended already" if course.ended else f"is not the newest: {newest} has begun since"
             raise NoSuchDeploy(
-                f"deploy {deploy} has ended already",
-                repo=repo.name,
-                next=f"salt-run deploy.watch repo={repo.name} deploy={deploy}",
+                f"deploy {deploy} {why}", repo=repo.name, next=f"salt-run deploy.versions repo={repo.name}"
             )
         with journals.write(repo.name, deploy) as journal:
             conductor = Conductor(course, repo, lease, master, journal, _offers(course.script, repo, master))

@@ -219,11 +219,15 @@ def _call_hooks(calls: dict[str, list[Any]], repo: Repo, host: Host) -> None:
             answer = host.call(function, [repo.name if a == "__REPO__" else a for a in arguments])
         except Exception as error:  # whatever the function of somebody else raises, it failed
             raise HookFailed(f"{function} failed: {error}", next=f"salt '{host.name}' {function}") from error
-        status = answer.get("status", 0) if isinstance(answer, dict) else answer
-        if status is False or (isinstance(answer, dict) and status not in (0, True)):
+        if not _says_success(answer):
             raise HookFailed(
                 f"{function} answered {str(answer)[:200]}", next=f"salt '{host.name}' {function}"
             )
+
+
+def _says_success(answer: object) -> bool:
+    status = answer.get("status", True) if isinstance(answer, dict) else answer is not False
+    return status is True or (status is not False and status == 0)  # 1 == True, and is a failure
 
 
 def _answer(order: Order, repo: Repo, host: Host, **more: Any) -> Result:

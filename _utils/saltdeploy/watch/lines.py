@@ -71,7 +71,8 @@ class Lines:
     def _started(self) -> None:
         state = self._state
         by = f" by {state.user}" if state.user else ""
-        what = f"{state.action} of {state.tag} to {hosts(state.hosts)}{by} at {utc(state.now)}"
+        way = "to" if state.action == "rollback" else "of"  # "rollback of v2" would read as the way from v2
+        what = f"{state.action} {way} {state.tag} on {hosts(state.hosts)}{by} at {utc(state.now)}"
         self._say(f"Started deploy [{state.repo}@{short(state.commit)}]: {what}")
 
     def _stage_started(self) -> None:

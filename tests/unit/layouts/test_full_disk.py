@@ -10,7 +10,7 @@ from saltdeploy.errors import DiskFull, NoPermission
 from saltdeploy.layouts.slots import Slots
 
 from tests.repositories import FILE, Entry, Source, bring, deploy, git, prepare, repo, snapshot, tree
-from tests.unit.layouts.conftest import SmallDisk
+from tests.unit.conftest import SmallDisk
 
 MEGABYTE = 1 << 20
 

@@ -174,8 +174,9 @@ class Fleet:
                 started.result()
 
     def stop(self) -> None:
-        for host in self.hosts.values():
-            host.kill()
+        with ThreadPoolExecutor() as pool:
+            for stopped in [pool.submit(host.kill) for host in self.hosts.values()]:
+                stopped.result()
         self._master.terminate()
 
     def restart_master(self) -> None:

@@ -18,6 +18,7 @@ from saltdeploy.errors import (
     DeployError,
     DiskFull,
     GitFailed,
+    MovedTag,
     NoSuchTag,
     Unavailable,
     Unsupported,
@@ -200,20 +201,25 @@ class Repository(Reader):
         Raises:
             Unavailable: the repository could not be read; ``status`` is git's.
             NoSuchTag: it has no such tag, or the tag names no commit.
-            Corrupt: the tag names another commit, and the server does not give the one that was asked for.
+            MovedTag: the tag names another commit, and the server does not give the one that was asked for.
         """
         if commit:
             self._suit(commit)
         try:
             self._fetch(url, tag, commit, progress)
-            found = commit or self.commit_of(_ASKED)
+            found = self.commit_of(_ASKED)
             if not found:
                 raise NoSuchTag(f"tag {tag} in {public(url)} names no commit", next="make a tag for a commit")
-            self.keep(found)
+            if commit and not self.has(commit):
+                raise MovedTag(
+                    f"tag {tag} in {public(url)} names commit {found} now, not {commit}",
+                    next="never move a deployed tag: make a new one and deploy that",
+                )
+            self.keep(commit or found)
         finally:
             self._run(["update-ref", "-d", _ASKED], check=False)
         self.tidy()
-        return found
+        return commit or found
 
     def _fetch(self, url: str, tag: str, commit: str, progress: Progress) -> None:
         """Let :data:`_ASKED` name the commit, or what the tag names there: the cheapest way that the server knows."""

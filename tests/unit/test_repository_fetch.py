@@ -13,7 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import Corrupt, DeployError, NoSuchTag, Unavailable
+from saltdeploy.errors import DeployError, MovedTag, NoSuchTag, Unavailable
 from saltdeploy.repository import Repository
 
 from tests.integration.gitserver import GitServer
@@ -139,8 +139,10 @@ def test_a_tag_that_was_moved_on_the_server_is_found(source: Source, store: Repo
     _over_protocol_0(source)
     pinned = source.tag(1).commit
     git(source.git_dir, "tag", "-f", "v1", source.tag(0).commit)
-    with pytest.raises(Corrupt, match=pinned):
+    with pytest.raises(MovedTag) as caught:
         store.fetch(url, "v1", pinned)
+    assert pinned in caught.value.cause
+    assert source.tag(0).commit in caught.value.cause
     assert store.kept() == []
     assert git(store.git_dir, "for-each-ref") == b""
 

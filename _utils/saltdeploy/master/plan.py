@@ -7,7 +7,15 @@ from pathlib import Path
 
 from saltdeploy import transports
 from saltdeploy.config import Repo
-from saltdeploy.errors import ConfigError, MovedTag, NoSuchTag, NoTargets, NothingToRollBackTo, Unavailable
+from saltdeploy.errors import (
+    ConfigError,
+    MovedTag,
+    NoSuchTag,
+    NoTargets,
+    NothingToRollBackTo,
+    Unavailable,
+    public,
+)
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.pins import Pin
 from saltdeploy.master.rollout import CONVERGED
@@ -48,10 +56,11 @@ class Source:
             if not self._remote:
                 return self.repository.tag(name)
             self.repository.ensure()
+            self.repository.recover()  # a master that was killed may have left locks
             commit = self.repository.fetch(self._repo.source, check_tag(name))
             return Tag(name, commit, commit)
         except (NoSuchTag, Unavailable) as error:
-            raise error.at(repo=self._repo.name, path=self._repo.source) from None
+            raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
 
 def _git_dir(repo: Repo) -> Path:

@@ -10,6 +10,19 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 
+#: What a process may do to the file system, as audit hooks hear of it, before it is done.
+EVENTS = {
+    *("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.chmod", "os.truncate"),
+    *(
+        "shutil.rmtree",
+        "subprocess.Popen",
+        "sqlite3.connect",
+        "sqlite3.connect/handle",
+        "fcntl.flock",
+        "os.utime",
+    ),
+}
+
 Start = Callable[[Callable[[], object]], BaseProcess]
 
 

@@ -16,22 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.fault.conftest import Start
+from tests.fault.conftest import EVENTS, Start
 from tests.fault.hosts import Host, releases
 from tests.repositories import Source
 
 STRIDE = int(os.environ.get("SALTDEPLOY_STRIDE", "61"))  # 1: every step
-EVENTS = {
-    *("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.chmod", "os.truncate"),
-    *(
-        "shutil.rmtree",
-        "subprocess.Popen",
-        "sqlite3.connect",
-        "sqlite3.connect/handle",
-        "fcntl.flock",
-        "os.utime",
-    ),
-}
 
 
 def kill_at(step: int, work: Callable[[], object]) -> Callable[[], object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from multiprocessing import Value
 from multiprocessing.process import BaseProcess
 from multiprocessing.sharedctypes import Synchronized
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fault.conftest import Start
+from tests.fault.conftest import EVENTS, Start
 from tests.fault.hosts import Host
 from tests.repositories import FILE, Entry, Source
 
@@ -43,6 +44,31 @@ def test_two_files_belong_together(slots: int, tmp_path: Path, start: Start) -> 
         wait_for_a_reading(reads, reader)
     assert reader.is_alive()
     assert mixed.value == 0
+
+
+def test_between_any_two_steps_of_a_deploy_a_release_can_be_read(tmp_path: Path, start: Start) -> None:
+    source = Source(tmp_path / "source", *(release(number) for number in range(6)))
+    host = Host(tmp_path, source)
+    deploy(host, 0)
+
+    def watched() -> None:
+        looking = False
+
+        def look(event: str, _: tuple[object, ...]) -> None:
+            nonlocal looking
+            if not looking and event in EVENTS:
+                looking = True
+                assert (host.location / "a/first").read_bytes() == (host.location / "z/second").read_bytes()
+                looking = False
+
+        sys.addaudithook(look)
+        for number in (1, 2, 3, 4, 2, 5):
+            deploy(host, number)
+
+    process = start(watched)
+    process.join()
+    assert process.exitcode == 0
+    assert (host.location / "a/first").read_text() == "5"
 
 
 def deploy(host: Host, number: int) -> None:

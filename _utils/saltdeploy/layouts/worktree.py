@@ -109,6 +109,8 @@ class WorkTree:
                         tell("write", done.files, count, "files")
         except OSError as error:
             raise self._explained(error, path) from error
+        finally:  # half a file may be large, and the disk full
+            disk.remove_tree(Path(os.fsdecode(self._aside)))
         tell("write", done.files, count, "files")
         return done
 

@@ -100,6 +100,7 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_what_is_live_and_the_next_fet
     assert snapshot(disk.path / "live") == source.checked_out(1)
     assert layout.holdings().live == source.tag(1).commit
     assert source.tag(2).commit not in layout.holdings().held
+    assert not list((disk.path / ".live.deploy/incoming").iterdir())
     if built_on == "nothing":
         assert free(disk.path) > 0
     rubbish.unlink()

@@ -46,6 +46,7 @@ def _door(function):
     signature = inspect.signature(function)
 
     def door(*args, **kwargs):
+        repo = ""
         try:
             kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
             try:
@@ -53,14 +54,15 @@ def _door(function):
             except TypeError as error:
                 usage = f"salt-run deploy.{function.__name__}{signature}"
                 raise errors.BadArguments(str(error), next=usage) from None
+            repo = str(bound.arguments.get("repo", ""))
             support.check_salt(salt.version.__version_info__, host=__opts__["id"])
             view = function(*bound.args, **bound.kwargs)
         except errors.DeployError as error:
-            view = reports.of_error(error)
+            view = reports.of_error(error.at(repo=repo))
         except OSError as error:
-            view = reports.of_error(errors.from_os(error))
+            view = reports.of_error(errors.from_os(error, repo=repo))
         except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
-            view = reports.of_error(errors.DeployError(f"{type(error).__name__}: {error}"))
+            view = reports.of_error(errors.DeployError(f"{type(error).__name__}: {error}", repo=repo))
         view = {"retcode": 0, **view, "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
         return view

@@ -303,7 +303,12 @@ def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -
             values[key] = None if value is None else check(value)
         except ValueError as error:
             shown = public(repr(value))[:80]
-            raise ConfigError(f"{error}; it is {shown}", repo=repo, path=f"{path}:{key}") from None
+            raise ConfigError(
+                f"{error}; it is {shown}",
+                repo=repo,
+                path=f"{path}:{key}",
+                next="correct it in the pillar; docs/configuration.md has all keys",
+            ) from None
     return values
 
 

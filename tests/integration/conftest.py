@@ -83,11 +83,8 @@ def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: P
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},
     )
-    try:
-        fleet.start()
+    with fleet.running():
         yield fleet
-    finally:
-        fleet.stop()
 
 
 @pytest.fixture(scope="session")

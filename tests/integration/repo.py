@@ -129,16 +129,31 @@ class Repo:
     @contextlib.contextmanager
     def held(self, *hosts: str) -> Iterator[None]:
         """Until the end, stages of these hosts wait where the pillar calls ``gate.wait`` with ``DISK/gate``."""
-        gates = [self.fleet.hosts[host].disk / "gate.shut" for host in hosts]
-        for gate in gates:
-            gate.touch()
+        for host in hosts:
+            self._gate(host, "shut").touch()
         try:
             yield
         finally:
-            for gate in gates:
-                gate.unlink(missing_ok=True)
-                gate.with_suffix(".reached").unlink(missing_ok=True)
+            self.open(*hosts)
+            for host in hosts:
+                self._gate(host, "reached").unlink(missing_ok=True)
+
+    def open(self, *hosts: str) -> None:
+        for host in hosts:
+            self._gate(host, "shut").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def refusing(self, host: str) -> Iterator[None]:
+        """``gate.wait`` fails on this host, once its gate is open."""
+        self._gate(host, "refuse").touch()
+        try:
+            yield
+        finally:
+            self._gate(host, "refuse").unlink()
+
+    def _gate(self, host: str, what: str) -> Path:
+        return self.fleet.hosts[host].disk / f"gate.{what}"
 
     def wait_until_held(self, *hosts: str) -> None:
         for host in hosts:
-            wait_for((self.fleet.hosts[host].disk / "gate.reached").exists)
+            wait_for(self._gate(host, "reached").exists)

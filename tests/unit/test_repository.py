@@ -79,6 +79,13 @@ def files(wanted: Tree) -> dict[str, bytes]:
     return {name.decode(): entry.data for name, entry in wanted.items()}
 
 
+def packed(bundle: Path) -> int:
+    """How many objects travel in a bundle, see gitformat-pack(5)."""
+    data = bundle.read_bytes()
+    start = data.index(b"PACK")
+    return int.from_bytes(data[start + 8 : start + 12], "big")
+
+
 def objects(repository: Repository) -> set[str]:
     """Everything that lies in the store, held or not."""
     listed = git(
@@ -184,9 +191,15 @@ def test_a_store_that_holds_a_release_takes_what_differs(
     commit = bring(source, 2, base, store, tmp_path)
     assert content(store, commit) == files(THREE[2])
     assert is_sound(store)
-    brought = {line.split()[1] for line in objects(store) - before}
-    assert brought == {"commit", "tree", "blob"}
-    assert len(objects(store) - before) == 5  # the commit, two trees, the two files that differ
+    brought = sorted(line.split()[1] for line in objects(store) - before)
+    assert brought == [
+        "blob",
+        "blob",
+        "commit",
+        "tree",
+        "tree",
+    ]  # the two files that differ, and what leads there
+    assert packed(tmp_path / "bundle") == len(brought)
 
 
 def test_a_way_back_is_a_bundle_as_well(source: Source, store: Repository, tmp_path: Path) -> None:
@@ -379,10 +392,26 @@ def large(tmp_path: Path) -> Source:
     )
 
 
-def test_a_bundle_that_finds_no_room_on_the_master_is_a_full_disk(large: Source, tmp_path: Path) -> None:
-    with pytest.raises((DiskFull, OSError)) as caught:
+def test_a_bundle_that_finds_no_room_on_the_master_is_a_full_disk_there(large: Source) -> None:
+    with pytest.raises(DiskFull) as caught:
         large.repository.pack(large.tag(1), "", Path("/dev/full"))
-    assert isinstance(caught.value, DiskFull) or caught.value.errno == 28
+    assert caught.value.path == "/dev"
+
+
+@pytest.mark.small_disk
+def test_a_disk_that_fills_up_while_git_packs_is_the_one_that_is_named(
+    disk: SmallDisk, large: Source
+) -> None:
+    disk.change("size=4m")
+    with pytest.raises(DiskFull) as caught:
+        large.repository.pack(large.tag(1), "", disk.path / "bundle")
+    assert caught.value.path == str(disk.path)
+
+
+def test_a_base_that_the_source_does_not_hold_is_the_sources_fault(plain: Source, tmp_path: Path) -> None:
+    with pytest.raises(GitFailed) as caught:
+        plain.repository.pack(plain.tag(1), "a" * 40, tmp_path / "bundle")
+    assert caught.value.path == str(plain.git_dir)
 
 
 @contextmanager

@@ -116,6 +116,17 @@ def test_what_arrives_damaged_changes_nothing(fleet: Fleet, spoil: Callable[[Pat
     assert fleet.left_on_the_way() == []
 
 
+def test_a_bundle_that_git_would_take_is_refused_when_it_is_not_the_payload(fleet: Fleet) -> None:
+    """Whoever carries the bytes could add objects of his own to a release."""
+    tag = fleet.source.tag(1)
+    order = fleet.order("bundle", 1, None)
+    other = dataclasses.replace(tag, name="other")
+    fleet.carrier.spoil = lambda path: fleet.source.repository.pack(other, "", path)
+    with pytest.raises(Corrupt, match=order.payloads[0].sha256):
+        fleet.arrive(order)
+    assert not fleet.store.has(tag.commit)
+
+
 def test_what_was_half_received_when_somebody_killed_us_is_gone(fleet: Fleet) -> None:
     half = fleet.incoming / "demo" / f"{'f' * 64}.bundle"
     half.parent.mkdir(parents=True)

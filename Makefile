@@ -13,7 +13,7 @@ TAGS ?=
 MINIONS ?= 5
 KEEP ?=
 
-.PHONY: help demo demo-stop test unit functional integration lint format bench clean
+.PHONY: help demo demo-stop test unit fault functional integration lint format bench clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -30,10 +30,14 @@ demo: $(READY)  ## a real master and minions on this machine take three releases
 demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up
 	@$(BIN)/python -m demo --stop
 
-test: lint unit functional integration  ## everything
+test: lint unit fault functional integration  ## everything
 
 unit: $(READY)  ## tests of the package: no Salt, seconds
 	$(BIN)/python -m pytest tests/unit
+
+# SALTDEPLOY_ROUNDS=200 kills oftener, SALTDEPLOY_STRIDE=1 at every step, SALTDEPLOY_SEED=n as in the run that printed n.
+fault: $(READY)  ## targets killed at random and step by step, and a reader meanwhile
+	$(BIN)/python -m pytest tests/fault
 
 functional: $(READY)  ## tests through Salt's loader, in one process
 	$(BIN)/python -m pytest tests/functional

@@ -51,6 +51,7 @@ def _door(function):
 
     def door(*args, **kwargs):
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+        about = {}
 
         def act():
             try:
@@ -58,10 +59,11 @@ def _door(function):
             except TypeError as error:
                 usage = f"salt-run deploy.{function.__name__}{signature}"
                 raise errors.BadArguments(str(error), next=usage) from None
+            about["repo"] = str(bound.arguments.get("repo", ""))
             support.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
 
-        view = {"retcode": 0, **_view_of(act), "outputter": _OUTPUTTER}
+        view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
         return view
 
@@ -70,16 +72,17 @@ def _door(function):
     return door
 
 
-def _view_of(act):
-    """What ``act`` returns; every error is a view too."""
+def _view_of(act, about=None):
+    """What ``act`` returns; every error is a view too, and names the repo that ``about`` holds by then."""
     try:
         return act()
     except errors.DeployError as error:
-        return reports.of_error(error)
+        failed = error
     except OSError as error:
-        return reports.of_error(errors.from_os(error))
+        failed = errors.from_os(error)
     except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
-        return reports.of_error(errors.DeployError(f"{type(error).__name__}: {error}"))
+        failed = errors.DeployError(f"{type(error).__name__}: {error}")
+    return reports.of_error(failed.at(**(about or {})))
 
 
 @_door

@@ -63,9 +63,9 @@ def main() -> int:
             rows = [deploy(fleet, repository, number) for number in range(1, long_history.TAGS + 1)]
             nothing = [no_change(fleet) for _ in range(3)]
             pings, ping_command = ping(fleet), [seconds(fleet.salt, "*", "test.ping") for _ in range(3)]
+        return report(rows, nothing, pings, ping_command)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    return report(rows, nothing, pings, ping_command)
 
 
 def deploy(fleet: Fleet, repository: Path, number: int) -> Row:

@@ -150,15 +150,14 @@ def _short_directory() -> str:
 
 
 def _what_to_try(fleet: Fleet, tags: list[str]) -> str:
-    salt_run = f"{shlex.quote(sys.executable.replace('/python', '/salt-run'))} -c {fleet.config}"
-    salt = f"{shlex.quote(sys.executable.replace('/python', '/salt'))} -c {fleet.config}"
     tries = [
-        f"{salt_run} deploy.versions repo={REPO}",
-        f"{salt_run} deploy.report repo={REPO} --out=json",
-        f"{salt_run} deploy.sync repo={REPO} tag={shlex.quote(_argument(tags[-1]))}",
-        f"{salt_run} deploy.watch repo={REPO}      (in a second terminal)",
-        f"{salt} '*' deploy.status {REPO}",
-        f"{salt} 'web1' deploy.verify {REPO} full=True",
+        f"cd {shlex.quote(str(CHECKOUT))}; c={fleet.config}",
+        f".venv/bin/salt-run -c $c deploy.versions repo={REPO}",
+        f".venv/bin/salt-run -c $c deploy.report repo={REPO} --out=json",
+        f".venv/bin/salt-run -c $c deploy.sync repo={REPO} tag={shlex.quote(_argument(tags[-1]))}",
+        f".venv/bin/salt-run -c $c deploy.watch repo={REPO}      # in a second terminal",
+        f".venv/bin/salt -c $c '*' deploy.status {REPO}",
+        f".venv/bin/salt -c $c web1 deploy.verify {REPO} full=True",
         "make demo-stop",
     ]
     return "\nthe fleet is up; try\n" + "\n".join(f"  {line}" for line in tries)

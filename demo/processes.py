@@ -94,4 +94,6 @@ def _read(pid: int) -> Process | None:
     fields = stat.rpartition(")")[2].split()
     if fields[0] == "Z":
         return None
-    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), command.split(b"\0"))
+    # Salt writes its processes' names over their arguments, with spaces between them
+    words = command.replace(b" ", b"\0").split(b"\0")
+    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), words)

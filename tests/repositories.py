@@ -61,6 +61,7 @@ class Source:
         git(directory, "fast-import", "--quiet", "--date-format=raw", input=stream)
         self.repository = Repository(directory)
         self._tags: dict[int, Tag] = {}
+        self._checked_out: dict[int, dict[bytes, tuple[object, ...]]] = {}
 
     def tag(self, number: int) -> Tag:
         if number not in self._tags:
@@ -73,12 +74,13 @@ class Source:
     def checked_out(self, number: int) -> dict[bytes, tuple[object, ...]]:
         """What ``git checkout`` makes of a release, as :func:`snapshot` sees it."""
         place = self.git_dir.with_name(f"{self.git_dir.name}-v{number}")
-        if not place.exists():
+        if number not in self._checked_out:
             place.mkdir()
             environment = {**os.environ, "GIT_INDEX_FILE": f"{place}.index", "GIT_WORK_TREE": str(place)}
             git(self.git_dir, "read-tree", f"v{number}^{{commit}}", env=environment)
             git(self.git_dir, "checkout-index", "--all", env=environment, umask=0o022)
-        return snapshot(place)
+            self._checked_out[number] = snapshot(place)
+        return self._checked_out[number]
 
 
 def _commit(number: int, files: Tree) -> bytes:

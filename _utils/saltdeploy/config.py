@@ -335,7 +335,12 @@ def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -
         except ValueError as error:
             below = error.path if isinstance(error, Wrong) else ()
             said = "" if below else f"; it is {public(repr(value))[:80]}"
-            raise ConfigError(f"{error}{said}", repo=repo, path=":".join([path, key, *below])) from None
+            raise ConfigError(
+                f"{error}{said}",
+                repo=repo,
+                path=":".join([path, key, *below]),
+                next="correct it in the pillar; docs/configuration.md has all keys",
+            ) from None
     return values
 
 

@@ -55,7 +55,9 @@ _SETTINGS = {
     "core.packedGitLimit": "32m",
 }
 _OPTIONS = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
-_FULL = re.compile(r"^(?!remote:).*(No space left on device|Disk quota exceeded)", re.MULTILINE)
+_FULL = re.compile(
+    r"^(?!remote:).*(No space left on device|Out of diskspace|Disk quota exceeded)", re.MULTILINE
+)
 _COUNTED = re.compile(rb"(remote: )?[A-Z][a-z ]+: +\d+(%|,|$)")
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 

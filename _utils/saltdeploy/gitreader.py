@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy import gitbundle
-from saltdeploy.errors import Corrupt, GitFailed, NoSuchTag, Unavailable
+from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NoSuchTag, Unavailable, from_os
 from saltdeploy.gitcommand import STREAM, run, start
 from saltdeploy.gitobjects import GITLINK, NOTHING, Blobs, Change, fields, read_changes
 from saltdeploy.release import check_commit, check_tag
@@ -247,6 +248,10 @@ class Reader:
             tag: what travels: this tag and nothing else.
             base: a commit that the receiver holds, or "" for a receiver that holds nothing.
             out: the file to write.
+
+        Raises:
+            GitFailed: when a commit is not here.
+            DiskFull, NoPermission: when the file cannot be written.
         """
         wants = [f"--shallow {commit}" for commit in (tag.commit, base) if commit]
         wants += [tag.oid] + ([f"^{base}"] if base else [])
@@ -259,11 +264,16 @@ class Reader:
             "--delta-base-offset",
             "--quiet",
         ]
-        with open(out, "wb") as file:
-            file.write(gitbundle.head(tag.name, tag.oid, base))
-            file.flush()
-            asked = "".join(f"{want}\n" for want in wants).encode()
-            self._run(command, path=str(out), stdout=file, input=asked)
+        asked = "".join(f"{want}\n" for want in wants).encode()
+        try:
+            with open(out, "wb") as file:
+                file.write(gitbundle.head(tag.name, tag.oid, base))
+                file.flush()
+                self._run(command, stdout=file, input=asked)
+        except OSError as error:
+            raise from_os(error, path=str(out.parent)) from error
+        except DiskFull as full:  # it is not the repository's disk that is full
+            raise from_os(OSError(errno.ENOSPC, full.cause), path=str(out.parent)) from full
 
     # -- running git --------------------------------------------------------------------------------------
 

@@ -311,11 +311,7 @@ def _is_signed(wire: Any, secret: str) -> bool:
     given = _short(wire.get("mac"), 64).encode("utf-8", "replace")
     try:
         return hmac.compare_digest(given, _mac(wire, secret).encode())
-    except (
-        TypeError,
-        ValueError,
-        RecursionError,
-    ):  # bytes, a loop, a million brackets: not what a host signs
+    except (TypeError, ValueError, RecursionError):  # bytes, a loop, a million brackets: no host signs that
         return False
 
 

@@ -19,6 +19,7 @@ from saltdeploy.errors import (
     DeployError,
     DiskFull,
     GitFailed,
+    MovedTag,
     NoSuchTag,
     Unavailable,
     Unsigned,
@@ -216,7 +217,7 @@ class Repository(Reader):
         Raises:
             Unavailable: the repository could not be read; ``status`` is git's.
             NoSuchTag: it has no such tag, or the tag names no commit.
-            Corrupt: the tag names another commit, and the server does not give the one that was asked for.
+            MovedTag: the tag names another commit, and the server does not give the one that was asked for.
         """
         if commit:
             self._suit(commit)
@@ -233,9 +234,15 @@ class Repository(Reader):
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
             self._fetch(url, tag, commit, progress)
-            found = commit or self.commit_of(_ASKED)
+            found = self.commit_of(_ASKED)
             if not found:
                 raise NoSuchTag(f"tag {tag} in {public(url)} names no commit", next="make a tag for a commit")
+            if commit and not self.has(commit):
+                raise MovedTag(
+                    f"tag {tag} in {public(url)} names commit {found} now, not {commit}",
+                    next="never move a deployed tag: make a new one and deploy that",
+                )
+            found = commit or found
             self.keep(found)
             oid = found if commit else self._hold_tag(_ASKED)
         finally:

@@ -18,7 +18,7 @@ from saltfactories.manager import FactoriesManager
 from tests.integration.fleet import HERE, Factories, Fleet
 from tests.integration.gitserver import GitServer
 from tests.integration.pillar import Pillar, repo_name
-from tests.integration.repo import Repo
+from tests.integration.repo import Releases, Repo
 
 WEB = ("web1", "web2", "web3", "web4", "web5")
 
@@ -83,14 +83,16 @@ def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: P
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},
     )
-    try:
-        fleet.start()
+    with fleet.running():
         yield fleet
-    finally:
-        fleet.stop()
+
+
+@pytest.fixture(scope="session")
+def releases(tmp_path_factory: pytest.TempPathFactory) -> Releases:
+    return Releases(tmp_path_factory.mktemp("releases") / "releases.git")
 
 
 @pytest.fixture
-def repo(fleet: Fleet, pillar: Pillar, request: pytest.FixtureRequest) -> Repo:
+def repo(fleet: Fleet, pillar: Pillar, releases: Releases, request: pytest.FixtureRequest) -> Repo:
     """A repo that no host has yet."""
-    return Repo(repo_name(request.node), fleet, pillar)
+    return Repo(repo_name(request.node), fleet, pillar, releases)

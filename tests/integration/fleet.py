@@ -32,8 +32,8 @@ class Factories(FactoriesManager):
     """Minions without the engine that tells their own events: the master's tells all that we wait for."""
 
     @classmethod
-    def like(cls, manager: FactoriesManager) -> Factories:
-        return cls(**{name: getattr(manager, name) for name in _SETTINGS})
+    def like(cls, manager: FactoriesManager, **settings: Any) -> Factories:
+        return cls(**{**{name: getattr(manager, name) for name in _SETTINGS}, **settings})
 
     def final_minion_config_tweaks(self, config: dict[str, Any]) -> None:
         config.setdefault("user", running_username())
@@ -67,6 +67,7 @@ class Host:
         self.name = daemon.id
         self.disk = disk
         self.programs = programs
+        self.config = Path(daemon.config_file)
         self._daemon = daemon
 
     def start(self) -> None:
@@ -163,19 +164,29 @@ class Fleet:
         """The master's directory for deploys."""
         return Path(self._master.config["cachedir"], "deploy")
 
-    def minion_opts(self, name: str) -> dict[str, Any]:
-        """The configuration of a minion, with the path of its key."""
-        return dict(self.hosts[name]._daemon.config)
+    def minion_opts(self, host: str) -> dict[str, Any]:
+        """A minion's configuration, which leads to its key."""
+        opts = salt.config.minion_config(str(self.hosts[host].config))
+        return {**opts, "master_uri": f"tcp://127.0.0.1:{opts['master_port']}", "master_ip": "127.0.0.1"}
 
-    def start(self) -> None:
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Fleet]:
+        try:
+            self._start()
+            yield self
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
         self._master.start()
         with ThreadPoolExecutor() as pool:
             for started in [pool.submit(host.start) for host in self.hosts.values()]:
                 started.result()
 
-    def stop(self) -> None:
-        for host in self.hosts.values():
-            host.kill()
+    def _stop(self) -> None:
+        with ThreadPoolExecutor() as pool:
+            for stopped in [pool.submit(host.kill) for host in self.hosts.values()]:
+                stopped.result()
         self._master.terminate()
 
     def restart_master(self) -> None:
@@ -192,6 +203,11 @@ class Fleet:
         """The same, not waited for."""
         command = self._salt_run.cmdline(function, *arguments, **named)
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def shown(self, function: str, **named: Any) -> str:
+        """What a person sees on stdout."""
+        command = self._salt_run.cmdline("--out=deploy", function, **named)
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
     def wait(self, process: subprocess.Popen[str]) -> Run:
         try:

@@ -72,6 +72,22 @@ class Pillar:
 #: Keys of a repo that every minion takes, by its grain.
 WHOLE_FLEET: dict[str, Any] = {"targets": None, "targets_type": None, "grain": "everywhere"}
 
+#: A section of Trebuchet's time, for which its defaults were written out; nothing in it is ours.
+TREBUCHET: dict[str, Any] = {
+    "grain": "everywhere",
+    "upstream": "SOURCE",
+    "shadow_reference": False,
+    "fetch_module_calls": {},
+    "checkout_module_calls": {"test.echo": ["__REPO__"]},
+    "checkout_submodules": False,
+    "sync_script": "shared.py",
+    "dependencies": {},
+    "automated": False,
+    "type": "git-http",
+    "gitfat_enabled": False,
+    **dict.fromkeys(("location", "source", "targets", "targets_type", "timeout")),
+}
+
 
 def repo_name(item: pytest.Item) -> str:
     """A test's own repo is named after the test, unless its mark says how."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,14 +44,41 @@ def converged(run: Run) -> Run:
     return run
 
 
-class Repo:
-    """A repo and its source repository."""
+class Releases:
+    """One repository with all releases, which each test's repo is a copy of; and what they are on a disk."""
 
-    def __init__(self, name: str, fleet: Fleet, pillar: Pillar) -> None:
+    def __init__(self, directory: Path) -> None:
+        self._source = Source(directory, *releases())
+        self._shown = {tag: self._source.checked_out(number) for number, tag in enumerate(TAGS)}
+
+    def copy(self, directory: Path) -> Path:
+        return Path(shutil.copytree(self._source.git_dir, directory))
+
+    def commit(self, tag: str) -> str:
+        return self._source.tag(TAGS.index(tag)).commit
+
+    def shown_at(self, place: Path) -> str:
+        """The release whose every byte, mode and link is below ``place``; "" if nothing is there at all."""
+        if not place.is_dir():
+            return ""
+        found = snapshot(place.resolve())
+        found = {path: entry for path, entry in found.items() if path.split(b"/")[0] != b".git"}
+        return next((tag for tag, tree in self._shown.items() if found == tree), "no release")
+
+
+class Repo:
+    """A repo, its git repository, and where it lies on its hosts."""
+
+    def __init__(self, name: str, fleet: Fleet, pillar: Pillar, releases: Releases) -> None:
         self.name = name
         self.fleet = fleet
+        self.releases = releases
         self._pillar = pillar
-        self.source = Source(pillar.source(name), *releases())
+        self.git_dir = releases.copy(pillar.source(name))
+
+    def make_source_anew(self, number: int) -> None:
+        """Let its place hold a repository whose tags have the same names and mean other commits."""
+        Source(self.git_dir, *releases()[number : number + 1] * 5)
 
     def configure(self, **keys: Any) -> None:
         """Change what the master's pillar says; minions keep what they know."""
@@ -87,14 +115,7 @@ class Repo:
 
     def on_disk(self) -> dict[str, str]:
         """Host to the release whose every byte, mode and link is what the live path shows; "" for none."""
-        return {host: self._shown_at(self.place(host)) for host in self.hosts}
-
-    def _shown_at(self, place: Path) -> str:
-        if not place.is_dir():
-            return ""
-        found = snapshot(place.resolve())
-        found = {path: entry for path, entry in found.items() if path.split(b"/")[0] != b".git"}
-        return next((tag for n, tag in enumerate(TAGS) if found == self.source.checked_out(n)), "no release")
+        return {host: self.releases.shown_at(self.place(host)) for host in self.hosts}
 
     def everywhere(self, tag: str) -> dict[str, str]:
         return dict.fromkeys(self.hosts, tag)
@@ -103,21 +124,36 @@ class Repo:
         """Bytes of what git itself packs from one release to another; of a whole one without its history."""
         revisions = [tag, f"^{base}"] if base else [f"{tag}^{{tree}}"]
         packed = ["pack-objects", "--revs", "--thin", "--quiet", "--stdout"]
-        return len(git(self.source.git_dir, *packed, input="\n".join([*revisions, ""]).encode()))
+        return len(git(self.git_dir, *packed, input="\n".join([*revisions, ""]).encode()))
 
     @contextlib.contextmanager
     def held(self, *hosts: str) -> Iterator[None]:
         """Until the end, stages of these hosts wait where the pillar calls ``gate.wait`` with ``DISK/gate``."""
-        gates = [self.fleet.hosts[host].disk / "gate.shut" for host in hosts]
-        for gate in gates:
-            gate.touch()
+        for host in hosts:
+            self._gate(host, "shut").touch()
         try:
             yield
         finally:
-            for gate in gates:
-                gate.unlink(missing_ok=True)
-                gate.with_suffix(".reached").unlink(missing_ok=True)
+            self.open(*hosts)
+            for host in hosts:
+                self._gate(host, "reached").unlink(missing_ok=True)
+
+    def open(self, *hosts: str) -> None:
+        for host in hosts:
+            self._gate(host, "shut").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def refusing(self, host: str) -> Iterator[None]:
+        """``gate.wait`` fails on this host, once its gate is open."""
+        self._gate(host, "refuse").touch()
+        try:
+            yield
+        finally:
+            self._gate(host, "refuse").unlink()
+
+    def _gate(self, host: str, what: str) -> Path:
+        return self.fleet.hosts[host].disk / f"gate.{what}"
 
     def wait_until_held(self, *hosts: str) -> None:
         for host in hosts:
-            wait_for((self.fleet.hosts[host].disk / "gate.reached").exists)
+            wait_for(self._gate(host, "reached").exists)

@@ -30,15 +30,15 @@ def test_every_host_takes_a_first_release_changes_and_the_ways_back(repo: Repo) 
     history = repo.run("versions").data["versions"]
     assert [(v["action"], v["tag"]) for v in reversed(history)] == [(f, tag) for f, _, tag in steps]
     assert {(v["outcome"], v["ok"], v["total"]) for v in history} == {("CONVERGED", 5, 5)}
-    assert history[0]["commit"] == repo.source.tag(3).commit
+    assert history[0]["commit"] == repo.releases.commit("v3")
 
 
 def test_a_rollback_needs_no_repository(repo: Repo) -> None:
     repo.has("v0")
     repo.has("v1")
-    repo.source.git_dir.rename(repo.source.git_dir.with_name("away"))
+    repo.git_dir.rename(repo.git_dir.with_name("away"))
     converged(repo.run("rollback"))
-    repo.source.git_dir.with_name("away").rename(repo.source.git_dir)
+    repo.git_dir.with_name("away").rename(repo.git_dir)
     assert repo.on_disk() == repo.everywhere("v0")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,25 @@ if os.fork() == 0:
 open(sys.argv[1] + "-" + str(os.getpid()), "w").close()
 time.sleep(1000)
 """
+
+# a worker in a session of its own that writes its name over its arguments, as Salt's processes do
+RENAMED = """
+import os, sys, time
+import setproctitle
+if os.fork() == 0:
+    os.setsid()
+    setproctitle.setproctitle(" ".join(["worker", *sys.argv[1:]]))
+open(sys.argv[1] + "-" + str(os.getpid()), "w").close()
+time.sleep(1000)
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_a_failed_test(tmp_path: Path) -> Iterator[None]:
+    yield
+    for mark in tmp_path.glob("up-*"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(mark.name.removeprefix("up-")), signal.SIGKILL)
 
 
 def started(directory: Path, program: str, processes_wanted: int) -> subprocess.Popen[bytes]:
@@ -48,6 +70,14 @@ def test_the_child_of_a_daemon_that_is_gone_is_found_and_ended(tmp_path: Path) -
     assert len(processes.alive(tmp_path)) == 1
     processes.end_all(tmp_path)
     assert processes.alive(tmp_path) == set()
+
+
+def test_a_child_that_left_its_daemon_and_changed_its_name_is_found_and_ended(tmp_path: Path) -> None:
+    daemon = started(tmp_path, RENAMED, processes_wanted=2)
+    assert len(processes.alive(tmp_path)) == 2
+    processes.end_all(tmp_path)
+    assert processes.alive(tmp_path) == set()
+    daemon.wait()
 
 
 def test_a_process_that_only_got_the_number_of_an_old_daemon_is_left_alone(tmp_path: Path) -> None:

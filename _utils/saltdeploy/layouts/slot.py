@@ -88,7 +88,8 @@ class Slot:
         return Manifest(self._database)
 
     def clear_asides(self) -> None:
-        """Delete what a writer left who was killed while he wrote the record."""
+        """Delete what somebody left who was killed while he made the tree or wrote the record."""
+        disk.clear_asides(self.tree)
         disk.clear_asides(self._record)
 
     def remove(self) -> None:

@@ -180,7 +180,8 @@ class Slots:
         disk.make_directory(self._home)
         disk.remove_tree(self._incoming)
         disk.make_directory(self._incoming)
-        disk.clear_asides(self._area)
+        for directory in (self._area, self._home, self._incoming):
+            disk.clear_asides(directory)
         for slot in self._slots:
             slot.clear_asides()
 

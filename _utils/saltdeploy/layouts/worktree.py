@@ -109,6 +109,8 @@ class WorkTree:
                         tell("write", done.files, count, "files")
         except OSError as error:
             raise self._explained(error, path) from error
+        finally:  # half a file may be large, and the disk full
+            disk.remove_tree(Path(os.fsdecode(self._aside)))
         tell("write", done.files, count, "files")
         return done
 
@@ -210,9 +212,7 @@ class WorkTree:
 
     def _make_directory(self, directory: bytes) -> None:
         os.mkdir(self._aside)
-        os.chmod(
-            self._aside, 0o755
-        )  # in place it would stay as the umask has it if we were killed before this
+        os.chmod(self._aside, 0o755)  # not in place: killed before this, it would stay as the umask has it
         os.rename(self._aside, self._at(directory))
         self._unsynced.written(directory)
 

@@ -16,6 +16,7 @@ from saltdeploy.errors import (
     NoTargets,
     NothingToRollBackTo,
     Unavailable,
+    public,
 )
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED
@@ -57,9 +58,10 @@ class Source:
             if not self._remote:
                 return self.repository.tag(name)
             self.repository.ensure()
+            self.repository.recover()  # a master that was killed may have left locks
             return self.repository.fetch_tag(self._repo.source, check_tag(name))
         except (NoSuchTag, Unavailable) as error:
-            raise error.at(repo=self._repo.name, path=self._repo.source) from None
+            raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
 
 def _git_dir(repo: Repo) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from saltdeploy.errors import ConfigError, Corrupt, MovedTag, public
+from saltdeploy.errors import ConfigError
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress, Repository, Tag
@@ -36,11 +36,5 @@ class Git:
                 path=f"repo_config:{release.repo}:url",
                 next="set url, upstream, or deployment_config:servers",
             )
-        try:
-            store.fetch(arrival.repo.url, release.tag, release.commit, progress)
-        except Corrupt:
-            raise MovedTag(
-                f"{release.tag} does not mean commit {release.commit} at {public(arrival.repo.url)} any more",
-                next="never move a deployed tag: make a new one and deploy that",
-            ) from None
+        store.fetch(arrival.repo.url, release.tag, release.commit, progress)
         return {}

@@ -20,7 +20,8 @@ def preparing(state: State) -> str:
 def started(state: State) -> str:
     """What begins, for whom, and why."""
     why = f": {state.reason}" if state.reason else ""
-    what = f"{state.action} of {state.tag} to {hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}{why}"
+    way = "to" if state.action == "rollback" else "of"  # "rollback of v2" would read as the way from v2
+    what = f"{state.action} {way} {state.tag} on {hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}{why}"
     return f"Started deploy {_name(state)}: {what}"
 
 

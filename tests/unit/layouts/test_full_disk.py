@@ -10,7 +10,7 @@ from saltdeploy.errors import DiskFull, NoPermission
 from saltdeploy.layouts.slots import Slots
 
 from tests.repositories import FILE, Entry, Source, bring, deploy, git, prepare, repo, snapshot, tree
-from tests.unit.layouts.conftest import SmallDisk
+from tests.unit.conftest import SmallDisk
 
 MEGABYTE = 1 << 20
 
@@ -100,8 +100,9 @@ def test_a_disk_that_fills_up_in_the_middle_leaves_what_is_live_and_the_next_fet
     assert snapshot(disk.path / "live") == source.checked_out(1)
     assert layout.holdings().live == source.tag(1).commit
     assert source.tag(2).commit not in layout.holdings().held
+    assert not list((disk.path / ".live.deploy/incoming").iterdir())
     if built_on == "nothing":
-        assert free(disk.path) > 0
+        assert free(disk.path) > MEGABYTE
     rubbish.unlink()
     deploy(layout, source, 2)
     assert snapshot(disk.path / "live") == source.checked_out(2)

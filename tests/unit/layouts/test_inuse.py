@@ -21,8 +21,10 @@ WAYS = {
     "stands in a directory of it": "os.chdir(os.path.join(tree, 'lib'))",
     "has a file open": "file = open(os.path.join(tree, 'lib/a'))",
     "has the directory open": "fd = os.open(tree, os.O_DIRECTORY)",
+    # Python's own mmap keeps the file open as well
     "has a file mapped": (
-        "file = open(os.path.join(tree, 'lib/a')); view = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ); file.close()"
+        "fd = os.open(os.path.join(tree, 'lib/a'), os.O_RDONLY); mmap = ctypes.CDLL(None).mmap;"
+        "assert mmap(None, ctypes.c_size_t(1), 1, 2, fd, ctypes.c_long(0)) != -1; os.close(fd)"
     ),
     "has a file open that was deleted": "file = open(os.path.join(tree, 'lib/a')); os.unlink(file.name)",
 }
@@ -34,7 +36,9 @@ def use() -> Iterator[User]:
     users: list[subprocess.Popen[str]] = []
 
     def start(way: str, tree: Path) -> subprocess.Popen[str]:
-        program = f"import mmap, os, sys; tree = sys.argv[1]; {WAYS[way]}; print('here', flush=True); input()"
+        program = (
+            f"import ctypes, os, sys; tree = sys.argv[1]; {WAYS[way]}; print('here', flush=True); input()"
+        )
         user = subprocess.Popen(
             [sys.executable, "-c", program, str(tree)],
             stdin=subprocess.PIPE,

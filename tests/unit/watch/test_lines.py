@@ -51,6 +51,12 @@ def test_the_first_event_is_told_at_once() -> None:
     assert "Started deploy [mediawiki@a1b2c3d]: " in pipe.flushed
 
 
+@pytest.mark.parametrize(("action", "way"), [("sync", "sync of"), ("rollback", "rollback to")])
+def test_the_first_line_says_which_way_the_hosts_go(action: str, way: str) -> None:
+    line = told([Story(3, action).started()])[0]
+    assert f"{way} {stories.TAG} on 3 hosts by alice" in line
+
+
 def test_the_last_line_is_the_outcome() -> None:
     story = Story(5)
     assert told([story.started(), story.finished("CONVERGED", 5, 5)])[-1] == "CONVERGED 5/5"

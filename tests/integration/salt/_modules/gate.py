@@ -1,17 +1,15 @@
-"""Holds a stage until a test lets it go on; the pillar calls it as one of the repo's module calls."""
+"""Holds a stage until a test lets it go on; the pillar calls it as one of a repo's module calls."""
 
 import os
 import time
 
 
-def wait(gate, answer=True):
+def wait(gate):
     """
-    Say ``<gate>.reached``, wait until ``<gate>`` is there, give the answer that stands in it.
+    While ``<gate>.shut`` is there, say ``<gate>.reached`` and wait; answer False where ``<gate>.refuse`` is.
 
     gate
-        A path. Where there is no ``<gate>.shut``, nothing happens.
-    answer
-        What to answer when the gate is open.
+        A path.
 
     CLI Example:
 
@@ -19,10 +17,8 @@ def wait(gate, answer=True):
 
         salt web1 gate.wait /tmp/gate
     """
-    if not os.path.exists(f"{gate}.shut"):
-        return answer
-    with open(f"{gate}.reached", "w"):
-        pass
     while os.path.exists(f"{gate}.shut"):
+        with open(f"{gate}.reached", "w"):
+            pass
         time.sleep(0.02)
-    return answer
+    return not os.path.exists(f"{gate}.refuse")

@@ -1,0 +1,83 @@
+"""Each way to install gives the same deploy, on a master and a minion of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.installed import build_wheel, copy_doors, install_beside
+from tests.integration.fleet import HERE, Factories, Fleet
+from tests.integration.pillar import Pillar
+from tests.integration.repo import Releases, Repo, converged
+
+NAME = "site"
+
+
+@pytest.fixture
+def own_pillar(short_directory: Path, request: pytest.FixtureRequest) -> Pillar:
+    directory = short_directory / request.node.originalname.removeprefix("test_")
+    directory.mkdir()
+    pillar = Pillar(directory / "pillar", directory / "disks", server="")
+    pillar.add(NAME, {"targets": "web6"})
+    return pillar
+
+
+def fleet_of(
+    factories: Factories,
+    pillar: Pillar,
+    master: dict[str, Any],
+    minion: dict[str, Any],
+    python: str = sys.executable,
+) -> Fleet:
+    """A master and one minion, configured as docs/installation.md says."""
+    roots = {"pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]}}
+    place = pillar.directory.parent
+    own = Factories.like(factories, root_dir=place, python_executable=python)
+    return Fleet(own, place, ["web6"], master={**roots, **master}, minion=minion)
+
+
+def small_deploy(fleet: Fleet, pillar: Pillar, releases: Releases) -> None:
+    """A first release, a change and the way back; each kind of door takes part."""
+    repo = Repo(NAME, fleet, pillar, releases)
+    for tag in ("v0", "v1"):
+        repo.has(tag)
+    converged(repo.run("rollback"))
+    assert repo.on_disk() == {"web6": "v0"}
+    assert repo.run("report").status == 0
+    (state,) = fleet.salt("web6", "state.single", "deploy.pinned", NAME).data.values()
+    assert (state["result"], state["changes"]) == (True, {})  # it has the pin, and the secret
+    assert not [line for line in repo.run("watch").told.splitlines() if "ignored an answer" in line]
+    assert "1/1 hosts run what is pinned" in fleet.shown("deploy.report", repo=NAME)
+
+
+def test_pip(
+    factories: Factories, own_pillar: Pillar, releases: Releases, checkout: Path, tmp_path: Path
+) -> None:
+    python = install_beside(build_wheel(checkout, tmp_path), tmp_path / "environment")
+    fleet = fleet_of(factories, own_pillar, {}, {}, str(python))
+    with fleet.running():
+        small_deploy(fleet, own_pillar, releases)
+
+
+def test_module_dirs(factories: Factories, own_pillar: Pillar, releases: Releases, checkout: Path) -> None:
+    doors = {"module_dirs": [str(checkout)]}
+    master = {**doors, "pillar_dirs": [str(checkout / "_pillar")]}
+    fleet = fleet_of(factories, own_pillar, master, doors)
+    with fleet.running():
+        small_deploy(fleet, own_pillar, releases)
+
+
+def test_sync_all(
+    factories: Factories, own_pillar: Pillar, releases: Releases, checkout: Path, tmp_path: Path
+) -> None:
+    roots = {"file_roots": {"base": [str(copy_doors(checkout, tmp_path / "doors"))]}}
+    fleet = fleet_of(factories, own_pillar, roots, {})
+    with fleet.running():
+        assert "runners.deploy" in fleet.salt_run("saltutil.sync_all").data["runners"]
+        fleet.restart_master()
+        assert "modules.deploy" in fleet.salt("web6", "saltutil.sync_all").data["modules"]
+        fleet.salt("web6", "saltutil.refresh_pillar", wait=True)
+        small_deploy(fleet, own_pillar, releases)

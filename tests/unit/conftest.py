@@ -1,0 +1,61 @@
+"""A disk of a few megabytes that can really be full.
+
+Tests with the mark ``small_disk`` run in a mount namespace of their own, so that they can mount without being
+root, and that nothing stays mounted whatever happens.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_INSIDE = "SALTDEPLOY_TEST_MOUNTS"
+_OWN_MOUNTS = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "small_disk: runs where it may mount a disk of a few megabytes")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    if pyfuncitem.get_closest_marker("small_disk") is None or _INSIDE in os.environ:
+        return None
+    possible = [*_OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    if subprocess.run(possible, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this machine does not let us mount")
+    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid]
+    environment = {**os.environ, _INSIDE: "1"}
+    done = subprocess.run([*_OWN_MOUNTS, *test], cwd=pyfuncitem.config.rootpath, env=environment,
+                          stdout=subprocess.PIPE, text=True)  # fmt: skip
+    if done.returncode:
+        pytest.fail(done.stdout, pytrace=False)
+    return True
+
+
+class SmallDisk:
+    """A file system of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir()
+
+    def mount(self, options: str = "size=8m") -> None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", "--", str(self.path)], check=True)
+
+    def change(self, options: str) -> None:
+        """Make it larger, smaller, or read-only."""
+        subprocess.run(["mount", "-o", f"remount,{options}", "--", str(self.path)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> SmallDisk:
+    """Only for tests with the mark ``small_disk``."""
+    small = SmallDisk(tmp_path / "disk")
+    if _INSIDE in os.environ:
+        small.mount()
+    return small

@@ -1,0 +1,213 @@
+"""Trebuchet's way: a git work tree at ``location``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from saltdeploy.errors import DeployError, NotReady
+from saltdeploy.layouts.inplace import Inplace
+
+from tests.repositories import FILE, Entry, Source, add_raw, bring, deploy, git, prepare, repo, snapshot, tree
+
+RELEASES = [tree(a=str(n), lib__same="same", **{f"only{n}": "x"}) for n in range(3)]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    return Source(tmp_path / "source", *RELEASES)
+
+
+@pytest.fixture
+def layout(location: Path) -> Inplace:
+    return Inplace(repo(location, layout="inplace"))
+
+
+def released(location: Path) -> dict[bytes, tuple[object, ...]]:
+    """What users see, without ``.git``."""
+    return {p: e for p, e in snapshot(location).items() if p != b".git" and not p.startswith(b".git/")}
+
+
+def test_releases_follow_each_other_and_back(layout: Inplace, source: Source, location: Path) -> None:
+    for number in (0, 1, 2, 0):
+        deploy(layout, source, number)
+        assert released(location) == source.checked_out(number)
+        assert layout.holdings().live == source.tag(number).commit
+        assert layout.holdings().tags[source.tag(number).commit] == f"v{number}"
+        assert layout.verify(full=True).ok
+    assert layout.holdings().previous == source.tag(2).commit
+
+
+def test_git_works_at_the_live_path_and_knows_the_tag(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    deploy(layout, source, 1)
+    assert git(location / ".git", "describe", "--tags").decode().strip() == "v1"
+    assert git(location / ".git", f"--work-tree={location}", "status", "--porcelain") == b""
+
+
+def test_fetch_changes_nothing_that_a_user_sees(layout: Inplace, source: Source, location: Path) -> None:
+    prepare(layout, source, 0)
+    assert not location.exists()
+    layout.flip(source.release(0))
+    prepare(layout, source, 1)
+    assert released(location) == source.checked_out(0)
+
+
+def test_a_release_that_was_not_fetched_cannot_go_live(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    with pytest.raises(NotReady):
+        layout.flip(source.release(0))
+    with pytest.raises(NotReady):
+        layout.verify(full=False)
+    assert not location.exists()
+
+
+def test_files_that_git_does_not_track_stay(layout: Inplace, source: Source, location: Path) -> None:
+    deploy(layout, source, 0)
+    (location / "cache").mkdir()
+    (location / "cache/file").write_text("theirs")
+    deploy(layout, source, 1)
+    assert (location / "cache/file").read_text() == "theirs"
+    assert layout.verify(full=False).extra == ["cache/file"]
+
+
+def test_files_that_git_tracks_are_put_right(layout: Inplace, source: Source, location: Path) -> None:
+    deploy(layout, source, 0)
+    (location / "lib/same").write_text("rubbish")
+    (location / "only1").write_text("in the way")
+    deploy(layout, source, 1)
+    assert released(location) == source.checked_out(1)
+
+
+def test_the_first_checkout_is_one_step(layout: Inplace, source: Source, location: Path) -> None:
+    location.mkdir()
+    (location / "precious").write_text("theirs")
+    prepare(layout, source, 0)
+    assert (location / "precious").exists()
+    facts = layout.flip(source.release(0))
+    assert released(location) == source.checked_out(0)
+    assert (Path(facts["moved_aside"]) / "precious").read_text() == "theirs"
+    assert not layout.holdings().previous
+
+
+def test_what_an_interrupted_first_checkout_left_is_used(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    prepare(layout, source, 0)
+    first = location.parent / ".live.deploy/first"
+    git(first / ".git", f"--work-tree={first}", "checkout", "--quiet", "--detach", source.tag(0).commit)
+    (first / "a").unlink()
+    (first / ".git/index.lock").touch()
+    assert layout.holdings().live == ""
+    deploy(layout, source, 1)
+    assert released(location) == source.checked_out(1)
+
+
+def test_what_the_exchange_brought_out_is_kept_when_it_was_interrupted(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    first = location.parent / ".live.deploy/first"
+    first.mkdir()
+    (first / "precious").write_text("theirs")
+    facts = deploy(layout, source, 1)
+    assert (Path(str(facts["moved_aside"])) / "precious").read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    "name", ["index.lock", "HEAD.lock", "shallow.lock", "refs/deploy-previous.lock", "refs/tags/v1.lock"]
+)
+def test_locks_of_a_git_that_was_killed_are_no_obstacle(
+    name: str, layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    lock = location / ".git" / name
+    lock.touch()
+    deploy(layout, source, 1)
+    assert released(location) == source.checked_out(1)
+    assert not lock.exists()
+
+
+def test_a_lock_for_a_release_that_arrives_is_no_obstacle(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    lock = location / ".git/refs/deploy" / f"{source.tag(1).commit}.lock"
+    lock.touch()
+    bring(layout, source, 1)
+    assert source.tag(1).commit in layout.holdings().held
+
+
+def test_a_lock_that_a_process_has_open_is_respected(layout: Inplace, source: Source, location: Path) -> None:
+    deploy(layout, source, 0)
+    program = "import sys; file = open(sys.argv[1], 'w'); print('here', flush=True); input()"
+    command = [sys.executable, "-c", program, str(location / ".git/index.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as editor:
+        assert editor.stdout is not None
+        editor.stdout.readline()
+        with pytest.raises(DeployError) as caught:
+            deploy(layout, source, 1)
+        editor.kill()
+    assert caught.value.status == 20
+    assert released(location) == source.checked_out(0)
+
+
+def test_while_a_checkout_is_unfinished_nothing_is_said_to_be_live(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    add_raw(source, 3, [("100644", b"a", b"half"), ("40000", b"z", [("100644", b".git", b"x")])])
+    with pytest.raises(DeployError):
+        deploy(layout, source, 3)
+    assert layout.holdings().live == ""
+    deploy(layout, source, 0)
+    assert layout.holdings().live == source.tag(0).commit
+    assert released(location) == source.checked_out(0)
+
+
+def corrupt_index(layout: Inplace, source: Source, location: Path) -> int:
+    (location / ".git/index").write_bytes(b"rubbish")
+    return 1
+
+
+def illegal_path(layout: Inplace, source: Source, location: Path) -> int:
+    add_raw(source, 3, [("40000", b".git", [("100644", b"config", b"x")])])
+    return 3
+
+
+@pytest.mark.parametrize(("status", "cause"), [(20, corrupt_index), (30, illegal_path)])
+def test_failures_have_trebuchets_numbers(
+    status: int,
+    cause: Callable[[Inplace, Source, Path], int],
+    layout: Inplace,
+    source: Source,
+    location: Path,
+) -> None:
+    deploy(layout, source, 0)
+    number = cause(layout, source, location)
+    with pytest.raises(DeployError) as caught:
+        deploy(layout, source, number)
+    assert caught.value.status == status
+    assert caught.value.kind == "git-failed"
+    assert released(location) == source.checked_out(0)
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["quick", "full"])
+def test_verify_names_what_differs(full: bool, layout: Inplace, tmp_path: Path, location: Path) -> None:
+    source = Source(
+        tmp_path / "odd", {**tree(**{".gitignore": "ignored\n"}), b"\xff": Entry(FILE, b"x"), **RELEASES[0]}
+    )
+    deploy(layout, source, 0)
+    (location / "a").write_text("other")
+    (location / "lib/same").unlink()
+    (location / "more").touch()
+    (location / "ignored").touch()
+    found = layout.verify(full=full)
+    assert (found.changed, found.missing, sorted(found.extra)) == (["a"], ["lib/same"], ["ignored", "more"])
+    assert found.wrong == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,7 +53,7 @@ class Target:
         self.payloads = Payloads(place / "payloads")
         self.carrier = Copies(self.payloads)
         self.events: list[tuple[str, dict[str, Any]]] = []
-        self.calls: list[tuple[str, list[Any]]] = []
+        self._calls = place / "calls"
         self.answers: dict[str, Any] = {}
         self.now = 1_000_000.0
         self._deploys = itertools.count(1)
@@ -65,8 +66,16 @@ class Target:
             clock=lambda: self.now,
         )
 
-    def _call(self, function: str, arguments: list[Any]) -> Any:
-        self.calls.append((function, arguments))
+    @property
+    def calls(self) -> list[tuple[str, list[Any]]]:
+        """Kept on disk: a function of Salt is called in a process of its own."""
+        if not self._calls.exists():
+            return []
+        return [(function, arguments) for function, arguments in map(json.loads, self._calls.open())]
+
+    def _call(self, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+        with self._calls.open("a") as file:
+            file.write(json.dumps([function, arguments]) + "\n")
         answer = self.answers.get(function, True)
         if isinstance(answer, Exception):
             raise answer

@@ -1,4 +1,4 @@
-"""Releases with a version, and a host that serves them."""
+"""A repository with a few releases, and a host that takes them; the same with a daemon that serves them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ import pytest
 
 from tests.repositories import EXECUTABLE, Entry, Source, link, tree
 from tests.serving import ServingHost
+from tests.targets import Target
 
 SICK, BROKEN, DEAF, STUBBORN = 3, 4, 5, 6
 """Numbers of releases that are not well."""
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    releases = [tree(a=str(n), lib__same="same", **{f"only{n}": "x" * 5000}) for n in range(6)]
+    return Source(tmp_path_factory.mktemp("source") / "source", *releases)
+
+
+@pytest.fixture
+def host(tmp_path: Path, source: Source) -> Target:
+    return Target(tmp_path, source)
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +39,7 @@ def releases(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 
 @pytest.fixture
-def host(tmp_path: Path, releases: Source) -> Iterator[ServingHost]:
+def server(tmp_path: Path, releases: Source) -> Iterator[ServingHost]:
     """A host on which nothing is live yet and no daemon runs."""
     serving = ServingHost(tmp_path, releases)
     yield serving

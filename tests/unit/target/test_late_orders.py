@@ -11,11 +11,11 @@ DEPLOY = "20261123120000000000"
 
 
 @pytest.fixture
-def serving(host: ServingHost) -> ServingHost:
+def serving(server: ServingHost) -> ServingHost:
     """v0 is live, and v1 is prepared."""
-    assert host.deploy(0).ok
-    assert host.fetch(1, deploy=DEPLOY).ok
-    return host
+    assert server.deploy(0).ok
+    assert server.fetch(1, deploy=DEPLOY).ok
+    return server
 
 
 def test_a_switch_that_comes_after_its_rollback_is_refused(serving: ServingHost) -> None:

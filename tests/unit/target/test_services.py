@@ -16,13 +16,13 @@ from tests.serving import ServingHost, is_alive, until
 
 
 @pytest.fixture
-def serving(host: ServingHost) -> ServingHost:
+def serving(server: ServingHost) -> ServingHost:
     """v0 is live and served, v1 is live and not taken up yet."""
-    assert host.deploy(0).ok
-    assert host.service.start("demo")
-    assert host.deploy(1).ok
-    assert host.service.says() == "version v0"
-    return host
+    assert server.deploy(0).ok
+    assert server.service.start("demo")
+    assert server.deploy(1).ok
+    assert server.service.says() == "version v0"
+    return server
 
 
 @pytest.fixture
@@ -161,48 +161,48 @@ def test_a_pid_file_of_a_process_that_is_gone_is_stale(serving: ServingHost) -> 
 
 
 def test_a_stranger_that_got_the_number_of_a_dead_process_is_not_signalled(
-    host: ServingHost, tmp_path: Path, passer_by: subprocess.Popen[bytes]
+    server: ServingHost, tmp_path: Path, passer_by: subprocess.Popen[bytes]
 ) -> None:
     pidfile = tmp_path / "old.pid"
     pidfile.write_text(str(passer_by.pid))
     os.utime(pidfile, (1_000_000_000, 1_000_000_000))  # written long before the passer-by was born
-    host.keys = {"signal": {"name": "HUP", "pidfile": str(pidfile)}}
-    assert "younger than the file" in cause(host.restart())
+    server.keys = {"signal": {"name": "HUP", "pidfile": str(pidfile)}}
+    assert "younger than the file" in cause(server.restart())
     assert passer_by.poll() is None
 
 
 def test_a_process_that_dies_of_the_signal_is_a_failure(
-    host: ServingHost, tmp_path: Path, passer_by: subprocess.Popen[bytes]
+    server: ServingHost, tmp_path: Path, passer_by: subprocess.Popen[bytes]
 ) -> None:
     pidfile = tmp_path / "passer.pid"
     pidfile.write_text(str(passer_by.pid))
-    host.keys = {"signal": {"name": "HUP", "pidfile": str(pidfile)}}
-    assert "died of HUP" in cause(host.restart())
+    server.keys = {"signal": {"name": "HUP", "pidfile": str(pidfile)}}
+    assert "died of HUP" in cause(server.restart())
 
 
 def test_a_process_that_shall_end_may_end(
-    host: ServingHost, tmp_path: Path, passer_by: subprocess.Popen[bytes]
+    server: ServingHost, tmp_path: Path, passer_by: subprocess.Popen[bytes]
 ) -> None:
     pidfile = tmp_path / "passer.pid"
     pidfile.write_text(str(passer_by.pid))
-    host.keys = {"signal": {"name": "TERM", "pidfile": str(pidfile)}}
-    assert host.restart()["status"] is True
+    server.keys = {"signal": {"name": "TERM", "pidfile": str(pidfile)}}
+    assert server.restart()["status"] is True
     assert passer_by.wait() == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("content", ["", "none", "0", "1", "-1", "99999999999999999999"])
 def test_a_pid_file_without_a_process_id_is_a_failure(
-    host: ServingHost, tmp_path: Path, content: str
+    server: ServingHost, tmp_path: Path, content: str
 ) -> None:
     pidfile = tmp_path / "odd.pid"
     pidfile.write_text(content)
-    host.keys = {"signal": {"name": "HUP", "pidfile": str(pidfile)}}
-    assert "no process id" in cause(host.restart())
+    server.keys = {"signal": {"name": "HUP", "pidfile": str(pidfile)}}
+    assert "no process id" in cause(server.restart())
 
 
-def test_a_pid_file_that_is_not_there_is_a_failure(host: ServingHost, tmp_path: Path) -> None:
-    host.keys = {"signal": {"name": "HUP", "pidfile": str(tmp_path / "none.pid")}}
-    assert "cannot be read" in cause(host.restart())
+def test_a_pid_file_that_is_not_there_is_a_failure(server: ServingHost, tmp_path: Path) -> None:
+    server.keys = {"signal": {"name": "HUP", "pidfile": str(tmp_path / "none.pid")}}
+    assert "cannot be read" in cause(server.restart())
 
 
 # -- the command, and the ports --------------------------------------------------------------------------

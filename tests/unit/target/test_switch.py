@@ -13,35 +13,35 @@ from tests.serving import ServingHost, free_port
 from tests.unit.target.conftest import SICK
 
 
-def hooked(host: ServingHost) -> dict[str, Any]:
+def hooked(server: ServingHost) -> dict[str, Any]:
     """A hook or a check at every point of a switch, and a service; each says what is live when it runs."""
     points = {"before": ["checkout", "restart", "rollback"], "after": ["checkout", "restart", "rollback"]}
     checks = {
-        f"{when}-{stage}": {when: stage, **host.says(f"{when}-{stage}")}
+        f"{when}-{stage}": {when: stage, **server.says(f"{when}-{stage}")}
         for when, stages in points.items()
         for stage in stages
     }
-    host.functions["notes.say"] = lambda repo: host.log_file.open("a").write(
-        f"call {repo} {host.is_live()}\n"
+    server.functions["notes.say"] = lambda repo: server.log_file.open("a").write(
+        f"call {repo} {server.is_live()}\n"
     )
     return {
         "service_name": "demo",
-        "service_port": host.service.port,
+        "service_port": server.service.port,
         "checkout_module_calls": {"notes.say": ["__REPO__"]},
-        "depool": host.says("depool"),
-        "repool": host.says("repool"),
+        "depool": server.says("depool"),
+        "repool": server.says("repool"),
         "checks": checks,
     }
 
 
 @pytest.fixture
-def serving(host: ServingHost) -> ServingHost:
+def serving(server: ServingHost) -> ServingHost:
     """v0 is live and served; every point of a switch writes into the log."""
-    host.keys = {"service_name": "demo"}
-    assert host.deploy(0).ok
-    host.keys = hooked(host)
-    host.forget_log()
-    return host
+    server.keys = {"service_name": "demo"}
+    assert server.deploy(0).ok
+    server.keys = hooked(server)
+    server.forget_log()
+    return server
 
 
 def statuses(result: Any) -> dict[str, str]:
@@ -324,7 +324,7 @@ def test_an_answer_with_many_steps_stays_small(serving: ServingHost) -> None:
 
 
 def table(checkout: Path) -> list[tuple[str, ...]]:
-    """The rows of what a failing check stops on its host."""
+    """The rows of what a failing check stops on its server."""
     page = (checkout / "docs" / "checks.md").read_text()
     rows = page.split("| point | location shows |")[1].split("\n\n")[0].splitlines()[2:]
     return [tuple(cell.strip() for cell in row.strip("|").split("|")) for row in rows]

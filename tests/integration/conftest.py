@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import salt._logging
 from saltfactories.manager import FactoriesManager
 
-from tests.integration.fleet import HERE, Factories, Fleet
+from tests.integration.factories import Factories
+from tests.integration.fleet import HERE, Fleet
 from tests.integration.gitserver import GitServer
 from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo
@@ -25,6 +27,11 @@ WEB = ("web1", "web2", "web3", "web4", "web5")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
+
+
+def pytest_unconfigure() -> None:
+    # Salt keeps records for a logging that is never set up here, and would write them to a stream that is closed
+    salt._logging.shutdown_temp_handler()
 
 
 @pytest.fixture(scope="session")

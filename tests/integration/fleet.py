@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,40 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import salt.client
 import salt.config
 import salt.utils.event
 from saltfactories.daemons.master import SaltMaster
-from saltfactories.daemons.minion import SaltMinion
 from saltfactories.manager import FactoriesManager
-from saltfactories.utils import running_username
+
+from tests.integration.host import Host, programs_but_git
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 90  # seconds; nothing is measured with it, it only ends a test that hangs
-
-
-class Factories(FactoriesManager):
-    """Minions without the engine that tells their own events: the master's tells all that we wait for."""
-
-    @classmethod
-    def like(cls, manager: FactoriesManager, **settings: Any) -> Factories:
-        return cls(**{**{name: getattr(manager, name) for name in _SETTINGS}, **settings})
-
-    def final_minion_config_tweaks(self, config: dict[str, Any]) -> None:
-        config.setdefault("user", running_username())
-
-
-_SETTINGS = (
-    "root_dir",
-    "log_server_port",
-    "log_server_level",
-    "log_server_host",
-    "inject_sitecustomize",
-    "environ",
-    "slow_stop",
-    "event_listener",
-)
 
 
 @dataclass(frozen=True)
@@ -60,73 +33,15 @@ class Run:
     told: str
 
 
-class Host:
-    """A minion and its disk."""
-
-    def __init__(self, daemon: SaltMinion, disk: Path, programs: Path) -> None:
-        self.name = daemon.id
-        self.disk = disk
-        self.programs = programs
-        self.config = Path(daemon.config_file)
-        self._daemon = daemon
-
-    def start(self) -> None:
-        self._daemon.start()
-
-    def kill(self) -> None:
-        """SIGKILL to the minion and to all of its jobs, as a power cut would."""
-        self._daemon.terminate()
-
-    @contextlib.contextmanager
-    def down(self) -> Iterator[None]:
-        """Without the minion; it is up again afterwards."""
-        self.kill()
-        try:
-            yield
-        finally:
-            self.start()
-
-    @contextlib.contextmanager
-    def silent(self) -> Iterator[None]:
-        """With a minion that is there and does not move."""
-        processes = self.processes()
-        for process in processes:
-            process.send_signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            for process in processes:
-                process.send_signal(signal.SIGCONT)
-
-    def processes(self) -> list[psutil.Process]:
-        minion = psutil.Process(self._daemon.pid)
-        return [minion, *minion.children(recursive=True)]
-
-    @contextlib.contextmanager
-    def program(self, name: str, script: str = "") -> Iterator[None]:
-        """With another program of this name on the minion's PATH, or without it."""
-        place = self.programs / name
-        kept = place.with_name(f"{name}.kept")
-        place.rename(kept)
-        try:
-            if script:
-                place.write_text(script)
-                place.chmod(0o755)
-            yield
-        finally:
-            kept.replace(place)
-
-
 class Fleet:
     """A master and its minions.
 
     Args:
         factories: make daemons and commands.
         directory: where disks lie.
-        hosts: minion id to grains.
-        master, minion: settings for the configuration files.
+        hosts: the ids of the minions.
+        master, minion: more settings for the configuration files.
         options: minion id to settings of its own.
-        git: whether minions get a PATH of their own, from which programs can be taken.
     """
 
     def __init__(
@@ -139,23 +54,15 @@ class Fleet:
         minion: dict[str, Any],
         options: dict[str, dict[str, Any]] | None = None,
     ) -> None:
-        self.directory = directory
-        self.disks = directory / "disks"
-        self.disks.mkdir()
-        self._master: SaltMaster = factories.salt_master_daemon(
-            "master", overrides={**_MASTER, "disks": str(self.disks), **master}
-        )
-        common = _programs(directory / "programs")
+        # `disks` is for the pillar, which says where each host's own one is
+        settings = {**_MASTER, "disks": str(directory / "disks"), **master}
+        self._master: SaltMaster = factories.salt_master_daemon("master", overrides=settings)
+        programs = programs_but_git(directory / "programs")
         self.hosts: dict[str, Host] = {}
         for name in hosts:
             settings = {**_MINION, **minion, **(options or {}).get(name, {})}
-            own = directory / f"programs-{name}"
-            own.mkdir()
-            (own / "git").symlink_to(_git())
             daemon = self._master.salt_minion_daemon(name, overrides=settings)
-            daemon.environ = {**daemon.environ, "PATH": f"{own}:{common}"}
-            (self.disks / name).mkdir()
-            self.hosts[name] = Host(daemon, self.disks / name, own)
+            self.hosts[name] = Host(daemon, directory, programs)
         self._salt_run = self._master.salt_run_cli(timeout=PATIENCE)
         self.opts = salt.config.client_config(str(self._master.config_file))
 
@@ -259,23 +166,6 @@ def wait_for(condition: Callable[[], Any]) -> Any:
             return found
         time.sleep(0.05)
     raise AssertionError("what was waited for did not happen")
-
-
-def _git() -> str:
-    found = shutil.which("git")
-    assert found, "git is not installed; these tests need it"
-    return found
-
-
-def _programs(directory: Path) -> Path:
-    """Every program of this machine but git, so that git can be taken from one minion alone."""
-    directory.mkdir()
-    for place in os.environ["PATH"].split(os.pathsep):
-        for program in Path(place).glob("*"):
-            link = directory / program.name
-            if program.name != "git" and not os.path.lexists(link):
-                link.symlink_to(program)
-    return directory
 
 
 _QUIET = {"log": {"disabled": True}}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.installed import build_wheel, copy_doors, install_beside
-from tests.integration.fleet import HERE, Factories, Fleet
+from tests.integration.factories import Factories
+from tests.integration.fleet import HERE, Fleet
 from tests.integration.pillar import Pillar
 from tests.integration.repo import Releases, Repo, converged
 

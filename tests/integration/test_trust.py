@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,6 +95,46 @@ def test_nonsense_is_ignored(repo: Repo) -> None:
         bus.until(lambda tag, data: tag == bare[-1][0] and "return" not in data)
     converged(repo.fleet.wait(process))
     assert repo.on_disk() == repo.everywhere("v1")
+
+
+ODD: dict[str, Any] = {
+    "holdings": {"live": 7, "previous": [], "held": {"a": 1}, "tags": ["v1"]},
+    "facts": {"bytes": "many", "files": -1, "seconds": None, "moved_aside": {}, "slot": "\x1b[2J"},
+    "tag": {},
+    "commit": -1,
+    "dependencies": 7,
+}
+
+
+@pytest.mark.parametrize("more", [{}, {"status": 1, "error": {"kind": 7, "cause": ["x"], "status": "y"}}])
+@pytest.mark.repo(**GATE)
+def test_a_host_that_signs_nonsense_harms_itself_only(repo: Repo, more: dict[str, Any]) -> None:
+    """An answer that web2 did sign counts, whatever is in it; the deploy ends as one that web2 failed or took."""
+    web2 = Impostor(repo.fleet, "web2")
+    secret = repo.fleet.salt_run("pillar.show_pillar", "web2").data["deploy"]["secret"]
+    with repo.held("web2"), repo.fleet.bus() as bus:
+        process = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
+        deploy = bus.until(lambda tag, data: tag.endswith("/started"))[-1][0].split("/")[1]
+        jid = job_of(bus, "deploy.fetch")
+        repo.wait_until_held("web2")
+        said = signed({**answer(repo, deploy, "web2"), **ODD, **more}, secret)
+        web2.put_on_the_bus((f"salt/job/{jid}/ret/web2", {"id": "web2", "jid": jid, "return": said}))
+        bus.until(lambda tag, data: tag == f"deploy/{deploy}/host_finished/web2")
+    done = repo.fleet.wait(process)
+    if more:
+        assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "HELD", 1), done
+        assert (done.data["hosts"]["web1"]["state"], done.data["hosts"]["web2"]["state"]) == ("ok", "failed")
+        assert repo.on_disk() == repo.everywhere("")
+    else:
+        converged(done)
+        assert repo.on_disk() == repo.everywhere("v1")
+
+
+def signed(wire: dict[str, Any], secret: str) -> dict[str, Any]:
+    """What a host can make of its secret, when it does not care for our forms."""
+    bare = {key: value for key, value in wire.items() if key != "mac"}
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return {**bare, "mac": hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()}
 
 
 def test_the_pillar_of_another_host_is_not_given(repo: Repo, impostor: Impostor) -> None:

@@ -27,7 +27,7 @@ def users_of(trees: list[Path]) -> dict[Path, str]:
     for pid in filter(str.isdigit, os.listdir("/proc")):
         if int(pid) == os.getpid():
             continue
-        for used in _paths_of(pid):
+        for used in _paths_of(pid, tuple(prefixes)):
             for prefix, tree in prefixes.items():
                 if used == prefix or used.startswith(prefix + b"/"):
                     found.setdefault(tree, f"pid {pid} ({_name(pid)})")
@@ -36,7 +36,7 @@ def users_of(trees: list[Path]) -> dict[Path, str]:
     return found
 
 
-def _paths_of(pid: str) -> Iterator[bytes]:
+def _paths_of(pid: str, wanted: tuple[bytes, ...]) -> Iterator[bytes]:
     base = f"/proc/{pid}".encode()
     for link in (b"cwd", b"root", b"exe"):
         with contextlib.suppress(OSError):
@@ -46,10 +46,9 @@ def _paths_of(pid: str) -> Iterator[bytes]:
             with contextlib.suppress(OSError):
                 yield os.readlink(base + b"/fd/" + fd)
     with contextlib.suppress(OSError), open(base + b"/maps", "rb") as maps:
-        for line in maps:
-            start = line.find(b"/")
-            if start > 0:
-                yield line[start:-1]
+        mapped = maps.read()  # a thousand lines in a big daemon: looked into only where it may matter
+        if any(prefix in mapped for prefix in wanted):
+            yield from (line[line.find(b"/") :] for line in mapped.splitlines() if b"/" in line)
 
 
 def _name(pid: str) -> str:

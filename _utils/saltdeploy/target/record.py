@@ -35,7 +35,8 @@ class Record:
     def recall(self, deploy: str, stage: str, attempt: int = 1) -> Result | None:
         """The stored answer to a stage, or None when it was never finished here in this attempt or a later one."""
         wire = self._read()["results"].get(f"{deploy} {stage}")
-        return Result.from_wire(wire) if wire and wire.get("attempt", 1) >= attempt else None
+        known = Result.from_wire(wire) if wire else None
+        return known if known and known.attempt >= attempt else None
 
     def epoch(self) -> int:
         """The last epoch seen; 0 when none was."""
@@ -65,11 +66,10 @@ class Record:
         if news != known:
             self._write(news)
 
-    def remember(self, result: Result, attempt: int = 1) -> None:
+    def remember(self, result: Result) -> None:
         """Store an answer durably; the oldest are dropped."""
         known = self._read()
-        wire = {**result.to_wire(), "attempt": attempt}
-        results = {**known["results"], f"{result.deploy} {result.stage}": wire}
+        results = {**known["results"], f"{result.deploy} {result.stage}": result.to_wire()}
         while len(results) > _KEPT:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})

@@ -54,7 +54,7 @@ def run(order: Order, repo: Repo, host: Host) -> Result:
             record.admit(order)
             result = _attempt(order, repo, host)
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
-                _remember(record, result, order.attempt)
+                _remember(record, result)
             return result
     except (DeployError, OSError) as error:
         return _failed(order, repo, host, _ours(error))
@@ -232,10 +232,10 @@ def _ours(error: Exception) -> DeployError:
     return DeployError(f"{type(error).__name__}: {error}")
 
 
-def _remember(record: Record, result: Result, attempt: int) -> None:
+def _remember(record: Record, result: Result) -> None:
     """Store the answer; where even that fails (a full disk), the answer is all there is."""
     try:
-        record.remember(result, attempt)
+        record.remember(result)
     except OSError:
         return
 

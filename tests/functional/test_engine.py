@@ -1,0 +1,111 @@
+"""The engine on a real master: a deploy without a process is gone on with to its end."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import salt.config
+import yaml
+from saltbridge import master as bridge
+from saltdeploy import events
+from saltdeploy.master.instructions import Rules
+from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.lock import is_held
+from saltdeploy.master.script import Script
+from saltdeploy.master.waves import Wave
+from saltdeploy.orders import FETCH, Order
+from saltdeploy.release import Release
+from saltfactories.manager import FactoriesManager
+
+DEPLOYS = {"orphan": "20261123120000000000", "ended": "20261123110000000000"}
+_PATIENCE = 120.0  # seconds; only a broken test waits for so long
+
+
+@pytest.fixture(scope="session")
+def short_directory() -> Iterator[Path]:
+    """Where sockets may lie: their paths are limited to 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="engine-", dir="/tmp", ignore_cleanup_errors=True) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def salt_factories_config(short_directory: Path) -> dict[str, Any]:
+    return {"root_dir": short_directory, "inject_sitecustomize": False, "slow_stop": False}
+
+
+@dataclass
+class Master:
+    """A running master with the engine, and no minion."""
+
+    root: Path
+
+    def told(self, repo: str) -> list[events.Event]:
+        return list(replay(Journals(self.root).path(repo, DEPLOYS[repo])))
+
+    def wait_for(self, repo: str, event: str) -> list[events.Event]:
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            told = self.told(repo)
+            if event in [each["event"] for each in told]:
+                return told
+            time.sleep(0.1)
+        raise AssertionError(f"{repo}: no {event} came; told: {[each['event'] for each in self.told(repo)]}")
+
+
+@pytest.fixture(scope="session")
+def master(salt_factories: FactoriesManager, short_directory: Path, checkout: Path) -> Iterator[Master]:
+    pillar = short_directory / "pillar"
+    pillar.mkdir()
+    (pillar / "top.sls").write_text(yaml.safe_dump({"base": {"*": ["repos"]}}))
+    repos = {name: {"location": f"/srv/{name}", "source": "/srv/source"} for name in DEPLOYS}
+    (pillar / "repos.sls").write_text(yaml.safe_dump({"repo_config": repos}))
+    daemon = salt_factories.salt_master_daemon(
+        "master",
+        overrides={
+            "module_dirs": [str(checkout)],
+            "pillar_dirs": [str(checkout / "_pillar")],
+            "pillar_roots": {"base": [str(pillar)]},
+            "ext_pillar": [{"deploy_pins": {}}],
+            "worker_threads": 3,
+            "pytest-master": {"log": {"disabled": True}},
+            "engines": [{"deploy": {"every": 1}}],
+        },
+    )
+    found = Master(bridge.root(salt.config.client_config(str(daemon.config_file))))
+    journal(found.root, "ended", events.FINISHED)
+    journal(found.root, "orphan")
+    with daemon.started():
+        yield found
+
+
+def journal(root: Path, repo: str, *more: str) -> None:
+    """The journal of a deploy that had decided everything, and whose process is no more."""
+    order = Order(DEPLOYS[repo], 1, FETCH, Release(repo, "v1", "1" * 40), "bundle")
+    script = Script("sync", "alice", "", order, (Wave("", "", ("ghost",), 1, 0),), Rules())
+    with Journals(root).write(repo, DEPLOYS[repo]) as writer:
+        writer.append(events.planned(DEPLOYS[repo], repo, time.time(), script=script.to_wire()))
+        for name in more:
+            writer.append({"event": name, "time": time.time()})
+
+
+def test_a_deploy_whose_process_died_is_gone_on_with_to_its_end(master: Master) -> None:
+    told = master.wait_for("orphan", events.FINISHED)
+    names = [each["event"] for each in told]
+    assert names.count(events.RESUMED) == 1
+    assert told[-1]["outcome"] == "HELD"  # its only host is not there
+    assert {each["user"] for each in told if each["event"] == events.RESUMED} == {"engine"}
+    end = time.monotonic() + _PATIENCE
+    while is_held(master.root, "orphan") and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not is_held(master.root, "orphan")
+
+
+def test_a_deploy_that_has_ended_is_left_alone(master: Master) -> None:
+    master.wait_for("orphan", events.RESUMED)  # the engine has looked at all of them
+    assert [each["event"] for each in master.told("ended")] == [events.PLANNED, events.FINISHED]

@@ -309,7 +309,9 @@ def _ours():
 
 
 def _send(tag, data):
-    if __opts__.get("file_client") != "local":  # there is no master to hear it, and each try would take seconds
+    if (
+        __opts__.get("file_client") != "local"
+    ):  # there is no master to hear it, and each try would take seconds
         __salt__["event.send"](tag, data)
 
 

@@ -195,6 +195,15 @@ def test_parts_of_a_group_share_its_limit():
     assert deploy.rollout.stage == ROLLBACK
 
 
+@pytest.mark.parametrize(("hosts", "more"), [("a b c", ""), ("a b c d e", "; and 2 more")])
+def test_the_first_three_hosts_that_failed_are_named(hosts, more):
+    deploy = Deploy(wave("all", hosts))
+    deploy.ask()
+    deploy.hear(hosts, BROKEN)
+    full = "the disk is full"
+    assert f"failed, the limit is 0: a ({full}); b ({full}); c ({full}){more}; nothing" in deploy.reason
+
+
 def test_groups_do_not_share_their_limits():
     deploy = Deploy(wave("one", "a b", limit=1), wave("two", "c d", limit=1)).fetch()
     deploy.ask()
@@ -500,6 +509,15 @@ def test_a_retry_that_works_is_remembered_when_the_deploy_turns_back_later():
     deploy.carry_on()
     assert deploy.end == "MIXED 5/6"
     assert deploy.astray == {"c2"}, "it never went back: it had switched when it was asked again"
+
+
+def test_a_host_that_is_silent_at_the_second_attempt_is_in_doubt():
+    deploy = Deploy(CANARY, on_failure=ASK).fetch(c1=BROKEN)
+    deploy.answer(RETRY)
+    deploy.ask()
+    deploy.hear("c1", SILENT, switched=True)
+    deploy.answer(NO)
+    assert deploy.astray == {"c1"}
 
 
 def test_the_way_back_of_a_host_is_the_one_it_told_last():

@@ -18,6 +18,7 @@ from saltdeploy.errors import (
     Unavailable,
     public,
 )
+from saltdeploy.master import flock
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pins import Pin
@@ -57,9 +58,11 @@ class Source:
         try:
             if not self._remote:
                 return self.repository.tag(name)
-            self.repository.ensure()
-            self.repository.recover()  # a master that was killed may have left locks
-            return self.repository.fetch_tag(self._repo.source, check_tag(name))
+            # whoever makes a plan has not the lock of the repo, and would disturb a deploy in its fetch
+            with flock.alone(self.repository.git_dir.with_suffix(".lock")):
+                self.repository.ensure()
+                self.repository.recover()  # a master that was killed may have left locks
+                return self.repository.fetch_tag(self._repo.source, check_tag(name))
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 

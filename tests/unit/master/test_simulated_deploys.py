@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from saltdeploy.master.instructions import ASK, CONVERGED, HELD, MIXED, RETRY, ROLLED_BACK, Outcome, Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, Holdings
+from saltdeploy.orders import CHECKOUT, ROLLBACK, Holdings
 
 from tests.unit.master.simulated_deploys import Operator, SimulatedDeploy, habits, random_rules, random_waves
-from tests.unit.master.simulation import FAILURE, NEW, OLD, Simulation
+from tests.unit.master.simulation import FAILURE, NEW, OLD, Habits, Simulation
 from tests.unit.master.story import standing
 
 SCHEDULES = range(int(os.environ.get("DEPLOY_SCHEDULES", "60")))
@@ -113,3 +113,18 @@ def test_what_a_deploy_says_in_the_end_is_what_the_fleet_runs(seed: int, tmp_pat
     look(fleet, deploy, end, deploy.rules)
     for minion in world.minions.values():
         assert set(minion.finished.values()) <= {1}, "a stage was made twice"
+
+
+@pytest.mark.parametrize(("limit", "stage"), [(1000, CHECKOUT), (70, ROLLBACK)])
+def test_a_thousand_hosts_of_which_some_are_in_trouble(limit: int, stage: str, tmp_path: Path) -> None:
+    trouble = Habits(
+        lose=0.02, double=0.02, lag=0.01, fail_behind=0.05, die=0.02, slow=4.0, cut=0.01, forge=0.02
+    )
+    world = Simulation(7, [f"web{number:03}" for number in range(1000)], trouble)
+    fleet, hosts = Fleet(world), tuple(world.minions)
+    waves = (Wave("canary", "canary", hosts[:10], 10, 10), Wave("rest", "rest", hosts[10:], 100, limit))
+    deploy = SimulatedDeploy(tmp_path, world, waves, Rules())
+    end = deploy.run([3000])
+    assert deploy.rollout.stage == stage, "with the smaller limit it turns back somewhere in the second wave"
+    assert len(deploy.rollout.tally(CHECKOUT, 1).failed) <= limit + 100
+    look(fleet, deploy, end, deploy.rules)

@@ -53,6 +53,12 @@ def journal(repo: Repo, deploy: str = "") -> list[events.Event]:
     return list(replay(journals.path(repo.name, newest))) if newest else []
 
 
+def asking(repo: Repo, **keys: Any) -> None:
+    """All hosts run v0; from now on a deploy asks when the canary is done."""
+    repo.has("v0")
+    repo.configure(groups=[{**CANARY, "hold": "ask"}, REST], **keys)
+
+
 def told(repo: Repo, kind: str, **fields: Any) -> Any:
     """Wait for an event of the newest deploy."""
 

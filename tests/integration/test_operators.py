@@ -7,9 +7,7 @@ import signal
 import pytest
 
 from tests.integration.repo import Repo, converged
-from tests.integration.rollouts import ALL, CANARY, COUNT, GATE, REST, counted, detached, ended, told
-
-ASKING = {**CANARY, "hold": "ask"}
+from tests.integration.rollouts import ALL, COUNT, GATE, asking, counted, detached, ended, told
 
 
 @pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
@@ -43,9 +41,9 @@ def test_stopped_while_it_switches_whoever_has_switched_goes_back(repo: Repo) ->
     assert counted(repo) == {"web1": 2, "web2": 2, "web3": 0, "web5": 0}
 
 
-@pytest.mark.repo(**ALL, groups=[ASKING, REST], on_abort="hold")
+@pytest.mark.repo(**ALL, on_abort="hold")
 def test_stopped_at_a_question_it_stays_as_it_is_if_the_pillar_says_so(repo: Repo) -> None:
-    repo.has("v0")
+    asking(repo)
     deploy = detached(repo, "v1")
     told(repo, "question")
     repo.run("abort")
@@ -55,9 +53,9 @@ def test_stopped_at_a_question_it_stays_as_it_is_if_the_pillar_says_so(repo: Rep
     assert repo.run("abort").data["error"]["kind"] == "no-such-deploy"
 
 
-@pytest.mark.repo(**ALL, groups=[ASKING, REST])
+@pytest.mark.repo(**ALL)
 def test_a_question_is_answered_once_from_anywhere(repo: Repo) -> None:
-    repo.has("v0")
+    asking(repo)
     deploy = detached(repo, "v1")
     asked = told(repo, "question")
     assert repo.on_disk() == {**repo.everywhere("v0"), "web1": "v1"}
@@ -70,9 +68,9 @@ def test_a_question_is_answered_once_from_anywhere(repo: Repo) -> None:
     assert repo.run("answer", choice="no").data["error"]["kind"] == "nothing-asked"
 
 
-@pytest.mark.repo(**ALL, groups=[ASKING, REST], question_timeout=1)
+@pytest.mark.repo(**ALL, question_timeout=1)
 def test_a_question_that_nobody_answers_gets_its_default(repo: Repo) -> None:
-    repo.has("v0")
+    asking(repo)
     done = repo.sync("v1")
     assert (done.status, done.data["outcome"]) == (1, "MIXED")
     assert (told(repo, "answered")["choice"], told(repo, "answered")["user"]) == ("no", "")

@@ -12,6 +12,7 @@ from tests.integration.rollouts import (
     GATE,
     REST,
     WORDS,
+    asking,
     counted,
     detached,
     ended,
@@ -54,9 +55,9 @@ def test_killed_while_hosts_switch(repo: Repo) -> None:
     assert repo.run("versions").data["versions"][0]["outcome"] == "CONVERGED"
 
 
-@pytest.mark.repo(**ALL, groups=[{**CANARY, "hold": "ask"}, REST])
+@pytest.mark.repo(**ALL)
 def test_killed_at_a_question_which_is_answered_meanwhile(repo: Repo) -> None:
-    repo.has("v0")
+    asking(repo)
     detached(repo, "v1")
     told(repo, "question")
     kill_deployer(repo)
@@ -65,12 +66,13 @@ def test_killed_at_a_question_which_is_answered_meanwhile(repo: Repo) -> None:
     assert repo.on_disk() == repo.everywhere("v1")
 
 
-@pytest.mark.repo(**ALL, groups=[{**CANARY, "hold": "ask"}, REST])
+@pytest.mark.repo(**ALL)
 def test_a_new_deploy_over_a_dead_one_fences_what_is_left_of_it(repo: Repo) -> None:
-    repo.has("v0")
+    asking(repo)
     dead = detached(repo, "v1")
     told(repo, "question")
     kill_deployer(repo)
+    repo.configure(groups=[])
     converged(repo.sync("v2"))
     assert repo.on_disk() == repo.everywhere("v2")
     late = repo.run("resume", id=dead)
@@ -78,9 +80,9 @@ def test_a_new_deploy_over_a_dead_one_fences_what_is_left_of_it(repo: Repo) -> N
     assert repo.on_disk() == repo.everywhere("v2"), "the newest deploy has the last word"
 
 
-@pytest.mark.repo(**ALL, groups=[{**CANARY, "hold": "ask"}, REST])
+@pytest.mark.repo(**ALL)
 def test_the_master_is_restarted_between_two_groups(repo: Repo) -> None:
-    repo.has("v0")
+    asking(repo)
     deploy = detached(repo, "v1")
     told(repo, "question")
     repo.fleet.restart_master()
@@ -89,5 +91,6 @@ def test_the_master_is_restarted_between_two_groups(repo: Repo) -> None:
     assert done.data["outcome"] in WORDS
     if done.data["outcome"] == "CONVERGED":
         assert repo.on_disk() == repo.everywhere("v1")
+    repo.configure(groups=[])
     converged(repo.sync("v1", force=True))
     assert repo.on_disk() == repo.everywhere("v1")

@@ -55,17 +55,13 @@ def test_a_deploy_that_is_to_hold_says_where_it_stands(repo: Repo) -> None:
     assert drifted == set(held.data["astray"]) == {h for h, tag in repo.on_disk().items() if tag == "v1"}
 
 
-@pytest.mark.repo(
-    **ALL,
-    batch="1",
-    checks={"fleet": {"type": "command", "where": "master", "after": "final", "command": ["false"]}},
-    checkout_module_calls=COUNT,
-)
+@pytest.mark.repo(**ALL, batch="1", checkout_module_calls=COUNT)
 def test_a_failing_check_of_the_master_takes_the_whole_fleet_back(repo: Repo) -> None:
-    repo.configure(checks={})
     repo.has("v0")
     counted(repo)
-    repo.configure()
+    repo.configure(
+        checks={"fleet": {"type": "command", "where": "master", "after": "final", "command": ["false"]}}
+    )
     stopped = repo.sync("v1")
     assert (stopped.status, stopped.data["outcome"], stopped.data["ok"]) == (1, "ROLLED BACK", 4)
     assert "check fleet" in stopped.data["reason"]

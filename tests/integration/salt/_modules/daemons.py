@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from salt.exceptions import CommandExecutionError
+
 __virtualname__ = "service"
 _DAEMON = Path(__file__).resolve().parents[3] / "daemon.py"
 
@@ -22,7 +24,7 @@ def __virtual__():
 
 def start(name):
     """
-    Start the daemon; False when it does not come up.
+    Start the daemon; an error with what it says when it does not come up.
 
     CLI Example:
 
@@ -32,8 +34,10 @@ def start(name):
     """
     place = Path(name)
     parts = [place / "pid", place / "generations", place / "location", "0"]
-    done = subprocess.run([sys.executable, "-S", _DAEMON, *parts], stderr=subprocess.DEVNULL)
-    return done.returncode == 0
+    done = subprocess.run([sys.executable, "-S", _DAEMON, *parts], stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise CommandExecutionError(done.stderr.strip())
+    return True
 
 
 def stop(name):

@@ -251,7 +251,7 @@ class Conductor:
         held = result.holdings
         self.seen[result.host] = result
         same = held.live == self.release.commit and held.tags.get(held.live) == self.release.tag
-        known = result.error is None or result.error.kind != "unreachable"
+        known = result.error is None or bool(held.held)  # the silent, and who refuses, do not say what they hold
         self.tell(
             events.host_finished,
             host=result.host,

@@ -27,7 +27,9 @@ OLD = Release(REPO, "v1", "1" * 40)
 NEW = Release(REPO, "v2", "2" * 40)
 NOON = 1_795_435_200.0  # 2026-11-23
 JOB, RETURN = "a job is lost", "a return is lost"
-DEATH, FAILURE = "it dies in the middle of a stage", "a stage fails"
+DEATH = "it dies in the middle of a stage"
+#: These three stand with the stage that they befall: ``(FAILS_BEFORE, CHECKOUT)``.
+FAILS_BEFORE, FAILS_BEHIND, REFUSES = "fails before anything changes", "fails behind", "refuses the order"
 _DAY = 86_400.0
 _MASTER_SECRET = b"of the master"
 
@@ -213,7 +215,7 @@ class Minion:
         finished: how often each stage came to an end here, by ``(deploy, stage, attempt)``.
         said: the answer that each of them had.
         unlucky: whether anything befell it that may make it unreachable.
-        mishaps: how often :data:`JOB`, :data:`RETURN`, :data:`DEATH` and :data:`FAILURE` will befall it from now on.
+        mishaps: how often each mishap will befall it from now on, whatever the habits are.
     """
 
     def __init__(self, name: str, world: Simulation) -> None:
@@ -222,7 +224,7 @@ class Minion:
         self.finished: Counter[tuple[str, str, int]] = Counter()
         self.said: dict[tuple[str, str, int], Result] = {}
         self.unlucky = False
-        self.mishaps: Counter[str] = Counter()
+        self.mishaps: Counter[str | tuple[str, str]] = Counter()
         self._world = world
         self._secret = world.secret(name)
         self._up = True
@@ -242,7 +244,7 @@ class Minion:
         """Whether no message passes."""
         return self._cut is not None and self._cut[0] <= self._world.clock < self._cut[1]
 
-    def befalls(self, mishap: str) -> bool:
+    def befalls(self, mishap: str | tuple[str, str]) -> bool:
         """Whether a mishap that was arranged for befalls it now."""
         if self.mishaps[mishap] == 0:
             return False
@@ -259,6 +261,12 @@ class Minion:
             return
         order = Order.from_wire(arguments[1]["order"])
         assert function == f"deploy.{order.stage}"
+        if self.befalls(
+            (REFUSES, order.stage)
+        ):  # its pillar is broken, or its version: it says nothing of itself
+            refusal = DeployError("it takes no orders")
+            self._return(jid, Result(self.name, REPO, status=refusal.status, error=refusal))
+            return
         self._jobs.append((jid, order))
         if len(self._jobs) == 1:
             self._begin()
@@ -298,10 +306,12 @@ class Minion:
     def _change(self, order: Order) -> None:
         """Everything that a stage changes, at one moment."""
         held, commit = self.holdings, order.release.commit
-        if self._world.chance(self._world.habits.fail_before) or self.befalls(FAILURE):
+        habits, chance = self._world.habits, self._world.chance
+        if chance(habits.fail_before) or self.befalls((FAILS_BEFORE, order.stage)):
             self._fails = "it failed before anything changed"
             return
-        self._fails = "it failed behind" if self._world.chance(self._world.habits.fail_behind) else ""
+        behind = chance(habits.fail_behind) or self.befalls((FAILS_BEHIND, order.stage))
+        self._fails = "it failed when all had changed" if behind else ""
         if order.stage == FETCH:
             tags = {**held.tags, commit: order.release.tag}
             self.holdings = dataclasses.replace(held, held=tuple(tags), tags=tags)

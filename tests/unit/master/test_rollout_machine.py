@@ -378,4 +378,4 @@ class AnyRollout(RuleBasedStateMachine):
 
 
 TestAnyRollout = AnyRollout.TestCase
-TestAnyRollout.settings = settings(max_examples=300, stateful_step_count=60)
+TestAnyRollout.settings = settings(max_examples=200, stateful_step_count=60)

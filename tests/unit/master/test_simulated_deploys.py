@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.instructions import ASK, CONVERGED, HELD, MIXED, RETRY, ROLLED_BACK, Outcome, Rules
+from saltdeploy.master.instructions import (
+    ASK,
+    CONVERGED,
+    HELD,
+    HOLD,
+    MIXED,
+    RETRY,
+    ROLLED_BACK,
+    Outcome,
+    Rules,
+)
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, ROLLBACK, Holdings
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Holdings
 
 from tests.unit.master.simulated_deploys import Operator, SimulatedDeploy, habits, random_rules, random_waves
-from tests.unit.master.simulation import FAILURE, NEW, OLD, Habits, Simulation
+from tests.unit.master.simulation import FAILS_BEFORE, FAILS_BEHIND, NEW, OLD, REFUSES, Habits, Simulation
 from tests.unit.master.story import standing
 
 SCHEDULES = range(int(os.environ.get("DEPLOY_SCHEDULES", "60")))
@@ -67,18 +77,37 @@ def world() -> Simulation:
     return Simulation(1, ["web0", "web1", "web2"])
 
 
+@pytest.mark.parametrize(
+    "stage_fails", [(FAILS_BEFORE, FETCH), (FAILS_BEFORE, CHECKOUT), (FAILS_BEHIND, CHECKOUT)]
+)
 def test_a_host_that_failed_once_is_tried_again_when_an_operator_says_so(
-    tmp_path: Path, world: Simulation
+    stage_fails: tuple[str, str], tmp_path: Path, world: Simulation
 ) -> None:
     deploy = small_deploy(tmp_path, world, on_failure=ASK)
-    world.minions["web1"].mishaps[FAILURE] = 1
+    world.minions["web1"].mishaps[stage_fails] = 1
     deploy.control.answer("q1", "amir", RETRY)
     assert str(deploy.run()) == "CONVERGED 3/3"
 
 
 def test_a_question_that_nobody_answers_gets_its_default(tmp_path: Path, world: Simulation) -> None:
-    world.minions["web0"].mishaps[FAILURE] = 1
+    world.minions["web0"].mishaps[FAILS_BEFORE, FETCH] = 1
     assert str(small_deploy(tmp_path, world, on_failure=ASK).run()) == "HELD 2/3"
+
+
+def test_a_host_that_refuses_to_say_where_it_is_is_in_doubt(tmp_path: Path, world: Simulation) -> None:
+    deploy = small_deploy(tmp_path, world, on_failure=ASK, on_abort=HOLD)
+    web0 = world.minions["web0"]
+    web0.mishaps[FAILS_BEHIND, CHECKOUT] = 1
+
+    def try_again() -> None:
+        web0.mishaps[REFUSES, CHECKOUT] = 1
+        deploy.control.answer("q1", "amir", RETRY)
+
+    world.later(40, try_again)
+    deploy.control.answer("q2", "amir", HOLD)
+    end = deploy.run()
+    assert web0.holdings.live == NEW.commit
+    assert (end.word, end.astray) == (MIXED, ("web0",))
 
 
 def test_a_deploy_comes_to_the_same_end_wherever_its_master_is_killed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ watchers hear of it. Nothing is asked of a host before what led to it is on the 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable
@@ -118,7 +119,8 @@ class Conductor:
         self.course.take(event)
         if event["event"] not in events.JOURNAL_ONLY:
             self._show(partial(_hear, event=event))
-            self._bus.fire(events.tag_of(event), event)
+            with contextlib.suppress(Exception):  # a bus that is gone is found out by who listens: this only tells
+                self._bus.fire(events.tag_of(event), event)
         return event
 
     # -- operators --------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ class Simulation:
         published: ``(function, host)`` of every job, in order.
         fired: every event that the master fired.
         kill_after: the master is killed when it has used the bus so often; 0: it is not.
+        gone_after: Salt's master goes away when the bus has been used so often.
     """
 
     def __init__(self, seed: int, hosts: Iterable[str], habits: Habits = Habits()) -> None:  # noqa: B008 - frozen
@@ -84,6 +85,7 @@ class Simulation:
         self.habits = habits
         self.clock = NOON
         self.kill_after = 0
+        self.gone_after = float("inf")
         self.minions = {host: Minion(host, self) for host in hosts}
         self.jids: list[str] = []
         self.published: list[tuple[str, str]] = []
@@ -128,6 +130,9 @@ class Simulation:
         self.kill_after -= 1
         if self.kill_after == 0:
             raise Killed
+        self.gone_after -= 1
+        if self.gone_after <= 0:
+            raise ConnectionError("no master")
 
     # -- the world --------------------------------------------------------------------------------------
 

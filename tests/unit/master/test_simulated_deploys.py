@@ -110,6 +110,19 @@ def test_a_host_that_refuses_to_say_where_it_is_is_in_doubt(tmp_path: Path, worl
     assert (end.word, end.astray) == (MIXED, ("web0",))
 
 
+@pytest.mark.parametrize("after", range(1, 40, 3))
+def test_a_deploy_whose_bus_is_gone_ends_in_a_word_and_names_who_may_have_switched(
+    after: int, tmp_path: Path, world: Simulation
+) -> None:
+    world.gone_after = after
+    deploy = small_deploy(tmp_path, world)
+    end = deploy.run()
+    asked = {host for stage, host in deploy.course().attempts if stage == CHECKOUT}
+    assert end.word == (MIXED if asked else HELD)
+    assert asked <= set(end.astray)
+    assert "no master" in end.reason
+
+
 def test_a_deploy_comes_to_the_same_end_wherever_its_master_is_killed(tmp_path: Path) -> None:
     """Twice at each number of its dealings with the bus, until it ends before it has had so many."""
     used = 1

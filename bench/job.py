@@ -11,6 +11,7 @@ Usage::
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import time
@@ -25,7 +26,7 @@ def run(location: Path, tag: str, commit: str, bundle: Path, stat_limit: int) ->
     pillar = {"repo_config": {"big": {"location": str(location), "stat_limit": stat_limit}}}
     layout = layouts.of(config.load(pillar, "big"))
     release = Release("big", tag, commit)
-    idle = _memory("VmRSS")
+    idle, idle_cpu = _memory("VmRSS"), sum(os.times()[:4])
     began = time.perf_counter()
     layout.open()
     if not layout.store.has(commit):
@@ -41,6 +42,7 @@ def run(location: Path, tag: str, commit: str, bundle: Path, stat_limit: int) ->
         "unpack_s": unpacked - began,
         "prepare_s": prepared - unpacked,
         "flip_s": ended - prepared,
+        "ours_cpu_s": sum(os.times()[:4]) - idle_cpu,
         "idle_kib": idle,
         "grown_kib": _memory("VmHWM") - idle,
     }

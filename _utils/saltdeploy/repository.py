@@ -35,6 +35,9 @@ _HALF_PACKS = ("objects/pack/tmp_*", "objects/pack/.tmp-*")
 _ASIDES = ("shallow_*", ".shallow.*")
 _ASKED = "refs/deploy-asked/release"
 _FORMAT = {40: "sha1", 64: "sha256"}
+# git adds to a pack what it holds differences of, which is whole big directories; to compress them once more takes
+# longer than all else that a small release asks of a target
+_AS_IT_IS = ("-c", "core.compression=0")
 # git starts the other side of a local repository by a shell and without our settings; it would refuse one that
 # belongs to another user
 _LOCAL = ("/", "file://")
@@ -145,7 +148,7 @@ class Repository(Reader):
                 self.keep(base)
         flags = ["--progress"] if git_version() >= (2, 36) else []
         try:
-            self._run([*STREAM, "bundle", "unbundle", *flags, str(bundle)], progress=progress)
+            self._run([*STREAM, *_AS_IT_IS, "bundle", "unbundle", *flags, str(bundle)], progress=progress)
         except DeployError:
             self._delete(*_HALF_PACKS)  # they take space, on a disk that may be full
             raise

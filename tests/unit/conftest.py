@@ -1,4 +1,4 @@
-"""A disk of a few megabytes that can really be full.
+"""Repositories, a store, and a disk of a few megabytes that can really be full.
 
 Tests with the mark ``small_disk`` run in a mount namespace of their own, so that they can mount without being
 root, and that nothing stays mounted whatever happens.
@@ -12,6 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from saltdeploy.repository import Repository
+
+from tests.objectstores import THREE
+from tests.repositories import FILE, Entry, Source, tree
 
 _INSIDE = "SALTDEPLOY_TEST_MOUNTS"
 _OWN_MOUNTS = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
@@ -59,3 +63,35 @@ def disk(tmp_path: Path) -> SmallDisk:
     if _INSIDE in os.environ:
         small.mount()
     return small
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Source:
+    """A repository with three releases."""
+    return Source(tmp_path / "plain.git", *THREE)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Source:
+    """A small release, and one of six files of a megabyte."""
+    return Source(
+        tmp_path / "large.git", tree(a="1"), {b"f%d" % n: Entry(FILE, os.urandom(1 << 20)) for n in range(6)}
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Repository:
+    """An empty object store of a target."""
+    made = Repository(tmp_path / "store.git")
+    made.ensure()
+    return made
+
+
+@pytest.fixture(params=["sha1", "sha256"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+    """The same three releases, in a repository of either hash."""
+    place = str(tmp_path / "source.git")
+    subprocess.run(
+        ["git", "init", "--quiet", "--bare", f"--object-format={request.param}", place], check=True
+    )
+    return Source(Path(place), *THREE)

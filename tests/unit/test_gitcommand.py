@@ -21,13 +21,6 @@ def source(tmp_path: Path) -> Source:
     return Source(tmp_path / "source.git", tree(a="1"), tree(a="2", b="3"))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Repository:
-    made = Repository(tmp_path / "store.git")
-    made.ensure()
-    return made
-
-
 def program(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")

@@ -79,7 +79,9 @@ def an_order(**changed: Any) -> dict[str, Any]:
 
 
 def an_answer(**changed: Any) -> Result:
-    answer = Result("web1", "demo", "2" * 20, 3, FETCH, 1, "v1", A, holdings=Holdings(A, B, (A, B), {A: "v1"}))
+    answer = Result(
+        "web1", "demo", "2" * 20, 3, FETCH, 1, "v1", A, holdings=Holdings(A, B, (A, B), {A: "v1"})
+    )
     return dataclasses.replace(answer, **changed)
 
 

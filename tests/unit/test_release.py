@@ -37,7 +37,7 @@ def accepted(check: object, name: str) -> bool:
         return False
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(tag=names)
 @example("@")
 @example("a/@")
@@ -50,7 +50,7 @@ def test_git_accepts_every_tag_that_we_accept(tag: str) -> None:
         assert git_accepts(tag)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(tag=names)
 def test_what_git_accepts_and_we_do_not_has_a_dash_in_front_or_cannot_be_printed(tag: str) -> None:
     if git_accepts(tag) and not accepted(check_tag, tag):
@@ -105,7 +105,7 @@ def test_length_is_counted_in_bytes_as_file_systems_do() -> None:
     assert not accepted(check_host, "é" * 128)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(name=names)
 @example("a//b")
 @example("a/../b")

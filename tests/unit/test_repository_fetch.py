@@ -30,13 +30,6 @@ def source(tmp_path: Path) -> Source:
     return made
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Repository:
-    made = Repository(tmp_path / "store.git")
-    made.ensure()
-    return made
-
-
 class _Silent(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it has there
         """Say nothing."""

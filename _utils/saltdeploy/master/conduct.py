@@ -119,7 +119,9 @@ class Conductor:
         self.course.take(event)
         if event["event"] not in events.JOURNAL_ONLY:
             self._show(partial(_hear, event=event))
-            with contextlib.suppress(Exception):  # a bus that is gone is found out by who listens: this only tells
+            with contextlib.suppress(
+                Exception
+            ):  # a bus that is gone is found out by who listens: this only tells
                 self._bus.fire(events.tag_of(event), event)
         return event
 
@@ -253,7 +255,9 @@ class Conductor:
         held = result.holdings
         self.seen[result.host] = result
         same = held.live == self.release.commit and held.tags.get(held.live) == self.release.tag
-        known = result.error is None or bool(held.held)  # the silent, and who refuses, do not say what they hold
+        known = result.error is None or bool(
+            held.held
+        )  # the silent, and who refuses, do not say what they hold
         self.tell(
             events.host_finished,
             host=result.host,

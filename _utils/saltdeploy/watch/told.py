@@ -21,7 +21,9 @@ def started(state: State) -> str:
     """What begins, for whom, and why."""
     why = f": {state.reason}" if state.reason else ""
     way = "to" if state.action == "rollback" else "of"  # "rollback of v2" would read as the way from v2
-    what = f"{state.action} {way} {state.tag} on {hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}{why}"
+    what = (
+        f"{state.action} {way} {state.tag} on {hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}{why}"
+    )
     return f"Started deploy {_name(state)}: {what}"
 
 

@@ -55,9 +55,11 @@ def use() -> Iterator[User]:
         user.communicate()
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Source:
-    return Source(tmp_path / "source", *[tree(lib__a=f"{n}", b=f"{n}") for n in range(5)])
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return Source(
+        tmp_path_factory.mktemp("source") / "source", *[tree(lib__a=f"{n}", b=f"{n}") for n in range(5)]
+    )
 
 
 def end(user: subprocess.Popen[str]) -> None:

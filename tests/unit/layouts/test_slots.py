@@ -18,9 +18,19 @@ from tests.repositories import Source, deploy, git, prepare, repo, snapshot, tre
 RELEASES = [tree(a=str(n), lib__same="same", **{f"only{n}": "x"}) for n in range(5)]
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Source:
-    return Source(tmp_path / "source", *RELEASES)
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return Source(tmp_path_factory.mktemp("source") / "source", *RELEASES)
+
+
+@pytest.fixture(scope="module")
+def two_releases(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Path:
+    """Where somebody has deployed release 0 into slot 0 and release 1 into slot 1."""
+    place = tmp_path_factory.mktemp("two")
+    layout = Slots(repo(place / "live", slots=2))
+    for number in (0, 1):
+        deploy(layout, source, number)
+    return place
 
 
 @pytest.fixture
@@ -229,10 +239,9 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_spare_slot_takes_the_next_release_all_the_same(
-    name: str, layout: Slots, source: Source, location: Path, area: Path
+    name: str, layout: Slots, source: Source, two_releases: Path, tmp_path: Path, location: Path, area: Path
 ) -> None:
-    deploy(layout, source, 0)
-    deploy(layout, source, 1)
+    shutil.copytree(two_releases, tmp_path, symlinks=True, dirs_exist_ok=True)
     DAMAGE[name](area / "slots")
     deploy(layout, source, 2)
     assert snapshot(location) == source.checked_out(2)
@@ -241,10 +250,9 @@ def test_a_damaged_spare_slot_takes_the_next_release_all_the_same(
 
 @pytest.mark.parametrize("name", [name for name in DAMAGE if name != "file changed, that changes anyway"])
 def test_a_damaged_slot_is_not_taken_for_the_release_that_it_held(
-    name: str, layout: Slots, source: Source, location: Path, area: Path
+    name: str, layout: Slots, source: Source, two_releases: Path, tmp_path: Path, location: Path, area: Path
 ) -> None:
-    deploy(layout, source, 0)
-    deploy(layout, source, 1)
+    shutil.copytree(two_releases, tmp_path, symlinks=True, dirs_exist_ok=True)
     DAMAGE[name](area / "slots")
     deploy(layout, source, 0)
     assert snapshot(location) == source.checked_out(0)
@@ -328,6 +336,43 @@ def test_the_first_tree_that_was_left_half_way_is_made_anew(
     assert layout.holdings().held == ()
     deploy(layout, source, 1)
     assert snapshot(location) == source.checked_out(1)
+
+
+LEFT = [
+    *(
+        "store.git/config.lock",
+        "store.git/shallow.lock",
+        "store.git/shallow_a1B2c3",
+        "store.git/.shallow.0123abcd",
+    ),
+    *(
+        "store.git/refs/tags/v1.lock",
+        "store.git/refs/deploy/{commit}.lock",
+        "store.git/refs/deploy-asked/1.lock",
+    ),
+    *("store.git/objects/pack/tmp_pack_x", "store.git/objects/pack/.tmp-1-pack-x.idx"),
+    *("store.git/objects/pack/pack-{commit}.pack", "store.git/objects/pack/pack-{commit}.keep"),
+    *(
+        "slots/.0.json.0123abcd",
+        "slots/.1.0123abcd/",
+        ".slots.0123abcd/",
+        "../..live.deploy.0123abcd/",
+        "incoming/file",
+    ),
+]
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_what_killed_processes_leave_is_no_obstacle_and_goes(
+    name: str, layout: Slots, source: Source, location: Path, area: Path
+) -> None:
+    deploy(layout, source, 0)
+    left = area / name.format(commit=source.tag(1).commit)
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.mkdir() if name.endswith("/") else left.write_bytes(b"half")
+    deploy(layout, source, 1)
+    assert snapshot(location) == source.checked_out(1)
+    assert not left.exists()
 
 
 # -- a live tree that somebody wrote into -------------------------------------------------------------------
@@ -475,6 +520,24 @@ def test_a_blob_that_the_store_has_lost_is_named_and_nothing_changes(
     assert caught.value.path == str(layout.store.git_dir)
     assert snapshot(location) == source.checked_out(0)
     assert layout.verify(full=False).ok
+
+
+def test_a_blob_with_other_bytes_than_its_name_says_is_not_written(
+    layout: Slots, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    objects = layout.store.git_dir / "objects"
+    (objects / "info/alternates").unlink()
+    whole = git(source.git_dir, "pack-objects", "--revs", "--stdout", "--quiet", input=b"v1\n")
+    git(layout.store.git_dir, "unpack-objects", "-q", input=whole)
+    one, other = (
+        git(source.git_dir, "rev-parse", f"v1:{name}").decode().strip() for name in ("a", "lib/same")
+    )
+    (objects / one[:2] / one[2:]).unlink()
+    shutil.copy(objects / other[:2] / other[2:], objects / one[:2] / one[2:])
+    with pytest.raises(Corrupt, match=one):
+        layout.prepare(source.release(1))
+    assert snapshot(location) == source.checked_out(0)
 
 
 PACK_WITHOUT_BLOBS = ["pack-objects", "--revs", "--stdout", "--filter=blob:none", "--quiet"]

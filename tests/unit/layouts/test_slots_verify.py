@@ -23,10 +23,15 @@ TREE = {
 }
 
 
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    return Source(tmp_path_factory.mktemp("source") / "source", TREE)
+
+
 @pytest.fixture
-def layout(tmp_path: Path, location: Path) -> Slots:
+def layout(source: Source, location: Path) -> Slots:
     layout = Slots(repo(location))
-    deploy(layout, Source(tmp_path / "source", TREE), 0)
+    deploy(layout, source, 0)
     return layout
 
 

@@ -103,7 +103,12 @@ def test_payloads_of_all_pins_are_named(pins: Pins) -> None:
 
 def test_a_pin_is_an_order_to_fetch_under_the_id_pin() -> None:
     made = pin_order(order(1, sha="a"), 9)
-    assert (made.deploy, made.epoch, made.stage, made.payloads) == ("pin", 9, FETCH, order(1, sha="a").payloads)
+    assert (made.deploy, made.epoch, made.stage, made.payloads) == (
+        "pin",
+        9,
+        FETCH,
+        order(1, sha="a").payloads,
+    )
 
 
 def test_what_hosts_were_seen_to_hold_is_remembered_for_each(pins: Pins) -> None:

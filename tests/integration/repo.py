@@ -100,9 +100,14 @@ class Repo:
     def sync(self, tag: str, **named: Any) -> Run:
         return self.run("sync", tag=tag, **named)
 
+    def shown(self, function: str) -> str:
+        """What a person sees of ``salt-run deploy.<function> repo=...``."""
+        return self.fleet.shown(f"deploy.{function}", repo=self.name)
+
     def has(self, tag: str) -> None:
         """Bring all its hosts to the release that everything else begins with."""
-        converged(self.sync(tag))
+        done = self.fleet.run_here("deploy.sync", repo=self.name, tag=tag)
+        assert (done["retcode"], done.get("outcome")) == (0, "CONVERGED"), done
         assert self.on_disk() == self.everywhere(tag)
 
     def call(self, host: str, function: str, *arguments: Any, **named: Any) -> Run:

@@ -1,4 +1,4 @@
-"""Each way to install gives the same deploy, on a master and a minion of its own."""
+"""Each way to install gives the same deploy."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def fleet_of(
     return Fleet(own, place, ["web6"], master={**roots, **master}, minion=minion)
 
 
-def small_deploy(fleet: Fleet, pillar: Pillar, releases: Releases) -> None:
+def small_deploy(repo: Repo) -> None:
     """A first release, a change and the way back; each kind of door takes part."""
-    repo = Repo(NAME, fleet, pillar, releases)
     for tag in ("v0", "v1"):
-        repo.has(tag)
+        converged(repo.sync(tag))
+        assert repo.on_disk() == repo.everywhere(tag)
     converged(repo.run("rollback"))
-    assert repo.on_disk() == {"web6": "v0"}
+    assert repo.on_disk() == repo.everywhere("v0")
     assert repo.run("report").status == 0
-    (state,) = fleet.salt("web6", "state.single", "deploy.pinned", NAME).data.values()
-    assert (state["result"], state["changes"]) == (True, {})  # it has the pin, and the secret
-    assert not [line for line in repo.run("watch").told.splitlines() if "ignored an answer" in line]
-    assert "1/1 hosts run what is pinned" in fleet.shown("deploy.report", repo=NAME)
+    (state,) = repo.fleet.salt(repo.hosts[0], "state.single", "deploy.pinned", repo.name).data.values()
+    assert (state["result"], state["changes"]) == (True, {})  # it has the pin
+    assert "ignored an answer" not in repo.run("watch").told  # it has the secret
+    assert f"{len(repo.hosts)}/{len(repo.hosts)} hosts run what is pinned" in repo.shown("report")
 
 
 def test_pip(
@@ -60,15 +60,12 @@ def test_pip(
     python = install_beside(build_wheel(checkout, tmp_path), tmp_path / "environment")
     fleet = fleet_of(factories, own_pillar, {}, {}, str(python))
     with fleet.running():
-        small_deploy(fleet, own_pillar, releases)
+        small_deploy(Repo(NAME, fleet, own_pillar, releases))
 
 
-def test_module_dirs(factories: Factories, own_pillar: Pillar, releases: Releases, checkout: Path) -> None:
-    doors = {"module_dirs": [str(checkout)]}
-    master = {**doors, "pillar_dirs": [str(checkout / "_pillar")]}
-    fleet = fleet_of(factories, own_pillar, master, doors)
-    with fleet.running():
-        small_deploy(fleet, own_pillar, releases)
+def test_module_dirs(repo: Repo) -> None:
+    """The fleet of all other tests has the checkout that way."""
+    small_deploy(repo)
 
 
 def test_sync_all(
@@ -81,4 +78,4 @@ def test_sync_all(
         fleet.restart_master()
         assert "modules.deploy" in fleet.salt("web6", "saltutil.sync_all").data["modules"]
         fleet.salt("web6", "saltutil.refresh_pillar", wait=True)
-        small_deploy(fleet, own_pillar, releases)
+        small_deploy(Repo(NAME, fleet, own_pillar, releases))

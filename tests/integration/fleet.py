@@ -64,7 +64,7 @@ class Fleet:
             settings = {**_MINION, **minion, **(options or {}).get(name, {})}
             daemon = self._master.salt_minion_daemon(name, overrides=settings)
             self.hosts[name] = Host(daemon, directory, programs)
-        self._salt_run = self._master.salt_run_cli(timeout=PATIENCE)
+        self._begun: list[subprocess.Popen[str]] = []
         self.opts = salt.config.client_config(str(self._master.config_file))
 
     @property
@@ -92,6 +92,9 @@ class Fleet:
                 started.result()
 
     def _stop(self) -> None:
+        for process in self._begun:  # of tests that failed before they waited for it
+            process.kill()
+            process.wait()
         with ThreadPoolExecutor() as pool:
             for stopped in [pool.submit(host.kill) for host in self.hosts.values()]:
                 stopped.result()
@@ -109,8 +112,14 @@ class Fleet:
 
     def begin(self, function: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:
         """The same, not waited for."""
-        command = self._salt_run.cmdline(function, *arguments, **named)
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command = self._command(function, *arguments, **named)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._begun.append(process)
+        return process
+
+    def _command(self, *arguments: str, **named: Any) -> list[str]:
+        # a new one each time: it would add to its timeout at each call
+        return self._master.salt_run_cli(timeout=PATIENCE).cmdline(*arguments, **named)
 
     def run_here(self, function: str, **named: Any) -> Any:
         """What the runner returns in this process, as to a reactor or an API; saves the start of ``salt-run``."""
@@ -119,7 +128,7 @@ class Fleet:
 
     def shown(self, function: str, **named: Any) -> str:
         """What a person sees on stdout."""
-        command = self._salt_run.cmdline("--out=deploy", function, **named)
+        command = self._command("--out=deploy", function, **named)
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
     def wait(self, process: subprocess.Popen[str]) -> Run:

@@ -70,7 +70,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--hosts", type=int, nargs="+", default=[100, 1000, 3000])
+    parser.add_argument("--hosts", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--profile", action="store_true", help="show where the time goes")
     options = parser.parse_args()
     print(

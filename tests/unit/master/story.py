@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saltdeploy.errors import DeployError, Unreachable
-from saltdeploy.master.instructions import Ask, Gate, Instruction, Pause, Question, Rules
+from saltdeploy.master.instructions import ASK, Ask, Gate, Instruction, Pause, Question, Rules
 from saltdeploy.master.rollout import Rollout
 from saltdeploy.master.waves import Wave
 from saltdeploy.orders import FETCH
@@ -17,6 +17,10 @@ SILENT = Unreachable("no answer, and none when asked again")
 def wave(name: str, hosts: str, *, window: int = 99, limit: int = 0, hold: str = "", group: str = "") -> Wave:
     """A wave of hosts that are named in one text."""
     return Wave(name, group or name, tuple(hosts.split()), window, limit, hold)
+
+
+CANARY = wave("canary", "c1 c2")
+REST = wave("rest", "r1 r2 r3 r4", window=2, limit=1)
 
 
 class Deploy:
@@ -129,3 +133,12 @@ def replay(deploy: Deploy) -> Rollout:
     for method, arguments, keywords in deploy.told:
         getattr(fresh, method)(*arguments, **keywords)
     return fresh
+
+
+def failed_canary() -> Deploy:
+    """Of two canaries one has failed; an operator is asked."""
+    deploy = Deploy(CANARY, REST, on_failure=ASK).fetch()
+    deploy.ask()
+    deploy.hear("c1")
+    deploy.hear("c2", BROKEN)
+    return deploy

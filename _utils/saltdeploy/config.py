@@ -7,6 +7,7 @@ the same ones, and a test compares the three.
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Callable
@@ -274,7 +275,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
         trebuchet={
-            **_as_written(repos[name]),
+            **_as_written(repos[name], keys),
             "location": str(location),
             "shadow_location": str(location.with_name(f".{location.name}")),
             "url": url,
@@ -301,10 +302,15 @@ def _restart(name: str, keys: dict[str, Any]) -> Restart:
     return restart
 
 
-def _as_written(section: Any) -> dict[str, Any]:
-    """Every key with what the pillar says, or its default."""
+def _as_written(section: Any, keys: dict[str, Any]) -> dict[str, Any]:
+    """Every key as plain data: checked, or where it was made into something else, as it was written."""
     said = section if isinstance(section, dict) else {}
-    return {key: default if said.get(key) is None else said[key] for key, (default, _) in REPO_KEYS.items()}
+    written = {}
+    for key, (default, _) in REPO_KEYS.items():
+        plain = keys[key] is None or isinstance(keys[key], (str, int, float, list, dict))
+        raw = default if said.get(key) is None else said[key]
+        written[key] = keys[key] if plain else copy.deepcopy(raw)
+    return written
 
 
 def _section(pillar: dict[str, Any], name: str) -> dict[str, Any]:

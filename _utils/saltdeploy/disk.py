@@ -304,7 +304,7 @@ def refuse_without_space(directory: Path, need: int, inodes: int = 0) -> None:
 
 def remove_tree(path: Path) -> None:
     """Delete a directory tree, or whatever else is there; nothing there is fine."""
-    if path.is_dir() and not path.is_symlink():
+    if not path.is_symlink() and path.is_dir():  # in this order: a link's target may be no legal path at all
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ CHECKOUT = "checkout"
 ROLLBACK = "rollback"
 STAGES = (FETCH, CHECKOUT, ROLLBACK)
 
+_GROUP = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEPLOY_ID = re.compile(r"[0-9]{20}(_[0-9]{1,10})?|pin")
 _WORD = re.compile(r"[a-z]{1,20}")

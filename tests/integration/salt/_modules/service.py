@@ -14,12 +14,7 @@ from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
-__virtualname__ = "service"
 _DAEMON = Path(__file__).resolve().parents[3] / "daemon.py"
-
-
-def __virtual__():
-    return __virtualname__
 
 
 def start(name):

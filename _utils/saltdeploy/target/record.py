@@ -76,6 +76,7 @@ class Record:
 
     def begin_switch(self, commit: str) -> None:
         """Note durably that this host is being switched: what runs may not be what is live."""
+        disk.clear_asides(self._switch)
         self._directory.mkdir(parents=True, exist_ok=True)
         disk.write_json(self._switch, {"commit": commit}, mode=0o600)
 

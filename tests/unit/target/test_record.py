@@ -58,11 +58,12 @@ def test_repos_do_not_share_a_record(record: Record, tmp_path: Path) -> None:
     assert Record(tmp_path, "group/other").epoch() == 0
 
 
-def test_what_a_killed_writer_left_is_cleared(record: Record) -> None:
-    record.admit(order(1))
-    aside = record.lock.with_name(".record.json.0123abcd")
+@pytest.mark.parametrize("name", ["record", "switch"])
+def test_what_a_killed_writer_left_is_cleared(name: str, record: Record) -> None:
+    aside = record.lock.with_name(f".{name}.json.0123abcd")
     aside.write_text("half")
     record.admit(order(2))
+    record.begin_switch("1" * 40)
     assert not aside.exists()
 
 

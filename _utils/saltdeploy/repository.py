@@ -92,9 +92,9 @@ class Repository(Reader):
         """Delete what git processes left that were killed. Only for the one who uses the repository alone."""
         self._delete(*_LOCKS, *_HALF_PACKS, *_ASIDES, f"{_ASKED}*")
         packs = self.git_dir / "objects" / "pack"
-        indexed = {path.stem for path in packs.glob("*.idx")}
+        whole = {path.stem for path in packs.glob("*.idx")} & {path.stem for path in packs.glob("*.pack")}
         for path in packs.glob("pack-*"):
-            if path.stem not in indexed or path.suffix == ".keep":  # a fetch keeps its pack until the end
+            if path.stem not in whole or path.suffix == ".keep":  # a fetch keeps its pack until the end
                 path.unlink()
 
     def file(self, commit: str, path: str, most: int) -> bytes | None:

@@ -351,7 +351,11 @@ LEFT = [
         "store.git/refs/deploy-asked/1.lock",
     ),
     *("store.git/objects/pack/tmp_pack_x", "store.git/objects/pack/.tmp-1-pack-x.idx"),
-    *("store.git/objects/pack/pack-{commit}.pack", "store.git/objects/pack/pack-{commit}.keep"),
+    *(
+        "store.git/objects/pack/pack-{commit}.pack",
+        "store.git/objects/pack/pack-{commit}.keep",
+        "store.git/objects/pack/pack-{commit}.idx",
+    ),
     *(
         "slots/.0.json.0123abcd",
         "slots/.1.0123abcd/",

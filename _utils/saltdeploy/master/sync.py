@@ -151,6 +151,7 @@ def prepare(wish: Wish, repo: config.Repo, deploy: str, epoch: int, master: Mast
             fetch_only=wish.action == FETCH,
             confirm=wish.interactive,
             gates=gates.gates(repo, groups),
+            pinned=pin is not None and pin.release == release,
         ),
         previous=pin.release.tag if pin else "",
         left_out=tuple(host for host in everybody if host not in set(hosts)),

@@ -40,6 +40,25 @@ from saltdeploy.watch import terminal
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
 
+#: What Salt may call; what is imported here is for us alone.
+__load__ = [
+    "abort",
+    "answer",
+    "checkout",
+    "fetch",
+    "lock",
+    "locks",
+    "plan",
+    "report",
+    "resume",
+    "rollback",
+    "sync",
+    "targets",
+    "unlock",
+    "versions",
+    "watch",
+]
+
 
 def __virtual__():
     return __virtualname__

@@ -246,13 +246,13 @@ def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operator
 
         salt-run deploy.resume repo=mediawiki
     """
-    _, deploy = _find(repo, id)
+    name, deploy = _find(repo, id)
 
     def go_on(watchers, aborted):
         with open_master(__opts__, _user(), watchers, aborted) as master:
             return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
 
-    return _in_background(go_on, deploy, detach)
+    return _in_background(go_on, name, deploy, detach)
 
 
 @_door
@@ -484,20 +484,25 @@ def _deploy(wish, detach, interactive=False):
     user = _user()
 
     def run(watchers, aborted):
-        with open_master(__opts__, user, watchers, aborted) as master:
-            done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
+        try:
+            with open_master(__opts__, user, watchers, aborted) as master:
+                done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
+        except errors.DeployError as error:
+            raise error.at(repo=wish.repo) from None
         return reports.of_deploy(done)
 
-    return _in_background(run, deploy, detach, interactive)
+    return _in_background(run, wish.repo, deploy, detach, interactive)
 
 
-def _in_background(work, deploy, detach, interactive=False):
+def _in_background(work, repo, deploy, detach, interactive=False):
     """Let a process of its own deploy, and look on."""
     if (
         threading.current_thread() is not threading.main_thread()
     ):  # a reactor: no terminal, and no place to fork
-        return _view_of(lambda: work((), lambda: ""))
-    reader = background.start(lambda watchers, aborted: _view_of(lambda: work(watchers, aborted)), _log())
+        return _view_of(lambda: work((), lambda: ""), {"repo": repo})
+    reader = background.start(
+        lambda watchers, aborted: _view_of(lambda: work(watchers, aborted), {"repo": repo}), _log()
+    )
     began = {}
 
     def enough(event):

@@ -484,11 +484,8 @@ def _deploy(wish, detach, interactive=False):
     user = _user()
 
     def run(watchers, aborted):
-        try:
-            with open_master(__opts__, user, watchers, aborted) as master:
-                done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
-        except errors.DeployError as error:
-            raise error.at(repo=wish.repo) from None
+        with open_master(__opts__, user, watchers, aborted) as master:
+            done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
         return reports.of_deploy(done)
 
     return _in_background(run, wish.repo, deploy, detach, interactive)

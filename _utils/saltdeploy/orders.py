@@ -129,6 +129,7 @@ class Order:
         group, attempt = data.get("group"), data.get("attempt")
         if (
             not isinstance(group, str)
+            or not _GROUP.fullmatch(group)
             or not isinstance(attempt, int)
             or not _is_count(attempt)
             or not attempt

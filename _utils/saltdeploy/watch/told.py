@@ -13,18 +13,19 @@ _MOST_GROUPS = 12
 
 def preparing(state: State) -> str:
     """The first sign of life."""
-    of = f" of {state.tag}" if state.tag else ""
-    return f"Preparing deploy [{state.repo}]: {state.action}{of}{_by(state.user)}"
+    which = f" {_way(state)} {state.tag}" if state.tag else ""
+    return f"Preparing deploy [{state.repo}]: {state.action}{which}{_by(state.user)}"
 
 
 def started(state: State) -> str:
     """What begins, for whom, and why."""
     why = f": {state.reason}" if state.reason else ""
-    way = "to" if state.action == "rollback" else "of"  # "rollback of v2" would read as the way from v2
-    what = (
-        f"{state.action} {way} {state.tag} on {hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}{why}"
-    )
-    return f"Started deploy {_name(state)}: {what}"
+    whose = f"{hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}"
+    return f"Started deploy {_name(state)}: {state.action} {_way(state)} {state.tag} on {whose}{why}"
+
+
+def _way(state: State) -> str:
+    return "to" if state.action == "rollback" else "of"  # "rollback of v2" would read as the way from v2
 
 
 def scope(state: State) -> list[str]:

@@ -493,9 +493,7 @@ def _deploy(wish, detach, interactive=False):
 
 def _in_background(work, repo, deploy, detach, interactive=False):
     """Let a process of its own deploy, and look on."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-    ):  # a reactor: no terminal, and no place to fork
+    if threading.active_count() > 1:  # a reactor or an API: a fork could inherit a lock that nobody frees
         return _view_of(lambda: work((), lambda: ""), {"repo": repo})
     reader = background.start(
         lambda watchers, aborted: _view_of(lambda: work(watchers, aborted), {"repo": repo}), _log()

@@ -16,6 +16,7 @@ import os
 import re
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from saltdeploy.errors import Corrupt, DiskFull
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 FSYNC_EACH_LIMIT = 256
+_of_this_thread = threading.local()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -323,7 +325,9 @@ def is_below(path: str | Path, root: str | Path) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold ``flock`` on the file ``path`` while the block runs; the kernel frees it if we die.
+    """Hold ``flock`` on the file ``path`` while the block runs.
+
+    If we die the kernel frees it, as soon as the processes are gone that were given :func:`held_locks`.
 
     Args:
         path: the lock file; created if need be, never deleted.
@@ -340,6 +344,22 @@ def locked(path: Path, *, wait: bool) -> Iterator[bool]:
         except BlockingIOError:
             yield False
             return
-        yield True
+        _of_this_thread.locks = (*held_locks(), fd)
+        owner = os.getpid()
+        try:
+            yield True
+        finally:
+            _of_this_thread.locks = tuple(held for held in held_locks() if held != fd)
+            if os.getpid() == owner:  # a fork that comes this way must not free what its parent holds
+                fcntl.flock(fd, fcntl.LOCK_UN)  # closing alone would not, while a child has it
     finally:
         os.close(fd)
+
+
+def held_locks() -> tuple[int, ...]:
+    """The descriptors of the locks that this thread holds, for children that must not outlive them.
+
+    A git that has lost its parent goes on for a while: who takes the lock meanwhile would share the repository
+    with it, and a ``git repack`` that began before deletes objects that came after.
+    """
+    return getattr(_of_this_thread, "locks", ())

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
+from saltdeploy import disk
 from saltdeploy.errors import DeployError, DiskFull, GitFailed, GitUnusable, public
 
 try:  # progress lines are a comfort: a minion without GitPython deploys as well, with fewer of them
@@ -127,6 +128,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             env={**_environment(), **(environment or {})},
+            pass_fds=disk.held_locks(),
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise GitUnusable(

@@ -20,7 +20,7 @@ from tests.fault.conftest import EVENTS, Start
 from tests.fault.hosts import Host, releases
 from tests.repositories import Source
 
-STRIDE = int(os.environ.get("SALTDEPLOY_STRIDE", "61"))  # 1: every step
+STRIDE = int(os.environ.get("SALTDEPLOY_STRIDE", "89"))  # 1: every step
 
 
 def kill_at(step: int, work: Callable[[], object]) -> Callable[[], object]:

@@ -101,8 +101,14 @@ class Fleet:
         self._master.terminate()
 
     def restart_master(self) -> None:
+        """What is published before :meth:`all_connected` may reach nobody, as on any fleet."""
         self._master.terminate()
         self._master.start()
+
+    def all_connected(self) -> None:
+        """Wait until every minion has found a master that was restarted."""
+        with salt.client.LocalClient(mopts=self.opts) as client:
+            wait_for(lambda: client.cmd("*", "test.ping", timeout=2) == dict.fromkeys(self.hosts, True))
 
     # -- commands ---------------------------------------------------------------------------------------
 

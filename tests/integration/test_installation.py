@@ -76,6 +76,7 @@ def test_sync_all(
     with fleet.running():
         assert "runners.deploy" in fleet.salt_run("saltutil.sync_all").data["runners"]
         fleet.restart_master()
+        fleet.all_connected()
         assert "modules.deploy" in fleet.salt("web6", "saltutil.sync_all").data["modules"]
         fleet.salt("web6", "saltutil.refresh_pillar", wait=True)
         small_deploy(Repo(NAME, fleet, own_pillar, releases))

@@ -40,7 +40,8 @@ def fetch(repo, order=None):
     repo
         Name of the repo, a key of ``repo_config`` in the pillar.
     order
-        What the master asks for. Without it: the release that the master has pinned.
+        What the master asks for; a list where several repos are deployed as one, ``repo`` first. Without it: the
+        release that the master has pinned.
 
     CLI Example:
 
@@ -60,7 +61,7 @@ def checkout(repo, reset=False, order=None):
     reset
         Trebuchet's argument; with layout ``slots`` there is nothing to reset, ``inplace`` always resets.
     order
-        What the master asks for. Without it: the release that the master has pinned.
+        What the master asks for, as for ``deploy.fetch``. Without it: the release that the master has pinned.
 
     CLI Example:
 
@@ -92,7 +93,8 @@ def rollback(repo, order=None):
     def back(found):
         jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
         epoch = stages.epoch(found, _host())
-        return stages.run(orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found)), found, _host())
+        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found))
+        return stages.run([stages.Task(order, found)], _host())
 
     return _answer(repo, back)
 
@@ -266,7 +268,11 @@ def _stage(stage, repo, order, without_tag):
                 status=without_tag,
                 next=f"salt-run deploy.sync repo={repo} tag=...; see that the master has ext_pillar deploy_pins",
             )
-        return stages.run(orders.Order.from_wire({**wanted, "stage": stage}), found, _host())
+        wires = wanted if isinstance(wanted, list) else [wanted]
+        asked = [orders.Order.from_wire({**wire, "stage": stage}) for wire in wires[: orders.MOST_REPOS]]
+        tasks = [stages.Task(asked[0], found)]
+        tasks += [stages.Task(each, _config(each.release.repo)) for each in asked[1:]]
+        return stages.run(tasks, _host())
 
     return _answer(repo, ask)
 

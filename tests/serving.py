@@ -21,6 +21,7 @@ from saltdeploy.checks import Response
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.target import stages
+from saltdeploy.target.task import Task
 from saltdeploy.transports.bundle import Bundle
 
 from tests.repositories import Source, repo
@@ -186,7 +187,7 @@ class ServingHost:
 
     def run(self, number: int, stage: str, **options: Any) -> Result:
         configuration = repo(self.location, **self.keys)
-        return stages.run(self.order(number, stage, **options), configuration, self.host)
+        return stages.run([Task(self.order(number, stage, **options), configuration)], self.host)
 
     def fetch(self, number: int, **options: Any) -> Result:
         return self.run(number, FETCH, **options)

@@ -13,6 +13,7 @@ from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress
 from saltdeploy.target import stages
+from saltdeploy.target.task import Task
 from saltdeploy.transports.bundle import Bundle
 
 from tests.repositories import Source, repo
@@ -111,7 +112,7 @@ class Target:
         )
 
     def run(self, order: Order) -> Result:
-        return stages.run(order, self.repo, self.host)
+        return stages.run([Task(order, self.repo)], self.host)
 
     def deploy(self, number: int, **options: Any) -> list[Result]:
         """Fetch and checkout of one deploy; the results."""

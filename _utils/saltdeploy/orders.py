@@ -22,6 +22,8 @@ FETCH = "fetch"
 CHECKOUT = "checkout"
 ROLLBACK = "rollback"
 STAGES = (FETCH, CHECKOUT, ROLLBACK)
+#: How many repos one deploy may be about.
+MOST_REPOS = 20
 
 _GROUP = re.compile(r"[A-Za-z0-9_.-]{0,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -204,6 +206,8 @@ class Result:
         error: why it did not work.
         holdings: what the host has on disk afterwards.
         facts: numbers and short strings for people: bytes, files, seconds, slot, moved_aside.
+        also: where the stage was about several repos: what the host has of the others. Status, error and facts
+            stand in the answer of the first and are about all.
     """
 
     host: str
@@ -218,11 +222,17 @@ class Result:
     error: DeployError | None = None
     holdings: Holdings = field(default_factory=Holdings)
     facts: dict[str, Any] = field(default_factory=dict)
+    also: tuple[Result, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether the stage did on this host what it was asked to do."""
         return self.status == 0 and self.error is None
+
+    @property
+    def parts(self) -> tuple[Result, ...]:
+        """One for each repo that it is about."""
+        return (self, *self.also)
 
     def to_wire(self, secret: str = "") -> dict[str, Any]:
         """The answer in Trebuchet's return shape, with more keys; signed when there is a secret.
@@ -246,6 +256,8 @@ class Result:
             wire["tag"] = self.tag
         if self.error is not None:
             wire["error"] = self.error.to_wire()
+        if self.also:
+            wire["also"] = [part.to_wire() for part in self.also]
         if secret:
             wire["mac"] = _mac(wire, secret)
         return wire
@@ -260,7 +272,7 @@ class Result:
         if not isinstance(data, dict) or not is_status(data.get("status")):
             raise DeployError(f"not an answer of this project: {_shown(data)}")
         status, epoch, error = data["status"], data.get("epoch"), data.get("error")
-        attempt = data.get("attempt")
+        attempt, also = data.get("attempt"), data.get("also")
         if status and not error:  # a failure without a reason is a failure
             error = {"status": status, "cause": f"the host answered status {status} and no reason"}
         return cls(
@@ -276,7 +288,13 @@ class Result:
             error=from_wire(error) if error else None,
             holdings=Holdings.from_wire(data.get("holdings")),
             facts=_facts(data.get("facts")),
+            also=tuple(_part(each) for each in also[:MOST_REPOS]) if isinstance(also, (list, tuple)) else (),
         )
+
+
+def _part(data: object) -> Result:
+    """An answer within an answer; it holds no others."""
+    return Result.from_wire({**data, "also": ()} if isinstance(data, dict) else data)
 
 
 def secret_for(host: str, master_secret: bytes) -> str:

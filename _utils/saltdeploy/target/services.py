@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psutil
@@ -37,6 +38,17 @@ def steps(restart: Restart, host: Host, place: Callable[[], Place]) -> list[Step
     if restart.command:
         found.append(_of_command(restart, host, place))
     return found + [_of_port(port, restart.timeout, host) for port in restart.ports]
+
+
+def not_in(restart: Restart, earlier: Iterable[Restart]) -> Restart:
+    """The restart without what others do already. A command is kept: it runs in the tree of its own repo."""
+    done = list(earlier)
+    return dataclasses.replace(
+        restart,
+        services=tuple(each for each in restart.services if not any(each in one.services for one in done)),
+        signals=tuple(each for each in restart.signals if not any(each in one.signals for one in done)),
+        ports=tuple(port for port in restart.ports if not any(port in one.ports for one in done)),
+    )
 
 
 # -- services -------------------------------------------------------------------------------------------

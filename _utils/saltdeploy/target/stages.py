@@ -1,14 +1,15 @@
 """The spine of a target: each stage, once.
 
-A stage is asked for by an order, runs under the repo's lock on this host, and ends in a :class:`Result`
-that is stored before it is said. Nothing raises out of :func:`run`.
+A stage is asked for by an order, or by one for each of several repos; it runs under the repos' locks on this host,
+and ends in a :class:`Result` that is stored before it is said. Nothing raises out of :func:`run`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from saltdeploy import disk, layouts, transports
@@ -33,43 +34,70 @@ from saltdeploy.target.progress import Reporter
 from saltdeploy.target.record import Record
 from saltdeploy.target.steps import Steps
 from saltdeploy.target.switch import switch
+from saltdeploy.target.task import Task
 
 
-def run(order: Order, repo: Repo, host: Host) -> Result:
-    """Do one stage, or give the stored answer when it was done before.
+def run(tasks: Sequence[Task], host: Host) -> Result:
+    """Do one stage, of one repo or of several as one, or give the stored answer when it was done before.
 
     Args:
-        order: checked; its release is of ``repo``.
-        repo: this host's configuration of the repo.
+        tasks: orders of the same stage and deploy, the repo that leads first; each order is checked.
         host: the host.
     """
-    if order.release.repo != repo.name:
-        return _failed(order, repo, host, BadArguments(f"the order is for {order.release.repo}"))
-    record = Record(host.cache, repo.name)
+    lead = tasks[0]
+    for task in tasks:
+        if task.order.release.repo != task.repo.name:
+            return _failed(tasks, host, BadArguments(f"the order is for {task.order.release.repo}"))
+    records = {task.repo.name: Record(host.cache, task.repo.name) for task in tasks}
+    record, order = records[lead.repo.name], lead.order
     try:
-        with disk.locked(record.lock, wait=True):
+        with contextlib.ExitStack() as held:
+            for name in sorted(records):  # always in this order: nobody waits for one who waits for him
+                held.enter_context(disk.locked(records[name].lock, wait=True))
             known = record.recall(order.deploy, order.stage, order.attempt) if order.deploy != "pin" else None
             if known is not None:
                 return known
-            record.admit(order)
-            result = _attempt(order, repo, host)
+            for task in tasks:
+                records[task.repo.name].admit(task.order)
+            result = _attempt(tasks, host)
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
                 _remember(record, result)
             return result
     except (DeployError, OSError) as error:
-        return _failed(order, repo, host, _ours(error))
+        return _failed(tasks, host, _ours(error))
 
 
-def _attempt(order: Order, repo: Repo, host: Host) -> Result:
+def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     begin = host.clock()
-    progress = Reporter(order, host.name, host.send, host.clock)
-    steps = Steps(progress, host.clock)
+    steps = Steps(Reporter(tasks[0].order, host.name, host.send, host.clock), host.clock)
     try:
-        facts = _STAGES[order.stage](order, repo, host, steps)
+        facts = _summed(_STAGES[tasks[0].order.stage](tasks, host, steps))
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
-        return _answer(order, repo, host, facts=facts)
+        return _answer(tasks, host, facts=facts)
     except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
-        return with_facts(_failed(order, repo, host, _ours(error)), **steps.facts())
+        return with_facts(_failed(tasks, host, _ours(error)), **steps.facts())
+
+
+def _summed(facts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The facts of all repos as one: what can be counted is added up, and of the rest the first word stands."""
+    total: dict[str, Any] = {}
+    for each in facts:
+        for key, value in each.items():
+            if isinstance(value, int) and not isinstance(value, bool):
+                total[key] = total.get(key, 0) + value
+            else:
+                total.setdefault(key, value)
+    return total
+
+
+def _fetch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
+    facts = []
+    for task in tasks:
+        try:
+            facts.append(_fetch(task.order, task.repo, host, steps))
+        except DeployError as error:
+            raise error.at(repo=task.repo.name) from None
+    return facts
 
 
 def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
@@ -97,8 +125,8 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     return facts
 
 
-_STAGES: dict[str, Callable[[Order, Repo, Host, Steps], dict[str, Any]]] = {
-    FETCH: _fetch,
+_STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {
+    FETCH: _fetch_all,
     CHECKOUT: switch,
     ROLLBACK: switch,
 }
@@ -204,11 +232,16 @@ def _refuse_unsupported(repo: Repo) -> None:
             )
 
 
-def _answer(order: Order, repo: Repo, host: Host, **more: Any) -> Result:
-    known = status(repo, host)
+def _answer(tasks: Sequence[Task], host: Host, **more: Any) -> Result:
+    lead, *others = (_part(task, host) for task in tasks)
+    return dataclasses.replace(lead, also=tuple(others), **more)
+
+
+def _part(task: Task, host: Host) -> Result:
+    order, known = task.order, status(task.repo, host)
     return Result(
         host=host.name,
-        repo=repo.name,
+        repo=task.repo.name,
         deploy=order.deploy,
         epoch=order.epoch,
         stage=order.stage,
@@ -216,12 +249,12 @@ def _answer(order: Order, repo: Repo, host: Host, **more: Any) -> Result:
         tag=order.release.tag,
         commit=order.release.commit,
         holdings=known.holdings,
-        **more,
     )
 
 
-def _failed(order: Order, repo: Repo, host: Host, error: DeployError) -> Result:
-    return _answer(order, repo, host, status=error.status, error=error.at(repo=repo.name, host=host.name))
+def _failed(tasks: Sequence[Task], host: Host, error: DeployError) -> Result:
+    placed = error.at(repo=tasks[0].repo.name, host=host.name)
+    return _answer(tasks, host, status=placed.status, error=placed)
 
 
 def _ours(error: Exception) -> DeployError:

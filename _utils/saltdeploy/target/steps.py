@@ -23,11 +23,13 @@ class Step:
             ``check``, ``repool``.
         name: what people call it.
         act: does it, and returns what there is to say, if anything.
+        repo: which repo it is about, in a stage that is about several.
     """
 
     phase: str
     name: str
     act: Callable[[], str | None]
+    repo: str = ""
 
 
 @dataclass
@@ -60,12 +62,17 @@ class Steps:
                 self._note(step, FAILED, cause[:_LONG], begin)
                 for skipped in steps[position + 1 :]:
                     self._note(skipped, SKIPPED, "", self.clock())
+                if isinstance(error, DeployError):
+                    error.at(repo=step.repo)
                 raise
             self._note(step, OK, (said or "")[:_SHORT], begin)
 
-    def status(self, name: str) -> str:
+    def status(self, name: str, repo: str = "") -> str:
         """How the step of this name went; "" when it was never listed."""
-        return next((done["status"] for done in self.done if done["step"] == name), "")
+        wanted = (name, repo)
+        return next(
+            (done["status"] for done in self.done if (done["step"], done.get("repo", "")) == wanted), ""
+        )
 
     def facts(self) -> dict[str, Any]:
         """The list, as part of an answer. Where it is too long, what failed and what was skipped is kept."""
@@ -77,4 +84,5 @@ class Steps:
 
     def _note(self, step: Step, status: str, text: str, begin: float) -> None:
         seconds = round(self.clock() - begin, 3)
-        self.done.append({"step": step.name, "status": status, "seconds": seconds, "text": text})
+        about = {"repo": step.repo} if step.repo else {}
+        self.done.append({"step": step.name, "status": status, "seconds": seconds, "text": text, **about})

@@ -1,7 +1,10 @@
-"""Switches a host to a release: one list of steps, whether forth or back.
+"""Switches a host to a release, or to one of each of several repos: one list of steps, whether forth or back.
 
     checks before checkout > depool > flip > module calls > checks after checkout
     > checks before restart > restart > wait for ports > checks after restart > repool
+
+With several repos each phase is done for all of them before the next: their flips stand side by side, and what
+several of them restart is restarted once.
 
 The first step that fails ends the list. So a host that is not well is never put back into service, and nothing is
 restarted onto a release whose files did not pass.
@@ -14,79 +17,130 @@ one job: nothing on the master comes between them. ``checklist.refuse_in_the_gap
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from saltdeploy import layouts
-from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError
-from saltdeploy.layouts import Layout
-from saltdeploy.orders import ROLLBACK, Order
+from saltdeploy.orders import ROLLBACK
+from saltdeploy.policy import Restart
 from saltdeploy.target import checkpoints, services
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.record import Record
 from saltdeploy.target.steps import FAILED, OK, Step, Steps
+from saltdeploy.target.task import Task
+
+Phases = list[list[Step]]
 
 
-def switch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
-    """Make the order's release live, and see that it is well.
+def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
+    """Make the release of each order live, and see that they are well.
 
-    A host on which it is live and settled already is left alone. One whose last switch did not come to a good end
+    A repo whose release is live and settled already is left alone. One whose last switch did not come to a good end
     goes through the whole list, even where the flip itself has nothing to do.
 
     Returns:
-        Facts of the flip.
+        Facts of each flip.
 
     Raises:
         DeployError: of the first step that failed.
     """
-    layout = layouts.of(repo)
-    record = Record(host.cache, repo.name)
-    holdings = layout.holdings()
-    tree = layout.tree(order.release.commit)
-    if tree is None or (holdings.live == order.release.commit and not record.is_unsettled()):
-        return layout.flip(order.release)  # refuses; or notes another tag of the same release
-    well = holdings.previous if record.is_unsettled() else holdings.live
-    site = Site(repo, host, order.group, tree, layout.tree(well) if well else None)
-    facts: dict[str, Any] = {}
+    sides = [_Side(task, host) for task in tasks]
+    for side in sides:
+        if not side.is_ready:
+            side.flip()  # says why not
+    busy = [side for side in sides if not side.is_done]
+    for side in sides:
+        if side.is_done:
+            side.flip()  # notes another tag of the same release
     try:
-        steps.run(_steps(order, site, layout, record, facts))
+        steps.run(_merged(busy, several=len(tasks) > 1))
     except DeployError as error:
-        _tell_whether_depooled(error, steps)
+        _tell_whether_depooled(error, steps, busy, several=len(tasks) > 1)
         raise
-    return facts
+    return [side.facts for side in sides]
 
 
-def _steps(order: Order, site: Site, layout: Layout, record: Record, facts: dict[str, Any]) -> list[Step]:
-    repo, release = site.repo, order.release
-    known = (*repo.checks, *checkpoints.of_release(layout, repo, release.commit))
-    back = order.stage == ROLLBACK
+class _Side:
+    """One repo's part in a switch."""
 
-    def flip() -> str:
-        facts.update(layout.flip(release))
-        return release.tag
+    def __init__(self, task: Task, host: Host) -> None:
+        self.repo = task.repo
+        self.facts: dict[str, Any] = {}
+        self._layout = layouts.of(task.repo)
+        self._order = task.order
+        self._record = Record(host.cache, task.repo.name)
+        holdings, unsettled = self._layout.holdings(), self._record.is_unsettled()
+        tree = self._layout.tree(task.order.release.commit)
+        self.is_ready = tree is not None
+        self.is_done = holdings.live == task.order.release.commit and not unsettled
+        well = holdings.previous if unsettled else holdings.live
+        done = self._layout.tree(well) if well else None
+        self._site = Site(task.repo, host, task.order.group, tree, done)
 
-    return [
-        *(checkpoints.at("before rollback", known, site) if back else ()),
-        *checkpoints.at("before checkout", known, site),
-        Step("flip", "begin", lambda: record.begin_switch(release.commit)),
-        *checkpoints.hook(repo.depool, site),
-        Step("flip", "flip", flip),
-        *checkpoints.calls(repo.checkout_calls, site),
-        *checkpoints.at("after checkout", known, site),
-        *checkpoints.at("before restart", known, site),
-        *services.steps(repo.restart, site.host, site.place),
-        *checkpoints.at("after restart", known, site),
-        *(checkpoints.at("after rollback", known, site) if back else ()),
-        *checkpoints.hook(repo.repool, site),
-        Step("flip", "settle", record.settle),
-    ]
+    def flip(self) -> str:
+        """Show the release to its users."""
+        self.facts.update(self._layout.flip(self._order.release))
+        return self._order.release.tag
+
+    def phases(self, restart: Restart) -> Phases:
+        """All steps; the phases of several repos are done side by side.
+
+        Args:
+            restart: what this repo has to restart.
+        """
+        repo, release, site = self.repo, self._order.release, self._site
+        known = (*repo.checks, *checkpoints.of_release(self._layout, repo, release.commit))
+        back = self._order.stage == ROLLBACK
+        restarts = services.steps(restart, site.host, site.place)
+        return [
+            [
+                *(checkpoints.at("before rollback", known, site) if back else ()),
+                *checkpoints.at("before checkout", known, site),
+            ],
+            [Step("flip", "begin", lambda: self._record.begin_switch(release.commit))],
+            checkpoints.hook(repo.depool, site),
+            [Step("flip", "flip", self.flip)],
+            [*checkpoints.calls(repo.checkout_calls, site), *checkpoints.at("after checkout", known, site)],
+            checkpoints.at("before restart", known, site),
+            [step for step in restarts if step.phase == "restart"],
+            [step for step in restarts if step.phase != "restart"],
+            [
+                *checkpoints.at("after restart", known, site),
+                *(checkpoints.at("after rollback", known, site) if back else ()),
+            ],
+            checkpoints.hook(repo.repool, site),
+            [Step("flip", "settle", self._record.settle)],
+        ]
 
 
-def _tell_whether_depooled(error: DeployError, steps: Steps) -> None:
+def _merged(sides: Iterable[_Side], *, several: bool) -> list[Step]:
+    """The steps of all sides, phase by phase; with several repos each step says whose it is."""
+    restarts: list[Restart] = []
+    lists: list[Phases] = []
+    for side in sides:
+        phases = side.phases(services.not_in(side.repo.restart, restarts))
+        restarts.append(side.repo.restart)
+        lists.append([[_of(side, step) if several else step for step in phase] for phase in phases])
+    return [step for phase in zip(*lists, strict=True) for step in chain(*phase)]
+
+
+def _of(side: _Side, step: Step) -> Step:
+    return dataclasses.replace(step, repo=side.repo.name)
+
+
+def _tell_whether_depooled(
+    error: DeployError, steps: Steps, sides: Iterable[_Side], *, several: bool
+) -> None:
     """Say so in the answer when nobody sends this host work any more."""
-    pooled_again = steps.status("repool") == OK
-    if steps.status("depool") == OK and not pooled_again:
+    repos = [side.repo.name if several else "" for side in sides]
+    out = [
+        repo for repo in repos if steps.status("depool", repo) == OK and steps.status("repool", repo) != OK
+    ]
+    if out:
         error.cause += "; this host is left depooled"
-    elif steps.status("depool") == FAILED:
+    elif any(steps.status("depool", repo) == FAILED for repo in repos):
         error.cause += "; this host may be left depooled"

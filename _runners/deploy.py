@@ -78,7 +78,7 @@ def _door(function):
             except TypeError as error:
                 usage = f"salt-run deploy.{function.__name__}{signature}"
                 raise errors.BadArguments(str(error), next=usage) from None
-            about["repo"] = str(bound.arguments.get("repo", ""))
+            about["repo"] = _named(bound.arguments.get("repo", ""))
             support.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
 
@@ -105,12 +105,14 @@ def _view_of(act, about=None):
 
 
 @_door
-def sync(repo, tag, force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False):
+def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False):
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
     repo
-        Name of the repo, a key of ``repo_config`` in the pillar.
+        Name of the repo, a key of ``repo_config`` in the pillar. Several names (``a,b``), or names with a tag for each
+        (``{a: v1, b: v7}``), are deployed as one: one barrier, one switch of each host, and one way back. The first
+        one leads: its groups, limits and policies count.
     tag
         The git tag to deploy.
     force
@@ -134,11 +136,12 @@ def sync(repo, tag, force=False, limit="", reason="", interactive=False, wait=0,
     .. code-block:: bash
 
         salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.sync repo='{mediawiki: release/2026-11-23/1, l10n: release/2026-11-22/4}'
     """
-    wish = Wish(
+    wish = _wish(
         deploys.SYNC,
-        _text(repo),
-        _text(tag),
+        repo,
+        tag,
         force=bool(force),
         limit=_text(limit),
         reason=_text(reason),
@@ -171,7 +174,7 @@ def plan(repo, tag, force=False, limit=""):
 
 
 @_door
-def fetch(repo, tag, force=False, limit="", reason="", detach=False):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False):
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
@@ -184,12 +187,12 @@ def fetch(repo, tag, force=False, limit="", reason="", detach=False):
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = Wish(orders.FETCH, _text(repo), _text(tag), bool(force), _text(limit), _text(reason))
+    wish = _wish(orders.FETCH, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason))
     return _deploy(wish, detach)
 
 
 @_door
-def checkout(repo, tag, force=False, limit="", reason="", detach=False):
+def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
     """
     Switch every target to a release that all of them have fetched before.
 
@@ -202,7 +205,7 @@ def checkout(repo, tag, force=False, limit="", reason="", detach=False):
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = Wish(orders.CHECKOUT, _text(repo), _text(tag), bool(force), _text(limit), _text(reason))
+    wish = _wish(orders.CHECKOUT, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason))
     return _deploy(wish, detach)
 
 
@@ -212,7 +215,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     Switch every target back to an earlier release. Needs neither git nor network where it is still on disk.
 
     repo
-        Name of the repo.
+        Name of the repo, or of several as for ``deploy.sync``.
     to
         A tag that was deployed before. Without it: the release before the present one.
     force, limit, reason, detach
@@ -224,7 +227,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.rollback repo=mediawiki
     """
-    wish = Wish(orders.ROLLBACK, _text(repo), _text(to), bool(force), _text(limit), _text(reason))
+    wish = _wish(orders.ROLLBACK, repo, to, force=bool(force), limit=_text(limit), reason=_text(reason))
     return _deploy(wish, detach)
 
 
@@ -574,7 +577,9 @@ def _find(repo, deploy):
     journals = journal.Journals(root(__opts__))
     name = _text(repo) or (journals.repo_of(_text(deploy)) if deploy else _busiest(journals))
     wanted = _text(deploy) or (journals.latest(name) if name else "")
-    if not name or not wanted or not journals.path(name, wanted).is_file():
+    if name and wanted and journals.path(name, wanted).is_file():
+        name = journals.repo_of(wanted)  # of several that are deployed as one, the one that leads
+    else:
         raise errors.NoSuchDeploy(
             f"there is no deploy {wanted}" if wanted else "it was never deployed",
             repo=name,
@@ -588,6 +593,29 @@ def _busiest(journals):
     names = config.repo_names(pillar(__opts__))
     running = [name for name in names if is_held(root(__opts__), name)]
     return running[0] if running else max(names, key=journals.latest, default="")
+
+
+def _named(repo):
+    return ",".join(map(_text, repo)) if isinstance(repo, (dict, list, tuple)) else _text(repo)
+
+
+def _wish(action, repo, tag, **more):
+    (name, first), *also = _wanted(action, repo, tag)
+    return Wish(action, name, first, also=tuple(also), **more)
+
+
+def _wanted(action, repo, tag):
+    """Pairs of a repo and its tag."""
+    if isinstance(repo, dict):
+        wanted = [(_text(name), _text(own or tag)) for name, own in repo.items()]
+    else:
+        names = repo if isinstance(repo, (list, tuple)) else _text(repo).split(",")
+        wanted = [(_text(name).strip(), _text(tag)) for name in names]
+    if not wanted or (action != orders.ROLLBACK and not all(own for _, own in wanted)):
+        raise errors.BadArguments(
+            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} repo=... tag=..."
+        )
+    return wanted
 
 
 def _config(repo):

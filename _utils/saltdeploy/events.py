@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from saltdeploy.errors import DeployError, legible
@@ -71,6 +72,17 @@ def _event(kind: str, deploy: str, repo: str, now: float, **fields: Any) -> Even
     return {"v": VERSION, "deploy": deploy, "event": kind, "repo": repo, "time": now, **told}
 
 
+def of_each_repo(event: Event) -> list[Event]:
+    """An event that is about several repos as one for each of them: the one that leads, then those in ``also``."""
+    lead = {key: value for key, value in event.items() if key != "also"}
+    return [lead, *({**lead, **part} for part in event.get("also", ()))]
+
+
+def _and(also: Sequence[Event]) -> Event:
+    """The field ``also``, where a deploy is about more than one repo."""
+    return {"also": list(also)} if also else {}
+
+
 def _clipped(text: str) -> str:
     """The text, or its begin when it is too long for an event."""
     text = legible(text[:_LONGEST])
@@ -101,16 +113,17 @@ def started(
     groups: list[str],
     left_out: int,
     reason: str,
+    also: Sequence[Event] = (),
 ) -> Event:
     """A deploy begins.
 
     ``action`` is the runner function, ``hosts`` how many targets there are, ``left_out`` how many more there would
-    be without a limit, ``reason`` what the operator said about it.
+    be without a limit, ``reason`` what the operator said about it. ``also``: ``repo``, ``tag`` and ``commit`` of the
+    others, where several repos are deployed as one.
     """
     fields = {"tag": tag, "commit": commit, "user": user, "hosts": hosts, "action": action}
-    return _event(
-        STARTED, deploy, repo, now, **fields, groups=groups[:50], left_out=left_out, reason=reason[:500]
-    )
+    fields |= {"groups": groups[:50], "left_out": left_out, "reason": reason[:500]}
+    return _event(STARTED, deploy, repo, now, **fields, **_and(also))
 
 
 def planned(deploy: str, repo: str, now: float, *, script: dict[str, Any]) -> Event:
@@ -280,15 +293,17 @@ def host_finished(
     live_tag: str,
     unchanged: bool = False,
     switched: bool = True,
+    also: Sequence[Event] = (),
 ) -> Event:
     """A host answered a stage, or was given up (``error.kind`` is then ``unreachable``).
 
     ``<stage>_status`` is Trebuchet's field. ``live`` and ``live_tag`` are what its users see now. ``unchanged``: it
     ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there.
+    ``also``: ``repo``, ``live`` and ``live_tag`` of the others, where several repos are deployed as one.
     """
     told = {key: facts[key] for key in _FACTS if _is_fact(facts.get(key))}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}
-    fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched}
+    fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched, **_and(also)}
     if error is not None:
         wire = error.to_wire()
         fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
@@ -318,8 +333,11 @@ def finished(
     total: int,
     reason: str,
     next: str,  # noqa: A002 - the word that operators read
+    also: Sequence[Event] = (),
 ) -> Event:
-    """A deploy ends. ``outcome`` is one of ``CONVERGED``, ``HELD``, ``ROLLED BACK``, ``MIXED``."""
-    return _event(
-        FINISHED, deploy, repo, now, tag=tag, outcome=outcome, ok=ok, total=total, reason=reason, next=next
-    )
+    """A deploy ends. ``outcome`` is one of ``CONVERGED``, ``HELD``, ``ROLLED BACK``, ``MIXED``.
+
+    ``also``: ``repo`` and ``tag`` of the others, where several repos are deployed as one.
+    """
+    fields = {"tag": tag, "outcome": outcome, "ok": ok, "total": total, "reason": reason, "next": next}
+    return _event(FINISHED, deploy, repo, now, **fields, **_and(also))

@@ -14,7 +14,7 @@ from saltdeploy import events
 from saltdeploy.master.control import Control
 from saltdeploy.master.instructions import Rules
 from saltdeploy.master.journal import Journals
-from saltdeploy.master.script import Script
+from saltdeploy.master.script import Part, Script
 from saltdeploy.master.waves import Wave
 from saltdeploy.orders import FETCH, Order
 from saltdeploy.release import Release
@@ -22,12 +22,13 @@ from saltdeploy.release import Release
 REPO, DEPLOY, NOW = "mediawiki", "20261123101112000000", 1795428672.0
 RELEASE = Release(REPO, "release/2026-11-23/1", "a" * 40)
 WAVES = (Wave("", "", ("web1",), 1, 0),)
+PART = Part(Order(DEPLOY, 1, FETCH, RELEASE), ("web1",))
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """The master's directory, with a deploy that waits at the barrier."""
-    script = Script("sync", "alice", "", Order(DEPLOY, 1, FETCH, RELEASE), WAVES, Rules(confirm=True))
+    script = Script("sync", "alice", "", (PART,), WAVES, Rules(confirm=True))
     with Journals(tmp_path / "deploy").write(REPO, DEPLOY) as journal:
         journal.append(events.planned(DEPLOY, REPO, NOW, script=script.to_wire()))
         journal.append(events.asked(DEPLOY, REPO, NOW, stage=FETCH, wave=-1, hosts=["web1"]))

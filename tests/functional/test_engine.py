@@ -17,7 +17,7 @@ from saltdeploy import events
 from saltdeploy.master.instructions import Rules
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.lock import is_held
-from saltdeploy.master.script import Script
+from saltdeploy.master.script import Part, Script
 from saltdeploy.master.waves import Wave
 from saltdeploy.orders import FETCH, Order
 from saltdeploy.release import Release
@@ -87,7 +87,8 @@ def master(salt_factories: FactoriesManager, short_directory: Path, checkout: Pa
 def journal(root: Path, repo: str, *more: str) -> None:
     """The journal of a deploy that had decided everything, and whose process is no more."""
     order = Order(DEPLOYS[repo], 1, FETCH, Release(repo, "v1", "1" * 40), "bundle")
-    script = Script("sync", "alice", "", order, (Wave("", "", ("ghost",), 1, 0),), Rules())
+    waves = (Wave("", "", ("ghost",), 1, 0),)
+    script = Script("sync", "alice", "", (Part(order, ("ghost",)),), waves, Rules())
     with Journals(root).write(repo, DEPLOYS[repo]) as writer:
         writer.append(events.planned(DEPLOYS[repo], repo, time.time(), script=script.to_wire()))
         for name in more:

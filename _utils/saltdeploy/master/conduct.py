@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from saltdeploy import events
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, Fenced, NoBase, NotReady
-from saltdeploy.master import gates
+from saltdeploy.master import answers, gates
 from saltdeploy.master.control import Control
 from saltdeploy.master.course import Course
 from saltdeploy.master.fleet import Fleet
@@ -36,11 +36,11 @@ class Conductor:
 
     Args:
         course: where the deploy stands.
-        repo: its configuration.
-        lease: the lock that this process holds.
+        repos: the configuration of each repo; the first one leads.
+        leases: repo to the lock that this process holds.
         master: the world.
         journal: open for appending.
-        offers: what can be packed for hosts; None where nothing is to be fetched (``deploy.checkout``).
+        offers: repo to what can be packed for hosts; empty where nothing is to be fetched (``deploy.checkout``).
 
     Attributes:
         seen: what each host was last heard to hold.
@@ -49,28 +49,27 @@ class Conductor:
     def __init__(
         self,
         course: Course,
-        repo: Repo,
-        lease: Lease,
+        repos: Sequence[Repo],
+        leases: Mapping[str, Lease],
         master: Master,
         journal: Journal,
-        offers: Offers | None,
+        offers: Mapping[str, Offers],
     ) -> None:
         self.course = course
         self.rollout = course.rollout
-        self.repo = repo
-        self.release = course.script.order.release
-        self.deploy = course.script.order.deploy
+        self.script = course.script
         self.seen: dict[str, Result] = {}
-        self._lease = lease
+        self._repos = repos
+        self._leases = leases
         self._master = master
         self._bus = master.bus
         self._journal = journal
         self._offers = offers
-        self._control = Control(master.root, repo.name, self.deploy)
+        self._takes = {part.repo: frozenset(part.hosts) for part in self.script.parts}
+        lead, deploy = self.script.lead.repo, self.script.deploy
+        self._control = Control(master.root, lead, deploy)
         self._watchers = list(master.watchers)
-        self._fleet = Fleet(
-            self._bus, repo.name, self.deploy, master.secret, course.script.timeout, self._warn
-        )
+        self._fleet = Fleet(self._bus, deploy, master.secret, self.script.timeout, self._warn)
         self._begun: Instruction | None = None
         self._work: gates.Work | None = None
         self._told_stage: tuple[str, int] | None = None
@@ -78,9 +77,12 @@ class Conductor:
         self._obeyed = False
 
     @property
-    def order(self) -> Order:
-        """The fetch order, with all that was packed for it."""
-        return self._offers.order if self._offers else self.course.script.order
+    def orders(self) -> dict[str, Order]:
+        """Repo to its fetch order, with all that was packed for it."""
+        return {
+            part.repo: self._offers[part.repo].order if part.repo in self._offers else part.order
+            for part in self.script.parts
+        }
 
     # -- the loop ---------------------------------------------------------------------------------------
 
@@ -89,7 +91,8 @@ class Conductor:
         try:
             self._ask_again()
             while self.rollout.outcome is None:
-                self._lease.beat(self._bus.now())
+                for lease in self._leases.values():
+                    lease.beat(self._bus.now())
                 self._obey()
                 self._tell_stages()
                 self._carry_out()
@@ -97,7 +100,7 @@ class Conductor:
                     self._listen()
                 self._show(lambda watcher: watcher.tick(self._bus.now()))
         except Fenced as error:  # another process has taken over: it writes the end, not we
-            raise error.at(repo=self.repo.name) from None
+            raise error.at(repo=self.script.lead.repo) from None
         except Exception as error:  # whatever Salt raises when its master goes away: the end must have a name
             self.rollout.broke(f"the master's side failed: {type(error).__name__}: {error}")
         self._tell_stages()
@@ -106,15 +109,21 @@ class Conductor:
 
     def end(self, outcome: Outcome, next_command: str) -> events.Event:
         """Tell the outcome; the deploy is over."""
-        event = self.tell(events.finished, tag=self.release.tag, outcome=outcome.word, ok=outcome.ok,
-                  total=outcome.total, reason=outcome.reason, next=next_command)  # fmt: skip
+        lead, *others = (part.release for part in self.script.parts)
+        event = self.tell(events.finished, tag=lead.tag, outcome=outcome.word, ok=outcome.ok,
+                  total=outcome.total, reason=outcome.reason, next=next_command,
+                  also=[{"repo": other.repo, "tag": other.tag} for other in others])  # fmt: skip
         self._journal.sync()
         self._control.clear()
         return event
 
-    def tell(self, build: Callable[..., events.Event], **fields: Any) -> events.Event:
-        """Something happened: write it down, let it have its effect, tell everybody."""
-        event = build(self.deploy, self.repo.name, self._bus.now(), **fields)
+    def tell(self, build: Callable[..., events.Event], about: str = "", **fields: Any) -> events.Event:
+        """Something happened: write it down, let it have its effect, tell everybody.
+
+        Args:
+            about: the repo, if it is not the one that leads.
+        """
+        event = build(self.script.deploy, about or self.script.lead.repo, self._bus.now(), **fields)
         self._journal.append(event)
         self.course.take(event)
         if event["event"] not in events.JOURNAL_ONLY:
@@ -159,16 +168,20 @@ class Conductor:
         return self._question(due, begins)
 
     def _gate(self, gate: Gate, begins: bool) -> bool:
-        waves = self.course.script.waves
+        waves = self.script.waves
         if begins or self._work is None:
-            todo = gates.at(gate, self.repo, waves)
-            self._work = gates.Work(todo, self._master.place, self.course.script.baselines)
+            todo = [
+                due
+                for repo, part in zip(self._repos, self.script.parts, strict=True)
+                for due in gates.at(gate, repo, waves, part.baselines)
+            ]
+            self._work = gates.Work(todo, self._master.place)
         found = self._work.done()
         if found is None:
             return False
         self._work = self._begun = None
         for one in found:
-            self.tell(events.check_finished, check=one.check.name, stage=one.check.stage,
+            self.tell(events.check_finished, about=one.repo, check=one.check.name, stage=one.check.stage,
                       group=waves[gate.wave].name if gate.wave >= 0 else "", verdict=one.verdict.word,
                       text=one.verdict.text)  # fmt: skip
         bad = [one for one in found if not one.verdict.ok]
@@ -179,7 +192,7 @@ class Conductor:
     def _pause(self, pause: Pause, begins: bool) -> bool:
         key = f"pause {pause.wave}"
         if begins and key not in self.course.until:
-            group = self.course.script.waves[pause.wave].name
+            group = self.script.waves[pause.wave].name
             until = self._bus.now() + pause.seconds
             self.tell(events.paused, wave=pause.wave, group=group, until=until)
         if self._bus.now() < self.course.until[key]:
@@ -189,7 +202,7 @@ class Conductor:
 
     def _question(self, question: Question, begins: bool) -> bool:
         if begins and question.key not in self.course.until:
-            until = self._bus.now() + self.course.script.question_timeout
+            until = self._bus.now() + self.script.question_timeout
             self.tell(events.question, key=question.key, text=question.text,
                       choices=list(question.choices), default=question.default, until=until)  # fmt: skip
         said = self._control.answered(question.key)
@@ -208,31 +221,37 @@ class Conductor:
             self._publish(self.rollout.stage, self.rollout.wave, hosts)
 
     def _publish(self, stage: str, wave: int, hosts: list[str]) -> None:
-        """Ask hosts: one order for those who can have the same."""
-        orders: dict[Order, list[str]] = defaultdict(list)
+        """Ask hosts: one job for those who can have the same orders."""
+        asked: dict[tuple[Order, ...], list[str]] = defaultdict(list)
+        fetch = self.orders
         for host in hosts:
-            orders[self._order(stage, wave, host)].append(host)
-        for order, those in orders.items():
-            if stage == FETCH and self._offers:
-                self._offers.given(those)
-            self._fleet.ask(those, order)
+            asked[self._orders_for(host, stage, wave, fetch)].append(host)
+        for orders, those in asked.items():
+            if stage == FETCH:
+                for order in orders:
+                    if order.release.repo in self._offers:
+                        self._offers[order.release.repo].given(those)
+            self._fleet.ask(those, orders)
 
-    def _order(self, stage: str, wave: int, host: str) -> Order:
-        base = self.order
-        release = self._way_back(host) if stage == ROLLBACK else self.release
-        return dataclasses.replace(
-            base,
-            epoch=self._lease.epoch,
-            stage=stage,
-            release=release,
-            payloads=base.payloads if stage == FETCH else (),
-            group=self.course.script.waves[wave].group if wave >= 0 else "",
-            attempt=max(1, self.course.attempts[stage, host]),
+    def _orders_for(self, host: str, stage: str, wave: int, fetch: dict[str, Order]) -> tuple[Order, ...]:
+        """One order for each repo that the host takes, made of those for a fetch."""
+        return tuple(
+            dataclasses.replace(
+                fetch[repo],
+                epoch=self._leases[repo].epoch,
+                stage=stage,
+                release=self._way_back(host, repo) if stage == ROLLBACK else fetch[repo].release,
+                payloads=fetch[repo].payloads if stage == FETCH else (),
+                group=self.script.waves[wave].group if wave >= 0 else "",
+                attempt=max(1, self.course.attempts[stage, host]),
+            )
+            for repo, hosts in self._takes.items()
+            if host in hosts
         )
 
-    def _way_back(self, host: str) -> Release:
-        commit, tag = self.course.hosts[host].before or ("", "")
-        return Release(self.repo.name, tag or f"commit-{commit[:12]}", commit)
+    def _way_back(self, host: str, repo: str) -> Release:
+        commit, tag = self.course.hosts[host].before.get(repo, ("", ""))
+        return Release(repo, tag or f"commit-{commit[:12]}", commit)
 
     # -- hearing ----------------------------------------------------------------------------------------
 
@@ -252,12 +271,13 @@ class Conductor:
             self._tell_progress()
 
     def _take(self, result: Result, stage: str) -> None:
-        held = result.holdings
         self.seen[result.host] = result
-        same = held.live == self.release.commit and held.tags.get(held.live) == self.release.tag
-        known = result.error is None or bool(
-            held.held
-        )  # the silent, and who refuses, do not say what they hold
+        found = [
+            answers.Look.of(part.release, result)
+            for part in self.script.parts
+            if result.host in self._takes[part.repo]
+        ]
+        lead, *others = [look.told() for look in found]
         self.tell(
             events.host_finished,
             host=result.host,
@@ -265,32 +285,35 @@ class Conductor:
             status=result.status,
             error=result.error,
             facts=result.facts,
-            live=held.live,
-            live_tag=held.tags.get(held.live, ""),
-            unchanged=same and not held.unsettled,
-            switched=held.live == self.release.commit or not known,
+            live=lead["live"],
+            live_tag=lead["live_tag"],
+            unchanged=all(look.unchanged for look in found),
+            switched=any(look.switched for look in found),
+            also=others,
         )
 
     def _serve(self, needy: list[Result], stage: str) -> None:
         """Pack what hosts need that none of the offers fits, and ask them again; fail those it cannot help."""
-        if self._offers:
-            self._offers.pack([result.holdings for result in needy])
         again = []
+        for repo, offers in self._offers.items():
+            those = [result for result in needy if answers.lacks(result) == repo]
+            offers.pack([part.holdings for result in those for part in result.parts if part.repo == repo])
+            again += [result.host for result in those if offers.helps(result)]
         for result in needy:
-            if self._offers and self._offers.helps(result):
-                again.append(result.host)
-            else:
+            if result.host not in again:
                 error = self._not_fetched(result)
                 self._take(dataclasses.replace(result, error=error, status=error.status), stage)
         if again:
             self._publish(stage, -1, again)
 
     def _not_fetched(self, result: Result) -> DeployError:
+        repo = answers.lacks(result)
+        tag = next((part.release.tag for part in self.script.parts if part.repo == repo), "...")
         return NotReady(
-            f"{self.release.tag} is not on this host's disk",
-            repo=self.repo.name,
+            f"{tag} is not on this host's disk",
+            repo=repo,
             host=result.host,
-            next=f"salt-run deploy.fetch repo={self.repo.name} tag={self.release.tag}",
+            next=f"salt-run deploy.fetch repo={repo} tag={tag}",
         )
 
     # -- telling ----------------------------------------------------------------------------------------
@@ -328,7 +351,7 @@ class Conductor:
     def _tally(self) -> tuple[Any, str]:
         assert self._told_stage is not None
         stage, wave = self._told_stage
-        return self.rollout.tally(stage, wave), self.course.script.waves[wave].name if wave >= 0 else ""
+        return self.rollout.tally(stage, wave), self.script.waves[wave].name if wave >= 0 else ""
 
     def _show(self, act: Callable[[Watcher], None]) -> None:
         """A watcher that fails (a terminal that was closed) is left out; the deploy goes on."""

@@ -24,17 +24,16 @@ class Host:
     """What a deploy knows of one host.
 
     Attributes:
-        before: ``(commit, tag)`` of what was live when it had fetched; None until then.
-        live, live_tag: what its users see, as it told last.
+        before: repo to ``(commit, tag)`` of what was live when it had fetched; empty until then.
+        live: repo to ``(commit, tag)`` of what its users see, as it told last.
         state: ``ok``, ``unchanged``, ``rolled back``, ``failed``, ``unreachable``, or "" when it was not heard.
         error: why it failed, as plain data.
         files, bytes: written and received.
         moved_aside: what was found at its location and kept.
     """
 
-    before: tuple[str, str] | None = None
-    live: str = ""
-    live_tag: str = ""
+    before: dict[str, tuple[str, str]] = field(default_factory=dict)
+    live: dict[str, tuple[str, str]] = field(default_factory=dict)
     state: str = ""
     error: dict[str, Any] | None = None
     files: int = 0
@@ -115,7 +114,7 @@ class Course:
             event["host"],
             error=from_wire(error) if error else None,
             unchanged=event["unchanged"],
-            way_back=bool(host.before and host.before[0]),
+            way_back=bool(host.before) and all(commit for commit, _ in host.before.values()),
             switched=event["switched"],
         )
 
@@ -146,9 +145,10 @@ class Course:
 
 def _note(host: Host, stage: str, event: events.Event, error: Any) -> None:
     """Keep what a host told; what it received stays with it through later stages."""
+    live = {each["repo"]: (each["live"], each["live_tag"]) for each in events.of_each_repo(event)}
     if stage == FETCH:
-        host.before = (event["live"], event["live_tag"])
-    host.live, host.live_tag = event["live"] or host.live, event["live_tag"] or host.live_tag
+        host.before = live
+    host.live |= {repo: shown for repo, shown in live.items() if shown[0]}
     host.error = error or None
     host.files += event.get("files", 0)
     host.bytes += event.get("bytes", 0)

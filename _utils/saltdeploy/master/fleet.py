@@ -7,7 +7,7 @@ name without its signature is noted and ignored: the host is asked again by itse
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from saltdeploy import events
@@ -55,13 +55,18 @@ class _Question:
         odd: what came under its name and was not signed by it.
     """
 
-    order: Order
+    orders: tuple[Order, ...]
     asked: float
     sign: float
     probes: int = 0
     probed: float = 0.0
     anew: int = 0
     odd: str = ""
+
+    @property
+    def order(self) -> Order:
+        """That of the repo under which the host keeps its answer."""
+        return self.orders[0]
 
 
 @dataclass
@@ -77,7 +82,6 @@ class Fleet:
 
     Args:
         bus: Salt.
-        repo: the repo's name.
         deploy: the deploy's id.
         secret: host to the secret that it signs with; "" where answers are not signed.
         timeout: seconds that a host may take for one stage.
@@ -87,14 +91,12 @@ class Fleet:
     def __init__(
         self,
         bus: Bus,
-        repo: str,
         deploy: str,
         secret: Callable[[str], str],
         timeout: float,
         warn: Callable[[str], None],
     ) -> None:
         self._bus = bus
-        self._repo = repo
         self._deploy = deploy
         self._secret = secret
         self._timeout = timeout
@@ -105,12 +107,12 @@ class Fleet:
         self._to_ask_anew: list[str] = []
         self._looked = 0.0
 
-    def ask(self, hosts: list[str], order: Order) -> None:
-        """Ask hosts for a stage; their answers come out of :meth:`hear`."""
+    def ask(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
+        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`."""
         now = self._bus.now()
         for host in hosts:
-            self._open[host] = _Question(order, asked=now, sign=now)
-        self._publish_order(hosts, order)
+            self._open[host] = _Question(orders, asked=now, sign=now)
+        self._publish_orders(hosts, orders)
 
     def hear(self, wait: float) -> Heard:
         """Listen until something came in or ``wait`` seconds have passed; look after the silent."""
@@ -156,7 +158,7 @@ class Fleet:
             self._after_probe(host, question, result, heard)
         elif _answers(result, question.order):
             del self._open[host]
-            heard.answers.append(result)
+            heard.answers.append(_whole(result, question.orders))
         elif result.error is not None and not result.deploy:  # refused before the stage began
             del self._open[host]
             heard.answers.append(result)
@@ -184,8 +186,8 @@ class Fleet:
                 question.probes += 1
                 question.probed = now
                 silent.append(host)
-        for order, hosts in self._by_order(silent):
-            arguments = [self._deploy, order.stage, self._repo, order.attempt]
+        for (order, *_), hosts in self._by_orders(silent):
+            arguments = [self._deploy, order.stage, order.release.repo, order.attempt]
             self._publish(hosts, "deploy.result", arguments)
 
     def _after_probe(self, host: str, question: _Question, result: Result, heard: Heard) -> None:
@@ -202,13 +204,13 @@ class Fleet:
         """All of the last moment at once: each publish costs every minion a look."""
         hosts = [host for host in dict.fromkeys(self._to_ask_anew) if host in self._open]
         self._to_ask_anew.clear()
-        for order, those in self._by_order(hosts):
-            self._publish_order(those, order)
+        for orders, those in self._by_orders(hosts):
+            self._publish_orders(those, orders)
 
-    def _by_order(self, hosts: list[str]) -> list[tuple[Order, list[str]]]:
-        found: dict[Order, list[str]] = {}
+    def _by_orders(self, hosts: list[str]) -> list[tuple[tuple[Order, ...], list[str]]]:
+        found: dict[tuple[Order, ...], list[str]] = {}
         for host in hosts:
-            found.setdefault(self._open[host].order, []).append(host)
+            found.setdefault(self._open[host].orders, []).append(host)
         return list(found.items())
 
     def _give_up(self, host: str, question: _Question, heard: Heard, cause: str) -> None:
@@ -216,14 +218,14 @@ class Fleet:
         order = question.order
         error = Unreachable(
             f"{cause}; {question.odd}" if question.odd else cause,
-            repo=self._repo,
+            repo=order.release.repo,
             host=host,
-            next=_what_to_try(host, self._repo, question.odd),
+            next=_what_to_try(host, order.release.repo, question.odd),
         )
         heard.answers.append(
             Result(
                 host,
-                self._repo,
+                order.release.repo,
                 deploy=order.deploy,
                 epoch=order.epoch,
                 stage=order.stage,
@@ -234,9 +236,13 @@ class Fleet:
             )
         )
 
-    def _publish_order(self, hosts: list[str], order: Order) -> None:
-        arguments = [self._repo, {"__kwarg__": True, "order": order.to_wire()}]
-        self._publish(hosts, f"deploy.{order.stage}", arguments)
+    def _publish_orders(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
+        wires = [order.to_wire() for order in orders]
+        arguments = [
+            orders[0].release.repo,
+            {"__kwarg__": True, "order": wires if len(wires) > 1 else wires[0]},
+        ]
+        self._publish(hosts, f"deploy.{orders[0].stage}", arguments)
 
     def _publish(self, hosts: list[str], function: str, arguments: list[Any]) -> None:
         jid = self._bus.new_jid()
@@ -247,6 +253,20 @@ class Fleet:
 def _answers(result: Result, order: Order) -> bool:
     """Whether this is the answer to that order, and not to another stage, attempt or deploy."""
     return (result.deploy, result.stage, result.attempt) == (order.deploy, order.stage, order.attempt)
+
+
+def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
+    """The answer; a failure when it says that all is well and does not speak of every repo that was asked for."""
+    unsaid = {order.release.repo for order in orders} - {part.repo for part in result.parts}
+    if not result.ok or not unsaid:
+        return result
+    error = DeployError(
+        f"the host's answer says nothing of {', '.join(sorted(unsaid))}",
+        repo=result.repo,
+        host=result.host,
+        next=f"salt '{result.host}' saltutil.sync_all",
+    )
+    return replace(result, status=error.status, error=error)
 
 
 def _what_to_try(host: str, repo: str, odd: str) -> str:

@@ -37,9 +37,22 @@ def gates(repo: Repo, waves: tuple[Wave, ...]) -> frozenset[Gate]:
     return frozenset(gate for check in _of_master(repo) for gate in _gates_of(check, repo, waves))
 
 
-def at(gate: Gate, repo: Repo, waves: tuple[Wave, ...]) -> list[Check]:
+@dataclass(frozen=True)
+class Due:
+    """A check that is to be run, of which repo; and with what a metric is compared, if there is a number."""
+
+    check: Check
+    repo: str
+    baseline: float | None
+
+
+def at(gate: Gate, repo: Repo, waves: tuple[Wave, ...], baselines: Baselines) -> list[Due]:
     """The checks of one gate, in the order of the pillar."""
-    return [check for check in _of_master(repo) if gate in _gates_of(check, repo, waves)]
+    return [
+        Due(check, repo.name, baselines.get(check.name))
+        for check in _of_master(repo)
+        if gate in _gates_of(check, repo, waves)
+    ]
 
 
 def _of_master(repo: Repo) -> list[Check]:
@@ -74,18 +87,19 @@ def measure(repo: Repo, place: Place, known: Baselines) -> dict[str, float | Non
 
 @dataclass(frozen=True)
 class Found:
-    """What one check found."""
+    """What one check of a repo found."""
 
     check: Check
+    repo: str
     verdict: Verdict
 
 
 class Work:
     """The checks of one gate, run in a thread of their own so that the deploy can be stopped meanwhile."""
 
-    def __init__(self, todo: Iterable[Check], place: Place, baselines: Baselines) -> None:
+    def __init__(self, todo: Iterable[Due], place: Place) -> None:
         pool = ThreadPoolExecutor(1)
-        self._future: Future[list[Found]] = pool.submit(_run_all, list(todo), place, baselines)
+        self._future: Future[list[Found]] = pool.submit(_run_all, list(todo), place)
         pool.shutdown(wait=False)
 
     def done(self) -> list[Found] | None:
@@ -93,16 +107,16 @@ class Work:
         return self._future.result() if self._future.done() else None
 
 
-def _run_all(todo: list[Check], place: Place, baselines: Baselines) -> list[Found]:
+def _run_all(todo: list[Due], place: Place) -> list[Found]:
     found: list[Found] = []
-    for check in todo:
-        found.append(Found(check, _run(check, place, baselines)))
+    for due in todo:
+        found.append(Found(due.check, due.repo, _run(due, place)))
         if not found[-1].verdict.ok:
             break
     return found
 
 
-def _run(check: Check, place: Place, baselines: Baselines) -> Verdict:
-    if check.kind == "metric":
-        return checks.judge(check, checks.measure(check, place), baselines.get(check.name))
-    return checks.run(check, place)
+def _run(due: Due, place: Place) -> Verdict:
+    if due.check.kind == "metric":
+        return checks.judge(due.check, checks.measure(due.check, place), due.baseline)
+    return checks.run(due.check, place)

@@ -32,7 +32,7 @@ class History:
     # -- written by deploys -----------------------------------------------------------------------------
 
     def started(self, event: events.Event) -> None:
-        """Take in :func:`saltdeploy.events.started`."""
+        """Take in :func:`saltdeploy.events.started` of one repo (:func:`saltdeploy.events.of_each_repo`)."""
         repo, deploy = event["repo"], event["deploy"]
         known = {
             key: event.get(key, "") for key in ("deploy", "tag", "commit", "user", "time", "action", "reason")
@@ -43,7 +43,7 @@ class History:
         self._forget_the_oldest(repo)
 
     def finished(self, event: events.Event) -> None:
-        """Take in :func:`saltdeploy.events.finished`, and judge the release by the outcome.
+        """Take in :func:`saltdeploy.events.finished` of one repo, and judge the release by the outcome.
 
         A release that was rolled back, by itself or by command, is bad. It is good again when a deploy of it
         converges.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -26,10 +26,21 @@ class Journals:
     def __init__(self, root: Path) -> None:
         self._root = root / "journal"
 
-    def write(self, repo: str, deploy: str) -> Journal:
-        """Open the journal of a deploy for appending."""
+    def write(self, repo: str, deploy: str, also: Iterable[str] = ()) -> Journal:
+        """Open the journal of a deploy for appending.
+
+        Args:
+            repo: the repo that leads.
+            also: more repos that are deployed as one with it; each has a link to the one journal.
+        """
         path = self.path(repo, deploy)
         path.parent.mkdir(parents=True, exist_ok=True)
+        for other in also:
+            link = self.path(other, deploy)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                link.symlink_to(Path("..", path.parent.name, path.name))
+            disk.fsync_dir(link.parent)
         return Journal(path)
 
     def path(self, repo: str, deploy: str) -> Path:
@@ -53,9 +64,9 @@ class Journals:
         return next(reversed(self.all(repo)), "")
 
     def repo_of(self, deploy: str) -> str:
-        """The repo of a deploy, or ""."""
+        """The repo of a deploy, of several the one that leads; or ""."""
         found = next(self._root.glob(f"*/{check_deploy(deploy)}.msgpack"), None)
-        return repo_of(found.parent.name) if found else ""
+        return repo_of(found.resolve().parent.name) if found else ""
 
 
 class Journal:

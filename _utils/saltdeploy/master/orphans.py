@@ -57,6 +57,8 @@ class Orphans:
         journals = Journals(self._root)
         for repo in journals.repos():
             deploy = journals.latest(repo)
+            if deploy and journals.repo_of(deploy) != repo:
+                continue  # it was about several, and is found under the one that led
             # in this order: a deploy writes its end before it lets go of the lock
             if deploy and not is_held(self._root, repo) and self._is_open(journals.path(repo, deploy), now):
                 yield Orphan(repo, deploy)

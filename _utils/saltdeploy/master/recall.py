@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from saltdeploy import events
 from saltdeploy.master.history import History
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.store import Store
@@ -21,6 +22,10 @@ def history_of(repo: str, root: Path, store: Store, *, running: bool) -> History
     latest = journals.latest(repo)
     if latest and not history.tells(repo, latest) and not running:
         history.rebuild(
-            event for deploy in journals.all(repo) for event in replay(journals.path(repo, deploy))
+            event
+            for deploy in journals.all(repo)
+            for told in replay(journals.path(repo, deploy))
+            for event in events.of_each_repo(told)
+            if event["repo"] == repo
         )
     return history

@@ -23,15 +23,17 @@ _ANSWER_WITHIN = 5.0  # seconds
 def of_deploy(report: Report) -> dict[str, Any]:
     """The view ``outcome``: how a deploy ended."""
     outcome, script = report.outcome, report.course.script
-    release = script.order.release
+    release, others = script.lead.release, script.parts[1:]
+    also = [{**part.release.to_wire(), "previous": part.previous} for part in others]
     return {
         "view": "outcome",
         "retcode": 0 if outcome.word == CONVERGED else 1,
-        "deploy": script.order.deploy,
+        "deploy": script.deploy,
         "repo": release.repo,
         "tag": release.tag,
         "commit": release.commit,
-        "previous": script.previous,
+        "previous": script.lead.previous,
+        **({"also": also} if also else {}),
         "outcome": outcome.word,
         "ok": outcome.ok,
         "total": outcome.total,
@@ -40,18 +42,24 @@ def of_deploy(report: Report) -> dict[str, Any]:
         "seconds": report.seconds,
         "astray": list(outcome.astray),
         "left_out": list(script.left_out),
-        "hosts": {name: _of_host(host) for name, host in report.course.hosts.items() if host.state},
+        "hosts": {
+            name: _of_host(host, release.repo) for name, host in report.course.hosts.items() if host.state
+        },
     }
 
 
-def _of_host(host: Host) -> dict[str, Any]:
+def _of_host(host: Host, lead: str) -> dict[str, Any]:
+    commit, tag = host.live.get(lead, ("", ""))
     shown: dict[str, Any] = {
         "state": host.state,
-        "live": host.live,
-        "tag": host.live_tag,
+        "live": commit,
+        "tag": tag,
         "bytes": host.bytes,
         "files": host.files,
     }
+    also = {repo: {"live": commit, "tag": tag} for repo, (commit, tag) in host.live.items() if repo != lead}
+    if also:
+        shown["also"] = also
     if host.error is not None:
         shown["error"] = host.error
     if host.moved_aside:

@@ -8,6 +8,7 @@ from typing import Any
 from saltdeploy.master.instructions import Gate, Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.orders import Order
+from saltdeploy.release import Release
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Wish:
 
     Attributes:
         action: ``sync``, ``fetch``, ``checkout`` or ``rollback``.
+        repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
         tag: the tag; "" only for a rollback to the release before.
         force: deploy though a guard speaks against it.
         limit: a target expression, or the name of a group: only those of the targets.
@@ -23,6 +25,7 @@ class Wish:
         interactive: ask at the barrier, as Trebuchet did.
         plan: the hash of a plan that must still be true.
         wait: seconds to wait for the lock.
+        also: more repos that are deployed as one with it, each with its tag.
     """
 
     action: str
@@ -34,6 +37,50 @@ class Wish:
     interactive: bool = False
     plan: str = ""
     wait: float = 0.0
+    also: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Every repo with its tag."""
+        return ((self.repo, self.tag), *self.also)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is to be done with one repo.
+
+    Attributes:
+        order: the fetch order, with the payloads that were packed; its epoch is that of the first process.
+        hosts: the repo's targets, as far as the deploy is for them.
+        previous: the tag that was pinned before.
+        partial: whether a limit leaves out others of its targets.
+        baselines: what metric checks measured before anything had changed; None where there was no number.
+    """
+
+    order: Order
+    hosts: tuple[str, ...]
+    previous: str = ""
+    partial: bool = False
+    baselines: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def release(self) -> Release:
+        """What is deployed."""
+        return self.order.release
+
+    @property
+    def repo(self) -> str:
+        """Of which repo."""
+        return self.order.release.repo
+
+    def to_wire(self) -> dict[str, Any]:
+        """The part as plain data."""
+        return {**self.__dict__, "order": self.order.to_wire(), "hosts": list(self.hosts)}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Part:
+        """Rebuild a part."""
+        return cls(**{**data, "order": Order.from_wire(data["order"]), "hosts": tuple(data["hosts"])})
 
 
 @dataclass(frozen=True)
@@ -42,26 +89,32 @@ class Script:
 
     Attributes:
         action, user, reason: who does what, and why.
-        order: the fetch order, with the payloads that were packed; its epoch is that of the first process.
+        parts: one for each repo; the first one leads.
         waves, rules: see :mod:`saltdeploy.master.rollout`.
-        previous: the tag that was pinned before.
         left_out: targets that a limit leaves out.
         timeout: seconds that a host may take for one stage.
         question_timeout: seconds that a question waits for an answer.
-        baselines: what metric checks measured before anything had changed; None where there was no number.
     """
 
     action: str
     user: str
     reason: str
-    order: Order
+    parts: tuple[Part, ...]
     waves: tuple[Wave, ...]
     rules: Rules
-    previous: str = ""
     left_out: tuple[str, ...] = ()
     timeout: float = 600.0
     question_timeout: float = 3600.0
-    baselines: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def lead(self) -> Part:
+        """The repo whose name the deploy has."""
+        return self.parts[0]
+
+    @property
+    def deploy(self) -> str:
+        """The deploy's id."""
+        return self.lead.order.deploy
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -73,7 +126,7 @@ class Script:
         rules = {**self.rules.__dict__, "gates": [gate.__dict__ for gate in self.rules.gates]}
         return {
             **self.__dict__,
-            "order": self.order.to_wire(),
+            "parts": [part.to_wire() for part in self.parts],
             "waves": [wave.to_wire() for wave in self.waves],
             "rules": rules,
             "left_out": list(self.left_out),
@@ -87,10 +140,10 @@ class Script:
             DeployError, KeyError, TypeError: it was written by another version.
         """
         rules = {**data["rules"], "gates": frozenset(Gate(**gate) for gate in data["rules"]["gates"])}
-        parts = {
-            "order": Order.from_wire(data["order"]),
+        fields = {
+            "parts": tuple(Part.from_wire(part) for part in data["parts"]),
             "waves": tuple(Wave.from_wire(wave) for wave in data["waves"]),
             "rules": Rules(**rules),
             "left_out": tuple(data["left_out"]),
         }
-        return cls(**{**data, **parts})
+        return cls(**{**data, **fields})

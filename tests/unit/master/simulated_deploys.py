@@ -14,7 +14,7 @@ from saltdeploy.master.control import Control
 from saltdeploy.master.course import Course
 from saltdeploy.master.instructions import ASK, HOLD, ROLL_BACK, Outcome, Rules
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.script import Script
+from saltdeploy.master.script import Part, Script
 from saltdeploy.master.waves import Wave
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order
@@ -63,7 +63,7 @@ class SimulatedDeploy:
             "sync",
             "amir",
             "",
-            Order(DEPLOY, 1, FETCH, NEW),
+            (Part(Order(DEPLOY, 1, FETCH, NEW), tuple(host for wave in waves for host in wave.hosts)),),
             waves,
             rules,
             timeout=600.0,
@@ -106,7 +106,7 @@ class SimulatedDeploy:
             place=Place(_nothing, _nothing),
         )
         with self._journals.write(REPO, DEPLOY) as journal:
-            conductor = Conductor(self.course(), CONFIG, Lease(self.lives), master, journal, None)
+            conductor = Conductor(self.course(), [CONFIG], {REPO: Lease(self.lives)}, master, journal, {})
             self.rollout = conductor.rollout
             end = conductor.run()
         self.world.kill_after = 0

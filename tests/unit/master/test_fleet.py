@@ -21,7 +21,7 @@ class Asked:
     def __init__(self, habits: Habits = Habits()) -> None:  # noqa: B008 - frozen
         self.world = Simulation(1, HOSTS, habits)
         self.warnings: list[str] = []
-        self.fleet = Fleet(self.world, REPO, DEPLOY, self.world.secret, 600.0, self.warnings.append)
+        self.fleet = Fleet(self.world, DEPLOY, self.world.secret, 600.0, self.warnings.append)
         self.answers: list[Result] = []
 
     @property
@@ -29,7 +29,7 @@ class Asked:
         return self.world.minions["web1"]
 
     def ask(self, stage: str = FETCH, attempt: int = 1, hosts: tuple[str, ...] = ("web1",)) -> Asked:
-        self.fleet.ask(list(hosts), Order(DEPLOY, 1, stage, NEW, attempt=attempt))
+        self.fleet.ask(list(hosts), (Order(DEPLOY, 1, stage, NEW, attempt=attempt),))
         return self
 
     def listen(self, answers: int = 1) -> list[Result]:

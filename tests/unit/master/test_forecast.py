@@ -14,9 +14,9 @@ from saltdeploy import config
 from saltdeploy.checks import Place, Response
 from saltdeploy.errors import NoTargets, PlanMoved
 from saltdeploy.master import forecast as forecasts
-from saltdeploy.master import sync
 from saltdeploy.master.history import History
 from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.prepare import prepare
 from saltdeploy.master.script import Wish
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Holdings, Order, Result
@@ -116,7 +116,7 @@ class World:
     def prepare(self, known: str, tag: str = "v2", **wish: Any) -> Any:
         """As far as a deploy comes before it asks any host."""
         made = Wish("sync", "demo", tag, plan=known, **wish)
-        return sync.prepare(made, self.repo, "20261123120000000000", 7, self.master)
+        return prepare(made, [self.repo], "20261123120000000000", {"demo": 7}, self.master)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_of_a_silent_host_it_tells_what_was_last_seen(world: World) -> None:
 def test_the_bytes_are_those_that_the_deploy_will_offer(world: World) -> None:
     hosts = world.plan()["hosts"]
     _, offers = world.prepare("")
-    sizes = {payload.base: payload.size for payload in offers.order.payloads}
+    sizes = {payload.base: payload.size for payload in offers["demo"].order.payloads}
     v0, v1 = (world.source.release(number).commit for number in (0, 1))
     assert (hosts["web1"]["bytes"], hosts["web2"]["bytes"]) == (sizes[v0], sizes[v1])
     assert 0 < hosts["web1"]["bytes"] < hosts["web3"]["bytes"]

@@ -60,11 +60,11 @@ def test_where_there_is_no_gate_a_check_is_refused_with_its_path() -> None:
 
 def test_the_checks_of_a_gate_come_in_the_order_of_the_pillar() -> None:
     found = repo(b=on_master(after="fetch"), a=on_master(after="fetch"), c=on_master(after="final"))
-    assert [check.name for check in gates.at(Gate(AFTER_FETCH), found, WAVES)] == ["b", "a"]
+    assert [due.check.name for due in gates.at(Gate(AFTER_FETCH), found, WAVES, {})] == ["b", "a"]
 
 
 def run(found: config.Repo, gate: Gate, where: Place) -> list[gates.Found]:
-    work = gates.Work(gates.at(gate, found, WAVES), where, {})
+    work = gates.Work(gates.at(gate, found, WAVES, {}), where)
     while (done := work.done()) is None:
         threading.Event().wait(0.01)
     return done
@@ -89,7 +89,7 @@ def test_a_check_that_takes_long_does_not_hold_up_whoever_asks() -> None:
 
     check = {"type": "http", "url": "http://127.0.0.1/", "where": "master", "after": "fetch"}
     where = Place(call=lambda *_: True, get=slow)
-    work = gates.Work(gates.at(Gate(AFTER_FETCH), repo(one=check), WAVES), where, {})
+    work = gates.Work(gates.at(Gate(AFTER_FETCH), repo(one=check), WAVES, {}), where)
     assert work.done() is None
     release.set()
     while (done := work.done()) is None:
@@ -121,7 +121,7 @@ def test_a_baseline_is_measured_for_each_metric_and_a_known_one_is_kept() -> Non
 @pytest.mark.parametrize(("now", "ok"), [(14, True), (15, False)])
 def test_a_metric_is_compared_with_the_baseline(now: int, ok: bool) -> None:
     found = repo(errors=metric())
-    work = gates.Work(gates.at(Gate(AFTER_WAVE, 0), found, WAVES), counting(now), {"errors": 7.0})
+    work = gates.Work(gates.at(Gate(AFTER_WAVE, 0), found, WAVES, {"errors": 7.0}), counting(now))
     while (done := work.done()) is None:
         threading.Event().wait(0.01)
     assert [each.verdict.ok for each in done] == [ok]

@@ -10,7 +10,7 @@ from saltdeploy.errors import Unreachable
 from saltdeploy.master.fleet import Fleet
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
-from tests.unit.master.simulation import NEW, OLD, REPO, Habits, Simulation
+from tests.unit.master.simulation import NEW, OLD, Habits, Simulation
 
 DEPLOY = "20261123120000000000"
 #: more of them by hand: DEPLOY_SCHEDULES=2000 pytest ...
@@ -43,14 +43,14 @@ class Talk:
         self.world = Simulation(seed, [f"web{number}" for number in range(hosts)], habits)
         self.warnings: list[str] = []
         self.answers: dict[str, list[Result]] = {}
-        self.fleet = Fleet(self.world, REPO, DEPLOY, self.world.secret, TIMEOUT, self.warnings.append)
+        self.fleet = Fleet(self.world, DEPLOY, self.world.secret, TIMEOUT, self.warnings.append)
 
     def ask(self, stage: str, attempt: int = 1) -> dict[str, list[Result]]:
         """Ask everybody, and listen until everybody has answered or was given up."""
         hosts = list(self.world.minions)
         self.answers = {host: [] for host in hosts}
         release = OLD if stage == ROLLBACK else NEW
-        self.fleet.ask(hosts, Order(DEPLOY, 1, stage, release, attempt=attempt))
+        self.fleet.ask(hosts, (Order(DEPLOY, 1, stage, release, attempt=attempt),))
         end = self.world.now() + 2 * TIMEOUT
         while not all(self.answers.values()):
             self.hear()

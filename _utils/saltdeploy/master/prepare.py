@@ -1,0 +1,192 @@
+"""Decides everything about a deploy before any host is asked: which releases, for whom, in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from saltdeploy import config
+from saltdeploy.errors import BadArguments
+from saltdeploy.master import forecast, gates, guards, plan
+from saltdeploy.master.baselines import Baselines
+from saltdeploy.master.history import History
+from saltdeploy.master.instructions import Rules
+from saltdeploy.master.offers import Offers
+from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.recall import history_of
+from saltdeploy.master.script import Part, Script, Wish
+from saltdeploy.master.waves import Wave, limited, waves
+from saltdeploy.master.world import Master
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.payloads import Payloads
+from saltdeploy.release import Release
+from saltdeploy.repository import Tag
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was found out about one repo.
+
+    Attributes:
+        everybody: all its targets; ``hosts``: those that the deploy is for.
+    """
+
+    repo: config.Repo
+    pin: Pin | None
+    everybody: list[str]
+    hosts: list[str]
+    source: plan.Source | None
+    tag: Tag
+    release: Release
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the fleet should be running the release already."""
+        return self.pin is not None and self.pin.release == self.release
+
+    @property
+    def left_out(self) -> list[str]:
+        """Targets that a limit leaves out."""
+        chosen = set(self.hosts)
+        return [host for host in self.everybody if host not in chosen]
+
+
+def prepare(
+    wish: Wish, repos: Sequence[config.Repo], deploy: str, epochs: Mapping[str, int], master: Master
+) -> tuple[Script, dict[str, Offers]]:
+    """Decide everything.
+
+    Args:
+        repos: the configuration of each repo of the wish; the first one leads.
+        epochs: repo to the epoch of its lock.
+
+    Returns:
+        The script, and what can be packed for hosts of each repo.
+
+    Raises:
+        DeployError: a guard refuses it; nothing was asked of any host.
+    """
+    found = [
+        _find(wish, repo, tag, repos[0], master) for repo, (_, tag) in zip(repos, wish.parts, strict=True)
+    ]
+    for one in found:
+        _refuse(wish, one, master)
+    groups = _waves(repos[0], found, master)
+    if wish.plan:
+        _refuse_moved(wish, found, groups, master)
+    offers = {one.repo.name: _offers(wish, one, deploy, epochs[one.repo.name], master) for one in found}
+    script = Script(
+        action=wish.action,
+        user=master.user,
+        reason=wish.reason,
+        parts=tuple(_part(one, offers[one.repo.name], master) for one in found),
+        waves=groups,
+        rules=_rules(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
+        left_out=tuple(sorted({host for one in found for host in one.left_out})),
+        timeout=float(sum(repo.timeout for repo in repos)),
+        question_timeout=repos[0].question_timeout,
+    )
+    return script, offers
+
+
+def offers_of(part: Part, repo: config.Repo, master: Master) -> Offers:
+    """What can be packed for hosts of a deploy that is gone on with."""
+    tag = Tag(part.release.tag, part.release.commit, part.release.commit)
+    return Offers(part.order, tag, repo, _payloads(master), lambda: _source(repo, master))
+
+
+# -- one repo -------------------------------------------------------------------------------------------
+
+
+def _find(wish: Wish, repo: config.Repo, tag: str, lead: config.Repo, master: Master) -> _Found:
+    pin = Pins(master.root).get(repo.name)
+    everybody = master.targets(repo.targets, repo.targets_type)
+    plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
+    hosts = limited(lead, everybody, wish.limit, master.targets)
+    source, found, release = _resolve(wish, repo, tag, master)
+    return _Found(repo, pin, everybody, hosts, source, found, release)
+
+
+def _resolve(
+    wish: Wish, repo: config.Repo, name: str, master: Master
+) -> tuple[plan.Source | None, Tag, Release]:
+    """The release; from the history alone for a rollback, which works while git does not."""
+    if wish.action == ROLLBACK:
+        release = plan.rollback_release(repo.name, name, _remembered(repo, master))
+        return None, Tag(release.tag, release.commit, release.commit), release
+    source = _source(repo, master)
+    tag = source.tag(name)
+    return source, tag, Release(repo.name, tag.name, tag.commit)
+
+
+def _refuse(wish: Wish, one: _Found, master: Master) -> None:
+    history = _remembered(one.repo, master)
+    if one.source is not None:
+        plan.refuse_moved(one.release, history)
+    plan.refuse_bad(one.release, history, force=wish.force or wish.action == ROLLBACK)
+    if one.source is not None:
+        before = one.pin.release.commit if one.pin else ""
+        guards.refuse_dangerous(one.repo, one.source, one.tag, before, force=wish.force)
+
+
+def _offers(wish: Wish, one: _Found, deploy: str, epoch: int, master: Master) -> Offers:
+    order = Order(deploy, epoch, FETCH, one.release, one.repo.transport)
+    repo, source = one.repo, one.source
+    offers = Offers(order, one.tag, repo, _payloads(master), lambda: source or _source(repo, master))
+    if wish.action != CHECKOUT:
+        known = Pins(master.root).holdings(repo.name)
+        offers.pack(known[host] for host in one.hosts if host in known)
+    return offers
+
+
+def _part(one: _Found, offers: Offers, master: Master) -> Part:
+    return Part(
+        order=offers.order,
+        hosts=tuple(one.hosts),
+        previous=one.pin.release.tag if one.pin else "",
+        partial=bool(one.left_out),
+        baselines=gates.measure(one.repo, master.place, Baselines(master.store).of(one.release)),
+    )
+
+
+def _remembered(repo: config.Repo, master: Master) -> History:
+    """The history; our own lock is held, so the newest journal is that of a deploy that is over."""
+    return history_of(repo.name, master.root, master.store, running=False)
+
+
+def _source(repo: config.Repo, master: Master) -> plan.Source:
+    return plan.Source(repo, master.root)
+
+
+def _payloads(master: Master) -> Payloads:
+    return Payloads(master.root / "payloads")
+
+
+# -- all of them ----------------------------------------------------------------------------------------
+
+
+def _waves(lead: config.Repo, found: Sequence[_Found], master: Master) -> tuple[Wave, ...]:
+    hosts = sorted({host for one in found for host in one.hosts})
+    return waves(lead, hosts, lambda group: master.targets(group.targets, group.targets_type))
+
+
+def _rules(wish: Wish, repos: Sequence[config.Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
+    lead = repos[0]
+    return Rules(
+        on_failure="ask" if wish.interactive else lead.on_failure,
+        on_abort=lead.on_abort,
+        fetch_only=wish.action == FETCH,
+        confirm=wish.interactive,
+        gates=frozenset().union(*(gates.gates(repo, groups) for repo in repos)),
+        pinned=pinned,
+    )
+
+
+def _refuse_moved(wish: Wish, found: Sequence[_Found], groups: tuple[Wave, ...], master: Master) -> None:
+    if len(found) > 1:
+        raise BadArguments(
+            "a plan is of one repo, and this deploy is about several",
+            repo=wish.repo,
+            next=f"salt-run deploy.plan repo={wish.repo} tag={wish.tag}; then deploy without plan=",
+        )
+    forecast.refuse_moved(wish.plan, found[0].repo, found[0].release, groups, master)

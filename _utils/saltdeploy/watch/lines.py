@@ -83,7 +83,9 @@ class Lines:
 
     def _pinned(self) -> None:
         self._say_that_the_group_is_done()
-        self._say(f"{self._state.repo}: pinned {self._state.tag} ({short(self._state.commit)})")
+        pin = self._state.pinned
+        if pin is not None:
+            self._say(f"{pin.repo}: pinned {pin.tag} ({short(pin.commit)})")
 
     def _finished(self) -> None:
         end = self._state.outcome

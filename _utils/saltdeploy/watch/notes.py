@@ -54,6 +54,15 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Pinned:
+    """What hosts should be running from now on; see :func:`saltdeploy.events.pinned`."""
+
+    repo: str
+    tag: str
+    commit: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """How the deploy ended; see :func:`saltdeploy.events.finished`."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from saltdeploy import events
-from saltdeploy.watch.notes import Answer, Check, Failure, Outcome, Pause, Question
+from saltdeploy.watch.notes import Answer, Check, Failure, Outcome, Pause, Pinned, Question
 from saltdeploy.watch.stage import Host, Stage
 from saltdeploy.watch.text import clean, count, moment
 
@@ -38,6 +38,8 @@ class State:
         pause: the one that it waits for now.
         aborted: why an operator stopped it.
         resumed: who made another process go on with it.
+        pinned: the latest pin.
+        also: the other repos that are deployed as one with this one, each with its tag.
     """
 
     deploy: str = ""
@@ -63,7 +65,8 @@ class State:
     pause: Pause | None = None
     aborted: str = ""
     resumed: str = ""
-    pinned: bool = False
+    pinned: Pinned | None = None
+    also: tuple[str, ...] = ()
     outcome: Outcome | None = None
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
 
@@ -172,6 +175,9 @@ class State:
         self.commit, self.reason = clean(event.get("commit"), 64), clean(event.get("reason"))
         self.hosts, self.left_out = count(event.get("hosts")), count(event.get("left_out"))
         self.groups = _texts(event.get("groups"))
+        also = event.get("also")
+        others = [each for each in also if isinstance(each, dict)] if isinstance(also, list) else []
+        self.also = tuple(f"{clean(one.get('repo'), 200)} {clean(one.get('tag'), 200)}" for one in others)
 
     def _warned(self, event: events.Event) -> None:
         _keep(self.warnings, clean(event.get("text"), 1000))
@@ -186,7 +192,8 @@ class State:
         self._samples.clear()
 
     def _pinned(self, event: events.Event) -> None:
-        self.pinned = True
+        tag, commit = clean(event.get("tag"), 200), clean(event.get("commit"), 64)
+        self.pinned = Pinned(clean(event.get("repo"), 200), tag, commit)
 
     def _finished(self, event: events.Event) -> None:
         self.tag = self.tag or clean(event.get("tag"), 200)

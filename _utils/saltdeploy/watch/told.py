@@ -29,12 +29,13 @@ def _way(state: State) -> str:
 
 
 def scope(state: State) -> list[str]:
-    """The groups of a deploy, and how many targets it leaves out."""
+    """What else is deployed with it, the groups of a deploy, and how many targets it leaves out."""
+    also = f"as one with {', '.join(state.also)}" if state.also else ""
     more = len(state.groups) - _MOST_GROUPS
     named = ", ".join(state.groups[:_MOST_GROUPS]) + (f" and {more} more" if more > 0 else "")
     groups = f"groups in this order: {named}" if named else ""
     others = f"{hosts(state.left_out)} left out by the limit" if state.left_out else ""
-    return [f"{state.repo}: {text}" for text in (groups, others) if text]
+    return [f"{state.repo}: {text}" for text in (also, groups, others) if text]
 
 
 def resumed(state: State) -> str:

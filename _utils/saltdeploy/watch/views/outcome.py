@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from saltdeploy.watch.text import clean, count, size, table
 from saltdeploy.watch.views.hosts import notes, rows
-from saltdeploy.watch.views.pieces import View, called, cell, end, mapping, release, repo, some, word
+from saltdeploy.watch.views.pieces import View, called, cell, end, mapping, release, repo, some, views, word
 
 _MOST_NAMED = 20
 
@@ -12,9 +12,7 @@ _MOST_NAMED = 20
 def outcome(view: View, now: float, colour: bool) -> list[str]:
     """The view ``outcome``."""
     shown = mapping(view.get("hosts"))
-    previous, tag = clean(view.get("previous")), clean(view.get("tag"))
-    before = f", before: {previous}" if previous and previous != tag else ""
-    lines = [f"{repo(view)}: {release(view)}{before}"]
+    lines = [_what(part) for part in (view, *views(view.get("also")))]
     lines.append(f"deploy {cell(view.get('deploy'))}, {_seconds(view.get('seconds'))}")
     if shown:
         heading = ("HOST", "STATE", "TAG", "COMMIT", "FILES", "RECEIVED")
@@ -36,6 +34,13 @@ def watched(view: View, now: float, colour: bool) -> list[str]:
         "nothing more is heard of it, and it has not told its outcome",
         f"Next: salt-run deploy.report repo={repo(view)}",
     ]
+
+
+def _what(part: View) -> str:
+    """What was deployed of one repo, and what was there before."""
+    previous, tag = clean(part.get("previous")), clean(part.get("tag"))
+    before = f", before: {previous}" if previous and previous != tag else ""
+    return f"{repo(part)}: {release(part)}{before}"
 
 
 def _cells(host: View) -> tuple[str, ...]:

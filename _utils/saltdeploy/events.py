@@ -299,7 +299,8 @@ def host_finished(
 
     ``<stage>_status`` is Trebuchet's field. ``live`` and ``live_tag`` are what its users see now. ``unchanged``: it
     ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there.
-    ``also``: ``repo``, ``live`` and ``live_tag`` of the others, where several repos are deployed as one.
+    Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
+    ``live`` and ``live_tag`` of the others.
     """
     told = {key: facts[key] for key in _FACTS if _is_fact(facts.get(key))}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}

@@ -280,6 +280,7 @@ class Conductor:
         lead, *others = [look.told() for look in found]
         self.tell(
             events.host_finished,
+            about=lead["repo"],
             host=result.host,
             stage=stage,
             status=result.status,

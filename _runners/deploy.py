@@ -34,7 +34,7 @@ from saltdeploy.master.control import Control
 from saltdeploy.master.holder import Holder, scope_of
 from saltdeploy.master.lock import Locks, is_held
 from saltdeploy.master.recall import history_of
-from saltdeploy.master.script import Wish
+from saltdeploy.master.script import RESTART, SYNC, Wish
 from saltdeploy.watch import terminal
 
 __virtualname__ = "deploy"
@@ -50,6 +50,7 @@ __load__ = [
     "locks",
     "plan",
     "report",
+    "restart",
     "resume",
     "rollback",
     "sync",
@@ -139,7 +140,7 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         salt-run deploy.sync repo='{mediawiki: release/2026-11-23/1, l10n: release/2026-11-22/4}'
     """
     wish = _wish(
-        deploys.SYNC,
+        SYNC,
         repo,
         tag,
         force=bool(force),
@@ -167,7 +168,7 @@ def plan(repo, tag, force=False, limit=""):
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = Wish(deploys.SYNC, _text(repo), _text(tag), force=bool(force), limit=_text(limit))
+    wish = Wish(SYNC, _text(repo), _text(tag), force=bool(force), limit=_text(limit))
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
         return forecast.forecast(wish, found, master)
@@ -229,6 +230,28 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     """
     wish = _wish(orders.ROLLBACK, repo, to, force=bool(force), limit=_text(limit), reason=_text(reason))
     return _deploy(wish, detach)
+
+
+@_door
+def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
+    """
+    Restart what runs on every target, group by group as in a checkout, with the same hooks, waits and checks.
+
+    A host that does not run what is pinned is brought there on the way. Too many failures stop it.
+
+    repo
+        Name of the repo, or of several as for ``deploy.sync``.
+    force, limit, reason, wait, detach
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.restart repo=mediawiki reason="new certificates"
+    """
+    more = {"limit": _text(limit), "reason": _text(reason), "wait": float(wait)}
+    return _deploy(_wish(RESTART, repo, "", force=bool(force), **more), detach)
 
 
 @_door
@@ -611,7 +634,7 @@ def _wanted(action, repo, tag):
     else:
         names = repo if isinstance(repo, (list, tuple)) else _text(repo).split(",")
         wanted = [(_text(name).strip(), _text(tag)) for name in names]
-    if not wanted or (action != orders.ROLLBACK and not all(own for _, own in wanted)):
+    if not wanted or (action not in (orders.ROLLBACK, RESTART) and not all(own for _, own in wanted)):
         raise errors.BadArguments(
             "missing a required argument: 'tag'", next=f"salt-run deploy.{action} repo=... tag=..."
         )

@@ -343,6 +343,13 @@ class DependencyFailed(DeployError):
     status = 186
 
 
+class NothingToRestart(DeployError):
+    """Nothing is pinned, or the pillar names nothing to restart."""
+
+    kind = "nothing-to-restart"
+    status = 187
+
+
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
 

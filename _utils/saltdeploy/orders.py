@@ -85,6 +85,7 @@ class Order:
         payloads: what was packed for it; a host takes the first whose base it holds.
         group: the group that the hosts are in; checks may be for one group only.
         attempt: grows when an operator wants a stage tried again; each attempt is made once.
+        anew: (checkout) restart and check also where the release is live and settled already.
     """
 
     deploy: str
@@ -95,6 +96,7 @@ class Order:
     payloads: tuple[Payload, ...] = ()
     group: str = ""
     attempt: int = 1
+    anew: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -107,6 +109,7 @@ class Order:
             "payloads": [payload.to_wire() for payload in self.payloads],
             "group": self.group,
             "attempt": self.attempt,
+            "anew": self.anew,
         }
 
     @classmethod
@@ -128,13 +131,14 @@ class Order:
             raise DeployError("an order without a transport")
         if not isinstance(payloads, (list, tuple)):
             raise DeployError("an order without a list of payloads")
-        group, attempt = data.get("group"), data.get("attempt")
+        group, attempt, anew = data.get("group"), data.get("attempt"), data.get("anew")
         if (
             not isinstance(group, str)
             or not _GROUP.fullmatch(group)
             or not isinstance(attempt, int)
             or not _is_count(attempt)
             or not attempt
+            or not isinstance(anew, bool)
         ):
             raise DeployError("an order without a group or a number of its attempt")
         return cls(
@@ -146,6 +150,7 @@ class Order:
             payloads=tuple(Payload.from_wire(each) for each in payloads),
             group=group,
             attempt=attempt,
+            anew=anew,
         )
 
 

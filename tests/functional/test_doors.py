@@ -19,7 +19,7 @@ from tests.installed import build_wheel, copy_doors, install_beside
 
 STAGES = {"fetch", "checkout", "rollback", "restart"}
 MODULES = {*STAGES, "status", "result", "verify", "get_config", "sync_all", "pin"}
-DEPLOYS = {"sync", "plan", "fetch", "checkout", "rollback", "resume", "abort", "answer"}
+DEPLOYS = {"sync", "plan", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {*DEPLOYS, "lock", "unlock", "locks", "report", "versions", "targets", "watch"}
 
 

@@ -147,8 +147,30 @@ def test_a_limit_leaves_the_rest_with_its_pin(repo: Repo) -> None:
     assert report.status == 0, "each host runs what is pinned for it"
     assert report.data["pinned"]["tag"] == "v0"
     assert [(pin["tag"], pin["hosts"]) for pin in report.data["partly_pinned"]] == [("v1", ["web1"])]
+    refused = repo.run("restart")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "bad-arguments")
     converged(repo.sync("v1"))
     assert repo.run("report").data["partly_pinned"] == []
+
+
+@pytest.mark.repo(
+    **ALL,
+    groups=[CANARY, REST],
+    checks={"well": IS_WELL},
+    checkout_module_calls=COUNT,
+    restart_command=["true"],
+)
+def test_a_restart_goes_through_the_fleet_and_stops_where_a_host_is_not_well(repo: Repo) -> None:
+    repo.has("v0")
+    counted(repo)
+    converged(repo.run("restart"))
+    assert counted(repo) == dict.fromkeys(repo.hosts, 1)
+    with unwell(repo, "web1"):
+        stopped = repo.run("restart")
+    assert (stopped.status, stopped.data["outcome"], stopped.data["ok"]) == (1, "MIXED", 0)
+    assert {host: count for host, count in counted(repo).items() if count} == {"web1": 1}
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert {version["action"] for version in repo.run("versions").data["versions"]} == {"sync", "restart"}
 
 
 @pytest.mark.repo(dependencies=["everything-else-needs-this"])

@@ -72,6 +72,7 @@ class Rules:
         confirm: ask the operator at the barrier, as Trebuchet did.
         gates: points with checks of the master, each with the position of its wave, or -1.
         pinned: the release is pinned already: who does not run it in the end is astray, however the deploy ends.
+        anew: hosts that run the release already take part in the checkout as well: they restart.
     """
 
     on_failure: str = ROLL_BACK
@@ -80,6 +81,7 @@ class Rules:
     confirm: bool = False
     gates: frozenset[Gate] = frozenset()
     pinned: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True)

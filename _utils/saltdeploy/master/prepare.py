@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from saltdeploy import config
-from saltdeploy.errors import BadArguments
+from saltdeploy.errors import BadArguments, NothingToRestart
 from saltdeploy.master import forecast, gates, guards, plan
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.history import History
-from saltdeploy.master.instructions import Rules
+from saltdeploy.master.instructions import ASK, HOLD, Rules
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.recall import history_of
-from saltdeploy.master.script import Part, Script, Wish
+from saltdeploy.master.script import RESTART, Part, Script, Wish
 from saltdeploy.master.waves import Wave, limited, waves
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
@@ -103,34 +103,65 @@ def _find(wish: Wish, repo: config.Repo, tag: str, lead: config.Repo, master: Ma
     everybody = master.targets(repo.targets, repo.targets_type)
     plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
     hosts = limited(lead, everybody, wish.limit, master.targets)
-    source, found, release = _resolve(wish, repo, tag, master)
+    source, found, release = _resolve(wish, repo, tag, hosts, master)
     return _Found(repo, pin, everybody, hosts, source, found, release)
 
 
 def _resolve(
-    wish: Wish, repo: config.Repo, name: str, master: Master
+    wish: Wish, repo: config.Repo, name: str, hosts: list[str], master: Master
 ) -> tuple[plan.Source | None, Tag, Release]:
-    """The release; from the history alone for a rollback, which works while git does not."""
-    if wish.action == ROLLBACK:
-        release = plan.rollback_release(repo.name, name, _remembered(repo, master))
+    """The release; of a rollback and of a restart from what is known alone: they work while git does not."""
+    if wish.action in (ROLLBACK, RESTART):
+        release = _pinned(repo, hosts, master) if wish.action == RESTART else _before(repo, name, master)
         return None, Tag(release.tag, release.commit, release.commit), release
     source = _source(repo, master)
     tag = source.tag(name)
     return source, tag, Release(repo.name, tag.name, tag.commit)
 
 
+def _before(repo: config.Repo, name: str, master: Master) -> Release:
+    return plan.rollback_release(repo.name, name, _remembered(repo, master))
+
+
+def _pinned(repo: config.Repo, hosts: list[str], master: Master) -> Release:
+    """The one release that these hosts should be running."""
+    pins = Pins(master.root)
+    found = list(dict.fromkeys(pin.release for host in hosts if (pin := pins.of_host(repo.name, host))))
+    if len(found) > 1:
+        raise BadArguments(
+            f"these hosts are to run different releases: {', '.join(release.tag for release in found)}",
+            repo=repo.name,
+            next="name those of one release: limit=... (salt-run deploy.report tells whose pin is whose)",
+        )
+    if not found:
+        raise NothingToRestart(
+            "no release of it is pinned, so nothing of it should be running",
+            repo=repo.name,
+            next=f"salt-run deploy.sync repo={repo.name} tag=...",
+        )
+    if not repo.restart:
+        raise NothingToRestart(
+            "its pillar names nothing to restart",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:service_name",
+            next="name its services there (or restart, signal, command); see docs/configuration.md",
+        )
+    return found[0]
+
+
 def _refuse(wish: Wish, one: _Found, master: Master) -> None:
     history = _remembered(one.repo, master)
     if one.source is not None:
         plan.refuse_moved(one.release, history)
-    plan.refuse_bad(one.release, history, force=wish.force or wish.action == ROLLBACK)
+    plan.refuse_bad(one.release, history, force=wish.force or wish.action in (ROLLBACK, RESTART))
     if one.source is not None:
         before = one.pin.release.commit if one.pin else ""
         guards.refuse_dangerous(one.repo, one.source, one.tag, before, force=wish.force)
 
 
 def _offers(wish: Wish, one: _Found, deploy: str, epoch: int, master: Master) -> Offers:
-    order = Order(deploy, epoch, FETCH, one.release, one.repo.transport)
+    anew = wish.action == RESTART
+    order = Order(deploy, epoch, FETCH, one.release, one.repo.transport, anew=anew)
     repo, source = one.repo, one.source
     offers = Offers(order, one.tag, repo, _payloads(master), lambda: source or _source(repo, master))
     if wish.action != CHECKOUT:
@@ -171,14 +202,16 @@ def _waves(lead: config.Repo, found: Sequence[_Found], master: Master) -> tuple[
 
 
 def _rules(wish: Wish, repos: Sequence[config.Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
-    lead = repos[0]
+    lead, restart = repos[0], wish.action == RESTART
+    forth = HOLD if restart else lead.on_failure  # a restart has no release to go back to
     return Rules(
-        on_failure="ask" if wish.interactive else lead.on_failure,
-        on_abort=lead.on_abort,
+        on_failure=ASK if wish.interactive else forth,
+        on_abort=HOLD if restart else lead.on_abort,
         fetch_only=wish.action == FETCH,
         confirm=wish.interactive,
         gates=frozenset().union(*(gates.gates(repo, groups) for repo in repos)),
         pinned=pinned,
+        anew=restart,
     )
 
 

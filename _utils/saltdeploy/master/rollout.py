@@ -139,6 +139,7 @@ class Rollout:
         self.tally().answer(host, cause)
         if cause is not None and self.stage != ROLLBACK:
             self._failures.add(host, cause)
+        unchanged = unchanged and not self._rules.anew
         self._where.hear(self.stage, host, cause, unchanged=unchanged, way_back=way_back, switched=switched)
         self._advance()
 

@@ -7,8 +7,12 @@ from typing import Any
 
 from saltdeploy.master.instructions import Gate, Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import Order
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
 from saltdeploy.release import Release
+
+SYNC, RESTART = "sync", "restart"
+#: What a deploy may be; three of the words are stages as well.
+ACTIONS = (SYNC, FETCH, CHECKOUT, ROLLBACK, RESTART)
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,9 @@ class Wish:
     """What an operator asks for.
 
     Attributes:
-        action: ``sync``, ``fetch``, ``checkout`` or ``rollback``.
+        action: one of :data:`ACTIONS`.
         repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
-        tag: the tag; "" only for a rollback to the release before.
+        tag: the tag; "" for a restart, and for a rollback to the release before.
         force: deploy though a guard speaks against it.
         limit: a target expression, or the name of a group: only those of the targets.
         reason: what the operator says about it.

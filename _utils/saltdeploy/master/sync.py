@@ -25,13 +25,12 @@ from saltdeploy.master.lease import Lease
 from saltdeploy.master.lock import Locks
 from saltdeploy.master.pins import Pin, Pins, pin_order
 from saltdeploy.master.prepare import offers_of, prepare
-from saltdeploy.master.script import Script, Wish
+from saltdeploy.master.script import SYNC, Script, Wish
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, MOST_REPOS, ROLLBACK
 from saltdeploy.payloads import Payloads
 
 _PAYLOADS_KEPT = 86_400.0  # seconds
-SYNC = "sync"
 
 Leases = Mapping[str, Lease]
 

@@ -39,7 +39,7 @@ Phases = list[list[Step]]
 def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
     """Make the release of each order live, and see that they are well.
 
-    A repo whose release is live and settled already is left alone. One whose last switch did not come to a good end
+    A repo whose release is live and settled already is left alone, unless its order says otherwise. One whose last switch did not come to a good end
     goes through the whole list, even where the flip itself has nothing to do.
 
     Returns:
@@ -76,7 +76,8 @@ class _Side:
         holdings, unsettled = self._layout.holdings(), self._record.is_unsettled()
         tree = self._layout.tree(task.order.release.commit)
         self.is_ready = tree is not None
-        self.is_done = holdings.live == task.order.release.commit and not unsettled
+        is_live = holdings.live == task.order.release.commit
+        self.is_done = is_live and not unsettled and not task.order.anew
         well = holdings.previous if unsettled else holdings.live
         done = self._layout.tree(well) if well else None
         self._site = Site(task.repo, host, task.order.group, tree, done)

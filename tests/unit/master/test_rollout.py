@@ -74,6 +74,17 @@ def test_a_host_that_runs_the_release_already_does_not_switch():
     assert deploy.end == "CONVERGED 6/6"
 
 
+def test_a_restart_is_for_hosts_that_run_the_release_as_well():
+    deploy = Deploy(CANARY, REST, anew=True, on_failure="hold", pinned=True)
+    deploy.ask()
+    deploy.hear("c1 c2 r1 r2 r3 r4", unchanged=True, switched=True)
+    assert deploy.ask() == ["c1", "c2"]
+    deploy.hear("c1", BROKEN)
+    deploy.hear("c2")
+    assert deploy.end == "MIXED 1/6"
+    assert deploy.asked_for(CHECKOUT) == ["c1", "c2"]
+
+
 def test_there_is_nothing_to_do_where_every_host_runs_the_release():
     deploy = Deploy(CANARY, gates=frozenset({Gate(AFTER_FETCH), Gate(FINAL)}), confirm=True)
     deploy.ask()

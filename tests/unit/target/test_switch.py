@@ -92,6 +92,15 @@ def test_a_host_that_is_done_is_left_alone(serving: ServingHost) -> None:
     assert serving.service.pid() == pid
 
 
+def test_a_host_that_is_done_restarts_where_the_order_says_so(serving: ServingHost) -> None:
+    serving.deploy(1)
+    serving.forget_log()
+    assert serving.checkout(1, anew=True).ok
+    assert [line.split()[0] for line in serving.log()][1:3] == ["depool", "call"]
+    assert "restart demo v1" in serving.log()
+    assert serving.log()[-1] == "repool v1"
+
+
 def test_a_release_that_is_not_on_disk_is_refused_before_the_host_is_taken_out_of_service(
     serving: ServingHost,
 ) -> None:

@@ -99,3 +99,14 @@ def test_following_replays_and_goes_on_until_the_end(tmp_path: Path) -> None:
 def test_following_ends_when_the_writer_has_died(tmp_path: Path) -> None:
     path = write(tmp_path, 1)
     assert list(follow(path, lambda: False, lambda _: None)) == [event(1)]
+
+
+def test_a_deploy_of_several_repos_has_one_journal_and_the_name_of_the_first(tmp_path: Path) -> None:
+    journals = Journals(tmp_path)
+    for number in (1, 2):  # it may be opened again
+        with journals.write("demo/slot0", DEPLOY, ["l10n", "skins/all"]) as journal:
+            journal.append(event(number))
+    for repo in ("demo/slot0", "l10n", "skins/all"):
+        assert list(replay(journals.path(repo, DEPLOY))) == [event(1), event(2)]
+        assert journals.latest(repo) == DEPLOY
+    assert journals.repo_of(DEPLOY) == "demo/slot0"

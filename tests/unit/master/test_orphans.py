@@ -111,3 +111,10 @@ def test_a_deploy_that_has_ended_is_not_read_again(root: Path) -> None:
     path.write_bytes(b"")
     journal(root, *DIED)
     assert not orphans.due(NOON)
+
+
+def test_a_deploy_of_several_repos_is_one_orphan(root: Path) -> None:
+    journal(root, *DIED)
+    with Journals(root).write("mediawiki", FIRST, ["a-first-name", "l10n"]):
+        pass
+    assert Orphans(root, patience=60).due(NOON) == [Orphan("mediawiki", FIRST)]

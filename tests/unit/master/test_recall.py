@@ -75,3 +75,31 @@ def test_while_a_deploy_runs_nothing_is_made_anew(tmp_path: Path, store: Directo
     before = store.asked
     history_of("demo", tmp_path, store, running=True)
     assert store.asked - before <= 1
+
+
+def test_a_deploy_of_several_repos_is_in_the_history_of_each(tmp_path: Path) -> None:
+    of = (DEPLOYS[2], "demo", 1002.0)
+    also = {"repo": "l10n", "tag": "v9", "commit": "9" * 40}
+    begun = events.started(
+        *of,
+        tag="v2",
+        commit="2" * 40,
+        user="ann",
+        hosts=2,
+        action="sync",
+        groups=[],
+        left_out=0,
+        reason="",
+        also=[also],
+    )
+    ended = events.finished(
+        *of, tag="v2", outcome="ROLLED BACK", ok=2, total=2, reason="ill", next="", also=[also]
+    )
+    with Journals(tmp_path).write("demo", DEPLOYS[2], ["l10n"]) as journal:
+        journal.append(begun)
+        journal.append(ended)
+    store = Directory(tmp_path / "store")
+    (version,) = history_of("l10n", tmp_path, store, running=False).versions("l10n")
+    assert (version["tag"], version["commit"], version["outcome"]) == ("v9", "9" * 40, "ROLLED BACK")
+    assert "ill" in version["bad"]
+    assert History(store).versions("demo") == [], "what the other repo's history says is its own business"

@@ -124,7 +124,8 @@ def restart(repo):
 
 def status(repo=None):
     """
-    What this minion has of a repo on disk, and what is live. Changes nothing.
+    What this minion has of a repo on disk, and what is live. Changes nothing. The fact ``stale`` says which process of
+    the repo's services is older than the last switch, if one is.
 
     repo
         Name of the repo. Without it: every repo of the pillar, as a dict of answers.
@@ -137,7 +138,7 @@ def status(repo=None):
     """
     if repo is None:
         return {name: status(name) for name in config.repo_names(_pillar())}
-    return _answer(repo, lambda found: stages.status(found, _host()))
+    return _answer(repo, lambda found: stages.look(found, _host()))
 
 
 def result(deploy, stage, repo, attempt=1):

@@ -208,6 +208,9 @@ class ServingHost:
     def status(self) -> Result:
         return stages.status(repo(self.location, **self.keys), self.host)
 
+    def look(self) -> Result:
+        return stages.look(repo(self.location, **self.keys), self.host)
+
     def says(self, name: str, code: int = 0) -> dict[str, Any]:
         """The keys of a check that writes its name and what is live into the log, and ends with ``code``."""
         script = 'echo "$1 $(cat "$SCAP_FINAL_PATH/VERSION" 2>/dev/null || echo nothing)" >> "$2"; exit "$3"'

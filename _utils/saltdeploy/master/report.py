@@ -91,8 +91,8 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     """The view ``report``: ask every target what it runs; tell what was last seen of those that do not answer.
 
     A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else), ``nothing``
-    (no whole release of this repo is live), ``unsettled`` (its restart or checks after a switch did not all pass) or
-    ``unreachable``. The return code is 0 when all are ``pinned``.
+    (no whole release of this repo is live), ``unsettled`` (its restart or checks after a switch did not all pass),
+    ``stale`` (a process of its services is older than the switch) or ``unreachable``. The return code is 0 when all are ``pinned``.
     """
     pins = Pins(master.root)
     pin = pins.get(repo.name)
@@ -136,6 +136,8 @@ def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None) -
     }
     if answer is not None and answer.error is not None:
         entry["error"] = answer.error.to_wire()
+    if entry["state"] == "stale" and answer is not None:
+        entry["stale"] = answer.facts["stale"]
     return entry
 
 
@@ -146,4 +148,6 @@ def _state(answer: Result | None, held: Holdings, pin: Pin | None) -> str:
         return "nothing"
     if held.unsettled:
         return "unsettled"
-    return "pinned" if pin and held.live == pin.release.commit else "drift"
+    if not pin or held.live != pin.release.commit:
+        return "drift"
+    return "stale" if answer.facts.get("stale") else "pinned"

@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk, layouts, transports
@@ -27,7 +28,7 @@ from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
-from saltdeploy.target import checkpoints, services
+from saltdeploy.target import checkpoints, running, services
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
@@ -141,6 +142,13 @@ def status(repo: Repo, host: Host) -> Result:
     holdings = dataclasses.replace(holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
     tag = holdings.tags.get(holdings.live, "")
     return Result(host.name, repo.name, tag=tag, commit=holdings.live, holdings=holdings)
+
+
+def look(repo: Repo, host: Host) -> Result:
+    """As :func:`status`; with the fact ``stale`` where what runs seems to be older than what is live."""
+    answer = status(repo, host)
+    why = running.stale(repo.restart, Path(repo.location)) if answer.ok and answer.holdings.live else ""
+    return with_facts(answer, stale=why) if why else answer
 
 
 def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) -> Result | None:

@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -259,3 +260,44 @@ def test_a_port_that_does_not_open_is_a_failure_of_its_own_kind(serving: Serving
     answer = serving.restart()
     assert answer["error"]["kind"] == "not-listening"
     assert "accepted no connection within 1 seconds" in cause(answer)
+
+
+# -- what runs, and what is live ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def switched_later(serving: ServingHost) -> ServingHost:
+    """The switch was a minute after the daemon had started: by then the clocks agree on what is older."""
+    later = time.time() + 60
+    os.utime(serving.location, (later, later), follow_symlinks=False)
+    return serving
+
+
+def test_a_process_that_is_older_than_the_switch_is_named(switched_later: ServingHost) -> None:
+    port = switched_later.service.port
+    switched_later.keys = {"service_name": "demo", "service_port": port}
+    told = switched_later.look().facts["stale"]
+    assert told.startswith(f"port {port}: pid {switched_later.service.pid()} ")
+
+
+def test_systemds_main_process_is_looked_at(switched_later: ServingHost, units: Path) -> None:
+    switched_later.keys = {"service_name": "demo"}
+    (units / "demo").write_text(str(switched_later.service.pid()))
+    assert switched_later.look().facts["stale"].startswith("service demo: ")
+
+
+@pytest.mark.parametrize(
+    "keys", [{"service_name": "demo=reload"}, {}, {"signal": {"name": "HUP", "unit": "demo"}}]
+)
+def test_nothing_is_concluded_where_the_process_stays_by_design(
+    switched_later: ServingHost, units: Path, keys: dict[str, object]
+) -> None:
+    switched_later.keys = {"service_port": switched_later.service.port, **keys}
+    (units / "demo").write_text(str(switched_later.service.pid()))
+    assert "stale" not in switched_later.look().facts
+
+
+def test_a_process_that_was_started_after_the_switch_is_fine(serving: ServingHost) -> None:
+    serving.keys = {"service_name": "demo", "service_port": serving.service.port}
+    assert serving.restart()["status"] is True
+    assert "stale" not in serving.look().facts

@@ -52,6 +52,8 @@ def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list
     odd = [name for name in sorted(shown, key=natural) if shown[name].get("state") in _TO_SYNC]
     if odd:
         return _sync(repo(view), odd[0], pinned, partial)
+    if any(host.get("state") == "stale" for host in shown.values()):
+        return f"salt-run deploy.restart repo={repo(view)}"
     away = sorted((name for name, host in shown.items() if host.get("state") == "unreachable"), key=natural)
     return f"salt -L {shlex.quote(','.join(away[:_MOST_NAMED]))} test.ping" if away else ""
 

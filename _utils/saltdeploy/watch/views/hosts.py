@@ -55,6 +55,8 @@ def notes(shown: dict[str, View]) -> list[str]:
             path = clean(error.get("path"))
             text = f"{path}: {clean(error.get('cause'))}" if path else clean(error.get("cause"))
             said.setdefault(text, ([], clean(error.get("next"))))[0].append(name)
+        elif host.get("state") == "stale":
+            said.setdefault(clean(host.get("stale")), ([], ""))[0].append(name)
         elif host.get("state") == "unsettled":
             said.setdefault(_UNSETTLED, ([], ""))[0].append(name)
         if aside := clean(host.get("moved_aside")):

@@ -105,18 +105,26 @@ def test_hosts_of_which_nothing_is_said_but_their_names_are_named_in_the_outcome
     assert "web22 and 8 more" in text
 
 
+def test_the_process_that_is_older_than_the_switch_is_named() -> None:
+    text = report.render(views.VIEWS["report-stale"])
+    assert text is not None
+    assert "web2: port 80: pid 7 (php) has run since noon, and the switch was at one" in text
+    assert "1/2 hosts run what is pinned" in text
+
+
 @pytest.mark.parametrize(
     ("hosts", "command"),
     [
         ({"web1": views.running("drift")}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
         ({"web1": views.unsettled()}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
+        ({"web1": views.stale()}, "salt-run deploy.restart repo=mediawiki"),
         (
             {"web2": views.running("drift"), "web1": views.running()},
             "salt-run deploy.sync repo=mediawiki tag=release/2026-11-20/1 limit=L@web2,web4",
         ),
         ({"web1": views.running(), "web9": views.away(None)}, "salt -L web9 test.ping"),
     ],
-    ids=["drift", "unsettled", "pinned for some", "unreachable"],
+    ids=["drift", "unsettled", "stale", "pinned for some", "unreachable"],
 )
 def test_the_report_ends_with_the_command_that_mends_it(hosts: views.View, command: str) -> None:
     some_pin = {"tag": views.BEFORE, "commit": views.BEFORE_COMMIT, "hosts": ["web2", "web4"]}

@@ -83,6 +83,10 @@ def unsettled() -> View:
     return {**running("unsettled")}
 
 
+def stale() -> View:
+    return {**running("stale"), "stale": "port 80: pid 7 (php) has run since noon, and the switch was at one"}
+
+
 def lock(scope: str, user: str, reason: str = "", until: float | None = None) -> View:
     return Lock(scope, Holder(user, "deploy1", 4711, reason=reason), BEGIN - 600, until, "token").to_wire()
 
@@ -245,6 +249,7 @@ VIEWS: dict[str, View] = {
         "partly_pinned": [{"tag": TAG, "commit": COMMIT, "hosts": ["web1"]}],
     },
     "report-unsettled": report({"web1": running(), "web2": unsettled(), "web3": unsettled()}),
+    "report-stale": report({"web1": running(), "web2": stale()}),
     "versions-bad": {
         "view": "versions",
         "repo": REPO,

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, freeze, policy
+from saltdeploy import checklist, freeze, policy, supply
 from saltdeploy.disk import is_below, literal
 from saltdeploy.errors import ConfigError, UnknownRepo, public
 from saltdeploy.freeze import Window
 from saltdeploy.policy import Check, Group, Restart, Wrong
 from saltdeploy.release import check_repo
+from saltdeploy.supply import Supply
 
 _SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
@@ -55,6 +56,7 @@ class Repo:
         require_signed: only tags whose signature git can verify.
         freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.freeze`.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
+        supply: who serves payloads besides the master, and what a transfer keeps to.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
     """
 
@@ -85,6 +87,7 @@ class Repo:
     max_removed: str
     require_signed: bool
     freeze: tuple[Window, ...]
+    supply: Supply
     trebuchet: dict[str, Any]
 
     @property
@@ -204,6 +207,7 @@ REPO_KEYS: dict[str, Key] = {
     "max_removed": ("50%", policy.share),
     "require_signed": (False, policy.flag),
     "freeze": ([], freeze.windows),
+    "fanouts": (None, supply.fanouts),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -211,6 +215,9 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "servers": ({}, _servers),
     "redis": ({}, _table),
     "freeze": ([], freeze.windows),
+    "fanouts": ([], supply.fanouts),
+    "payload_dir": (None, _path),
+    "transfer": ({}, supply.transfer),
 }
 
 
@@ -274,6 +281,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         max_removed=keys["max_removed"],
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
+        supply=supply.supply(deployment, keys, site),
         trebuchet={
             **_as_written(repos[name], keys),
             "location": str(location),

@@ -52,6 +52,7 @@ UNITS = ("bytes", "objects", "files", "steps")
 Event = dict[str, Any]
 
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
+_SHORT = 320  # bytes of a fact
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -83,10 +84,10 @@ def _and(also: Sequence[Event]) -> Event:
     return {"also": list(also)} if also else {}
 
 
-def _clipped(text: str) -> str:
+def _clipped(text: str, most: int = _LONGEST) -> str:
     """The text, or its begin when it is too long for an event."""
-    text = legible(text[:_LONGEST])
-    while len(json.dumps(text)) > _LONGEST:
+    text = legible(text[:most])
+    while len(json.dumps(text)) > most:
         text = text[: len(text) * 7 // 8]
     return text
 
@@ -302,7 +303,7 @@ def host_finished(
     Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
     ``live`` and ``live_tag`` of the others.
     """
-    told = {key: facts[key] for key in _FACTS if _is_fact(facts.get(key))}
+    told = {key: _brief(facts[key]) for key in _FACTS if _is_fact(facts.get(key))}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}
     fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched, **_and(also)}
     if error is not None:
@@ -311,7 +312,12 @@ def host_finished(
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
 
 
-_FACTS = ("bytes", "files", "seconds", "moved_aside")
+#: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong.
+_FACTS = ("bytes", "files", "seconds", "moved_aside", "source", "why", "left")
+
+
+def _brief(value: Any) -> Any:
+    return _clipped(value, _SHORT) if isinstance(value, str) else value
 
 
 def _is_fact(value: object) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
+from saltdeploy import sources as places
 from saltdeploy.errors import BadName, DeployError, Forged, from_wire, is_status, legible
 from saltdeploy.release import Release, check_commit, check_host, check_tag
 
@@ -86,6 +87,7 @@ class Order:
         group: the group that the hosts are in; checks may be for one group only.
         attempt: grows when an operator wants a stage tried again; each attempt is made once.
         anew: (checkout) restart and check also where the release is live and settled already.
+        sources: where payloads can be had besides the master.
     """
 
     deploy: str
@@ -97,6 +99,7 @@ class Order:
     group: str = ""
     attempt: int = 1
     anew: bool = False
+    sources: tuple[places.Source, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -110,6 +113,7 @@ class Order:
             "group": self.group,
             "attempt": self.attempt,
             "anew": self.anew,
+            "sources": [source.to_wire() for source in self.sources],
         }
 
     @classmethod
@@ -151,6 +155,7 @@ class Order:
             group=group,
             attempt=attempt,
             anew=anew,
+            sources=places.from_wire(data.get("sources")),
         )
 
 

@@ -22,11 +22,12 @@ class Host:
     Attributes:
         name: the minion's id.
         cache: a directory that survives restarts.
-        carrier: brings payloads.
+        carrier: brings payloads from the master.
         send: sends an event to the master.
         call: calls a Salt function: ``call(name, arguments, keywords)``.
         clock: seconds since the epoch.
         get: asks a web server: ``get(url, headers, timeout in seconds)``.
+        ca_bundle: a file with the authorities that servers' certificates may be signed by; "" for the system's.
     """
 
     name: str
@@ -36,3 +37,4 @@ class Host:
     call: Callable[[str, list[Any], dict[str, Any]], Any]
     clock: Callable[[], float]
     get: Callable[[str, Mapping[str, str], float], Response] = _no_web
+    ca_bundle: str = ""

@@ -31,6 +31,7 @@ class Record:
         self._switch = self._directory / "switch.json"  # there while a switch is not done
         self.lock = self._directory / "lock"
         self.incoming = self._directory / "incoming"
+        self.partial = self._directory / "partial"  # of payloads; a later fetch goes on from there
 
     def recall(self, deploy: str, stage: str, attempt: int = 1) -> Result | None:
         """The stored answer to a stage, or None when it was never finished here in this attempt or a later one."""

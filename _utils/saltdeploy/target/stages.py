@@ -28,7 +28,7 @@ from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
-from saltdeploy.target import checkpoints, running, services
+from saltdeploy.target import checkpoints, running, services, supplies
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
@@ -117,8 +117,9 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
         facts |= layout.open()
         incoming = Record(host.cache, repo.name).incoming
         disk.remove_tree(incoming)  # of a stage that was killed
-        arrival = transports.Arrival(repo, layout.store, host.carrier, incoming)
-        facts |= transports.of(order.transport).unpack(order, arrival, steps.progress)
+        carrier = supplies.carrier(order, repo, host)
+        arrival = transports.Arrival(repo, layout.store, carrier, incoming)
+        facts |= {**transports.of(order.transport).unpack(order, arrival, steps.progress), **carrier.facts()}
     facts |= layout.prepare(order.release, steps.progress)
     site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
     known = (*repo.checks, *checkpoints.of_release(layout, repo, order.release.commit))

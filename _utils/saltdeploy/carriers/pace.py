@@ -1,0 +1,89 @@
+"""How fast bytes may come, and how slowly: a cap for the sake of others, a floor for our own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_BURST = 0.25  # seconds that a cap lets pass at once
+_PIECE = 1 << 18  # bytes
+_SMALLEST_PIECE = 4096
+
+
+class TooSlow(Exception):
+    """Fewer bytes come than the floor allows."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a transfer keeps to.
+
+    Attributes:
+        connect: seconds in which a server must take a connection.
+        answer: seconds in which it must begin to answer.
+        silence: seconds that may pass without a byte.
+        least, window: so many bytes per second must come, on average over so many seconds.
+        rate: so many bytes per second may come at most; 0: as many as will.
+    """
+
+    connect: float = 3.0
+    answer: float = 10.0
+    silence: float = 10.0
+    least: float = 16_384.0
+    window: float = 15.0
+    rate: float = 0.0
+
+    @property
+    def piece(self) -> int:
+        """Bytes to take at once: under a cap many small pieces make an even flow."""
+        return min(_PIECE, max(_SMALLEST_PIECE, int(self.rate * _BURST))) if self.rate else _PIECE
+
+    @property
+    def floor(self) -> float:
+        """The least rate; our own cap must never look like a slow server."""
+        return min(self.least, self.rate / 4) if self.rate else self.least
+
+
+class Pace:
+    """The pace of one transfer.
+
+    Args:
+        clock, sleep: seconds, of a clock that never goes back.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._sleep = sleep
+        self._free_at = self._since = clock()
+        self._came = 0
+
+    def took(self, size: int) -> None:
+        """So many bytes came: wait if that was too fast.
+
+        Raises:
+            TooSlow: it was too slow.
+        """
+        self._hold_back(size)
+        self._came += size
+        now = self._clock()
+        passed = now - self._since
+        if passed < self._limits.window:
+            return
+        if self._came < self._limits.floor * passed:
+            raise TooSlow(f"{self._came} bytes in {passed:.0f} seconds")
+        self._since, self._came = now, 0
+
+    def _hold_back(self, size: int) -> None:
+        if not self._limits.rate:
+            return
+        now = self._clock()
+        self._free_at = max(self._free_at, now - _BURST) + size / self._limits.rate
+        if self._free_at > now:
+            self._sleep(self._free_at - now)

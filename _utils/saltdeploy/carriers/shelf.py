@@ -1,0 +1,38 @@
+"""Carrier ``shelf``: what this very host holds already, because it was preseeded or is a fanout itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from saltdeploy.errors import Unavailable
+from saltdeploy.orders import Payload
+from saltdeploy.payloads import Payloads, check
+from saltdeploy.repository import Progress
+
+
+class Shelf:
+    """The payloads in a directory of this host."""
+
+    def __init__(self, payloads: Payloads) -> None:
+        self._payloads = payloads
+
+    def fetch(self, payload: Payload, destination: Path, progress: Progress) -> None:
+        """Link the payload, or copy it where links cannot be; no byte travels, so no progress is told.
+
+        Raises:
+            Unavailable: it is not here, or somebody has just taken it away.
+            Corrupt: it has rotted; it is gone now, so that it is fetched anew.
+        """
+        path = self._payloads.path(payload.sha256)
+        if path is None:
+            raise Unavailable("is not here")
+        check(path, payload)
+        destination.unlink(missing_ok=True)
+        try:
+            os.link(path, destination)
+        except FileNotFoundError:
+            raise Unavailable("has just been collected") from None
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(path, destination)

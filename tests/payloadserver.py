@@ -1,0 +1,126 @@
+"""A real server of payloads on the loopback, which a test can make behave badly."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from saltdeploy.orders import Payload
+
+#: More than what sockets hold back, so that a server that breaks off is seen in the middle.
+DATA = os.urandom(3_000_000)
+PAYLOAD = Payload("", hashlib.sha256(DATA).hexdigest(), len(DATA))
+
+
+class Request(BaseHTTPRequestHandler):
+    """One request; what answers it stands in the server."""
+
+    server: PayloadServer
+
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Range", "")))
+        with contextlib.suppress(OSError):
+            self.server.answer(self)
+
+    def log_message(self, *args: object) -> None:
+        """Nothing."""
+
+    def send(self, status: int, data: bytes = b"", **headers: object) -> None:
+        """An answer; ``Content_Length`` is that of the data unless it is given, or None."""
+        self.send_response(status)
+        for name, value in {"Content_Length": len(data), **headers}.items():
+            if value is not None:
+                self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        self.wfile.write(data)
+
+    @property
+    def begin(self) -> int:
+        """The first byte that is asked for."""
+        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        return int(found[1]) if found else 0
+
+
+class PayloadServer(ThreadingHTTPServer):
+    """One server.
+
+    Attributes:
+        data: what it serves under its sha256.
+        answer: answers a request; as a good server does, until a test gives another one.
+        asked: ``(path, value of the header Range)`` of each request.
+        told: lets a server go on that waits for it; set when the test is over.
+    """
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, data: bytes = DATA) -> None:
+        super().__init__(("127.0.0.1", 0), Request)
+        self.data = data
+        self.answer: Callable[[Request], None] = self.well
+        self.asked: list[tuple[str, str]] = []
+        self.told = threading.Event()
+        self.scheme = "http"
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.server_port}/payloads"
+
+    def well(self, request: Request) -> None:
+        name = hashlib.sha256(self.data).hexdigest()
+        if request.path != f"/payloads/{name}":
+            request.send(404)
+        elif request.begin:
+            span = f"bytes {request.begin}-{len(self.data) - 1}/{len(self.data)}"
+            request.send(206, self.data[request.begin :], Content_Range=span)
+        else:
+            request.send(200, self.data)
+
+    def breaks_off(self, request: Request, behind: int = 1_000_000) -> None:
+        """Sends a part of what it said."""
+        data = self.data[request.begin :]
+        request.send(200, data[:behind], Content_Length=len(data))
+
+    def is_silent(self, request: Request) -> None:
+        self.told.wait()
+
+    def falls_silent(self, request: Request) -> None:
+        self.breaks_off(request)
+        self.told.wait()
+
+    def trickles_headers(self, request: Request) -> None:
+        request.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not self.told.wait(0.02):
+            request.wfile.write(b"x")
+
+    def trickles(self, request: Request) -> None:
+        request.send(200, Content_Length=len(self.data))
+        while not self.told.wait(0.02):
+            request.wfile.write(b"x")
+
+    def flips_a_bit(self, request: Request) -> None:
+        data = bytes([self.data[0] ^ 1]) + self.data[1:]
+        request.send(200, data)
+
+    @contextlib.contextmanager
+    def running(self, context: ssl.SSLContext | None = None) -> Iterator[PayloadServer]:
+        if context is not None:
+            self.scheme = "https"
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+        thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.told.set()
+            self.shutdown()
+            thread.join()
+            self.server_close()
+
+

@@ -122,5 +122,3 @@ class PayloadServer(ThreadingHTTPServer):
             self.shutdown()
             thread.join()
             self.server_close()
-
-

@@ -24,7 +24,7 @@ _CHUNK = 1 << 20
 
 
 class Payloads:
-    """The payloads in one directory of the master."""
+    """The payloads in one directory: of the master, of a fanout, of a target that was preseeded."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -68,21 +68,43 @@ class Payloads:
                 if path.is_file() and path.name not in keep and path.stat().st_mtime < older_than:
                     path.unlink()
 
+    def add(self, payload: Payload, aside: Path) -> None:
+        """Keep a payload for whoever asks for it by its name.
+
+        Args:
+            aside: holds its bytes, checked, on the same file system; it is moved.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o711)  # to be read by name, and not listed
+        aside.chmod(0o644)  # a web server of another user may serve it
+        _fsync(aside)
+        os.rename(aside, self._directory / payload.sha256)
+        disk.fsync_dir(self._directory)
+
+    def is_whole(self, payload: Payload) -> bool:
+        """Whether the payload is here and still what its name says; used from now on. What has rotted is deleted."""
+        path = self.path(payload.sha256)
+        if path is None:
+            return False
+        try:
+            check(path, payload)
+            os.utime(path)
+        except (Corrupt, FileNotFoundError):
+            return False
+        return True
+
     def _add(self, base: str, pack: Callable[[Path], None]) -> Payload:
         aside = self._directory / f".{secrets.token_hex(8)}"
         try:
             pack(aside)
-            sha256 = digest_of(aside)
-            size = aside.stat().st_size
-            _fsync(aside)
-            os.rename(aside, self._directory / sha256)
+            payload = Payload(base, digest_of(aside), aside.stat().st_size)
+            self.add(payload, aside)
         finally:
             aside.unlink(missing_ok=True)
-        disk.fsync_dir(self._directory)
-        return Payload(base, sha256, size)
+        return payload
 
     def _note(self, repo: str, base: str, commit: str) -> Path:
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)  # who can list it knows the names
+        # who can list it knows the names, and whoever can guess a pair of commits could read its note
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         directory = self._directory / "pairs" / file_name(repo)
         directory.mkdir(parents=True, exist_ok=True)
         return directory / f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}.json"

@@ -40,7 +40,9 @@ def round_trips(sources: Sequence[Source], patience: float = _PATIENCE) -> dict[
         return dict(zip(sources, trips, strict=True))
 
 
-def arrange(sources: Sequence[Source], trips: Mapping[Source, float | None], host: str, site: str) -> list[Choice]:
+def arrange(
+    sources: Sequence[Source], trips: Mapping[Source, float | None], host: str, site: str
+) -> list[Choice]:
     """The sources that answered, in the order in which a host should ask them.
 
     Args:
@@ -53,7 +55,9 @@ def arrange(sources: Sequence[Source], trips: Mapping[Source, float | None], hos
         drawn = hashlib.sha256(f"{host} {source.url}".encode()).digest()
         return not _same(source, site), _distance(trips[source] or 0.0), drawn
 
-    return [Choice(source, _why(source, site, trips[source] or 0.0)) for source in sorted(answering, key=rank)]
+    return [
+        Choice(source, _why(source, site, trips[source] or 0.0)) for source in sorted(answering, key=rank)
+    ]
 
 
 def _why(source: Source, site: str, trip: float) -> str:
@@ -72,9 +76,7 @@ def _distance(trip: float) -> int:
 def _round_trip(source: Source, patience: float) -> float | None:
     parts = source.parts
     try:
-        found = socket.getaddrinfo(
-            parts.hostname, parts.port or PORTS[parts.scheme], type=socket.SOCK_STREAM
-        )
+        found = socket.getaddrinfo(parts.hostname, parts.port or PORTS[parts.scheme], type=socket.SOCK_STREAM)
         address = found[0][4]
         begin = time.monotonic()
         socket.create_connection(address[:2], patience).close()  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ saltdeploy.require("0.1.0")
 
 from saltdeploy import checks, config, errors, orders, support
 from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.target import stages
+from saltdeploy.target import preseeding, stages
 
 __virtualname__ = "deploy"
 
@@ -50,6 +50,36 @@ def fetch(repo, order=None):
         salt -G 'deployment_target:test/testrepo' deploy.fetch 'test/testrepo'
     """
     return _stage(orders.FETCH, repo, order, FETCH_WITHOUT_TAG)
+
+
+def preseed(repo, order=None):
+    """
+    Bring payloads to this minion's disk, to be served to others or for a later fetch. Touches no release, takes no
+    lock of a deploy, and may be repeated: what is here is not fetched again.
+
+    repo
+        Name of the repo.
+    order
+        What the master asks for. Without it: the payloads of the release that the master has pinned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'fan*' deploy.preseed 'test/testrepo'
+    """
+
+    def ask(found):
+        wanted = order or pin(repo).get("order")
+        if not wanted:
+            raise errors.NoSuchTag(
+                "the master has pinned no release of this repo for this minion",
+                status=FETCH_WITHOUT_TAG,
+                next=f"salt-run deploy.preseed repo={repo} tag=...",
+            )
+        return preseeding.preseed(orders.Order.from_wire({**wanted, "stage": orders.PRESEED}), found, _host())
+
+    return _answer(repo, ask)
 
 
 def checkout(repo, reset=False, order=None):
@@ -148,7 +178,7 @@ def result(deploy, stage, repo, attempt=1):
     deploy
         The deploy's id.
     stage
-        ``fetch``, ``checkout`` or ``rollback``.
+        ``fetch``, ``checkout``, ``rollback`` or ``preseed``.
     repo
         Name of the repo.
     attempt
@@ -165,7 +195,7 @@ def result(deploy, stage, repo, attempt=1):
         known = stages.result(str(deploy), stage, found, _host(), int(attempt))
         if known is not None:
             return stages.with_facts(known, known=True)
-        running = stages.is_running(found, _host())
+        running = stages.is_running(stage, found, _host())
         return stages.with_facts(stages.status(found, _host()), known=False, running=running)
 
     return _answer(repo, ask)
@@ -346,4 +376,5 @@ def _host():
         call=_call,
         clock=time.time,
         get=checks.client(salt.utils.http.query, __opts__),
+        ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
     )

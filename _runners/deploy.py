@@ -27,7 +27,7 @@ saltdeploy.require("0.1.0")
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltdeploy import config, errors, events, orders, support
-from saltdeploy.master import background, forecast, journal
+from saltdeploy.master import background, forecast, journal, preseeding
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
 from saltdeploy.master.control import Control
@@ -49,6 +49,7 @@ __load__ = [
     "lock",
     "locks",
     "plan",
+    "preseed",
     "report",
     "restart",
     "resume",
@@ -190,6 +191,31 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False):
     """
     wish = _wish(orders.FETCH, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason))
     return _deploy(wish, detach)
+
+
+@_door
+def preseed(repo, tag, targets=False):
+    """
+    Pack a release and bring it to the fanouts, so that a later deploy finds it near. Takes no lock, touches no
+    release, and may be repeated; made for a CI job that runs after each merge.
+
+    repo
+        Name of the repo.
+    tag
+        The git tag.
+    targets
+        Bring it to the targets' own disks too.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.preseed repo=mediawiki tag=release/2026-11-23/1
+    """
+    found = _config(repo)
+    deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
+    with open_master(__opts__, _user()) as master:
+        return preseeding.preseed(found, _text(tag), deploy, master, targets=bool(targets))
 
 
 @_door

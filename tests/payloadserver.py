@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
 import re
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from saltdeploy.carriers import server as embedded_server
 from saltdeploy.orders import Payload
+
+from tests.serving import free_port, until
 
 #: More than what sockets hold back, so that a server that breaks off is seen in the middle.
 DATA = os.urandom(3_000_000)
@@ -122,3 +128,31 @@ class PayloadServer(ThreadingHTTPServer):
             self.shutdown()
             thread.join()
             self.server_close()
+
+
+@contextlib.contextmanager
+def embedded(directory: Path) -> Iterator[str]:
+    """The embedded server of a directory, in a thread; gives its base URL."""
+    port = free_port()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(embedded_server.serve(directory, "127.0.0.1", port))
+
+    def run() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        until(lambda: accepts(port))
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody takes connections on a port of this host."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

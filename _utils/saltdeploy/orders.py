@@ -22,7 +22,8 @@ from saltdeploy.release import Release, check_commit, check_host, check_tag
 FETCH = "fetch"
 CHECKOUT = "checkout"
 ROLLBACK = "rollback"
-STAGES = (FETCH, CHECKOUT, ROLLBACK)
+PRESEED = "preseed"
+STAGES = (FETCH, CHECKOUT, ROLLBACK, PRESEED)
 #: How many repos one deploy may be about.
 MOST_REPOS = 20
 

@@ -7,6 +7,7 @@ both names (rendezvous hashing, Thaler and Ravishankar 1998), so the load is eve
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import socket
@@ -20,6 +21,7 @@ from saltdeploy.sources import Source
 
 _PATIENCE = 1.0  # seconds to take a connection; who needs longer is no near source
 _AT_ONCE = 32
+_ADDRESSES = 3  # of one name: a server may have an address of a family that leads nowhere
 _EQUAL = 0.001  # seconds: round trips up to this long are all the same
 
 
@@ -75,11 +77,14 @@ def _distance(trip: float) -> int:
 
 def _round_trip(source: Source, patience: float) -> float | None:
     parts = source.parts
+    port = parts.port or PORTS[parts.scheme]
     try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or PORTS[parts.scheme], type=socket.SOCK_STREAM)
-        address = found[0][4]
-        begin = time.monotonic()
-        socket.create_connection(address[:2], patience).close()  # type: ignore[arg-type]
-        return time.monotonic() - begin
+        addresses = [found[4] for found in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):  # a name that is none
         return None
+    for address in addresses[:_ADDRESSES]:
+        begin = time.monotonic()
+        with contextlib.suppress(OSError):
+            socket.create_connection((str(address[0]), port), patience).close()
+            return time.monotonic() - begin
+    return None

@@ -206,7 +206,7 @@ def pack(
     bases: dict[str, None] = {}
     for held in holdings:
         if tag.commit not in held.held:
-            bases[_base(held, source.repository)] = None
+            bases[base_of(held, source.repository)] = None
     chosen = list(bases)[:_MOST_PAYLOADS]
     if len(bases) > len(chosen):
         chosen.append("")
@@ -217,5 +217,6 @@ def pack(
     return tuple(payload for payload in packed if payload is not None)
 
 
-def _base(held: Holdings, source: Repository) -> str:
+def base_of(held: Holdings, source: Repository) -> str:
+    """The commit that a payload for a host with these holdings starts from; "" where they share none."""
     return next((c for c in dict.fromkeys((held.live, *held.held)) if c and source.has(c)), "")

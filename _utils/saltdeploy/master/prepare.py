@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from saltdeploy import config
 from saltdeploy.errors import BadArguments, NothingToRestart
-from saltdeploy.master import forecast, gates, guards, plan
+from saltdeploy.master import fanouts, forecast, gates, guards, plan
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import ASK, HOLD, Rules
@@ -161,8 +161,9 @@ def _refuse(wish: Wish, one: _Found, master: Master) -> None:
 
 def _offers(wish: Wish, one: _Found, deploy: str, epoch: int, master: Master) -> Offers:
     anew = wish.action == RESTART
-    order = Order(deploy, epoch, FETCH, one.release, one.repo.transport, anew=anew)
     repo, source = one.repo, one.source
+    served = fanouts.sources(repo, master.targets)
+    order = Order(deploy, epoch, FETCH, one.release, repo.transport, anew=anew, sources=served)
     offers = Offers(order, one.tag, repo, _payloads(master), lambda: source or _source(repo, master))
     if wish.action != CHECKOUT:
         known = Pins(master.root).holdings(repo.name)

@@ -30,6 +30,7 @@ class Record:
         self._file = self._directory / "record.json"
         self._switch = self._directory / "switch.json"  # there while a switch is not done
         self.lock = self._directory / "lock"
+        self.preseeding = self._directory / "preseed.lock"  # a deploy does not wait for it
         self.incoming = self._directory / "incoming"
         self.partial = self._directory / "partial"  # of payloads; a later fetch goes on from there
 

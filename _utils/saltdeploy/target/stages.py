@@ -25,7 +25,7 @@ from saltdeploy.errors import (
     from_os,
 )
 from saltdeploy.manifest import Findings
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
 from saltdeploy.target import checkpoints, running, services, supplies
@@ -157,9 +157,10 @@ def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) ->
     return Record(host.cache, repo.name).recall(deploy, stage, attempt)
 
 
-def is_running(repo: Repo, host: Host) -> bool:
-    """Whether some stage of the repo runs on this host right now."""
-    with disk.locked(Record(host.cache, repo.name).lock, wait=False) as free:
+def is_running(stage: str, repo: Repo, host: Host) -> bool:
+    """Whether some stage of the repo runs on this host right now; for ``preseed``, whether that one does."""
+    record = Record(host.cache, repo.name)
+    with disk.locked(record.preseeding if stage == PRESEED else record.lock, wait=False) as free:
         return not free
 
 

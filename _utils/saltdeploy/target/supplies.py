@@ -32,14 +32,14 @@ def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     )
 
 
-def shelf(repo: Repo, host: Host) -> Payloads:
-    """The payloads that this host keeps: for others if it is a fanout, and for itself when it was preseeded."""
-    return Payloads(repo.supply.place or host.cache / "payloads")
+def place(repo: Repo, host: Host) -> Path:
+    """Where this host keeps payloads: for others if it is a fanout, and for itself when it was preseeded."""
+    return repo.supply.place or host.cache / "payloads"
 
 
 def suppliers(payload: Payload, sources: Sequence[Source], repo: Repo, host: Host) -> Iterator[Supplier]:
     """All who may have the payload, in the order in which this host asks them."""
-    kept = shelf(repo, host)
+    kept = Payloads(place(repo, host))
     if kept.path(payload.sha256) is not None:
         yield Supplier(HERE, "preseeded", Shelf(kept))
     others = [source for source in sources if source.host != host.name]

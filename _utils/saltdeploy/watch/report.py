@@ -10,6 +10,7 @@ from saltdeploy.watch.views.locks import locks
 from saltdeploy.watch.views.outcome import outcome, watched
 from saltdeploy.watch.views.pieces import View
 from saltdeploy.watch.views.plan import plan
+from saltdeploy.watch.views.preseed import preseed
 from saltdeploy.watch.views.short import detached, error, told
 from saltdeploy.watch.views.versions import versions
 
@@ -19,6 +20,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "detached": detached,
     "told": told,
     "plan": plan,
+    "preseed": preseed,
     "report": report,
     "targets": targets,
     "versions": versions,

@@ -1,0 +1,49 @@
+"""Which fanouts a repo has: what the pillar says, with each minion's own URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from saltdeploy.config import Repo
+from saltdeploy.errors import ConfigError
+from saltdeploy.sources import MOST, Source
+from saltdeploy.supply import HOST
+
+Targets = Callable[[str, str], list[str]]
+
+
+def sources(repo: Repo, targets: Targets) -> tuple[Source, ...]:
+    """All of them, each once.
+
+    Args:
+        targets: ``(expression, type)`` to minion ids.
+
+    Raises:
+        ConfigError: there are too many for an order.
+    """
+    found: dict[str, Source] = {}
+    for fanout in repo.supply.fanouts:
+        if not fanout.targets:
+            found.setdefault(fanout.url, Source(fanout.url, fanout.site))
+            continue
+        for host in targets(fanout.targets, fanout.targets_type):
+            url = fanout.url.replace(HOST, host)
+            found.setdefault(url, Source(url, fanout.site, host))
+    if len(found) > MOST:
+        raise ConfigError(
+            f"{len(found)} fanouts are more than the {MOST} that an order can name",
+            repo=repo.name,
+            path="deployment_config:fanouts",
+            next="name fewer of them for all, and others under repo_config:<repo>:fanouts",
+        )
+    return tuple(found.values())
+
+
+def servers(found: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Those that are no minion: they may have a payload before any minion has it."""
+    return tuple(source for source in found if not source.host)
+
+
+def minions(found: tuple[Source, ...]) -> list[str]:
+    """The minions among them."""
+    return sorted({source.host for source in found if source.host})

@@ -1,0 +1,140 @@
+"""Brings the payloads of a release to fanouts, and to targets if asked, before anybody deploys it.
+
+It takes no lock and changes no release: a deploy of the same repo may run meanwhile, and it may be repeated. A later
+deploy packs the same, finds it packed, and its targets find it on their fanout or on their own disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from saltdeploy.config import Repo
+from saltdeploy.errors import ConfigError, Unsupported
+from saltdeploy.master import fanouts, plan
+from saltdeploy.master.fleet import Fleet
+from saltdeploy.master.lock import is_held
+from saltdeploy.master.offers import Offers
+from saltdeploy.master.pins import Pins
+from saltdeploy.master.recall import history_of
+from saltdeploy.master.world import Master
+from saltdeploy.orders import PRESEED, Holdings, Order, Result
+from saltdeploy.payloads import Payloads
+from saltdeploy.release import Release
+
+_TICK = 0.25  # seconds
+_NOTHING = Holdings()
+
+
+def preseed(repo: Repo, tag: str, deploy: str, master: Master, *, targets: bool) -> dict[str, Any]:
+    """The view ``preseed``: pack a release, let the fanouts fetch it, and then the targets if they are meant too.
+
+    The return code is 0 when every host that was asked has all that it should have.
+
+    Args:
+        deploy: an id for it, as for a deploy.
+
+    Raises:
+        NoSuchTag, Unavailable, MovedTag: for no release.
+        Unsupported: the repo's transport packs nothing.
+        ConfigError: there is nobody to bring it to.
+    """
+    sources = fanouts.sources(repo, master.targets)
+    minions = fanouts.minions(sources)
+    if not minions and not targets:
+        raise ConfigError(
+            "no minion is a fanout of this repo",
+            repo=repo.name,
+            path="deployment_config:fanouts",
+            next="name minions with `targets` there; or bring it to the targets themselves: targets=True",
+        )
+    held = _held(repo, master)
+    order = _packed(repo, tag, deploy, fanouts.servers(sources), list(held.values()), master)
+    heard = _ask({order: minions}, repo, deploy, master)
+    if targets:
+        served = dataclasses.replace(order, sources=sources)
+        heard |= _ask(_of_targets(served, held, set(minions), repo, master), repo, deploy, master)
+    return _view(repo, order, heard)
+
+
+def _held(repo: Repo, master: Master) -> dict[str, Holdings]:
+    """What each target was last seen to hold."""
+    seen = Pins(master.root).holdings(repo.name)
+    return {host: seen.get(host, _NOTHING) for host in master.targets(repo.targets, repo.targets_type)}
+
+
+def _packed(repo: Repo, name: str, deploy: str, sources: Any, held: list[Holdings], master: Master) -> Order:
+    source = plan.Source(repo, master.root)
+    tag = source.tag(name)
+    release = Release(repo.name, tag.name, tag.commit)
+    plan.refuse_moved(release, _history(repo, master))
+    order = Order(deploy, 0, PRESEED, release, repo.transport, sources=sources)
+    offers = Offers(order, tag, repo, Payloads(master.root / "payloads"), lambda: source)
+    offers.pack(held or [_NOTHING])
+    if not offers.order.payloads and any(release.commit not in each.held for each in held or [_NOTHING]):
+        raise Unsupported(
+            f"transport {repo.transport} packs nothing that could be brought ahead",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:transport",
+            next=f"salt-run deploy.fetch repo={repo.name} tag={name}",
+        )
+    return offers.order
+
+
+def _history(repo: Repo, master: Master) -> Any:
+    return history_of(repo.name, master.root, master.store, running=is_held(master.root, repo.name))
+
+
+def _of_targets(
+    order: Order, held: dict[str, Holdings], fanouts_too: set[str], repo: Repo, master: Master
+) -> dict[Order, list[str]]:
+    """For each target the payloads that start from what it holds; a fanout has all of them already."""
+    source = plan.Source(repo, master.root)
+    asked: dict[Order, list[str]] = {}
+    for host, holdings in held.items():
+        if order.release.commit in holdings.held or host in fanouts_too:
+            continue
+        base = plan.base_of(holdings, source.repository)
+        fitting = tuple(payload for payload in order.payloads if payload.base == base)
+        fitting = fitting or tuple(payload for payload in order.payloads if not payload.base)
+        asked.setdefault(dataclasses.replace(order, payloads=fitting), []).append(host)
+    return asked
+
+
+def _ask(asked: dict[Order, list[str]], repo: Repo, deploy: str, master: Master) -> dict[str, Result]:
+    """Ask hosts, each for its order; their answers, a word for the silent among them."""
+    fleet = Fleet(master.bus, repo.name, deploy, master.secret, float(repo.timeout), lambda text: None)
+    waiting = {host for hosts in asked.values() for host in hosts}
+    for order, hosts in asked.items():
+        if hosts and order.payloads:
+            fleet.ask(hosts, order)
+        else:
+            waiting -= set(hosts)
+    heard: dict[str, Result] = {}
+    while waiting - set(heard):
+        for answer in fleet.hear(_TICK).answers:
+            heard[answer.host] = answer
+    return heard
+
+
+def _view(repo: Repo, order: Order, heard: dict[str, Result]) -> dict[str, Any]:
+    return {
+        "view": "preseed",
+        "retcode": 0 if all(result.ok for result in heard.values()) else 1,
+        "repo": repo.name,
+        "tag": order.release.tag,
+        "commit": order.release.commit,
+        "payloads": len(order.payloads),
+        "size": sum(payload.size for payload in order.payloads),
+        "hosts": {host: _of_host(heard[host]) for host in sorted(heard)},
+    }
+
+
+def _of_host(result: Result) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        key: result.facts[key] for key in ("bytes", "source", "why", "left") if key in result.facts
+    }
+    if result.error is not None:
+        told["error"] = result.error.to_wire()
+        return {"state": "unreachable" if result.error.kind == "unreachable" else "failed", **told}
+    return {"state": "fetched" if result.facts.get("new") else "held", **told}

@@ -1,0 +1,88 @@
+"""Payloads come to a host before anybody deploys them: to a fanout, which serves them, or to a target, for later.
+
+No release is touched, nothing is switched, and no deploy waits for it.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from saltdeploy import disk
+from saltdeploy.carriers.fanout import Fanout
+from saltdeploy.config import Repo
+from saltdeploy.errors import DeployError, from_os
+from saltdeploy.orders import Order, Payload, Result
+from saltdeploy.payloads import Payloads
+from saltdeploy.release import file_name
+from saltdeploy.target import supplies
+from saltdeploy.target.host import Host
+from saltdeploy.target.progress import Reporter
+from saltdeploy.target.record import Record
+
+_KEPT = 7 * 86_400.0  # seconds since somebody last wanted a payload here
+
+
+def preseed(order: Order, repo: Repo, host: Host) -> Result:
+    """See to it that every payload of the order is on this host's shelf, whole. What is there is not fetched again.
+
+    Args:
+        order: checked; its release is of ``repo``.
+    """
+    begin = host.clock()
+    with disk.locked(Record(host.cache, repo.name).preseeding, wait=True):
+        try:
+            facts = _fetch_all(order, repo, host)
+        except DeployError as error:
+            return _answer(order, repo, host, error=error)
+        except OSError as error:
+            return _answer(order, repo, host, error=from_os(error))
+    return _answer(order, repo, host, facts={**facts, "seconds": round(host.clock() - begin, 3)})
+
+
+def _fetch_all(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
+    place = supplies.place(repo, host)
+    place.mkdir(parents=True, exist_ok=True, mode=0o711)  # a web server reads by name, and nobody lists
+    shelf = Payloads(place)
+    shelf.collect({payload.sha256 for payload in order.payloads}, time.time() - _KEPT)
+    lacking = [payload for payload in order.payloads if not shelf.is_whole(payload)]
+    disk.refuse_without_space(place, sum(payload.size for payload in lacking))
+    incoming = place / f".incoming.{file_name(repo.name)}"
+    carrier = Fanout(
+        lambda payload: supplies.suppliers(payload, order.sources, repo, host), incoming / "partial"
+    )
+    report = Reporter(order, host.name, host.send, host.clock)
+    for payload in lacking:
+        _keep(payload, carrier, shelf, incoming, report)
+    disk.remove_tree(incoming)
+    return {"bytes": 0, **carrier.facts(), "payloads": len(order.payloads), "new": len(lacking)}
+
+
+def _keep(payload: Payload, carrier: Fanout, shelf: Payloads, incoming: Path, report: Reporter) -> None:
+    incoming.mkdir(exist_ok=True, mode=0o700)
+    aside = incoming / payload.sha256
+    carrier.fetch(payload, aside, report)
+    shelf.add(payload, aside)
+
+
+def _answer(
+    order: Order,
+    repo: Repo,
+    host: Host,
+    error: DeployError | None = None,
+    facts: dict[str, Any] | None = None,
+) -> Result:
+    return Result(
+        host=host.name,
+        repo=repo.name,
+        deploy=order.deploy,
+        epoch=order.epoch,
+        stage=order.stage,
+        attempt=order.attempt,
+        tag=order.release.tag,
+        commit=order.release.commit,
+        status=error.status if error else 0,
+        error=error.at(repo=repo.name, host=host.name) if error else None,
+        facts=facts or {},
+    )

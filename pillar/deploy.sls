@@ -20,6 +20,17 @@ deployment_config:
   # When nothing may be deployed, of any repo: {from: 2026-12-23, until: 2027-01-02, reason: holidays}
   # freeze: []
 
+  # Who serves payloads besides the master (docs/fanouts.md); minions with that role, or any web server:
+  #   - {url: 'http://__HOST__:8010', targets: 'fan*', site: eqiad}
+  #   - {url: 'https://payloads.codfw.example.org/deploy', site: codfw}
+  # fanouts: []
+
+  # Where a minion keeps payloads, for others or for later (default: below its cache directory).
+  # payload_dir: null
+
+  # What a transfer keeps to: {rate: 12500000, jitter: 5, nice: 10} are bytes per second, seconds, and niceness.
+  # transfer: {}
+
   # Trebuchet's redis, for dashboards that read it.
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
 
@@ -76,6 +87,9 @@ repo_config:
     # max_removed: 50%
     # require_signed: false
     # freeze: []
+
+    # Fanouts of this repo, beside those for all.
+    # fanouts: []
 
     # Seconds that a host may take for one stage.
     timeout: 120

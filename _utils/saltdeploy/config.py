@@ -207,7 +207,7 @@ REPO_KEYS: dict[str, Key] = {
     "max_removed": ("50%", policy.share),
     "require_signed": (False, policy.flag),
     "freeze": ([], freeze.windows),
-    "fanouts": (None, supply.fanouts),
+    "fanouts": ([], supply.fanouts),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {

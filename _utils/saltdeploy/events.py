@@ -52,7 +52,7 @@ UNITS = ("bytes", "objects", "files", "steps")
 Event = dict[str, Any]
 
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
-_SHORT = 320  # bytes of a fact
+_SHORT = 600  # bytes of a fact in JSON
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -303,7 +303,8 @@ def host_finished(
     Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
     ``live`` and ``live_tag`` of the others.
     """
-    told = {key: _brief(facts[key]) for key in _FACTS if _is_fact(facts.get(key))}
+    room = _SHORT if error is None else 0  # an error has long texts of its own, and says the same
+    told = {key: _brief(facts[key], room) for key in _FACTS if _is_fact(facts.get(key), room)}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}
     fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched, **_and(also)}
     if error is not None:
@@ -316,12 +317,12 @@ def host_finished(
 _FACTS = ("bytes", "files", "seconds", "moved_aside", "source", "why", "left")
 
 
-def _brief(value: Any) -> Any:
-    return _clipped(value, _SHORT) if isinstance(value, str) else value
+def _brief(value: Any, room: int) -> Any:
+    return _clipped(value, room) if isinstance(value, str) else value
 
 
-def _is_fact(value: object) -> bool:
-    return isinstance(value, str) or _is_number(value)
+def _is_fact(value: object, room: int) -> bool:
+    return (isinstance(value, str) and room > 0) or _is_number(value)
 
 
 def pinned(deploy: str, repo: str, now: float, *, tag: str, commit: str) -> Event:

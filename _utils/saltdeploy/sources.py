@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 from urllib.parse import SplitResult, urlsplit
 
-from saltdeploy.errors import BadName
+from saltdeploy.errors import BadName, public
 
 _SCHEMES = ("http", "https")
 _LONGEST = 500  # characters
@@ -75,11 +75,11 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        fine = parts.scheme in _SCHEMES and parts.hostname and (parts.port or 1) > 0
+        fine = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
     except ValueError:
-        raise BadName(f"{url[:80]!r} is no URL") from None
+        raise BadName(f"{public(url)[:80]!r} is no URL") from None
     if not fine or len(url) > _LONGEST or not url.isascii() or not url.isprintable() or " " in url:
-        raise BadName(f"{url[:80]!r} must be a URL that begins with http:// or https://")
+        raise BadName(f"{public(url)[:80]!r} must be a URL that begins with http:// or https://")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise BadName("the URL of a source has no user, password, query or fragment")
     return url.rstrip("/")

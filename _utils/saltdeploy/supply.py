@@ -83,9 +83,9 @@ def transfer(value: Any) -> dict[str, Any]:
 
 
 def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Supply:
-    """What holds for one repo: its own fanouts, where it names any, in place of those for all."""
-    named = deployment["fanouts"] if repo["fanouts"] is None else repo["fanouts"]
+    """What holds for one repo: its own fanouts stand before those for all."""
     place = deployment["payload_dir"]
+    named = (*repo["fanouts"], *deployment["fanouts"])
     return Supply(named, site, Path(place) if place else None, **deployment["transfer"])
 
 

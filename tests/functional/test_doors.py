@@ -17,9 +17,9 @@ import salt.loader
 from tests.functional.loaders import REPO
 from tests.installed import build_wheel, copy_doors, install_beside
 
-STAGES = {"fetch", "checkout", "rollback", "restart"}
+STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
 MODULES = {*STAGES, "status", "result", "verify", "get_config", "sync_all", "pin"}
-DEPLOYS = {"sync", "plan", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
+DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {*DEPLOYS, "lock", "unlock", "locks", "report", "versions", "targets", "watch"}
 
 

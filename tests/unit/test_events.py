@@ -70,6 +70,21 @@ EVENTS = [
     events.host_finished(
         *OF,
         host="web1",
+        stage="fetch",
+        status=0,
+        error=None,
+        facts={
+            "bytes": 2300,
+            "source": "http://fan1.example.org:8010",
+            "why": "same site, 0.4 ms",
+            "left": "http://fan2.example.org:8010: took no connection",
+        },
+        live=COMMIT,
+        live_tag="release/2026-11-22/1",
+    ),
+    events.host_finished(
+        *OF,
+        host="web1",
         stage="checkout",
         status=FULL.status,
         error=FULL,
@@ -159,12 +174,16 @@ def test_progress_has_the_field_names_that_users_of_scap_know() -> None:
 @given(text=long)
 def test_an_event_is_plain_and_below_8_kilobytes_whatever_is_told(text: str) -> None:
     host = "é" * 127
+    facts = dict.fromkeys(("moved_aside", "source", "why", "left", "slot"), text)
     error = DiskFull(text, repo="r" * 200, host=host, path=text, next=text)
     told = [
         events.warned(*OF, text),
         events.finished(*OF, tag="é" * 100, outcome="MIXED", ok=1, total=2, reason=text, next=text),
-        events.host_finished(
-            *OF, host=host, stage="rollback", status=140, error=error, facts={}, live="", live_tag=""
+        *(
+            events.host_finished(
+                *OF, host=host, stage="rollback", status=140, error=failed, facts=facts, live="", live_tag=""
+            )
+            for failed in (error, None)
         ),
     ]
     for event in told:

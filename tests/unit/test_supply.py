@@ -1,0 +1,115 @@
+"""Where payloads come from, as the pillar says it: legal, or one error that names the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saltdeploy import config
+from saltdeploy.errors import BadName, ConfigError
+from saltdeploy.master import fanouts
+from saltdeploy.sources import MOST, Source, check_url, from_wire
+
+
+def load(deployment: dict[str, Any], **keys: Any) -> config.Repo:
+    pillar = {"deployment_config": deployment, "repo_config": {"demo": {"location": "/srv/demo", **keys}}}
+    return config.load(pillar, "demo", "eqiad")
+
+
+FANS = {"url": "http://__HOST__:8010/", "targets": "fan*", "targets_type": "glob", "site": "eqiad"}
+SERVER = {"url": "https://payloads.example.org/deploy"}
+
+
+def test_minions_and_servers_become_sources_each_once() -> None:
+    repo = load({"fanouts": [FANS, SERVER]}, fanouts=[SERVER])
+    asked = []
+
+    def targets(expression: str, kind: str) -> list[str]:
+        asked.append((expression, kind))
+        return ["fan1", "fan2"]
+
+    found = fanouts.sources(repo, targets)
+    assert found == (
+        Source("https://payloads.example.org/deploy"),
+        Source("http://fan1:8010", "eqiad", "fan1"),
+        Source("http://fan2:8010", "eqiad", "fan2"),
+    )
+    assert asked == [("fan*", "glob")]
+    assert fanouts.minions(found) == ["fan1", "fan2"]
+    assert fanouts.servers(found) == found[:1]
+    assert from_wire([source.to_wire() for source in found]) == found
+
+
+def test_more_fanouts_than_an_order_can_name_are_refused() -> None:
+    with pytest.raises(ConfigError):
+        fanouts.sources(load({"fanouts": [FANS]}), lambda *_: [f"fan{n}" for n in range(MOST + 1)])
+
+
+def test_what_a_transfer_keeps_to() -> None:
+    supply = load(
+        {"transfer": {"rate": 12_500_000, "jitter": 5, "nice": 10}, "payload_dir": "/srv/payloads"}
+    ).supply
+    assert (supply.rate, supply.jitter, supply.nice) == (12_500_000, 5.0, 10)
+    assert (supply.place, supply.site) == (Path("/srv/payloads"), "eqiad")
+    assert load({}).supply.place is None
+
+
+@pytest.mark.parametrize(
+    ("deployment", "path"),
+    [
+        ({"fanouts": SERVER}, "fanouts"),
+        ({"fanouts": ["http://fan1"]}, "fanouts:0"),
+        ({"fanouts": [SERVER, {}]}, "fanouts:1"),
+        ({"fanouts": [{"url": "ftp://fan1"}]}, "fanouts:0:url"),
+        ({"fanouts": [{"url": 7}]}, "fanouts:0:url"),
+        ({"fanouts": [{**SERVER, "sites": "eqiad"}]}, "fanouts:0:sites"),
+        ({"fanouts": [{**SERVER, "site": ""}]}, "fanouts:0:site"),
+        ({"fanouts": [{**SERVER, "targets": "fan*"}]}, "fanouts:0"),
+        ({"fanouts": [{"url": "http://__HOST__"}]}, "fanouts:0"),
+        ({"fanouts": [{**SERVER, "targets_type": "glob"}]}, "fanouts:0:targets_type"),
+        ({"fanouts": [{**FANS, "targets_type": "guess"}]}, "fanouts:0:targets_type"),
+        ({"payload_dir": "here"}, "payload_dir"),
+        ({"transfer": {"speed": 1}}, "transfer:speed"),
+        ({"transfer": {"rate": 0}}, "transfer:rate"),
+        ({"transfer": {"rate": True}}, "transfer:rate"),
+        ({"transfer": {"jitter": -1}}, "transfer:jitter"),
+        ({"transfer": {"nice": 20}}, "transfer:nice"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_error_that_names_its_place(
+    deployment: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(deployment)
+    assert caught.value.path == f"deployment_config:{path}"
+
+
+@pytest.mark.parametrize("url", ["http://h", "https://h:8443", "http://[::1]:80/a/b", "http://10.0.0.7/x"])
+def test_a_usual_url_is_taken(url: str) -> None:
+    assert check_url(f"{url}/") == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "fan1", "//fan1", "file:///etc", "http://", "http:///x", "http://h:x", "http://h:0", "http://h:99999",
+        "http://[::1", "http://h/ x", "http://h/\r\nHost: x", "http://h/é", "http://h?x", "http://h#x",
+        "http://me@h", "http://me:secret@h", "ftp://me:secret@h", f"http://h/{'x' * 500}",
+    ],
+)  # fmt: skip
+def test_what_is_no_base_of_payloads_is_refused(url: str) -> None:
+    with pytest.raises(BadName) as caught:
+        check_url(url)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, "http://h", [1], [{}], [{"url": "http://h", "site": None, "host": ""}],
+     [{"url": "http://h", "site": "", "host": "x" * 501}], [{"url": "gopher://h", "site": "", "host": ""}],
+     [{"url": "http://h", "site": "", "host": ""}] * (MOST + 1)],
+)  # fmt: skip
+def test_sources_of_another_form_are_refused(data: object) -> None:
+    with pytest.raises(BadName):
+        from_wire(data)

@@ -103,11 +103,11 @@ def _of_targets(
 
 def _ask(asked: dict[Order, list[str]], repo: Repo, deploy: str, master: Master) -> dict[str, Result]:
     """Ask hosts, each for its order; their answers, a word for the silent among them."""
-    fleet = Fleet(master.bus, repo.name, deploy, master.secret, float(repo.timeout), lambda text: None)
+    fleet = Fleet(master.bus, deploy, master.secret, float(repo.timeout), lambda text: None)
     waiting = {host for hosts in asked.values() for host in hosts}
     for order, hosts in asked.items():
         if hosts and order.payloads:
-            fleet.ask(hosts, order)
+            fleet.ask(hosts, (order,))
         else:
             waiting -= set(hosts)
     heard: dict[str, Result] = {}

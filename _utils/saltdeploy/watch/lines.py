@@ -20,7 +20,7 @@ from saltdeploy import events
 from saltdeploy.watch import told
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import State
-from saltdeploy.watch.text import duration, hosts, sentences, short, size
+from saltdeploy.watch.text import duration, hosts, sentences, short
 
 _PROGRESS = "%s %s: %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the spinner
 _EVERY = 3.0  # seconds
@@ -116,7 +116,7 @@ class Lines:
         if stage is None:
             return
         self._counts(stage)
-        received = f", received: {size(stage.received)}" if stage.received else ""
+        received = told.received(stage)
         took = duration(self._state.elapsed(stage))
         self._say(f"{self._state.repo}: {stage.title} stage finished (duration: {took}{received})")
         self._switched = stage.group if stage.name == "checkout" and stage.ok == stage.total else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from dataclasses import dataclass, field
 
 from saltdeploy import events
@@ -48,6 +49,7 @@ class Stage:
         group: whose hosts it is about; "" for all.
         in_flight: hosts that were asked and have not answered; None until it is known.
         received: bytes that its hosts have received.
+        sources: who served how many of them.
         hosts: those that have been heard of.
     """
 
@@ -60,6 +62,7 @@ class Stage:
     in_flight: int | None = None
     ended: float | None = None
     received: int = 0
+    sources: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, Host] = field(default_factory=dict)
     _busy: dict[str, Host] = field(default_factory=dict)
 

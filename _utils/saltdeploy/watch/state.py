@@ -69,6 +69,7 @@ class State:
     also: tuple[str, ...] = ()
     outcome: Outcome | None = None
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
+    _left: set[str] = field(default_factory=set)
 
     @property
     def stage(self) -> Stage | None:
@@ -274,11 +275,21 @@ class State:
         host.unchanged = event.get("unchanged") is True
         stage.receive(host, count(event.get("bytes")) or host.bytes)
         stage.answer(host, 0 if good else _bad(status), self.now)
+        self._served(stage, host, event)
         if good:
             return
         told = error if isinstance(error, dict) else {}
         cause = clean(told.get("cause")) or f"status {clean(status, 20) or 'unknown'}"
         self.failures.append(Failure(host.name, stage.name, cause, clean(told.get("next"))))
+
+    def _served(self, stage: Stage, host: Host, event: events.Event) -> None:
+        """Who served it, and who did not: a source that many hosts leave for the same reason is told of once."""
+        source, left = clean(event.get("source")), clean(event.get("left"))
+        if source and len(stage.sources) < _MOST_NAMES:
+            stage.sources[source] += 1
+        if left and left not in self._left and len(self._left) < _MOST_NAMES:
+            self._left.add(left)
+            _keep(self.warnings, f"{host.name}: a source was left: {left}")
 
     def _of(self, event: events.Event) -> Stage:
         """The stage that an event of the master is about."""

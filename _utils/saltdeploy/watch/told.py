@@ -5,9 +5,10 @@ from __future__ import annotations
 from saltdeploy.watch.notes import Answer, Check, Outcome, Pause, Question
 from saltdeploy.watch.stage import Host, Stage
 from saltdeploy.watch.state import State
-from saltdeploy.watch.text import clock, duration, hosts, outcome, sentences, short, utc
+from saltdeploy.watch.text import clock, duration, hosts, outcome, sentences, short, size, utc
 
 _MOST_NAMED = 3
+_MASTER = "master"
 _MOST_GROUPS = 12
 
 
@@ -131,3 +132,13 @@ def _name(state: State) -> str:
 
 def _by(user: str) -> str:
     return f" by {user}" if user else ""
+
+
+def received(stage: Stage) -> str:
+    """What came over the network, and, where not all came from the master, who served how many hosts."""
+    came = f", received: {size(stage.received)}" if stage.received else ""
+    if not set(stage.sources) - {_MASTER}:
+        return came
+    named = [f"{source} ({number})" for source, number in stage.sources.most_common(_MOST_NAMED)]
+    more = len(stage.sources) - len(named)
+    return f"{came}, from: {', '.join(named)}{f' and {more} more' if more else ''}"

@@ -178,10 +178,10 @@ def test_checkout_of_what_was_never_fetched_is_refused(host: Target, source: Sou
 
 def test_while_a_stage_runs_it_says_so(host: Target) -> None:
     running: list[bool] = []
-    host.carrier.spoil = lambda path: running.append(stages.is_running(host.repo, host.host))
+    host.carrier.spoil = lambda path: running.append(stages.is_running(FETCH, host.repo, host.host))
     assert host.run(host.order(0)).ok
     assert running == [True]
-    assert not stages.is_running(host.repo, host.host)
+    assert not stages.is_running(FETCH, host.repo, host.host)
 
 
 # -- what arrives is checked --------------------------------------------------------------------------------

@@ -157,6 +157,38 @@ def test_a_group_of_which_some_host_failed_is_not_called_successful() -> None:
     assert not any("successful" in line for line in told(steps))
 
 
+def test_who_served_is_told_and_a_source_that_was_left_by_many_is_told_of_once() -> None:
+    story = Story(4)
+    left = "http://fan1: took no connection"
+    steps = [
+        story.started(),
+        story.stage("fetch", 4),
+        story.answered("web1", bytes=10, source="http://fan2", why="0.4 ms", left=left),
+        story.answered("web2", bytes=10, source="http://fan2", why="0.4 ms", left=left),
+        story.answered("web3", bytes=10, source="master", why="the last resort", left="http://fan2: corrupt"),
+        story.answered("web4", bytes=0, source="here", why="preseeded"),
+        story.ended("fetch", 4, 4),
+    ]
+    lines = told(steps)
+    assert [line[9:] for line in lines if "Warning" in line] == [
+        "Warning: web1: a source was left: http://fan1: took no connection",
+        "Warning: web3: a source was left: http://fan2: corrupt",
+    ]
+    (end,) = [line for line in lines if "stage finished" in line]
+    assert "from: http://fan2 (2), master (1), here (1))" in end
+
+
+def test_where_there_is_only_the_master_nothing_is_said_of_it() -> None:
+    story = Story(1)
+    steps = [
+        story.started(),
+        story.stage("fetch", 1),
+        story.answered("web1", bytes=10, source="master", why="no fanout is named"),
+        story.ended("fetch", 1, 1),
+    ]
+    assert not [line for line in told(steps) if "from:" in line]
+
+
 @pytest.mark.parametrize(
     ("verdict", "text", "line"),
     [

@@ -138,7 +138,39 @@ def version(
     }
 
 
+def preseeded(hosts: View) -> View:
+    return {
+        "view": "preseed",
+        "retcode": 0 if all("error" not in host for host in hosts.values()) else 1,
+        "repo": REPO,
+        "tag": TAG,
+        "commit": COMMIT,
+        "payloads": 2,
+        "size": 10_002_345,
+        "hosts": hosts,
+    }
+
+
 VIEWS: dict[str, View] = {
+    "preseed": preseeded(
+        {
+            "fan1": {"state": "fetched", "bytes": 10_002_345, "source": "master", "why": "no fanout is named"},
+            "fan2": {"state": "held", "bytes": 0},
+        }
+    ),
+    "preseed-partly": preseeded(
+        {
+            "fan1": {"state": "unreachable", "error": silent("fan1").to_wire()},
+            "web1": {
+                "state": "fetched",
+                "bytes": 2_345,
+                "source": "http://fan2:8010",
+                "why": "same site, 0.4 ms",
+                "left": "http://fan1:8010: took no connection",
+            },
+        }
+    ),
+    "preseed-nothing": preseeded({}),
     "outcome-converged": outcome({f"web{n}": switched() for n in range(1, 4)}, "CONVERGED", 3),
     "outcome-nothing-to-do": outcome(
         {f"web{n}": switched("unchanged", 0, 0) for n in range(1, 4)},

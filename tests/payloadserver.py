@@ -47,10 +47,11 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     @property
-    def begin(self) -> int:
-        """The first byte that is asked for."""
-        found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        return int(found[1]) if found else 0
+    def span(self) -> tuple[int, int]:
+        """The first byte that is asked for, and the one behind the last; all of them without a range."""
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        size = len(self.server.data)
+        return (int(found[1]), min(size, int(found[2] or size) + 1)) if found else (0, size)
 
 
 class PayloadServer(ThreadingHTTPServer):
@@ -82,15 +83,16 @@ class PayloadServer(ThreadingHTTPServer):
         name = hashlib.sha256(self.data).hexdigest()
         if request.path != f"/payloads/{name}":
             request.send(404)
-        elif request.begin:
-            span = f"bytes {request.begin}-{len(self.data) - 1}/{len(self.data)}"
-            request.send(206, self.data[request.begin :], Content_Range=span)
+        elif "Range" in request.headers:
+            begin, end = request.span
+            span = f"bytes {begin}-{end - 1}/{len(self.data)}"
+            request.send(206, self.data[begin:end], Content_Range=span)
         else:
             request.send(200, self.data)
 
     def breaks_off(self, request: Request, behind: int = 1_000_000) -> None:
         """Sends a part of what it said."""
-        data = self.data[request.begin :]
+        data = self.data[request.span[0] :]
         request.send(200, data[:behind], Content_Length=len(data))
 
     def is_silent(self, request: Request) -> None:

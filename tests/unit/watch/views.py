@@ -154,7 +154,12 @@ def preseeded(hosts: View) -> View:
 VIEWS: dict[str, View] = {
     "preseed": preseeded(
         {
-            "fan1": {"state": "fetched", "bytes": 10_002_345, "source": "master", "why": "no fanout is named"},
+            "fan1": {
+                "state": "fetched",
+                "bytes": 10_002_345,
+                "source": "master",
+                "why": "no fanout is named",
+            },
             "fan2": {"state": "held", "bytes": 0},
         }
     ),

@@ -16,7 +16,7 @@ from saltdeploy.errors import DeployError, from_os
 from saltdeploy.orders import Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import file_name
-from saltdeploy.target import supplies
+from saltdeploy.target import manners, supplies
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
 from saltdeploy.target.record import Record
@@ -33,7 +33,8 @@ def preseed(order: Order, repo: Repo, host: Host) -> Result:
     begin = host.clock()
     with disk.locked(Record(host.cache, repo.name).preseeding, wait=True):
         try:
-            facts = _fetch_all(order, repo, host)
+            with manners.gentle(repo.supply.nice):
+                facts = _fetch_all(order, repo, host)
         except DeployError as error:
             return _answer(order, repo, host, error=error)
         except OSError as error:

@@ -28,7 +28,7 @@ from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
-from saltdeploy.target import checkpoints, running, services, supplies
+from saltdeploy.target import checkpoints, manners, running, services, supplies
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
@@ -112,19 +112,25 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
         return {}
     live = layout.tree(holdings.live) if holdings.live else None
     steps.run(checkpoints.at("before fetch", repo.checks, Site(repo, host, order.group, None, live)))
+    with manners.gentle(repo.supply.nice):
+        facts = _arrive(order, layout, repo, host, steps)
+    site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
+    known = (*repo.checks, *checkpoints.of_release(layout, repo, order.release.commit))
+    steps.run([*checkpoints.calls(repo.fetch_calls, site), *checkpoints.at("after fetch", known, site)])
+    return facts
+
+
+def _arrive(order: Order, layout: layouts.Layout, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
+    """Objects and tree of the release."""
     facts: dict[str, Any] = {}
-    if order.release.commit not in holdings.held:
+    if order.release.commit not in layout.holdings().held:
         facts |= layout.open()
         incoming = Record(host.cache, repo.name).incoming
         disk.remove_tree(incoming)  # of a stage that was killed
         carrier = supplies.carrier(order, repo, host)
         arrival = transports.Arrival(repo, layout.store, carrier, incoming)
         facts |= {**transports.of(order.transport).unpack(order, arrival, steps.progress), **carrier.facts()}
-    facts |= layout.prepare(order.release, steps.progress)
-    site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
-    known = (*repo.checks, *checkpoints.of_release(layout, repo, order.release.commit))
-    steps.run([*checkpoints.calls(repo.fetch_calls, site), *checkpoints.at("after fetch", known, site)])
-    return facts
+    return facts | layout.prepare(order.release, steps.progress)
 
 
 _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {

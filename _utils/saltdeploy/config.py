@@ -124,15 +124,6 @@ def _path(value: Any) -> str:
     return literal(path)
 
 
-def _number(least: int, most: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(f"must be a whole number from {least} to {most}")
-        return value
-
-    return check
-
-
 def _calls(value: Any) -> dict[str, list[Any]]:
     fine = isinstance(value, dict) and all(
         isinstance(function, str) and "." in function and isinstance(arguments or [], list)
@@ -188,11 +179,11 @@ REPO_KEYS: dict[str, Key] = {
     "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
     "transport": ("bundle", policy.one_of("bundle", "git")),
     "layout": ("slots", policy.one_of("slots", "inplace")),
-    "slots": (3, _number(2, 16)),
-    "stat_limit": (50_000, _number(0, 100_000_000)),
+    "slots": (3, supply.whole(2, 16)),
+    "stat_limit": (50_000, supply.whole(0, 100_000_000)),
     "batch": ("100%", policy.window),
     "failure_limit": ("0", policy.share),
-    "timeout": (600, _number(1, 86_400)),
+    "timeout": (600, supply.whole(1, 86_400)),
     "groups": ([], policy.groups),
     "on_failure": ("rollback", policy.one_of("rollback", "hold", "ask")),
     "on_abort": ("rollback", policy.one_of("rollback", "hold")),

@@ -97,7 +97,9 @@ def _url(value: Any) -> str:
     return str(value).rstrip("/")
 
 
-def _whole(least: int, most: int) -> Callable[[Any], int]:
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """A check: a whole number in this range."""
+
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise Wrong(f"must be a whole number from {least} to {most}")
@@ -112,4 +114,4 @@ _FANOUT = {
     "targets": policy.text,
     "targets_type": policy.one_of(*policy.TARGET_TYPES),
 }
-_TRANSFER = {"rate": _whole(1024, 1 << 40), "jitter": policy.seconds(), "nice": _whole(0, 19)}
+_TRANSFER = {"rate": whole(1024, 1 << 40), "jitter": policy.seconds(), "nice": whole(0, 19)}

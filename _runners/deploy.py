@@ -215,7 +215,7 @@ def preseed(repo, tag, targets=False):
     found = _config(repo)
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
     with open_master(__opts__, _user()) as master:
-        return preseeding.preseed(found, _text(tag), deploy, master, targets=bool(targets))
+        return preseeding.preseed(found, _text(tag), deploy, master, targets=bool(targets), tell=_tell)
 
 
 @_door
@@ -611,6 +611,12 @@ def _watcher(silent=False, interactive=False):
         yield (watcher,)
     finally:
         watcher.close()
+
+
+def _tell(text):
+    """A line on stderr, so that the result on stdout stays whole."""
+    if not __opts__.get("quiet"):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _answer_here(question, choice):

@@ -7,6 +7,7 @@ deploy packs the same, finds it packed, and its targets find it on their fanout 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from saltdeploy.config import Repo
@@ -23,16 +24,21 @@ from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
 
 _TICK = 0.25  # seconds
+_SAY_EVERY = 3.0  # seconds
+_MOST_NAMED = 5
 _NOTHING = Holdings()
 
 
-def preseed(repo: Repo, tag: str, deploy: str, master: Master, *, targets: bool) -> dict[str, Any]:
+def preseed(
+    repo: Repo, tag: str, deploy: str, master: Master, *, targets: bool, tell: Callable[[str], None]
+) -> dict[str, Any]:
     """The view ``preseed``: pack a release, let the fanouts fetch it, and then the targets if they are meant too.
 
     The return code is 0 when every host that was asked has all that it should have.
 
     Args:
         deploy: an id for it, as for a deploy.
+        tell: hears, in words, how far it is.
 
     Raises:
         NoSuchTag, Unavailable, MovedTag: for no release.
@@ -48,13 +54,15 @@ def preseed(repo: Repo, tag: str, deploy: str, master: Master, *, targets: bool)
             path="deployment_config:fanouts",
             next="name minions with `targets` there; or bring it to the targets themselves: targets=True",
         )
+    tell(f"{repo.name}: packing {tag}")
     held = _held(repo, master)
     order = _packed(repo, tag, deploy, fanouts.servers(sources), list(held.values()), master)
-    heard = _ask({order: minions}, repo, deploy, master)
+    asked = _Asked(repo, deploy, master, tell)
+    asked.ask({order: minions})
     if targets:
         served = dataclasses.replace(order, sources=sources)
-        heard |= _ask(_of_targets(served, held, set(minions), repo, master), repo, deploy, master)
-    return _view(repo, order, heard)
+        asked.ask(_of_targets(served, held, set(minions), repo, master))
+    return _view(repo, order, asked.heard)
 
 
 def _held(repo: Repo, master: Master) -> dict[str, Holdings]:
@@ -101,20 +109,46 @@ def _of_targets(
     return asked
 
 
-def _ask(asked: dict[Order, list[str]], repo: Repo, deploy: str, master: Master) -> dict[str, Result]:
-    """Ask hosts, each for its order; their answers, a word for the silent among them."""
-    fleet = Fleet(master.bus, deploy, master.secret, float(repo.timeout), lambda text: None)
-    waiting = {host for hosts in asked.values() for host in hosts}
-    for order, hosts in asked.items():
-        if hosts and order.payloads:
-            fleet.ask(hosts, (order,))
-        else:
-            waiting -= set(hosts)
-    heard: dict[str, Result] = {}
-    while waiting - set(heard):
-        for answer in fleet.hear(_TICK).answers:
-            heard[answer.host] = answer
-    return heard
+class _Asked:
+    """Hosts that are asked, each for its order.
+
+    Attributes:
+        heard: their answers, a word for the silent among them.
+    """
+
+    def __init__(self, repo: Repo, deploy: str, master: Master, tell: Callable[[str], None]) -> None:
+        self.heard: dict[str, Result] = {}
+        self._repo = repo
+        self._bus = master.bus
+        self._tell = tell
+        self._told = 0.0
+        self._fleet = Fleet(
+            master.bus, deploy, master.secret, float(repo.timeout), lambda text: tell(f"Warning: {text}")
+        )
+
+    def ask(self, asked: dict[Order, list[str]]) -> None:
+        """Ask these, and wait for all of them."""
+        waiting: dict[str, str] = {}  # host to how far it is
+        for order, hosts in asked.items():
+            if hosts and order.payloads:
+                waiting |= dict.fromkeys(hosts, "")
+                self._fleet.ask(hosts, (order,))
+        while waiting:
+            heard = self._fleet.hear(_TICK)
+            for event in heard.progress:
+                if event["host"] in waiting:
+                    waiting[event["host"]] = f" ({event['percent']} %)"
+            for answer in heard.answers:
+                waiting.pop(answer.host, None)
+                self.heard[answer.host] = answer
+            self._say(waiting)
+
+    def _say(self, waiting: dict[str, str]) -> None:
+        if waiting and self._bus.now() - self._told >= _SAY_EVERY:
+            self._told = self._bus.now()
+            named = ", ".join(f"{host}{far}" for host, far in list(waiting.items())[:_MOST_NAMED])
+            more = len(waiting) - _MOST_NAMED
+            self._tell(f"{self._repo.name}: waits for {named}{f' and {more} more' if more > 0 else ''}")
 
 
 def _view(repo: Repo, order: Order, heard: dict[str, Result]) -> dict[str, Any]:

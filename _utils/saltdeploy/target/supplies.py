@@ -27,9 +27,7 @@ HERE, MASTER = "here", "master"
 
 def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     """The carrier for one stage of one repo."""
-    return Fanout(
-        lambda payload: suppliers(payload, order.sources, repo, host), Record(host.cache, repo.name).partial
-    )
+    return Fanout(Suppliers(order.sources, repo, host), Record(host.cache, repo.name).partial)
 
 
 def place(repo: Repo, host: Host) -> Path:
@@ -37,22 +35,43 @@ def place(repo: Repo, host: Host) -> Path:
     return repo.supply.place or host.cache / "payloads"
 
 
-def suppliers(payload: Payload, sources: Sequence[Source], repo: Repo, host: Host) -> Iterator[Supplier]:
-    """All who may have the payload, in the order in which this host asks them."""
-    kept = Payloads(place(repo, host))
-    if kept.path(payload.sha256) is not None:
-        yield Supplier(HERE, "preseeded", Shelf(kept))
-    others = [source for source in sources if source.host != host.name]
-    if others:
-        time.sleep(random.uniform(0, repo.supply.jitter))
-    trips = nearest.round_trips(others)
-    for source, trip in trips.items():
-        if trip is None:
-            yield Supplier(source.url, "", _Silent())
-    limits = Limits(rate=repo.supply.rate)
-    for choice in nearest.arrange(others, trips, host.name, repo.supply.site):
-        yield Supplier(choice.source.url, choice.why, Http(choice.source, limits, host.ca_bundle))
-    yield Supplier(MASTER, "the last resort" if others else "no fanout is named", host.carrier)
+class Suppliers:
+    """All who may have a payload, in the order in which this host asks them.
+
+    Args:
+        sources: fanouts. How near they are is measured once, when the first of them is needed.
+    """
+
+    def __init__(self, sources: Sequence[Source], repo: Repo, host: Host) -> None:
+        self._others = [source for source in sources if source.host != host.name]
+        self._repo = repo
+        self._host = host
+        self._near: list[Supplier] | None = None
+
+    def __call__(self, payload: Payload) -> Iterator[Supplier]:
+        """For one payload."""
+        kept = Payloads(place(self._repo, self._host))
+        if kept.path(payload.sha256) is not None:
+            yield Supplier(HERE, "preseeded", Shelf(kept))
+        if self._near is None:
+            self._near = self._arranged()
+        yield from self._near
+        why = "the last resort" if self._others else "no fanout is named"
+        yield Supplier(MASTER, why, self._host.carrier)
+
+    def _arranged(self) -> list[Supplier]:
+        if not self._others:
+            return []
+        time.sleep(random.uniform(0, self._repo.supply.jitter))
+        trips = nearest.round_trips(self._others)
+        silent = [Supplier(source.url, "", _Silent()) for source, trip in trips.items() if trip is None]
+        chosen = nearest.arrange(self._others, trips, self._host.name, self._repo.supply.site)
+        limits = Limits(rate=self._repo.supply.rate)
+        answering = [
+            Supplier(choice.source.url, choice.why, Http(choice.source, limits, self._host.ca_bundle))
+            for choice in chosen
+        ]
+        return [*silent, *answering]
 
 
 class _Silent:

@@ -60,6 +60,7 @@ class Bench:
         self.payloads = Payloads(place / "master" / "payloads")
         self.channels = {name: MastersChannel(self.payloads) for name in [FAN, *WEBS]}
         self.silent: set[str] = set()
+        self.told: list[str] = []
         self.done: list[tuple[str, str]] = []
         self._messages: list[tuple[str, dict[str, Any]]] = []
         self._now = 1_795_435_200.0
@@ -122,7 +123,9 @@ class Bench:
         return on_target.preseed(order, self.repo(host), self.host(host))
 
     def preseed(self, number: int = 0, *, targets: bool = False) -> dict[str, Any]:
-        return preseeding.preseed(self.repo("master"), f"v{number}", DEPLOY, self.master, targets=targets)
+        return preseeding.preseed(
+            self.repo("master"), f"v{number}", DEPLOY, self.master, targets=targets, tell=self.told.append
+        )
 
     def fetch(self, host: str, number: int = 0, base: str = "") -> Result:
         """The stage that a deploy would ask for; what was packed for it is found again."""
@@ -216,6 +219,7 @@ def test_a_fanout_that_is_away_is_named_and_the_others_have_it(bench: Bench) -> 
     bench.silent = {FAN}
     view = bench.preseed(targets=True)
     assert (view["retcode"], view["hosts"][FAN]["state"]) == (1, "unreachable")
+    assert f"demo: waits for {FAN}" in bench.told
     assert {view["hosts"][host]["state"] for host in WEBS} == {"fetched"}
 
 

@@ -107,7 +107,8 @@ def _view_of(act, about=None):
 
 
 @_door
-def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False):
+def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
+         transport=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -132,6 +133,8 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         The hash that ``deploy.plan`` printed: refuse if anything is different now.
     detach
         Return the deploy's id at once; ``deploy.watch id=...`` follows it.
+    transport
+        How the release travels this time, instead of what the pillar says.
 
     CLI Example:
 
@@ -150,17 +153,18 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         interactive=bool(interactive),
         plan=_text(plan),
         wait=float(wait),
+        transport=_text(transport),
     )
     return _deploy(wish, detach, bool(interactive))
 
 
 @_door
-def plan(repo, tag, force=False, limit=""):
+def plan(repo, tag, force=False, limit="", transport=""):
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit
+    repo, tag, force, limit, transport
         See ``deploy.sync``.
 
     CLI Example:
@@ -169,18 +173,19 @@ def plan(repo, tag, force=False, limit=""):
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = Wish(SYNC, _text(repo), _text(tag), force=bool(force), limit=_text(limit))
+    wish = Wish(SYNC, _text(repo), _text(tag), force=bool(force), limit=_text(limit),
+                transport=_text(transport))  # fmt: skip
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
         return forecast.forecast(wish, found, master)
 
 
 @_door
-def fetch(repo, tag="", force=False, limit="", reason="", detach=False):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport=""):
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force, limit, reason, detach
+    repo, tag, force, limit, reason, detach, transport
         See ``deploy.sync``.
 
     CLI Example:
@@ -189,7 +194,8 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = _wish(orders.FETCH, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason))
+    wish = _wish(orders.FETCH, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason),
+                 transport=_text(transport))  # fmt: skip
     return _deploy(wish, detach)
 
 

@@ -174,8 +174,7 @@ class ServingHost:
 
     def order(self, number: int, stage: str, deploy: str = "", **more: Any) -> Order:
         tag = self.source.tag(number)
-        payload = Bundle().pack(self._payloads, self.source.repository, "demo", tag, "")
-        assert payload is not None
+        [payload] = Bundle().pack(self._payloads, self.source.repository, "demo", tag, "")
         return Order(
             deploy=deploy or f"{next(self._deploys):020d}",
             epoch=1,

@@ -85,10 +85,9 @@ class Target:
     def payload(self, number: int, base: int | None = None) -> Payload:
         """What brings a host from release ``base``, or from nothing, to release ``number``."""
         commit = self.source.tag(base).commit if base is not None else ""
-        payload = Bundle().pack(
+        [payload] = Bundle().pack(
             self.payloads, self.source.repository, "demo", self.source.tag(number), commit
         )
-        assert payload is not None
         return payload
 
     def order(

@@ -37,6 +37,7 @@ class Repo:
         location: the live path on a target.
         source: where the master reads tags from: a path or a URL.
         url: where targets fetch from with transport ``git``.
+        rsync_url: where targets reach the master's exported trees with transport ``rsync``.
         targets, targets_type: Salt's target expression for the repo's targets.
         transport, layout: names of :mod:`saltdeploy.transports` and :mod:`saltdeploy.layouts`.
         slots: how many whole work trees layout ``slots`` keeps.
@@ -64,6 +65,7 @@ class Repo:
     location: Path
     source: str
     url: str
+    rsync_url: str
     targets: str
     targets_type: str
     transport: str
@@ -175,9 +177,10 @@ REPO_KEYS: dict[str, Key] = {
     # new keys
     "source": (None, _url),
     "url": (None, _url),
+    "rsync_url": (None, _url),
     "targets": (None, policy.text),
     "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
-    "transport": ("bundle", policy.one_of("bundle", "git")),
+    "transport": ("bundle", policy.one_of(*policy.TRANSPORTS)),
     "layout": ("slots", policy.one_of("slots", "inplace")),
     "slots": (3, supply.whole(2, 16)),
     "stat_limit": (50_000, supply.whole(0, 100_000_000)),
@@ -249,6 +252,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         location=location,
         source=keys["source"] or _staging(deployment["parent_dir"], name) or keys["upstream"] or "",
         url=url,
+        rsync_url=keys["rsync_url"] or "",
         targets=keys["targets"] or _by_grain(name, keys["grain"]),
         targets_type=keys["targets_type"] if keys["targets"] else "compound",
         transport=keys["transport"],

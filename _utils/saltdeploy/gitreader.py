@@ -48,10 +48,15 @@ class Difference:
 
 
 class Reader:
-    """One git directory, bare or the ``.git`` of a work tree."""
+    """One git directory, bare or the ``.git`` of a work tree.
 
-    def __init__(self, git_dir: Path) -> None:
+    Args:
+        beside: another one, whose objects are seen as well.
+    """
+
+    def __init__(self, git_dir: Path, beside: Path | None = None) -> None:
         self.git_dir = git_dir
+        self._seeing = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(beside / "objects")} if beside else {}
 
     def is_readable(self) -> bool:
         """Whether git takes the directory for a repository."""
@@ -141,16 +146,12 @@ class Reader:
         olds = list(dict.fromkeys(olds))
         if len(olds) == 1:
             return self.diff(olds[0], new, spool)
-        told: set[bytes] = set()
         with tempfile.TemporaryFile() as all_of_them:
             for old in olds:
                 self.diff(old, new, all_of_them)
-            for change in read_changes(all_of_them):
-                if change.path not in told:
-                    told.add(change.path)
-                    spool.write(
-                        b":- %s - %s -\0%s\0" % (change.mode.encode(), change.oid.encode(), change.path)
-                    )
+            found = {change.path: change for change in read_changes(all_of_them)}
+        for path in sorted(found):  # git's own order, which archives have as well
+            spool.write(b":- %s - %s -\0%s\0" % (found[path].mode.encode(), found[path].oid.encode(), path))
         spool.flush()
 
     def is_empty(self, commit: str) -> bool:
@@ -194,7 +195,7 @@ class Reader:
             "-z",
             check_commit(commit),
         ]
-        with start(command, subprocess.DEVNULL, subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with start(command, subprocess.DEVNULL, subprocess.PIPE, self._seeing, subprocess.DEVNULL) as process:
             assert process.stdout is not None
             try:
                 for entry in fields(process.stdout):
@@ -229,7 +230,7 @@ class Reader:
         """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""
         oids.seek(0)
         command = [*STREAM, f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
-        with start(command, oids, subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        with start(command, oids, subprocess.PIPE, self._seeing, subprocess.DEVNULL) as process:
             assert process.stdout is not None
             try:
                 yield Blobs(process.stdout, self.git_dir, self.advice)
@@ -238,7 +239,7 @@ class Reader:
 
     # -- payloads -----------------------------------------------------------------------------------------
 
-    def pack(self, tag: Tag, base: str, out: Path) -> None:
+    def pack(self, tag: Tag, base: str, out: Path, *, contents: bool = True) -> None:
         """Write a git bundle that brings a store holding ``base`` to ``tag``.
 
         The format is git's bundle v2 (v3 for sha256 repositories), see gitformat-bundle(5). Its pack is made
@@ -248,6 +249,7 @@ class Reader:
             tag: what travels: this tag and nothing else.
             base: a commit that the receiver holds, or "" for a receiver that holds nothing.
             out: the file to write.
+            contents: without it only the commit and its trees travel: paths, modes, and the files' ids.
 
         Raises:
             GitFailed: when a commit is not here.
@@ -263,6 +265,7 @@ class Reader:
             "--shallow",
             "--delta-base-offset",
             "--quiet",
+            *([] if contents else ["--filter=blob:none"]),
         ]
         asked = "".join(f"{want}\n" for want in wants).encode()
         try:
@@ -282,7 +285,14 @@ class Reader:
         return output.decode("utf-8", "surrogateescape")
 
     def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-        return run([f"--git-dir={self.git_dir}", *arguments], **{"path": str(self.git_dir), **options})
+        known = {"path": str(self.git_dir), "environment": self._seeing}
+        return run([f"--git-dir={self.git_dir}", *arguments], **{**known, **options})
+
+
+def _quoted(path: Path) -> str:
+    """A path as git reads it in a list divided by colons, see GIT_ALTERNATE_OBJECT_DIRECTORIES in git(1)."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _kind(change: Change) -> str:

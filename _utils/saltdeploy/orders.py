@@ -45,15 +45,17 @@ class Payload:
         base: the commit that the host must hold, or "" when it may hold nothing.
         sha256: the file's digest and its only name.
         size: bytes.
+        kind: what is in it: ``bundle``, ``trees``, ``tar`` or ``delta``; see :mod:`saltdeploy.transports`.
     """
 
     base: str
     sha256: str
     size: int
+    kind: str = "bundle"
 
     def to_wire(self) -> dict[str, Any]:
         """The payload's description as plain data."""
-        return {"base": self.base, "sha256": self.sha256, "size": self.size}
+        return {"base": self.base, "sha256": self.sha256, "size": self.size, "kind": self.kind}
 
     @classmethod
     def from_wire(cls, data: object) -> Payload:
@@ -71,7 +73,10 @@ class Payload:
             raise DeployError("a payload without a size")
         if not isinstance(base, str):
             raise DeployError("a payload without a base")
-        return cls(base and check_commit(base), sha256, size)
+        kind = data.get("kind", "bundle")
+        if not isinstance(kind, str) or not _WORD.fullmatch(kind):
+            raise DeployError("a payload without a kind")
+        return cls(base and check_commit(base), sha256, size, kind)
 
 
 @dataclass(frozen=True)

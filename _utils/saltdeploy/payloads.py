@@ -16,6 +16,7 @@ from pathlib import Path
 
 from saltdeploy import disk
 from saltdeploy.errors import Corrupt, DeployError
+from saltdeploy.exports import Exports
 from saltdeploy.orders import Payload
 from saltdeploy.release import check_commit, file_name
 
@@ -24,27 +25,35 @@ _CHUNK = 1 << 20
 
 
 class Payloads:
-    """The payloads in one directory: of the master, of a fanout, of a target that was preseeded."""
+    """The payloads in one directory: of the master, of a fanout, of a target that was preseeded.
+
+    Attributes:
+        exports: trees for rsync, in a directory beside it; of a master only.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.exports = Exports(directory.with_name("exports"))
 
     def path(self, sha256: str) -> Path | None:
         """Where the payload of this name lies; None for one that is not here, and for anything that is no name."""
         path = self._directory / sha256 if _NAME.fullmatch(sha256) else None
         return path if path is not None and path.is_file() else None
 
-    def find_or_pack(self, repo: str, base: str, commit: str, pack: Callable[[Path], None]) -> Payload:
+    def find_or_pack(
+        self, repo: str, base: str, commit: str, pack: Callable[[Path], None], kind: str = "bundle"
+    ) -> Payload:
         """The payload that brings a host of ``repo`` from ``base`` to ``commit``; packed once and then found.
 
         Args:
             base: a commit, or "" for a host that holds nothing.
             pack: writes the file at the path that it is given.
+            kind: of the payload.
         """
-        note = self._note(repo, base, commit)
+        note = self._note(repo, base, commit, kind)
         payload = self._known(note)
         if payload is None:
-            payload = self._add(base, pack)
+            payload = self._add(base, pack, kind)
             disk.write_json(note, payload.to_wire())
         return payload
 
@@ -65,8 +74,10 @@ class Payloads:
         """Delete payloads whose name is not in ``keep`` and that nobody has used since ``older_than`` (epoch)."""
         for path in [*self._directory.glob("*"), *self._directory.glob("pairs/*/*")]:
             with contextlib.suppress(FileNotFoundError):  # deploys of other repos collect as well
-                if path.is_file() and path.name not in keep and path.stat().st_mtime < older_than:
-                    path.unlink()
+                surplus = path.is_file() and path.name not in keep
+                # what a master left that was killed while it packed
+                if (surplus or path.name.startswith(".delta-")) and path.stat().st_mtime < older_than:
+                    disk.remove_tree(path)
 
     def add(self, payload: Payload, aside: Path) -> None:
         """Keep a payload for whoever asks for it by its name.
@@ -92,22 +103,23 @@ class Payloads:
             return False
         return True
 
-    def _add(self, base: str, pack: Callable[[Path], None]) -> Payload:
+    def _add(self, base: str, pack: Callable[[Path], None], kind: str) -> Payload:
         aside = self._directory / f".{secrets.token_hex(8)}"
         try:
             pack(aside)
-            payload = Payload(base, digest_of(aside), aside.stat().st_size)
+            payload = Payload(base, digest_of(aside), aside.stat().st_size, kind)
             self.add(payload, aside)
         finally:
             aside.unlink(missing_ok=True)
         return payload
 
-    def _note(self, repo: str, base: str, commit: str) -> Path:
+    def _note(self, repo: str, base: str, commit: str, kind: str) -> Path:
         # who can list it knows the names, and whoever can guess a pair of commits could read its note
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         directory = self._directory / "pairs" / file_name(repo)
         directory.mkdir(parents=True, exist_ok=True)
-        return directory / f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}.json"
+        pair = f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}"
+        return directory / (f"{pair}.json" if kind == "bundle" else f"{pair}.{kind}.json")
 
 
 def digest_of(path: Path) -> str:

@@ -71,7 +71,7 @@ class Repository(Reader):
             Unsupported: it is somebody's work tree.
         """
         wanted = _FORMAT[len(oid)]
-        found = self._ask(["rev-parse", "--show-object-format"]).strip()
+        found = self.format()
         if found in ("", wanted):
             return False
         if self._is_work_tree():
@@ -83,6 +83,10 @@ class Repository(Reader):
         disk.remove_tree(self.git_dir)
         self._make([f"--object-format={wanted}"])
         return True
+
+    def format(self) -> str:
+        """The hash that names its objects: ``sha1`` or ``sha256``; "" where git reads no repository."""
+        return self._ask(["rev-parse", "--show-object-format"]).strip()
 
     def _is_work_tree(self) -> bool:
         """Whether the repository is its users' own: they may want what we do not need."""

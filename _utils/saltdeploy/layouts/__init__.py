@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from saltdeploy.config import Repo
+from saltdeploy.contents import Contents
 from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.manifest import Findings
 from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository
+from saltdeploy.trees import Trees
 
 
 class Layout(Protocol):
@@ -22,14 +24,23 @@ class Layout(Protocol):
     def store(self) -> Repository:
         """Where transports put a release's objects."""
 
+    @property
+    def trees(self) -> Trees | None:
+        """Where transports put commits and trees whose contents come another way; None where they must not."""
+
     def holdings(self) -> Holdings:
         """What is whole on disk, and what is live. Reads only."""
 
     def open(self) -> dict[str, Any]:
         """Make ``store`` usable. Returns facts, as :meth:`flip` does."""
 
-    def prepare(self, release: Release, progress: Progress) -> dict[str, Any]:
+    def prepare(
+        self, release: Release, progress: Progress, contents: Contents | None = None
+    ) -> dict[str, Any]:
         """Make the release's tree, whole and verified, without touching what is live.
+
+        Args:
+            contents: where the contents of its files come from; None: the store.
 
         Returns:
             Facts for people: ``files`` written, ``bytes`` written, ``slot``, ...

@@ -15,6 +15,7 @@ from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.config import Repo
+from saltdeploy.contents import Contents
 from saltdeploy.errors import NotReady, from_os
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.manifest import Findings
@@ -38,6 +39,10 @@ class Inplace:
     def store(self) -> Repository:
         """The ``.git`` at ``location``; before the first checkout, that of the work tree to be."""
         return Repository(self._tree() / ".git")
+
+    @property
+    def trees(self) -> None:
+        """``git checkout`` needs the contents as well."""
 
     def _tree(self) -> Path:
         return self._location if self._is_installed() else self._first
@@ -81,7 +86,9 @@ class Inplace:
         disk.clear_asides(self._tags())
         disk.clear_asides(self._unfinished)
 
-    def prepare(self, release: Release, progress: Progress = no_progress) -> dict[str, Any]:
+    def prepare(
+        self, release: Release, progress: Progress = no_progress, contents: Contents | None = None
+    ) -> dict[str, Any]:
         """The objects are in ``.git`` already; note the tag."""
         self._refuse_unless_held(release)
         self._recover()

@@ -4,6 +4,7 @@ On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
 
     /srv/deployment/mediawiki -> .mediawiki.deploy/slots/1
     /srv/deployment/.mediawiki.deploy/store.git    objects, one snapshot per release
+                               trees.git    commits and trees whose contents came another way
                                slots/0..2   whole trees
                                slots/0.json what each tree is (saltdeploy.layouts.slot)
                                slots/0.db   what it holds (saltdeploy.manifest)
@@ -25,8 +26,10 @@ from typing import IO, Any
 
 from saltdeploy import disk
 from saltdeploy.config import Repo
+from saltdeploy.contents import Contents, Stored
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
 from saltdeploy.gitobjects import read_changes
+from saltdeploy.gitreader import Reader
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import Slot, State, View
 from saltdeploy.layouts.worktree import WorkTree
@@ -34,6 +37,7 @@ from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
+from saltdeploy.trees import Trees
 
 
 class _Differs(Exception):
@@ -50,6 +54,7 @@ class Slots:
         self._incoming = self._area / "incoming"
         self._slots = [Slot(self._home / str(number)) for number in range(repo.slots)]
         self.store = Repository(self._area / "store.git")
+        self.trees = Trees(self._area / "trees.git")
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -153,30 +158,37 @@ class Slots:
             facts["store"] = "made anew"
         disk.make_directory(self._area)
         self.store.ensure()
-        self.store.recover()
+        self._recover()
         return facts
 
-    def prepare(self, release: Release, progress: Progress = no_progress) -> dict[str, Any]:
+    def prepare(
+        self, release: Release, progress: Progress = no_progress, contents: Contents | None = None
+    ) -> dict[str, Any]:
         """Make the release's tree in a spare slot, whole and verified."""
         try:
-            return self._prepare(release, progress)
+            return self._prepare(release, progress, contents or Stored(self.store))
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
             ) from error
 
-    def _prepare(self, release: Release, progress: Progress) -> dict[str, Any]:
+    def _prepare(self, release: Release, progress: Progress, contents: Contents) -> dict[str, Any]:
         self._clear_the_way()
         ready = self._ready(release.commit)
         if ready is not None:
             facts: dict[str, Any] = {"slot": ready.name, "files": 0, "bytes_written": 0}
         else:
-            facts = self._bring(self._spare(), release, progress)
+            facts = self._bring(self._spare(), release, progress, contents)
         self._tidy(release.commit)
         return facts
 
+    def _recover(self) -> None:
+        for store in (self.store, self.trees):
+            if store.git_dir.is_dir():
+                store.recover()
+
     def _clear_the_way(self) -> None:
-        self.store.recover()
+        self._recover()
         disk.make_directory(self._home)
         disk.remove_tree(self._incoming)
         disk.make_directory(self._incoming)
@@ -196,7 +208,9 @@ class Slots:
             if slot.tree not in used:
                 slot.remove()
         held = {c for state in view.states.values() for c in (state.commit, *state.towards) if c}
-        self.store.forget_all_but({*held, commit})
+        for store in (self.store, self.trees):
+            if store.git_dir.is_dir():
+                store.forget_all_but({*held, commit})
 
     def _ready(self, commit: str) -> Slot | None:
         """A slot that holds the release already, and still does; one that does not is doubted from now on."""
@@ -214,7 +228,7 @@ class Slots:
 
         What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
         """
-        work = WorkTree(slot.tree, self._incoming, self.store)
+        work = WorkTree(slot.tree, self._incoming, Stored(self.store))
         try:
             with slot.manifest() as manifest:
                 self._check_root(manifest, commit, full=False)
@@ -245,23 +259,23 @@ class Slots:
             next="restart that process, or raise `slots` in the pillar; then run the same command again",
         )
 
-    def _bring(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
+    def _bring(self, slot: Slot, release: Release, progress: Progress, contents: Contents) -> dict[str, Any]:
         try:
-            return self._write(slot, release, progress)
+            return self._write(slot, release, progress, contents)
         except (_Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
             slot.remove()
-            return {**self._write(slot, release, progress), "made_anew": str(why)}
+            return {**self._write(slot, release, progress, contents), "made_anew": str(why)}
 
-    def _write(self, slot: Slot, release: Release, progress: Progress) -> dict[str, Any]:
+    def _write(self, slot: Slot, release: Release, progress: Progress, contents: Contents) -> dict[str, Any]:
         state = slot.state()
         if not state.commit or state.doubted:  # nothing to build upon, and its space is needed
             slot.remove()
         spool = lambda: tempfile.TemporaryFile(dir=self._incoming)  # noqa: E731
         with spool() as changes, spool() as oids:
             base = self._list_changes(state, release.commit, changes)
-            work = WorkTree(slot.tree, self._incoming, self.store)
+            work = WorkTree(slot.tree, self._incoming, contents)
             count = work.oids_to_write(changes, oids)
-            work.refuse_if_full(oids, count)
+            work.refuse_if_full(oids, count, everything=not base)
             if base:
                 towards = dict.fromkeys((*state.towards, release.commit))
                 slot.note(State(base, state.tag, tuple(towards)))
@@ -298,7 +312,7 @@ class Slots:
         """
         if state.commit and not state.doubted:
             try:
-                self.store.diff_any([state.commit, *state.towards], commit, changes)
+                self._all().diff_any([state.commit, *state.towards], commit, changes)
                 return state.commit
             except GitFailed:  # the store has lost an old commit: nothing to build upon
                 changes.seek(0)
@@ -306,9 +320,13 @@ class Slots:
         self._list_all(commit, changes)
         return ""
 
+    def _all(self) -> Reader:
+        """Reads every commit and tree that is here."""
+        return self.trees.beside(self.store)
+
     def _list_all(self, commit: str, content: IO[bytes]) -> None:
         try:
-            self.store.diff("", commit, content)
+            self._all().diff("", commit, content)
         except GitFailed as error:
             raise Corrupt(
                 f"the object store lacks a part of {commit}: {error.cause}",

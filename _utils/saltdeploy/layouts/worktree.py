@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from saltdeploy import disk
+from saltdeploy.contents import Contents, Supply
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, from_os
-from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK, Blobs, Change, read_changes
+from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK, Change, read_changes
 from saltdeploy.manifest import Manifest, hasher
-from saltdeploy.repository import Progress, Repository
+from saltdeploy.repository import Progress
 
 _BAD_PARTS = (b"", b".", b"..")
 _BLOCK = 4096
@@ -39,17 +40,18 @@ class WorkTree:
     Args:
         root: the tree; a real directory.
         incoming: a directory on the same file system for files that are being written.
-        store: has the objects.
+        contents: where the contents of files come from.
 
     Attributes:
         surprised: something in the tree was not as this class leaves it: somebody else has written there.
     """
 
-    def __init__(self, root: Path, incoming: Path, store: Repository) -> None:
+    def __init__(self, root: Path, incoming: Path, contents: Contents) -> None:
         self._root = os.fsencode(root)
+        self._tree = root
         self._aside = os.path.join(os.fsencode(incoming), b"file")
         self._incoming = incoming
-        self._store = store
+        self._contents = contents
         self._parents: set[bytes] = {b""}
         self._unsynced = disk.Unsynced(root)
         self.surprised = False
@@ -69,14 +71,18 @@ class WorkTree:
         oids.flush()
         return count
 
-    def refuse_if_full(self, oids: IO[bytes], count: int) -> None:
+    def refuse_if_full(self, oids: IO[bytes], count: int, *, everything: bool) -> None:
         """Find out before anything is written whether it fits.
+
+        Args:
+            oids, count: from :meth:`oids_to_write`.
+            everything: whether that is the whole release.
 
         Raises:
             DiskFull: with the number of bytes or inodes that are missing.
             Corrupt: a blob is missing.
         """
-        need = self._store.total_size(oids) + count * _BLOCK
+        need = self._contents.need(oids, everything=everything) + count * _BLOCK
         disk.refuse_without_space(self._incoming, need, count)
 
     def apply(
@@ -98,12 +104,12 @@ class WorkTree:
         path = b""
         try:
             self._remove(changes, manifest, done)
-            with self._store.blobs(oids) as blobs:
+            with self._contents.open(changes, oids, self._tree) as supply:
                 for change in read_changes(changes):
                     if change.mode == NOTHING:
                         continue
                     path = change.path
-                    done.bytes += self._put(change, blobs, manifest)
+                    done.bytes += self._put(change, supply, manifest)
                     done.files += 1
                     if done.files % _TOLD_EVERY == 0:
                         tell("write", done.files, count, "files")
@@ -172,7 +178,7 @@ class WorkTree:
             directory = os.path.dirname(directory)
             self._unsynced.entries_of(directory)
 
-    def _put(self, change: Change, blobs: Blobs, manifest: Manifest) -> int:
+    def _put(self, change: Change, supply: Supply, manifest: Manifest) -> int:
         """Write one path; return its size."""
         self._make_parents(os.path.dirname(change.path), manifest)
         self._make_room(change, manifest)
@@ -180,9 +186,9 @@ class WorkTree:
         if change.mode == GITLINK:
             self._make_directory(change.path)
         elif change.mode == SYMLINK:
-            size = self._link(change, blobs)
+            size = self._link(change, supply)
         else:
-            size = self._file(change, blobs)
+            size = self._file(change, supply)
         manifest.put(change.path, change.mode, change.oid, os.lstat(self._at(change.path)))
         self._unsynced.written(change.path)
         return size
@@ -232,8 +238,8 @@ class WorkTree:
         elif change.mode == GITLINK:
             os.unlink(place)
 
-    def _link(self, change: Change, blobs: Blobs) -> int:
-        size, pieces = blobs.next(change.oid)
+    def _link(self, change: Change, supply: Supply) -> int:
+        size, pieces = supply.next(change)
         target = b"".join(pieces)
         digest = hasher(size, len(change.oid))
         digest.update(target)
@@ -242,8 +248,8 @@ class WorkTree:
         os.rename(self._aside, self._at(change.path))
         return size
 
-    def _file(self, change: Change, blobs: Blobs) -> int:
-        size, pieces = blobs.next(change.oid)
+    def _file(self, change: Change, supply: Supply) -> int:
+        size, pieces = supply.next(change)
         digest = hasher(size, len(change.oid))
         fd = os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -260,9 +266,9 @@ class WorkTree:
     def _check_digest(self, change: Change, digest: str) -> None:
         if digest != change.oid:
             raise Corrupt(
-                f"the object store gave other bytes than blob {change.oid}",
-                path=str(self._store.git_dir),
-                next=self._store.advice,
+                f"other bytes came than those of blob {change.oid} ({change.path.decode('utf-8', 'backslashreplace')})",
+                path=self._contents.place,
+                next=self._contents.advice,
             )
 
     def _at(self, path: bytes) -> bytes:

@@ -37,6 +37,7 @@ _ANSWER_WITHIN = 5.0  # seconds
 _KEPT = 7 * 86_400.0  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
 _WAVE = ("name", "hosts", "window", "limit", "hold")
+_PACKED = ("bundle", "tar", "delta")
 _NOTHING = Holdings()
 
 Facts = dict[str, Any]
@@ -62,7 +63,8 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
     tag = source.tag(wish.tag)
     release = Release(repo.name, tag.name, tag.commit)
     held, silent = _holdings(repo, hosts, master)
-    facts = _facts(repo, release, groups, held)
+    transport = plan.transport(wish.transport, repo)
+    facts = _facts(repo, release, groups, held, transport)
     refusals = _refusals(wish, repo, source, tag, everybody, master)
     return {
         "view": "plan",
@@ -74,7 +76,8 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
         "previous": pin.release.tag if pin else "",
         "hash": _keep(facts, repo, master),
         "waves": facts["waves"],
-        "hosts": _changes(repo, source, tag, held, silent, master),
+        "transport": transport,
+        "hosts": _changes(repo, source, tag, held, silent, transport, master),
         "restarts": list(_told(repo.restart)),
         "checks": [check.name for check in (repo.depool, *repo.checks, repo.repool) if check],
         "guards": refusals,
@@ -82,18 +85,19 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
     }
 
 
-def refuse_moved(known: str, repo: Repo, release: Release, groups: tuple[Wave, ...], master: Master) -> None:
+def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, ...], master: Master) -> None:
     """See to it that a plan is still true.
 
     Args:
-        known: the plan's hash.
+        wish: knows the plan's hash.
         release, groups: what would be deployed now.
 
     Raises:
         PlanMoved: it is not; the cause says what is different.
     """
     hosts = [host for wave in groups for host in wave.hosts]
-    facts = _facts(repo, release, groups, _holdings(repo, hosts, master)[0])
+    known = wish.plan
+    facts = _facts(repo, release, groups, _holdings(repo, hosts, master)[0], plan.transport(wish.transport, repo))
     if _hash_of(facts) == known:
         return
     then = disk.read_json(_note(repo, known, master)) if _HASH.fullmatch(known) else None
@@ -118,11 +122,13 @@ def _holdings(repo: Repo, hosts: list[str], master: Master) -> tuple[dict[str, H
     return {host: seen.get(host, _NOTHING) for host in hosts}, set(hosts) - set(fine)
 
 
-def _facts(repo: Repo, release: Release, groups: tuple[Wave, ...], held: dict[str, Holdings]) -> Facts:
+def _facts(
+    repo: Repo, release: Release, groups: tuple[Wave, ...], held: dict[str, Holdings], transport: str
+) -> Facts:
     facts = {
         "tag": release.tag,
         "commit": release.commit,
-        "transport": repo.transport,
+        "transport": transport,
         "waves": [{key: getattr(wave, key) for key in _WAVE} for wave in groups],
         "hosts": {host: held[host].live for host in held},
         "restarts": dataclasses.asdict(repo.restart),
@@ -173,9 +179,17 @@ def _place(live: str | None) -> str:
 
 
 def _changes(
-    repo: Repo, source: plan.Source, tag: Tag, held: dict[str, Holdings], silent: set[str], master: Master
+    repo: Repo,
+    source: plan.Source,
+    tag: Tag,
+    held: dict[str, Holdings],
+    silent: set[str],
+    transport: str,
+    master: Master,
 ) -> dict[str, dict[str, Any]]:
-    order = Order("pin", 0, FETCH, Release(repo.name, tag.name, tag.commit), "bundle")
+    # what the others bring by themselves is not known here; it is about what a bundle would
+    known = transport if transport in _PACKED else "bundle"
+    order = Order("pin", 0, FETCH, Release(repo.name, tag.name, tag.commit), known)
     offers = Offers(order, tag, repo, Payloads(master.root / "payloads"), lambda: source)
     offers.pack(held.values())
     starts = {holdings.live for holdings in held.values()}
@@ -202,11 +216,15 @@ def _counts(found: Difference | None) -> dict[str, int | None]:
 
 
 def _bytes(order: Order, holdings: Holdings) -> int:
-    """What the host will receive: it takes the smallest payload that it can use."""
+    """What the host will receive: of the trees, and of what holds contents, the smallest payload that it can use."""
     if order.release.commit in holdings.held:
         return 0
-    fitting = [each.size for each in order.payloads if each.base in ("", *holdings.held)]
-    return min(fitting, default=0)
+    trees: list[int] = []
+    others: list[int] = []
+    for each in order.payloads:
+        if each.base in ("", *holdings.held):
+            (trees if each.kind == "trees" else others).append(each.size)
+    return min(trees, default=0) + min(others, default=0)
 
 
 def _told(restart: Restart) -> Iterator[str]:

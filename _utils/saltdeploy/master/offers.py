@@ -11,6 +11,8 @@ from saltdeploy.orders import Holdings, Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
 
+_NOTHING = Holdings()
+
 
 class Offers:
     """The payloads of one deploy.
@@ -36,8 +38,14 @@ class Offers:
         lacking = [held for held in holdings if self.order.release.commit not in held.held]
         if not lacking:
             return
-        packed = plan.pack(self.order, self._repo, self._source(), self._payloads, self._tag, lacking)
-        offers = {payload.base: payload for payload in (*self.order.payloads, *packed)}
+        before = self.order
+        self._offer(lacking)
+        if self.order == before:  # what they hold does not help them: its contents may have come another way
+            self._offer([_NOTHING])
+
+    def _offer(self, holdings: list[Holdings]) -> None:
+        packed = plan.pack(self.order, self._repo, self._source(), self._payloads, self._tag, holdings)
+        offers = {(payload.kind, payload.base): payload for payload in (*self.order.payloads, *packed)}
         self.order = dataclasses.replace(self.order, payloads=tuple(offers.values()))
 
     def given(self, hosts: list[str]) -> None:

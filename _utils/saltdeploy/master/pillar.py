@@ -15,6 +15,8 @@ from saltdeploy.orders import Holdings, secret_for
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
 
+_STARTS = ("bundle", "trees")  # kinds of payloads that a host begins with
+
 
 def data_for(
     host: str, root: Path, pillar: dict[str, Any], is_target: Callable[[str, str], bool]
@@ -48,7 +50,7 @@ def data_for(
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
     """The pin, with a payload that a host can start from which has never been seen; packed once per release."""
     known = host in pins.holdings(repo.name)
-    if known or any(not payload.base for payload in pin.order.payloads):
+    if known or any(not each.base and each.kind in _STARTS for each in pin.order.payloads):
         return pin
     tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
     try:
@@ -58,6 +60,6 @@ def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins
         return pin
     if not packed:
         return pin
-    whole = dataclasses.replace(pin.order, payloads=(*pin.order.payloads, *packed))
+    whole = dataclasses.replace(pin.order, payloads=tuple(dict.fromkeys((*pin.order.payloads, *packed))))
     pins.replace_order(repo.name, host, whole)
     return dataclasses.replace(pin, order=whole)

@@ -196,6 +196,17 @@ def refuse_bad_targets(
         )
 
 
+def transport(wanted: str, repo: Repo) -> str:
+    """The transport of a deploy: the one that the operator wants, or the repo's own.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    name = wanted or repo.transport
+    transports.of(name)
+    return name
+
+
 def pack(
     order: Order, repo: Repo, source: Source, payloads: Payloads, tag: Tag, holdings: list[Holdings]
 ) -> tuple[Payload, ...]:
@@ -210,11 +221,20 @@ def pack(
     chosen = list(bases)[:_MOST_PAYLOADS]
     if len(bases) > len(chosen):
         chosen.append("")
-    transport = transports.of(order.transport)
+    way = transports.of(order.transport)
     packed = (
-        transport.pack(payloads, source.repository, repo.name, tag, base) for base in dict.fromkeys(chosen)
+        way.pack(payloads, source.repository, repo.name, tag, base) for base in dict.fromkeys(chosen)
     )
-    return tuple(payload for payload in packed if payload is not None)
+    return tuple(dict.fromkeys(payload for payloads_of_one in packed for payload in payloads_of_one))
+
+
+def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:
+    """What a host needs of these that holds ``base``: of the trees and of what holds contents, what builds upon it."""
+    chosen: list[Payload] = []
+    for trees in (True, False):
+        those = [payload for payload in payloads if (payload.kind == "trees") == trees]
+        chosen += [each for each in those if each.base == base] or [each for each in those if not each.base]
+    return tuple(chosen)
 
 
 def base_of(held: Holdings, source: Repository) -> str:

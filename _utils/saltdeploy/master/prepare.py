@@ -163,7 +163,8 @@ def _offers(wish: Wish, one: _Found, deploy: str, epoch: int, master: Master) ->
     anew = wish.action == RESTART
     repo, source = one.repo, one.source
     served = fanouts.sources(repo, master.targets)
-    order = Order(deploy, epoch, FETCH, one.release, repo.transport, anew=anew, sources=served)
+    transport = plan.transport(wish.transport, repo)
+    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served)
     offers = Offers(order, one.tag, repo, _payloads(master), lambda: source or _source(repo, master))
     if wish.action != CHECKOUT:
         known = Pins(master.root).holdings(repo.name)
@@ -223,4 +224,4 @@ def _refuse_moved(wish: Wish, found: Sequence[_Found], groups: tuple[Wave, ...],
             repo=wish.repo,
             next=f"salt-run deploy.plan repo={wish.repo} tag={wish.tag}; then deploy without plan=",
         )
-    forecast.refuse_moved(wish.plan, found[0].repo, found[0].release, groups, master)
+    forecast.refuse_moved(wish, found[0].repo, found[0].release, groups, master)

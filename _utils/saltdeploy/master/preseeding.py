@@ -103,8 +103,7 @@ def _of_targets(
         if order.release.commit in holdings.held or host in fanouts_too:
             continue
         base = plan.base_of(holdings, source.repository)
-        fitting = tuple(payload for payload in order.payloads if payload.base == base)
-        fitting = fitting or tuple(payload for payload in order.payloads if not payload.base)
+        fitting = plan.fitting(order.payloads, base)
         asked.setdefault(dataclasses.replace(order, payloads=fitting), []).append(host)
     return asked
 

@@ -30,6 +30,7 @@ class Wish:
         plan: the hash of a plan that must still be true.
         wait: seconds to wait for the lock.
         also: more repos that are deployed as one with it, each with its tag.
+        transport: instead of the repo's own; "" for that.
     """
 
     action: str
@@ -41,6 +42,7 @@ class Wish:
     interactive: bool = False
     plan: str = ""
     wait: float = 0.0
+    transport: str = ""
     also: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -202,7 +202,9 @@ def _settle(conductor: Conductor, leases: Leases, outcome: Outcome, master: Mast
             conductor.tell(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
             Baselines(master.store).forget(release)
         pins.raise_epoch(part.repo, epoch)
-    Payloads(master.root / "payloads").collect(pins.payload_names(), master.bus.now() - _PAYLOADS_KEPT)
+    payloads, older_than = Payloads(master.root / "payloads"), master.bus.now() - _PAYLOADS_KEPT
+    payloads.collect(pins.payload_names(), older_than)
+    payloads.exports.collect(older_than)
 
 
 def _next(conductor: Conductor, outcome: Outcome) -> str:

@@ -121,16 +121,23 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
 
 
 def _arrive(order: Order, layout: layouts.Layout, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
-    """Objects and tree of the release."""
-    facts: dict[str, Any] = {}
-    if order.release.commit not in layout.holdings().held:
-        facts |= layout.open()
-        incoming = Record(host.cache, repo.name).incoming
-        disk.remove_tree(incoming)  # of a stage that was killed
-        carrier = supplies.carrier(order, repo, host)
-        arrival = transports.Arrival(repo, layout.store, carrier, incoming)
-        facts |= {**transports.of(order.transport).unpack(order, arrival, steps.progress), **carrier.facts()}
-    return facts | layout.prepare(order.release, steps.progress)
+    """Bring the release, unless it is here already, and let its tree be whole."""
+    if order.release.commit in layout.holdings().held:
+        try:
+            return layout.prepare(order.release, steps.progress)
+        except Corrupt:  # its tree is damaged, and the contents are not in the store
+            pass
+    opened = layout.open()
+    incoming = Record(host.cache, repo.name).incoming
+    disk.remove_tree(incoming)  # of a stage that was killed
+    carrier = supplies.carrier(order, repo, host)
+    arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
+    try:
+        brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
+        prepared = layout.prepare(order.release, steps.progress, brought.contents)
+    finally:
+        disk.remove_tree(incoming)
+    return _summed([{**opened, **brought.facts, **carrier.facts(), **prepared}, brought.beside])
 
 
 _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {

@@ -1,50 +1,49 @@
-"""How a release's objects get into a target's store; one file per name that an operator can write as ``transport:``."""
+"""How a release gets to a target; one file per name that an operator can write as ``transport:``.
+
+``bundle`` and ``git`` bring a commit with everything in it into the target's store. The others bring the commit and its
+trees, which is little, and the contents of files apart from that.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from saltdeploy.carriers import Carrier
-from saltdeploy.config import Repo
 from saltdeploy.errors import ConfigError
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress, Repository, Tag
+from saltdeploy.transports.arrival import Arrival, Brought
 from saltdeploy.transports.bundle import Bundle
+from saltdeploy.transports.delta import Delta
 from saltdeploy.transports.git import Git
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Where a release arrives on a target: configuration, object store, carrier, room for files on the way."""
-
-    repo: Repo
-    store: Repository
-    carrier: Carrier
-    incoming: Path
+from saltdeploy.transports.rsync import Rsync
+from saltdeploy.transports.tar import Tar
 
 
 class Transport(Protocol):
     """pack() on the master faces unpack() on a target."""
 
-    def pack(self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str) -> Payload | None:
-        """Make what a host that holds ``base`` (or "") needs; None when targets need nothing of the master."""
+    def pack(
+        self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> tuple[Payload, ...]:
+        """Make what a host that holds ``base`` (or "") needs of the master; nothing where targets fetch by themselves."""
 
-    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> dict[str, Any]:
-        """Bring the order's release into the store, where it is then held and verified to be that commit.
-
-        Returns:
-            Facts: ``bytes`` received.
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
+        """Bring the order's release: commit and trees, bound to the commit id, and a source of its contents.
 
         Raises:
-            NoBase: no payload of the order fits what the store holds.
+            NoBase: no payload of the order fits what the host holds.
             Unavailable, Corrupt, DiskFull: nothing has changed for anybody.
         """
 
 
-_TABLE: dict[str, Transport] = {"bundle": Bundle(), "git": Git()}
+_TABLE: dict[str, Transport] = {
+    "bundle": Bundle(),
+    "git": Git(),
+    "tar": Tar(),
+    "delta": Delta(),
+    "rsync": Rsync(),
+}
 
 
 def of(name: str) -> Transport:
@@ -56,3 +55,6 @@ def of(name: str) -> Transport:
     if name not in _TABLE:
         raise ConfigError(f"there is no transport {name[:40]!r}", next=f"choose one of {', '.join(_TABLE)}")
     return _TABLE[name]
+
+
+__all__ = ["Arrival", "Brought", "Transport", "of"]

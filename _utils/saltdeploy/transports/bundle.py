@@ -6,16 +6,15 @@ A host that holds the previous release gets only what differs; a bare host gets 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from saltdeploy import disk, payloads
-from saltdeploy.errors import NoBase
 from saltdeploy.orders import Order, Payload
 from saltdeploy.release import file_name
 from saltdeploy.repository import Progress, Repository, Tag
+from saltdeploy.transports import apart
+from saltdeploy.transports.arrival import Arrival, Brought
 
-if TYPE_CHECKING:
-    from saltdeploy.transports import Arrival
+KIND = "bundle"
 
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
 
@@ -25,21 +24,22 @@ class Bundle:
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
-    ) -> Payload | None:
+    ) -> tuple[Payload, ...]:
         """The bundle that brings a host from ``base`` to the tag."""
 
         def write(path: Path) -> None:
             source.pack(tag, base, path)
 
-        return store.find_or_pack(repo, base, tag.commit, write)
+        return (store.find_or_pack(repo, base, tag.commit, write, KIND),)
 
-    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> dict[str, Any]:
-        """Receive the first payload whose base is here, check its digest, take it in."""
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
+        """Receive the smallest payload whose base is here, check its digest, take it in."""
         store, commit = arrival.store, order.release.commit
         if store.has(commit):
-            store.keep(commit)
-            return {"bytes": 0}
-        payload = self._choose(order, store)
+            return arrival.stored(commit, bytes=0)
+        payload = apart.choose(order, KIND, store.has)
+        if payload is None:
+            raise apart.no_base(order, arrival)
         incoming = arrival.incoming / file_name(order.release.repo)
         disk.remove_tree(incoming)  # what was received when somebody killed us
         incoming.mkdir(parents=True)
@@ -51,17 +51,7 @@ class Bundle:
             store.unpack(received, commit, progress)
         finally:
             disk.remove_tree(incoming)
-        return {"bytes": payload.size, "base": payload.base}
-
-    def _choose(self, order: Order, store: Repository) -> Payload:
-        for payload in sorted(order.payloads, key=lambda payload: payload.size):
-            if not payload.base or store.has(payload.base):
-                return payload
-        raise NoBase(
-            f"none of the {len(order.payloads)} payloads fits what this host holds",
-            path=str(store.git_dir),
-            next=f"salt-run deploy.sync repo={order.release.repo} tag={order.release.tag}",
-        )
+        return arrival.stored(commit, bytes=payload.size, base=payload.base)
 
 
 def _refuse_without_space(payload: Payload, incoming: Path, store: Path) -> None:

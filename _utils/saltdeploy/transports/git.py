@@ -6,30 +6,27 @@ be the commit that came over Salt's channel; the tag on the server is only a way
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from saltdeploy.errors import ConfigError
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress, Repository, Tag
-
-if TYPE_CHECKING:
-    from saltdeploy.transports import Arrival
+from saltdeploy.transports.arrival import Arrival, Brought
 
 
 class Git:
     """See the module."""
 
-    def pack(self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str) -> Payload | None:
+    def pack(
+        self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> tuple[Payload, ...]:
         """Nothing: targets fetch by themselves."""
-        return None
+        return ()
 
-    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> dict[str, Any]:
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
         """Fetch the commit, unless it is here already."""
         store, release = arrival.store, order.release
         if store.has(release.commit):
-            store.keep(release.commit)
-            return {}
+            return arrival.stored(release.commit)
         if not arrival.repo.url:
             raise ConfigError(
                 "transport git needs a URL",
@@ -37,4 +34,4 @@ class Git:
                 next="set url, upstream, or deployment_config:servers",
             )
         store.fetch(arrival.repo.url, release.tag, release.commit, progress)
-        return {}
+        return arrival.stored(release.commit)

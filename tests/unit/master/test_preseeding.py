@@ -130,8 +130,7 @@ class Bench:
     def fetch(self, host: str, number: int = 0, base: str = "") -> Result:
         """The stage that a deploy would ask for; what was packed for it is found again."""
         tag = self.source.tag(number)
-        payload = Bundle().pack(self.payloads, self.source.repository, "demo", tag, base)
-        assert payload is not None
+        [payload] = Bundle().pack(self.payloads, self.source.repository, "demo", tag, base)
         sources = fanouts.sources(self.repo("master"), self.master.targets)
         release = self.source.release(number)
         order = Order(DEPLOY[::-1], 1, FETCH, release, "bundle", (payload,), sources=sources)

@@ -32,11 +32,11 @@ class Fleet:
 
     def order(self, transport: str, number: int, *bases: int | None) -> Order:
         """What the master asks for, with a payload for each base."""
-        packed = [self.pack(transport, number, base) for base in bases]
+        packed = [payload for base in bases for payload in self.pack(transport, number, base)]
         release = self.source.release(number)
-        return Order("2" * 20, 1, FETCH, release, transport, tuple(p for p in packed if p is not None))
+        return Order("2" * 20, 1, FETCH, release, transport, tuple(packed))
 
-    def pack(self, transport: str, number: int, base: int | None) -> Payload | None:
+    def pack(self, transport: str, number: int, base: int | None) -> tuple[Payload, ...]:
         commit = "" if base is None else self.source.tag(base).commit
         tag = self.source.tag(number)
         return transports.of(transport).pack(self.payloads, self.source.repository, "demo", tag, commit)
@@ -44,7 +44,7 @@ class Fleet:
     def arrive(self, order: Order) -> dict[str, object]:
         configured = repo(Path("/srv/demo"), url=self.url)
         arrival = transports.Arrival(configured, self.store, self.carrier, self.incoming)
-        return transports.of(order.transport).unpack(order, arrival, no_progress)
+        return transports.of(order.transport).unpack(order, arrival, no_progress).facts
 
     def left_on_the_way(self) -> list[Path]:
         return [path for path in self.incoming.rglob("*") if path.is_file()]
@@ -170,7 +170,7 @@ def test_a_carrier_that_brings_nothing_changes_nothing(fleet: Fleet) -> None:
 
 
 def test_the_master_packs_nothing_for_git(fleet: Fleet) -> None:
-    assert fleet.pack("git", 1, None) is None
+    assert fleet.pack("git", 1, None) == ()
 
 
 def test_a_repo_without_a_url_is_told_which_keys_to_set(fleet: Fleet) -> None:

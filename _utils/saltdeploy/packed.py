@@ -1,0 +1,146 @@
+"""A packed archive: a line that says what it is, then a tar that zstd compressed, or its difference from another tar.
+
+The line is JSON. The whole file is named by its sha256, and that came over Salt's channel: what the line says of sizes
+and digests is the master's word.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from saltdeploy import programs
+from saltdeploy.archives import Archive
+from saltdeploy.contents import Supply
+from saltdeploy.errors import Corrupt
+
+TAR, ZSTD, XDELTA = "tar.zst", "zstd-patch", "xdelta3"
+_PROGRAM = {TAR: "zstd", ZSTD: "zstd", XDELTA: "xdelta3"}
+_LONGEST_HEAD = 1 << 12
+_WINDOW = 26  # log2 of 64 MB: what a target needs of memory to unpack
+_LEVEL = "-9"
+#: A patch by zstd takes memory for both archives, on the target as well.
+MOST_FOR_ZSTD = 256 << 20  # bytes
+_ADVICE = (
+    "run the same command again; if it repeats: choose another transport, and look at the master's payloads"
+)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The line.
+
+    Attributes:
+        form: one of the three.
+        size: bytes of the tar.
+        files: how many members it has.
+        base_sha256, base_size: of the tar that it is a difference from.
+    """
+
+    form: str
+    size: int
+    files: int
+    base_sha256: str = ""
+    base_size: int = 0
+
+    @property
+    def program(self) -> str:
+        """What unpacks it."""
+        return _PROGRAM[self.form]
+
+
+def write(head: Head, tar: IO[bytes], out: IO[bytes], base: Path | None = None) -> None:
+    """Pack a tar.
+
+    Args:
+        head: says how.
+        tar: the tar, an open file.
+        out: an open file.
+        base: the tar that ``head`` speaks of.
+
+    Raises:
+        Unsupported: the program is not installed.
+        DiskFull: there is no room.
+    """
+    out.write(json.dumps(asdict(head)).encode() + b"\n")
+    out.flush()
+    if head.form == XDELTA:
+        command = ["xdelta3", "-e", "-9", "-D", "-q", "-c", "-s", str(base)]
+    elif head.form == ZSTD:
+        command = ["zstd", "-q", "-c", _LEVEL, f"--stream-size={head.size}", f"--long={_window(head)}"]
+        command += [f"--patch-from={base}"]
+    else:
+        command = ["zstd", "-q", "-c", _LEVEL, "-T0", f"--stream-size={head.size}", f"--long={_WINDOW}"]
+    tar.seek(0)
+    programs.run(command, tar, out)
+
+
+def head_of(path: Path) -> Head:
+    """Read the line.
+
+    Raises:
+        Corrupt: it is not one of ours.
+    """
+    with open(path, "rb") as file:
+        return _read_head(file, path)
+
+
+class Packed:
+    """A packed archive as a source of contents.
+
+    Args:
+        path: the file.
+        base: the tar that it is a difference from.
+    """
+
+    def __init__(self, path: Path, base: Path | None = None) -> None:
+        self.place = str(path)
+        self.advice = _ADVICE
+        self._path = path
+        self._base = base
+        self._head = head_of(path)
+
+    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+        """The archive's own size for a whole tree. What a part of it takes is not known before it is read."""
+        return self._head.size if everything else 0
+
+    @contextlib.contextmanager
+    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:
+        """Unpack as a stream; nothing lies on the disk but what is taken."""
+        with open(self._path, "rb", buffering=0) as file:
+            head = _read_head(file, self._path)
+            with programs.output_of(self._command(head), file) as tar:
+                yield Archive(tar, head.size, head.files, self.place, self.advice)
+
+    def _command(self, head: Head) -> list[str]:
+        if head.form == XDELTA:
+            return ["xdelta3", "-d", "-D", "-q", "-c", "-s", str(self._base)]
+        if head.form == ZSTD:
+            return ["zstd", "-d", "-q", "-c", f"--long={_window(head)}", f"--patch-from={self._base}"]
+        return ["zstd", "-d", "-q", "-c", f"--long={_WINDOW}"]
+
+
+def _window(head: Head) -> int:
+    return max(_WINDOW, head.size.bit_length(), head.base_size.bit_length())
+
+
+def _read_head(file: IO[bytes], path: Path) -> Head:
+    """The line; the file stands behind it afterwards."""
+    line = file.read(_LONGEST_HEAD).partition(b"\n")[0]
+    try:
+        head = Head(**json.loads(line))
+        if head.form not in _PROGRAM or not all(isinstance(n, int) and n >= 0 for n in _numbers(head)):
+            raise ValueError("form or sizes")
+    except (ValueError, TypeError) as error:
+        raise Corrupt(f"the file is no packed archive: {error}", path=str(path), next=_ADVICE) from error
+    os.lseek(file.fileno(), len(line) + 1, os.SEEK_SET)
+    return head
+
+
+def _numbers(head: Head) -> tuple[int, ...]:
+    return head.size, head.files, head.base_size

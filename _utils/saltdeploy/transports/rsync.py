@@ -1,0 +1,141 @@
+"""Transport ``rsync``: the contents that a spare slot lacks come by rsync, from a tree that the master exports.
+
+rsync is asked for exactly the paths that differ by the trees, so that neither side compares the rest. It writes beside
+the spare slot, with the files there as a basis for its differences; what it brings is compared with the trees' blobs
+when it is written into the slot. So neither the server nor rsync's own judgement of what has changed is trusted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from saltdeploy import bounded, disk
+from saltdeploy.contents import Files, Supply
+from saltdeploy.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported, public
+from saltdeploy.gitobjects import GITLINK, NOTHING, read_changes
+from saltdeploy.orders import Order, Payload
+from saltdeploy.payloads import Payloads
+from saltdeploy.release import file_name
+from saltdeploy.repository import Progress, Repository, Tag
+from saltdeploy.transports import apart
+from saltdeploy.transports.arrival import Arrival, Brought
+
+_OPTIONS = [
+    "--links",
+    "--from0",
+    "--ignore-times",  # a file of the same size and time may be another
+    "--no-implied-dirs",  # a directory on the way may be a link over there
+    "--timeout=120",
+    "--stats",
+    "--protect-args",
+]
+# as an option it would turn rsync:// into a daemon that is started by ssh
+_ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": "ssh -o BatchMode=yes"}
+_RECEIVED = re.compile(r"Total bytes received: ([0-9,.]+)")
+
+
+class Rsync:
+    """See the module."""
+
+    def pack(
+        self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> tuple[Payload, ...]:
+        """The trees that differ from ``base``; and export the release."""
+        payloads.exports.ensure(source, repo, tag.commit)
+        return (apart.pack_trees(payloads, source, repo, tag, base),)
+
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
+        """Receive the trees; the contents come while the slot is written."""
+        release = order.release
+        if arrival.store.has(release.commit):
+            return arrival.stored(release.commit)
+        if not arrival.repo.rsync_url:
+            raise ConfigError(
+                "transport rsync needs a place to fetch from",
+                path=f"repo_config:{release.repo}:rsync_url",
+                next="set rsync_url to where targets reach the master's exports: rsync://host/module, or host:/path",
+            )
+        facts: dict[str, Any] = {"bytes": apart.bring_trees(order, arrival, progress)}
+        url = f"{arrival.repo.rsync_url.rstrip('/')}/{file_name(release.repo)}/{release.commit}/"
+        directory = apart.room(order, arrival) / secrets.token_hex(8)
+        return Brought(facts, Rsynced(url, directory, arrival.repo.timeout, facts))
+
+
+class Rsynced:
+    """A tree that rsync reaches, as a source of contents.
+
+    Args:
+        url: the tree, for rsync.
+        directory: made for what comes.
+        timeout: seconds for all of it.
+        facts: learns how many bytes came.
+    """
+
+    def __init__(self, url: str, directory: Path, timeout: float, facts: dict[str, Any]) -> None:
+        self.place = public(url)
+        self.advice = (
+            f"look at what {self.place} holds; run the same command again, or choose another transport"
+        )
+        self._url = url
+        self._directory = directory
+        self._timeout = timeout
+        self._facts = facts
+
+    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+        """Not known before rsync has asked."""
+        return 0
+
+    @contextlib.contextmanager
+    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:
+        """Bring the files, and give each away once."""
+        disk.remove_tree(self._directory)
+        self._directory.mkdir(mode=0o700)
+        names = self._directory.with_suffix(".names")
+        try:
+            if _write_names(changes, names):
+                self._run(names, basis)
+            yield Files(self._directory, self.advice, drop=True)
+        finally:
+            names.unlink(missing_ok=True)
+            disk.remove_tree(self._directory)
+
+    def _run(self, names: Path, basis: Path) -> None:
+        command = ["rsync", *_OPTIONS, f"--files-from={names}", f"--compare-dest={basis}"]
+        command += ["--", self._url, f"{self._directory}/"]
+        try:
+            ended = bounded.run(command, self._timeout, environment=_ENVIRONMENT)
+        except FileNotFoundError:
+            raise Unsupported(
+                "rsync is not installed",
+                next="install rsync on this host, then run the same command again; or choose another transport",
+            ) from None
+        except bounded.Overran as error:
+            raise self._failed(f"took longer than {self._timeout:g} seconds: {error.output[-500:]}") from None
+        if ended.code:
+            raise self._failed(f"ended with {ended.code}: {ended.output[-1500:]}")
+        found = _RECEIVED.search(ended.output)
+        self._facts["bytes"] += int(re.sub("[,.]", "", found[1])) if found else 0
+
+    def _failed(self, said: str) -> DeployError:
+        said = public("; ".join(filter(None, map(str.strip, said.splitlines()))))
+        if "No space left" in said:
+            return DiskFull(f"rsync {said}", path=str(self._directory.parent))
+        return Unavailable(
+            f"rsync from {self.place} {said}", next=f"on this host: rsync --list-only -- {self.place}"
+        )
+
+
+def _write_names(changes: IO[bytes], names: Path) -> int:
+    """List the paths that have contents, each with a NUL behind it; return how many."""
+    count = 0
+    with open(names, "wb") as file:
+        for change in read_changes(changes):
+            if change.mode not in (NOTHING, GITLINK):
+                file.write(change.path + b"\0")
+                count += 1
+    return count

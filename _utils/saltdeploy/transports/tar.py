@@ -1,0 +1,89 @@
+"""Transport ``tar``: one reproducible archive per release, packed once, whoever asks and whatever it holds.
+
+A target goes through the archive once, as a stream, and takes the files that its spare slot lacks. zstd packs it, and
+not gzip: at the same size it is several times faster on both sides.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import IO
+
+from saltdeploy import archives, packed, payloads
+from saltdeploy.contents import Contents, Stored
+from saltdeploy.errors import from_os
+from saltdeploy.gitobjects import GITLINK, read_changes
+from saltdeploy.gitreader import Reader
+from saltdeploy.orders import Order, Payload
+from saltdeploy.repository import Progress, Repository, Tag
+from saltdeploy.transports import apart
+from saltdeploy.transports.arrival import Arrival, Brought
+
+KIND = "tar"
+
+
+class Tar:
+    """See the module."""
+
+    def pack(
+        self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> tuple[Payload, ...]:
+        """The trees that differ from ``base``, and the archive."""
+        trees = apart.pack_trees(store, source, repo, tag, base)
+        return trees, pack_archive(store, source, repo, tag.commit)
+
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
+        """Receive both."""
+        if arrival.store.has(order.release.commit):
+            return arrival.stored(order.release.commit)
+        size = apart.bring_trees(order, arrival, progress)
+        return receive_archive(order, arrival, progress, size)
+
+
+def pack_archive(store: payloads.Payloads, source: Repository, repo: str, commit: str) -> Payload:
+    """The archive of a commit."""
+
+    def write(path: Path) -> None:
+        try:
+            with open(path, "wb") as out, tempfile.TemporaryFile(dir=path.parent) as tar:
+                files = write_tar(source, commit, Stored(source), path.parent, tar)
+                packed.write(packed.Head(packed.TAR, tar.tell(), files), tar, out)
+        except OSError as error:
+            raise from_os(error, path=str(path.parent)) from error
+
+    return store.find_or_pack(repo, "", commit, write, KIND)
+
+
+def receive_archive(order: Order, arrival: Arrival, progress: Progress, already: int) -> Brought:
+    """Receive the order's archive.
+
+    Args:
+        already: bytes that have come before.
+
+    Raises:
+        NoBase: the order has none.
+    """
+    payload = apart.choose(order, KIND, lambda base: False)
+    if payload is None:
+        raise apart.no_base(order, arrival)
+    received = apart.receive(payload, order, arrival, progress)
+    return Brought({"bytes": already + payload.size, "base": ""}, packed.Packed(received))
+
+
+def write_tar(reader: Reader, commit: str, contents: Contents, basis: Path, out: IO[bytes]) -> int:
+    """Write the tar of a commit; return how many members it has.
+
+    Args:
+        reader: knows the commit's trees.
+        contents: the contents of its files.
+        basis: see :meth:`Contents.open`.
+    """
+    with tempfile.TemporaryFile() as changes, tempfile.TemporaryFile() as oids:
+        reader.diff("", commit, changes)
+        for change in read_changes(changes):
+            if change.mode != GITLINK:
+                oids.write(change.oid.encode() + b"\n")
+        oids.flush()
+        with contents.open(changes, oids, basis) as supply:
+            return archives.write(read_changes(changes), supply, out)

@@ -1,0 +1,57 @@
+"""Commits and their trees without the contents of files: what binds a release's paths, modes and blobs to its commit.
+
+A git directory of its own. git takes a commit that it holds for one whose blobs it holds as well, and a fetch or a
+bundle that builds upon such a commit would lack them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from saltdeploy.gitcommand import STREAM
+from saltdeploy.gitreader import Reader, Tag
+from saltdeploy.repository import Repository
+
+
+class Trees(Repository):
+    """The trees of one repo on a target."""
+
+    def adopt(self, commit: str, store: Reader, aside: Path) -> None:
+        """Copy the trees of a commit from an object store, so that what builds upon them outlives that.
+
+        Args:
+            aside: where a file may lie meanwhile.
+        """
+        store.pack(Tag("base", commit, commit), "", aside, contents=False)
+        try:
+            self.unpack(aside, commit)
+        finally:
+            aside.unlink()
+
+    def beside(self, store: Repository) -> Reader:
+        """Reads the objects of both, as far as they can be: a repository has one hash."""
+        if not self.git_dir.is_dir():
+            return store
+        if store.git_dir.is_dir() and store.format() == self.format():
+            return Reader(self.git_dir, store.git_dir)
+        return self
+
+    def _tidy(self, most_packs: int) -> None:
+        """Make one pack of what is held. ``git repack`` cannot: it looks for the blobs."""
+        packs = self.git_dir / "objects" / "pack"
+        if len(list(packs.glob("*.pack"))) <= most_packs:
+            return
+        wanted = "".join(f"{commit}\n" for commit in self.kept()).encode()
+        with tempfile.TemporaryFile(dir=packs) as joined:
+            self._run(
+                ["pack-objects", "--stdout", "--revs", "--filter=blob:none", "--quiet"],
+                stdout=joined,
+                input=wanted,
+            )
+            joined.seek(0)
+            said = self._run([*STREAM, "index-pack", "--stdin"], stdin=joined).stdout.decode()
+        name = f"pack-{said.split()[-1]}"
+        for path in packs.glob("pack-*"):
+            if path.stem != name:
+                path.unlink()

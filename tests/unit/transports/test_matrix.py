@@ -1,0 +1,117 @@
+"""Every transport brings the same releases to the same trees, and answers the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saltdeploy.orders import Result
+
+from tests.repositories import FILE, Entry, Source, tree
+from tests.travels import TRANSPORTS, Traveller
+from tests.unit.transports.conftest import Travellers
+
+#: first install, upgrade, one that skips one, one that removes much and swaps files with directories, downgrades; from
+#: the fourth on each slot is recycled
+WAY = [0, 1, 3, 2, 0, 1, 2]
+#: each transport follows each other one, and itself
+TURNS = ["bundle", "bundle", "tar", "tar", "delta", "delta", "rsync", "rsync", "bundle", "delta", "tar", "rsync", "delta",
+         "bundle", "rsync", "tar", "bundle"]  # fmt: skip
+_OF_THE_WAY = ("bytes", "base", "seconds")
+_answers: list[dict[str, Any]] = []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_each_release_is_what_git_would_check_out(traveller: Travellers, transport: str) -> None:
+    target = traveller(transport)
+    answers = []
+    for number in WAY:
+        for result in target.travel(number):
+            assert result.ok, result.error
+            answers.append(_plain(result))
+        assert target.shows(number), number
+    assert not list(target.cache.rglob("incoming/*"))
+    _answers[:] = _answers or answers  # those of the transport that came first
+    assert answers == _answers
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    wire = result.to_wire()
+    return {**wire, "facts": {k: v for k, v in wire["facts"].items() if k not in _OF_THE_WAY}}
+
+
+def test_a_host_goes_from_any_transport_to_any_other(traveller: Travellers) -> None:
+    """Trees without contents are never taken for a release that others can build upon."""
+    target = traveller("bundle")
+    for step, target.transport in enumerate(TURNS):
+        for result in target.travel(step % 4):
+            assert result.ok, (step, target.transport, result.error)
+        assert target.shows(step % 4), (step, target.transport)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_the_way_back_needs_nobody(traveller: Travellers, transport: str) -> None:
+    target = traveller(transport)
+    target.travel(0)
+    target.travel(1)
+    target.carrier.spoil = lambda path: pytest.fail("the network was used")  # type: ignore[assignment]
+    assert target.go_back(0).ok
+    assert target.shows(0)
+    assert target.go_back(1).ok
+    assert target.shows(1)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_release_that_is_on_disk_is_not_brought_again(traveller: Travellers, transport: str) -> None:
+    target = traveller(transport)
+    for number in (0, 1):
+        target.travel(number)
+    target.carrier.fetched.clear()
+    assert target.travel(0)[0].facts["files"] == 0
+    assert target.carrier.fetched == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_tree_that_somebody_damaged_is_brought_again(traveller: Travellers, transport: str) -> None:
+    target = traveller(transport)
+    for number in (0, 1):
+        target.travel(number)
+    damaged = target.location.parent / ".demo.deploy/slots/0/plain"
+    damaged.write_bytes(b"not what it was")
+    for result in target.travel(0):
+        assert result.ok, result.error
+    assert target.shows(0)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_repository_whose_hash_is_sha256(traveller: Travellers, tmp_path: Path, transport: str) -> None:
+    place = str(tmp_path / "other.git")
+    subprocess.run(["git", "init", "--quiet", "--bare", "--object-format=sha256", place], check=True)
+    source = Source(Path(place), tree(a="1", b="same"), tree(a="2", b="same", dir__c="new"))
+    target = traveller(transport, source)
+    for number in (0, 1):
+        for result in target.travel(number):
+            assert result.ok, result.error
+        assert target.shows(number)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.skipif(
+    "DEPLOY_TEST_GIGABYTE" not in os.environ, reason="set DEPLOY_TEST_GIGABYTE: it takes minutes"
+)
+def test_a_file_of_a_gigabyte(traveller: Travellers, tmp_path: Path, transport: str) -> None:
+    block = os.urandom(1 << 20)
+    big = b"".join(bytes([n % 251]) + block[1:] for n in range(1 << 10))
+    source = Source(
+        tmp_path / "big.git",
+        {b"big": Entry(FILE, big)},
+        {b"big": Entry(FILE, big[: 1 << 29] + b"x" + big[1 << 29 :])},
+    )
+    target = traveller(transport, source)
+    for number in (0, 1):
+        for result in target.travel(number):
+            assert result.ok, result.error
+        assert target.shows(number)

@@ -8,6 +8,7 @@ when it is written into the slot. So neither the server nor rsync's own judgemen
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy import bounded, disk
+from saltdeploy.config import Repo
 from saltdeploy.contents import Files, Supply
 from saltdeploy.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported, public
 from saltdeploy.gitobjects import GITLINK, NOTHING, read_changes
@@ -61,29 +63,30 @@ class Rsync:
                 next="set rsync_url to where targets reach the master's exports: rsync://host/module, or host:/path",
             )
         facts: dict[str, Any] = {"bytes": apart.bring_trees(order, arrival, progress)}
-        url = f"{arrival.repo.rsync_url.rstrip('/')}/{file_name(release.repo)}/{release.commit}/"
         directory = apart.room(order, arrival) / secrets.token_hex(8)
-        return Brought(facts, Rsynced(url, directory, arrival.repo.timeout, facts))
+        tree = f"{file_name(release.repo)}/{release.commit}"
+        return Brought(facts, Rsynced(arrival.repo, tree, directory, facts))
 
 
 class Rsynced:
     """A tree that rsync reaches, as a source of contents.
 
     Args:
-        url: the tree, for rsync.
+        repo: says where the exports are, and how long it may take.
+        tree: the tree, as a path in the exports.
         directory: made for what comes.
-        timeout: seconds for all of it.
         facts: learns how many bytes came.
     """
 
-    def __init__(self, url: str, directory: Path, timeout: float, facts: dict[str, Any]) -> None:
-        self.place = public(url)
+    def __init__(self, repo: Repo, tree: str, directory: Path, facts: dict[str, Any]) -> None:
+        self._exports = f"{repo.rsync_url.rstrip('/')}/"
+        self._tree = tree
+        self.place = public(f"{self._exports}{tree}/")
         self.advice = (
             f"look at what {self.place} holds; run the same command again, or choose another transport"
         )
-        self._url = url
         self._directory = directory
-        self._timeout = timeout
+        self._timeout = repo.timeout
         self._facts = facts
 
     def need(self, oids: IO[bytes], *, everything: bool) -> int:
@@ -97,7 +100,7 @@ class Rsynced:
         self._directory.mkdir(mode=0o700)
         names = self._directory.with_suffix(".names")
         try:
-            if _write_names(changes, names):
+            if _write_names(changes, self._tree, names):
                 self._run(names, basis)
             yield Files(self._directory, self.advice, drop=True)
         finally:
@@ -106,7 +109,7 @@ class Rsynced:
 
     def _run(self, names: Path, basis: Path) -> None:
         command = ["rsync", *_OPTIONS, f"--files-from={names}", f"--compare-dest={basis}"]
-        command += ["--", self._url, f"{self._directory}/"]
+        command += ["--", self._exports, f"{self._directory}/"]
         try:
             ended = bounded.run(command, self._timeout, environment=_ENVIRONMENT)
         except FileNotFoundError:
@@ -130,12 +133,17 @@ class Rsynced:
         )
 
 
-def _write_names(changes: IO[bytes], names: Path) -> int:
-    """List the paths that have contents, each with a NUL behind it; return how many."""
+def _write_names(changes: IO[bytes], tree: str, names: Path) -> int:
+    """List the paths that have contents, each with a NUL behind it; return how many.
+
+    They begin at the exports, and rsync makes what stands behind ``/./``. (Daemons without chroot, of rsync 3.5.0 for
+    one, give no listed file when the URL itself leads below the module.)
+    """
     count = 0
+    front = os.fsencode(tree) + b"/./"
     with open(names, "wb") as file:
         for change in read_changes(changes):
             if change.mode not in (NOTHING, GITLINK):
-                file.write(change.path + b"\0")
+                file.write(front + change.path + b"\0")
                 count += 1
     return count

@@ -11,7 +11,7 @@ import pytest
 from saltdeploy.orders import Result
 
 from tests.repositories import FILE, Entry, Source, tree
-from tests.travels import TRANSPORTS, Traveller
+from tests.travels import TRANSPORTS
 from tests.unit.transports.conftest import Travellers
 
 #: first install, upgrade, one that skips one, one that removes much and swaps files with directories, downgrades; from

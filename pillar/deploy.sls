@@ -50,9 +50,14 @@ repo_config:
     # With `layout: slots` it is a symbolic link; its trees lie beside it, in .<basename>.deploy
     location: {{ disk }}/srv/www/demo
 
-    # How releases travel: `bundle` (packed once by the master, through Salt's own file channel) or
-    # `git` (each target fetches from `url`).
+    # How releases travel: `bundle` (packed once by the master, through Salt's own file channel), `git` (each target
+    # fetches from `url`), `tar` (one archive per release), `delta` (the difference of two archives), or `rsync`
+    # (from `rsync_url`). `deploy.sync ... transport=tar` overrides it once.
     transport: bundle
+
+    # Where targets reach the exports of the master with `transport: rsync`: rsync://deploy1.example.org/exports, or
+    # deploy1.example.org:/var/cache/salt/master/deploy/exports by ssh.
+    # rsync_url: null
 
     # How releases lie on a target's disk: `slots` (whole trees beside each other, switched by one rename) or
     # `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic).

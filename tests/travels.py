@@ -89,21 +89,27 @@ class Traveller(Target):
         self.received: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
 
+    def order_for(self, number: int, deploy: str = "") -> Order:
+        """What a master asks first."""
+        return self._offers(number, deploy).order
+
     def fetch(self, number: int, deploy: str = "") -> Result:
         """The fetch stage, asked for again with other payloads as long as that helps."""
-        order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport)
-        offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: self.source)  # type: ignore[arg-type, return-value]
-        holdings = stages.status(self.repo, self.host).holdings
+        offers = self._offers(number, deploy)
         while True:
-            offers.pack([holdings])
-            offers.given([self.host.name])
-            result = self.run(offers.order)
-            offered = offers.order
+            asked = offers.order
+            result = self.run(asked)
             if isinstance(result.error, NoBase):
                 offers.pack([result.holdings])
-            if offers.order == offered:
+            if offers.order == asked:
                 self.received.append(result.facts)
                 return result
+
+    def _offers(self, number: int, deploy: str) -> Offers:
+        order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport)
+        offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: self.source)  # type: ignore[arg-type, return-value]
+        offers.pack([stages.status(self.repo, self.host).holdings])
+        return offers
 
     def travel(self, number: int) -> list[Result]:
         """Fetch and checkout of one deploy."""

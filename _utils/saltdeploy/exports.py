@@ -41,7 +41,8 @@ class Exports:
                     _write(source, commit, aside)
                     os.rename(aside, tree)
                 finally:
-                    disk.remove_tree(aside)
+                    for left in (aside, aside.with_name(f"{aside.name}.aside")):
+                        disk.remove_tree(left)
             os.utime(tree)
         except OSError as error:
             raise from_os(error, path=str(tree)) from error
@@ -59,53 +60,59 @@ class Exports:
 def _write(source: Reader, commit: str, root: Path) -> None:
     root.mkdir()
     root.chmod(0o755)
-    made = {b""}
     with tempfile.TemporaryFile() as changes, tempfile.TemporaryFile() as oids:
         source.diff("", commit, changes)
         for change in read_changes(changes):
             if change.mode != GITLINK:
                 oids.write(change.oid.encode() + b"\n")
         oids.flush()
+        tree = _Tree(root)
         with Stored(source).open(changes, oids, root) as supply:
             for change in read_changes(changes):
                 if change.mode != GITLINK:
-                    _put(change, supply, os.fsencode(root), made)
+                    tree.put(change, supply)
 
 
-def _put(change: Change, supply: Supply, root: bytes, made: set[bytes]) -> None:
-    _make_directories(os.path.dirname(change.path), root, made)
-    path = os.path.join(root, change.path)
-    _, pieces = supply.next(change)
-    try:
+class _Tree:
+    """A tree that is being written. Its paths are not trusted: a link of the release may lead anywhere.
+
+    All is made under one name beside the tree and renamed to its place: a file system that spreads what is made in
+    different directories over the disk takes several times as long otherwise.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = os.fsencode(root)
+        self._aside = self._root + b".aside"
+        self._made = {b""}
+
+    def put(self, change: Change, supply: Supply) -> None:
+        """Write one file or link."""
+        self._make_directory(os.path.dirname(change.path))
+        _, pieces = supply.next(change)
         if change.mode == SYMLINK:
-            os.symlink(b"".join(pieces), path)
+            os.symlink(b"".join(pieces), self._aside)
+        else:
+            with open(self._aside, "xb") as file:
+                file.writelines(pieces)
+                os.fchmod(file.fileno(), 0o755 if change.mode == "100755" else 0o644)
+        self._place(change.path)
+
+    def _make_directory(self, directory: bytes) -> None:
+        """Only directories that were made here are gone through."""
+        if directory in self._made:
             return
-        mode = 0o755 if change.mode == "100755" else 0o644
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    except FileExistsError:
-        raise _twofold(change.path) from None
-    with os.fdopen(fd, "wb") as file:
-        file.writelines(pieces)
-        os.fchmod(file.fileno(), mode)
+        self._make_directory(os.path.dirname(directory))
+        os.mkdir(self._aside)
+        os.chmod(self._aside, 0o755)
+        self._place(directory)
+        self._made.add(directory)
 
-
-def _make_directories(directory: bytes, root: bytes, made: set[bytes]) -> None:
-    """Only directories that were made here are gone through: a link of the release may lead anywhere."""
-    if directory in made:
-        return
-    _make_directories(os.path.dirname(directory), root, made)
-    if os.path.basename(directory) in (b"", b".", b".."):
-        raise _twofold(directory)
-    try:
-        os.mkdir(os.path.join(root, directory))
-    except FileExistsError:
-        raise _twofold(directory) from None
-    os.chmod(os.path.join(root, directory), 0o755)
-    made.add(directory)
-
-
-def _twofold(path: bytes) -> Corrupt:
-    return Corrupt(
-        f"the release holds {path!r} twice, or it is no legal path",
-        next="git fsck in the repository of the release",
-    )
+    def _place(self, path: bytes) -> None:
+        place = os.path.join(self._root, path)
+        if os.path.basename(path) in (b"", b".", b"..") or os.path.lexists(place):
+            disk.remove_tree(Path(os.fsdecode(self._aside)))
+            raise Corrupt(
+                f"the release holds {path!r} twice, or it is no legal path",
+                next="git fsck in the repository of the release",
+            )
+        os.rename(self._aside, place)

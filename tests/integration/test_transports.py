@@ -10,6 +10,7 @@ WAYS = {
     "git from a path": {"transport": "git", "url": "file://SOURCE"},
     "git from a server": {"transport": "git", "url": "SERVER"},
     "bundle of what a server has": {"source": "SERVER"},
+    "differences of archives": {"transport": "delta"},
     "in place, by bundle": {"layout": "inplace"},
     "in place, git from a server": {"layout": "inplace", "transport": "git", "url": "SERVER"},
 }

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from saltdeploy import config
 from saltdeploy.checks import Place, Response
-from saltdeploy.errors import NoTargets, PlanMoved
+from saltdeploy.errors import ConfigError, NoTargets, PlanMoved
 from saltdeploy.master import forecast as forecasts
 from saltdeploy.master.history import History
 from saltdeploy.master.pins import Pin, Pins
@@ -154,6 +154,42 @@ def test_the_bytes_are_those_that_the_deploy_will_offer(world: World) -> None:
     v0, v1 = (world.source.release(number).commit for number in (0, 1))
     assert (hosts["web1"]["bytes"], hosts["web2"]["bytes"]) == (sizes[v0], sizes[v1])
     assert 0 < hosts["web1"]["bytes"] < hosts["web3"]["bytes"]
+
+
+@pytest.mark.parametrize("transport", ["tar", "delta"])
+def test_an_operator_chooses_the_transport_for_once(world: World, transport: str) -> None:
+    plan = world.plan(transport=transport)
+    _, offers = world.prepare(plan["hash"], transport=transport)
+    assert plan["transport"] == offers.order.transport == transport
+    sizes = {(payload.kind, payload.base): payload.size for payload in offers.order.payloads}
+    v0 = world.source.release(0).commit
+    trees = min(sizes["trees", v0], sizes["trees", ""])
+    contents = min(sizes["tar", ""], sizes.get(("delta", v0), sizes["tar", ""]))
+    assert plan["hosts"]["web1"]["bytes"] == trees + contents
+
+
+def test_a_plan_for_another_transport_is_another_plan(world: World) -> None:
+    with pytest.raises(PlanMoved, match="the transport was tar and is bundle"):
+        world.prepare(world.plan(transport="tar")["hash"])
+
+
+@pytest.mark.parametrize("act", ["plan", "prepare"])
+def test_a_transport_that_nobody_knows_is_refused_before_anything_is_done(world: World, act: str) -> None:
+    with pytest.raises(ConfigError, match="pigeon"):
+        world.plan(transport="pigeon") if act == "plan" else world.prepare("", transport="pigeon")
+
+
+def test_a_host_whose_releases_do_not_help_it_is_offered_the_whole(world: World) -> None:
+    """What it holds may have come without its contents: nobody can build a bundle upon that."""
+    world.plan()
+    _, offers = world.prepare("")
+    known = offers.order.payloads
+    assert {payload.base for payload in known} == {world.source.release(n).commit for n in (0, 1)} | {""}
+    offers.order = replace(offers.order, payloads=known[:1])
+    offers.given(["web1"])
+    offers.pack([world.at(0)])
+    assert "" in {payload.base for payload in offers.order.payloads}
+    assert offers.helps(Result("web1", "demo", holdings=world.at(0)))
 
 
 def test_a_host_that_has_the_release_on_disk_receives_nothing(world: World) -> None:

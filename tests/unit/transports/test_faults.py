@@ -19,9 +19,10 @@ from saltdeploy.contents import Stored
 from saltdeploy.errors import ConfigError, Corrupt, DeployError, DiskFull, Unavailable, Unsupported
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.orders import Order, Payload, Result
+from saltdeploy.target import stages
 from saltdeploy.transports.tar import write_tar
 
-from tests.repositories import FILE, Entry, Source, Tree, link, snapshot, tree
+from tests.repositories import FILE, Entry, Source, Tree, git, link, snapshot, tree
 from tests.travels import APART, Traveller
 from tests.unit.conftest import SmallDisk
 from tests.unit.transports.conftest import Travellers
@@ -199,6 +200,33 @@ def replaced(target: Traveller, data: bytes) -> Order:
     target.payloads.path(honest_one.payloads[0].sha256).parent.joinpath(sha256).write_bytes(data)  # type: ignore[union-attr]
     trees = [payload for payload in honest_one.payloads if payload.kind == "trees"]
     return dataclasses.replace(honest_one, payloads=(*trees, Payload("", sha256, len(data), "tar")))
+
+
+def _lose_packs(store: Path) -> None:
+    for path in (store / "objects/pack").iterdir():
+        path.unlink()
+
+
+def _lose_some_trees(store: Path) -> None:
+    """A pack of the commit alone: its trees are missing."""
+    commit = next((store / "refs/deploy").iterdir()).read_text()
+    alone = git(store, "pack-objects", "--stdout", "-q", input=commit.encode())
+    _lose_packs(store)
+    git(store, "index-pack", "--stdin", input=alone)
+
+
+@pytest.mark.parametrize(
+    "harm", [_lose_packs, _lose_some_trees, lambda store: (store / "HEAD").write_bytes(b"no")]
+)
+@pytest.mark.parametrize("transport", APART)
+def test_trees_that_are_lost_come_again(
+    traveller: Travellers, small: Source, transport: str, harm: Callable[[Path], object]
+) -> None:
+    target = traveller(transport, small)
+    target.travel(0)
+    harm(target.location.parent / ".demo.deploy/trees.git")
+    recovers(target)
+    assert stages.verify(target.repo, full=True).ok
 
 
 # -- delta --------------------------------------------------------------------------------------------------

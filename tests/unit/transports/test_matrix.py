@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.orders import Result
 
-from tests.repositories import FILE, Entry, Source, tree
+from tests.repositories import Source, git, tree
 from tests.travels import TRANSPORTS
 from tests.unit.transports.conftest import Travellers
 
@@ -98,20 +99,37 @@ def test_a_repository_whose_hash_is_sha256(traveller: Travellers, tmp_path: Path
         assert target.shows(number)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.skipif(
     "DEPLOY_TEST_GIGABYTE" not in os.environ, reason="set DEPLOY_TEST_GIGABYTE: it takes minutes"
 )
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_file_of_a_gigabyte(traveller: Travellers, tmp_path: Path, transport: str) -> None:
-    block = os.urandom(1 << 20)
-    big = b"".join(bytes([n % 251]) + block[1:] for n in range(1 << 10))
-    source = Source(
-        tmp_path / "big.git",
-        {b"big": Entry(FILE, big)},
-        {b"big": Entry(FILE, big[: 1 << 29] + b"x" + big[1 << 29 :])},
-    )
+    source = Source(tmp_path / "big.git", tree(a="1"))
+    files = [_sparse(tmp_path / f"big{n}", n) for n in (1, 2)]
+    for number, file in enumerate(files, 1):
+        _add_file(source, number, file)
     target = traveller(transport, source)
-    for number in (0, 1):
+    for number, file in enumerate(files, 1):
         for result in target.travel(number):
             assert result.ok, result.error
-        assert target.shows(number)
+        assert filecmp.cmp(target.location / "big", file, shallow=False)
+
+
+def _sparse(path: Path, number: int) -> Path:
+    """A gigabyte that is mostly nothing."""
+    with open(path, "wb") as file:
+        for megabyte in range(0, 1024, 64):
+            file.seek(megabyte << 20)
+            file.write(b"%d of %d" % (megabyte, number) * 1000)
+        file.truncate(1 << 30)
+    return path
+
+
+def _add_file(source: Source, number: int, file: Path) -> None:
+    """Add ``v<number>``, whose only file is this one."""
+    with open(file, "rb") as data:
+        blob = git(source.git_dir, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
+    made = git(source.git_dir, "mktree", input=f"100644 blob {blob}\tbig\n".encode()).decode().strip()
+    who = {f"GIT_{role}_{what}": "t" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    commit = git(source.git_dir, "commit-tree", "-m", "v", made, env={**os.environ, **who}).decode().strip()
+    git(source.git_dir, "update-ref", f"refs/tags/v{number}", commit)

@@ -71,9 +71,9 @@ def main() -> int:
         with daemon(work / "exports") as url:
             rows = [row for name in NAMES for row in travel(name, source, work, url)]
             rows += baselines(source, work, url)
+        report(rows)
     finally:
         shutil.rmtree(work)
-    report(rows)
     return 0
 
 

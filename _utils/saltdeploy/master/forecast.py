@@ -97,7 +97,9 @@ def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, .
     """
     hosts = [host for wave in groups for host in wave.hosts]
     known = wish.plan
-    facts = _facts(repo, release, groups, _holdings(repo, hosts, master)[0], plan.transport(wish.transport, repo))
+    facts = _facts(
+        repo, release, groups, _holdings(repo, hosts, master)[0], plan.transport(wish.transport, repo)
+    )
     if _hash_of(facts) == known:
         return
     then = disk.read_json(_note(repo, known, master)) if _HASH.fullmatch(known) else None

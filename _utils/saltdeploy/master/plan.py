@@ -222,9 +222,7 @@ def pack(
     if len(bases) > len(chosen):
         chosen.append("")
     way = transports.of(order.transport)
-    packed = (
-        way.pack(payloads, source.repository, repo.name, tag, base) for base in dict.fromkeys(chosen)
-    )
+    packed = (way.pack(payloads, source.repository, repo.name, tag, base) for base in dict.fromkeys(chosen))
     return tuple(dict.fromkeys(payload for payloads_of_one in packed for payload in payloads_of_one))
 
 

@@ -12,7 +12,7 @@ import pytest
 from saltdeploy.orders import Result
 
 from tests.repositories import Source, git, tree
-from tests.travels import TRANSPORTS
+from tests.travels import APART, TRANSPORTS
 from tests.unit.transports.conftest import Travellers
 
 #: first install, upgrade, one that skips one, one that removes much and swaps files with directories, downgrades; from
@@ -53,7 +53,7 @@ def test_a_host_goes_from_any_transport_to_any_other(traveller: Travellers) -> N
         assert target.shows(step % 4), (step, target.transport)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", APART)
 def test_the_way_back_needs_nobody(traveller: Travellers, transport: str) -> None:
     target = traveller(transport)
     target.travel(0)
@@ -65,7 +65,7 @@ def test_the_way_back_needs_nobody(traveller: Travellers, transport: str) -> Non
     assert target.shows(1)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", APART)
 def test_a_release_that_is_on_disk_is_not_brought_again(traveller: Travellers, transport: str) -> None:
     target = traveller(transport)
     for number in (0, 1):
@@ -75,7 +75,7 @@ def test_a_release_that_is_on_disk_is_not_brought_again(traveller: Travellers, t
     assert target.carrier.fetched == []
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", APART)
 def test_a_tree_that_somebody_damaged_is_brought_again(traveller: Travellers, transport: str) -> None:
     target = traveller(transport)
     for number in (0, 1):
@@ -87,7 +87,7 @@ def test_a_tree_that_somebody_damaged_is_brought_again(traveller: Travellers, tr
     assert target.shows(0)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", APART)
 def test_a_repository_whose_hash_is_sha256(traveller: Travellers, tmp_path: Path, transport: str) -> None:
     place = str(tmp_path / "other.git")
     subprocess.run(["git", "init", "--quiet", "--bare", "--object-format=sha256", place], check=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from saltdeploy import disk
 from saltdeploy.gitcommand import STREAM
 from saltdeploy.gitreader import Reader, Tag
 from saltdeploy.repository import Repository
@@ -16,6 +17,13 @@ from saltdeploy.repository import Repository
 
 class Trees(Repository):
     """The trees of one repo on a target."""
+
+    def open(self) -> None:
+        """Make the store, also where there is one that has lost what it should hold: its trees come again."""
+        if self.git_dir.exists() and not (self.is_readable() and all(map(self.has, self.kept()))):
+            disk.remove_tree(self.git_dir)
+        self.ensure()
+        self.recover()
 
     def adopt(self, commit: str, store: Reader, aside: Path) -> None:
         """Copy the trees of a commit from an object store, so that what builds upon them outlives that.

@@ -328,10 +328,11 @@ class Slots:
         try:
             self._all().diff("", commit, content)
         except GitFailed as error:
+            store = self.trees if self.trees.has(commit) else self.store
             raise Corrupt(
                 f"the object store lacks a part of {commit}: {error.cause}",
-                path=str(self.store.git_dir),
-                next=self.store.advice,
+                path=str(store.git_dir),
+                next=store.advice,
             ) from error
 
     def _compare(self, slot: Slot, state: State, work: WorkTree, manifest: Manifest) -> int:

@@ -39,8 +39,7 @@ def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> int:
         Unavailable, Corrupt, DiskFull: nothing has changed for anybody.
     """
     trees, commit = trees_of(order, arrival), order.release.commit
-    trees.ensure()
-    trees.recover()
+    trees.open()
     if trees.has(commit):
         trees.keep(commit)
         return 0

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from saltdeploy import bounded, disk
 from saltdeploy.config import Repo
@@ -62,10 +62,11 @@ class Rsync:
                 path=f"repo_config:{release.repo}:rsync_url",
                 next="set rsync_url to where targets reach the master's exports: rsync://host/module, or host:/path",
             )
-        facts: dict[str, Any] = {"bytes": apart.bring_trees(order, arrival, progress)}
+        facts = {"bytes": apart.bring_trees(order, arrival, progress)}
+        beside: dict[str, int] = {}
         directory = apart.room(order, arrival) / secrets.token_hex(8)
         tree = f"{file_name(release.repo)}/{release.commit}"
-        return Brought(facts, Rsynced(arrival.repo, tree, directory, facts))
+        return Brought(facts, Rsynced(arrival.repo, tree, directory, beside), beside)
 
 
 class Rsynced:
@@ -75,10 +76,10 @@ class Rsynced:
         repo: says where the exports are, and how long it may take.
         tree: the tree, as a path in the exports.
         directory: made for what comes.
-        facts: learns how many bytes came.
+        beside: learns how many ``bytes`` came.
     """
 
-    def __init__(self, repo: Repo, tree: str, directory: Path, facts: dict[str, Any]) -> None:
+    def __init__(self, repo: Repo, tree: str, directory: Path, beside: dict[str, int]) -> None:
         self._exports = f"{repo.rsync_url.rstrip('/')}/"
         self._tree = tree
         self.place = public(f"{self._exports}{tree}/")
@@ -87,7 +88,7 @@ class Rsynced:
         )
         self._directory = directory
         self._timeout = repo.timeout
-        self._facts = facts
+        self._beside = beside
 
     def need(self, oids: IO[bytes], *, everything: bool) -> int:
         """Not known before rsync has asked."""
@@ -122,7 +123,8 @@ class Rsynced:
         if ended.code:
             raise self._failed(f"ended with {ended.code}: {ended.output[-1500:]}")
         found = _RECEIVED.search(ended.output)
-        self._facts["bytes"] += int(re.sub("[,.]", "", found[1])) if found else 0
+        received = int(re.sub("[,.]", "", found[1])) if found else 0
+        self._beside["bytes"] = self._beside.get("bytes", 0) + received
 
     def _failed(self, said: str) -> DeployError:
         said = public("; ".join(filter(None, map(str.strip, said.splitlines()))))

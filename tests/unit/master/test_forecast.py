@@ -160,8 +160,9 @@ def test_the_bytes_are_those_that_the_deploy_will_offer(world: World) -> None:
 def test_an_operator_chooses_the_transport_for_once(world: World, transport: str) -> None:
     plan = world.plan(transport=transport)
     _, offers = world.prepare(plan["hash"], transport=transport)
-    assert plan["transport"] == offers.order.transport == transport
-    sizes = {(payload.kind, payload.base): payload.size for payload in offers.order.payloads}
+    order = offers["demo"].order
+    assert plan["transport"] == order.transport == transport
+    sizes = {(payload.kind, payload.base): payload.size for payload in order.payloads}
     v0 = world.source.release(0).commit
     trees = min(sizes["trees", v0], sizes["trees", ""])
     contents = min(sizes["tar", ""], sizes.get(("delta", v0), sizes["tar", ""]))
@@ -182,7 +183,7 @@ def test_a_transport_that_nobody_knows_is_refused_before_anything_is_done(world:
 def test_a_host_whose_releases_do_not_help_it_is_offered_the_whole(world: World) -> None:
     """What it holds may have come without its contents: nobody can build a bundle upon that."""
     world.plan()
-    _, offers = world.prepare("")
+    offers = world.prepare("")[1]["demo"]
     known = offers.order.payloads
     assert {payload.base for payload in known} == {world.source.release(n).commit for n in (0, 1)} | {""}
     offers.order = replace(offers.order, payloads=known[:1])

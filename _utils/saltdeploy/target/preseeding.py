@@ -5,7 +5,6 @@ No release is touched, nothing is switched, and no deploy waits for it.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,6 @@ from saltdeploy.target import manners, supplies
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
 from saltdeploy.target.record import Record
-
-_KEPT = 7 * 86_400.0  # seconds since somebody last wanted a payload here
 
 
 def preseed(order: Order, repo: Repo, host: Host) -> Result:
@@ -44,9 +41,11 @@ def preseed(order: Order, repo: Repo, host: Host) -> Result:
 
 def _fetch_all(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
     place = supplies.place(repo, host)
-    place.mkdir(parents=True, exist_ok=True, mode=0o711)  # a web server reads by name, and nobody lists
+    if not place.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+        place.chmod(0o711)  # whatever our umask: a web server reads by name, and nobody lists
     shelf = Payloads(place)
-    shelf.collect({payload.sha256 for payload in order.payloads}, time.time() - _KEPT)
+    supplies.tidy(order, repo, host)
     lacking = [payload for payload in order.payloads if not shelf.is_whole(payload)]
     disk.refuse_without_space(place, sum(payload.size for payload in lacking))
     incoming = place / f".incoming.{file_name(repo.name)}"

@@ -23,16 +23,25 @@ from saltdeploy.target.record import Record
 
 #: What facts and events call these two.
 HERE, MASTER = "here", "master"
+_KEPT = 7 * 86_400.0  # seconds
+_MOST_ASKED = 5  # fanouts that may turn out to be bad, each after a while, before the master is asked
 
 
 def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     """The carrier for one stage of one repo."""
+    tidy(order, repo, host)
     return Fanout(Suppliers(order.sources, repo, host), Record(host.cache, repo.name).partial)
 
 
 def place(repo: Repo, host: Host) -> Path:
     """Where this host keeps payloads: for others if it is a fanout, and for itself when it was preseeded."""
     return repo.supply.place or host.cache / "payloads"
+
+
+def tidy(order: Order, repo: Repo, host: Host) -> None:
+    """Delete payloads that were brought here and that nobody has wanted for a week."""
+    wanted = {payload.sha256 for payload in order.payloads}
+    Payloads(place(repo, host)).collect(wanted, time.time() - _KEPT)
 
 
 class Suppliers:
@@ -46,32 +55,36 @@ class Suppliers:
         self._others = [source for source in sources if source.host != host.name]
         self._repo = repo
         self._host = host
-        self._near: list[Supplier] | None = None
+        self._silent: list[Source] = []
+        self._chosen: list[nearest.Choice] | None = None
 
     def __call__(self, payload: Payload) -> Iterator[Supplier]:
         """For one payload."""
         kept = Payloads(place(self._repo, self._host))
         if kept.path(payload.sha256) is not None:
             yield Supplier(HERE, "preseeded", Shelf(kept))
-        if self._near is None:
-            self._near = self._arranged()
-        yield from self._near
+        if self._chosen is None:
+            self._chosen = self._choose()
+        for source in self._silent:
+            yield Supplier(source.url, "", _Silent())
+        for choice in self._chosen:
+            http = Http(choice.source, self._limits(payload), self._host.ca_bundle)
+            yield Supplier(choice.source.url, choice.why, http)
         why = "the last resort" if self._others else "no fanout is named"
         yield Supplier(MASTER, why, self._host.carrier)
 
-    def _arranged(self) -> list[Supplier]:
+    def _choose(self) -> list[nearest.Choice]:
         if not self._others:
             return []
         time.sleep(random.uniform(0, self._repo.supply.jitter))
         trips = nearest.round_trips(self._others)
-        silent = [Supplier(source.url, "", _Silent()) for source, trip in trips.items() if trip is None]
-        chosen = nearest.arrange(self._others, trips, self._host.name, self._repo.supply.site)
-        limits = Limits(rate=self._repo.supply.rate)
-        answering = [
-            Supplier(choice.source.url, choice.why, Http(choice.source, limits, self._host.ca_bundle))
-            for choice in chosen
-        ]
-        return [*silent, *answering]
+        self._silent = [source for source, trip in trips.items() if trip is None]
+        return nearest.arrange(self._others, trips, self._host.name, self._repo.supply.site)[:_MOST_ASKED]
+
+    def _limits(self, payload: Payload) -> Limits:
+        """A server with which the fetch would not be done in time is too slow as well."""
+        rate = self._repo.supply.rate
+        return Limits(rate=rate, least=max(Limits.least, payload.size / self._repo.timeout))
 
 
 class _Silent:

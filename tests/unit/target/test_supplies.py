@@ -14,7 +14,7 @@ import psutil
 import pytest
 from saltdeploy.orders import Order
 from saltdeploy.sources import Source as Server
-from saltdeploy.target import manners, stages
+from saltdeploy.target import manners, stages, supplies
 from saltdeploy.target.record import Record
 from saltdeploy.target.task import Task
 
@@ -129,3 +129,24 @@ def test_whoever_is_gentle_gives_way_and_so_do_the_programs_that_it_starts() -> 
         (psutil.IOPRIO_CLASS_BE, 7),
     )
     process.join()
+
+
+def test_after_a_few_bad_fanouts_the_master_is_asked(target: Target, fanout: PayloadServer) -> None:
+    """Each of them may take a while to be found out, and the stage has to end in time."""
+    fanout.answer = lambda request: request.send(500)
+    order = dataclasses.replace(
+        target.order(1), sources=tuple(Server(f"{fanout.url}/{number}") for number in range(20))
+    )
+    done = run(target, order)
+    assert (done.ok, done.facts["source"], len(fanout.asked)) == (True, "master", 5)
+
+
+def test_what_was_brought_here_long_ago_and_nobody_wants_is_gone_after_a_fetch(target: Target) -> None:
+    shelf = supplies.place(target.repo, target.host)
+    shelf.mkdir(parents=True)
+    old, new = shelf / ("a" * 64), shelf / ("b" * 64)
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    assert run(target, ordered(target)).ok
+    assert [path.name for path in shelf.iterdir()] == [new.name]

@@ -21,6 +21,7 @@ from tests.integration.fleet import HERE, Fleet
 from tests.integration.gitserver import GitServer
 from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo
+from tests.serving import free_port
 
 WEB = ("web1", "web2", "web3", "web4", "web5")
 
@@ -65,8 +66,17 @@ def git_server(short_directory: Path) -> Iterator[GitServer]:
 
 
 @pytest.fixture(scope="session")
-def pillar(short_directory: Path, git_server: GitServer, request: pytest.FixtureRequest) -> Pillar:
-    pillar = Pillar(short_directory / "pillar", short_directory / "disks", git_server.url)
+def payload_port() -> int:
+    """Where the master serves payloads over http."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def pillar(
+    short_directory: Path, git_server: GitServer, payload_port: int, request: pytest.FixtureRequest
+) -> Pillar:
+    payloads = f"http://127.0.0.1:{payload_port}"
+    pillar = Pillar(short_directory / "pillar", short_directory / "disks", git_server.url, payloads)
     for item in request.session.items:
         if "repo" in getattr(item, "fixturenames", ()):
             mark = item.get_closest_marker("repo")
@@ -75,7 +85,9 @@ def pillar(short_directory: Path, git_server: GitServer, request: pytest.Fixture
 
 
 @pytest.fixture(scope="session")
-def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: Pillar) -> Iterator[Fleet]:
+def fleet(
+    factories: Factories, short_directory: Path, checkout: Path, pillar: Pillar, payload_port: int
+) -> Iterator[Fleet]:
     doors = {"module_dirs": [str(checkout), str(HERE / "salt")]}
     fleet = Fleet(
         factories,
@@ -86,6 +98,7 @@ def fleet(factories: Factories, short_directory: Path, checkout: Path, pillar: P
             "pillar_dirs": [str(checkout / "_pillar")],  # the checkout's own pillar/ hides _pillar/
             "pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]},
             "file_roots": {"base": [str(HERE / "salt" / "files")]},
+            "engines": [{"deploy_payloads": {"port": payload_port}}],
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},

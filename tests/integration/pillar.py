@@ -13,16 +13,18 @@ import pytest
 class Pillar:
     """The master reads it at each command, minions when they are told to.
 
-    In its values DISK is the host's own disk, HOST its id, SOURCE the repo's repository, SERVER the git server.
+    In its values DISK is the host's own disk, HOST its id, SOURCE the repo's repository, SERVER the git server, PAYLOADS the
+    master's server of payloads.
     """
 
-    def __init__(self, directory: Path, disks: Path, server: str) -> None:
+    def __init__(self, directory: Path, disks: Path, server: str, payloads: str = "") -> None:
         directory.mkdir()
         self.directory = directory
         self._disks = disks
         self._sources = directory.with_name("sources")
         self._sources.mkdir(exist_ok=True)
         self._server = server
+        self._payloads = payloads
         self._repos: dict[str, dict[str, Any]] = {}
 
     def add(self, name: str, keys: dict[str, Any]) -> None:
@@ -39,7 +41,7 @@ class Pillar:
 
     def change(self, name: str, keys: dict[str, Any]) -> None:
         text = json.dumps({**self._repos[name], **keys})
-        text = text.replace("SOURCE", str(self.source(name)))
+        text = text.replace("SOURCE", str(self.source(name))).replace("PAYLOADS", self._payloads)
         self._repos[name] = json.loads(
             text.replace("SERVER", f"{self._server}/HOST/{self.source(name).name}")
         )

@@ -1,8 +1,27 @@
-"""A release is brought ahead to the targets; the deploy that follows has nothing left to fetch."""
+"""Payloads by way of a server, and ahead of a deploy, which then has nothing left to fetch."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.repo import Repo, converged
+
+# nobody listens at the first one
+FANOUTS = [{"url": "http://127.0.0.1:9"}, {"url": "PAYLOADS", "site": "here"}]
+
+
+@pytest.mark.repo(fanouts=FANOUTS)
+def test_hosts_fetch_from_a_server_and_leave_one_that_is_dead(repo: Repo) -> None:
+    repo.has("v0")
+    with repo.fleet.bus() as bus:
+        converged(repo.sync("v1"))
+        seen = bus.until(lambda tag, data: tag.endswith("/finished"))
+    fetched = [data for _, data in seen if data.get("event") == "host_finished" and data["stage"] == "fetch"]
+    assert len(fetched) == len(repo.hosts)
+    for event in fetched:
+        assert event["source"].startswith("http://127.0.0.1:"), event
+        assert event["left"] == "http://127.0.0.1:9: took no connection"
+    assert repo.on_disk() == repo.everywhere("v1")
 
 
 def test_what_was_brought_ahead_does_not_travel_again(repo: Repo) -> None:

@@ -114,6 +114,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     steps.run(checkpoints.at("before fetch", repo.checks, Site(repo, host, order.group, None, live)))
     with manners.gentle(repo.supply.nice):
         facts = _arrive(order, layout, repo, host, steps)
+    disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
     site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
     known = (*repo.checks, *checkpoints.of_release(layout, repo, order.release.commit))
     steps.run([*checkpoints.calls(repo.fetch_calls, site), *checkpoints.at("after fetch", known, site)])

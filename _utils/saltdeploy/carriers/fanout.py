@@ -43,6 +43,7 @@ class Fanout:
         suppliers: gives them in the order in which they are asked, and is asked only as far as it must be.
         place: where what has come of a payload lies under its sha256, also when we are killed: the next one to fetch
             it goes on from there. Nobody else uses this directory meanwhile.
+        wanted: names of payloads that may be asked for; what is left of any other is deleted.
 
     Attributes:
         asked: whether anything was fetched.
@@ -53,6 +54,7 @@ class Fanout:
 
     suppliers: Callable[[Payload], Iterable[Supplier]]
     place: Path
+    wanted: frozenset[str] = frozenset()
     asked: bool = False
     received: int = 0
     served: Supplier | None = None
@@ -120,7 +122,7 @@ class Fanout:
         """Where this payload grows; what is left of others will not be asked for again."""
         self.place.mkdir(parents=True, exist_ok=True)
         for path in self.place.iterdir():
-            if path.name != payload.sha256:
+            if path.name not in {payload.sha256, *self.wanted}:
                 disk.remove_tree(path)
         return self.place / payload.sha256
 

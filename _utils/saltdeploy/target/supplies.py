@@ -30,7 +30,13 @@ _MOST_ASKED = 5  # fanouts that may turn out to be bad, each after a while, befo
 def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     """The carrier for one stage of one repo."""
     tidy(order, repo, host)
-    return Fanout(Suppliers(order.sources, repo, host), Record(host.cache, repo.name).partial)
+    suppliers = Suppliers(order.sources, repo, host)
+    return Fanout(suppliers, Record(host.cache, repo.name).partial, names(order))
+
+
+def names(order: Order) -> frozenset[str]:
+    """The names of the payloads that an order offers."""
+    return frozenset(payload.sha256 for payload in order.payloads)
 
 
 def place(repo: Repo, host: Host) -> Path:
@@ -40,8 +46,7 @@ def place(repo: Repo, host: Host) -> Path:
 
 def tidy(order: Order, repo: Repo, host: Host) -> None:
     """Delete payloads that were brought here and that nobody has wanted for a week."""
-    wanted = {payload.sha256 for payload in order.payloads}
-    Payloads(place(repo, host)).collect(wanted, time.time() - _KEPT)
+    Payloads(place(repo, host)).collect(set(names(order)), time.time() - _KEPT)
 
 
 class Suppliers:

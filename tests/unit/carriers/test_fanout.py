@@ -174,6 +174,15 @@ def test_what_is_left_of_a_payload_that_nobody_wants_any_more_is_cleared(host: H
     assert not stale.exists()
 
 
+def test_what_is_left_of_another_payload_of_the_same_order_is_kept(host: Host) -> None:
+    other = host.place / "partial" / ("e" * 64)
+    other.parent.mkdir()
+    other.write_bytes(b"half")
+    host.carrier.wanted = frozenset({other.name, PAYLOAD.sha256})
+    host.fetch()
+    assert other.read_bytes() == b"half"
+
+
 def test_what_is_on_the_shelf_does_not_travel(host: Host, server: PayloadServer) -> None:
     host.suppliers.insert(0, Supplier("here", "preseeded", Shelf(host.shelf)))
     host.shelf.add(PAYLOAD, a_copy(host))

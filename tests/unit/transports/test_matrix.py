@@ -21,7 +21,7 @@ WAY = [0, 1, 3, 2, 0, 1, 2]
 #: each transport follows each other one, and itself
 TURNS = ["bundle", "bundle", "tar", "tar", "delta", "delta", "rsync", "rsync", "bundle", "delta", "tar", "rsync", "delta",
          "bundle", "rsync", "tar", "bundle"]  # fmt: skip
-_OF_THE_WAY = ("bytes", "base", "seconds")
+_OF_THE_WAY = ("bytes", "base", "seconds", "source", "why", "left")
 _answers: list[dict[str, Any]] = []
 
 

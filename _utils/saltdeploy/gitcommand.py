@@ -10,15 +10,10 @@ import subprocess
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any
+from typing import IO
 
 from saltdeploy import disk
 from saltdeploy.errors import DeployError, DiskFull, GitFailed, GitUnusable, public
-
-try:  # progress lines are a comfort: a minion without GitPython deploys as well, with fewer of them
-    from git import RemoteProgress
-except ImportError:  # pragma: no cover - depends on the installation
-    RemoteProgress = None
 
 MIN_GIT = (2, 25)
 #: Options for commands that read or take in big files: those are streamed, not held in memory.
@@ -59,7 +54,11 @@ _OPTIONS = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}=
 _FULL = re.compile(
     r"^(?!remote:).*(No space left on device|Out of diskspace|Disk quota exceeded)", re.MULTILINE
 )
-_COUNTED = re.compile(rb"(remote: )?[A-Z][a-z ]+: +\d+(%|,|$)")
+_COUNTED = re.compile(rb"(?:remote: )?[A-Z][a-z ]+: +\d+(?:%|,|$)")
+#: What git's progress.c writes: ``Receiving objects:  33% (1/3), 1.00 KiB | 1.00 KiB/s``. Work of the server begins with
+#: ``remote:`` and is not told.
+_TOLD = re.compile(rb"(Receiving objects|Resolving deltas|Unbundling objects): +\d+% \((\d{1,18})/(\d{1,18})\)")
+_PHASES = {b"Receiving objects": "receive", b"Resolving deltas": "unpack", b"Unbundling objects": "unpack"}
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 
 
@@ -177,13 +176,12 @@ def _environment() -> dict[str, str]:
 def _hear(process: subprocess.Popen[bytes], progress: Progress) -> bytes:
     """Read git's stderr to its end, telling of the progress lines in it; return the other lines."""
     assert process.stderr is not None
-    handler = _progress_handler(progress)
     others: deque[bytes] = deque(maxlen=_MOST_LINES)  # a hostile server may talk for ever
     for line in _lines(process.stderr):
         if not _COUNTED.match(line):
             others.append(line)
-        elif handler is not None:
-            handler(line.decode("utf-8", "replace"))
+        elif told := _TOLD.match(line):
+            progress(_PHASES[told[1]], int(told[2]), int(told[3]), "objects")
     process.wait()
     return b"\n".join(others)
 
@@ -196,24 +194,3 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes]:
         yield from whole
     if rest:
         yield rest
-
-
-def _progress_handler(progress: Progress) -> Callable[[str], None] | None:
-    if RemoteProgress is None:
-        return None
-
-    phases = {RemoteProgress.RECEIVING: "receive", RemoteProgress.RESOLVING: "unpack"}
-
-    class Told(RemoteProgress):
-        def update(self, op_code: int, cur_count: Any, max_count: Any = None, message: str = "") -> None:
-            phase = phases.get(op_code & RemoteProgress.OP_MASK)
-            if phase:  # the others are about the server's work
-                progress(phase, int(cur_count or 0), int(max_count or 0), "objects")
-
-        def line_dropped(self, line: str) -> None:
-            """GitPython does not know the line that git writes while it takes in a bundle."""
-            found = self.re_op_relative.match(line)
-            if found and found[2] == "Unbundling objects":
-                progress("unpack", int(found[4]), int(found[5]), "objects")
-
-    return Told().new_message_handler()

@@ -32,18 +32,21 @@ demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up
 
 test: lint unit fault functional integration  ## everything
 
+# One process for each core: no test needs another one, and a fleet of its own for each process is quicker than waiting.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
 unit: $(READY)  ## tests of the package: no Salt, seconds
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 # SALTDEPLOY_ROUNDS=200 kills oftener, SALTDEPLOY_STRIDE=1 at every step, SALTDEPLOY_SEED=n as in the run that printed n.
 fault: $(READY)  ## targets killed at random and step by step, and a reader meanwhile
-	$(BIN)/python -m pytest tests/fault
+	$(PYTEST) tests/fault
 
 functional: $(READY)  ## tests through Salt's loader, in one process
 	$(BIN)/python -m pytest tests/functional
 
 integration: $(READY)  ## tests with a real master and real minions
-	$(BIN)/python -m pytest tests/integration
+	$(PYTEST) tests/integration
 
 lint: $(READY)  ## style, types, who imports whom, house rules
 	$(BIN)/ruff check .

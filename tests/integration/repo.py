@@ -94,8 +94,8 @@ class Repo:
         self.configure(targets=",".join(hosts), targets_type="list")
 
     def run(self, function: str, **named: Any) -> Run:
-        """``salt-run deploy.<function> repo=...``."""
-        return self.fleet.salt_run(f"deploy.{function}", repo=self.name, **named)
+        """What ``salt-run deploy.<function> repo=...`` answers."""
+        return self.fleet.run_here(f"deploy.{function}", repo=self.name, **named)
 
     def sync(self, tag: str, **named: Any) -> Run:
         return self.run("sync", tag=tag, **named)
@@ -106,8 +106,7 @@ class Repo:
 
     def has(self, tag: str) -> None:
         """Bring all its hosts to the release that everything else begins with."""
-        done = self.fleet.run_here("deploy.sync", repo=self.name, tag=tag)
-        assert (done["retcode"], done.get("outcome")) == (0, "CONVERGED"), done
+        converged(self.sync(tag))
         assert self.on_disk() == self.everywhere(tag)
 
     def call(self, host: str, function: str, *arguments: Any, **named: Any) -> Run:

@@ -73,7 +73,7 @@ def told(repo: Repo, kind: str, **fields: Any) -> Any:
 
 def detached(repo: Repo, tag: str, **named: Any) -> str:
     """Begin a deploy and leave it to itself; its id."""
-    begun = repo.sync(tag, detach=True, **named)
+    begun = repo.fleet.salt_run("deploy.sync", repo=repo.name, tag=tag, detach=True, **named)
     assert (begun.status, begun.data["view"]) == (0, "detached"), begun
     return str(begun.data["deploy"])
 
@@ -85,7 +85,7 @@ def ended(repo: Repo, deploy: str) -> Run:
 
 def kill_deployer(repo: Repo) -> None:
     """SIGKILL to the process that deploys the repo, and to nothing else."""
-    running = repo.fleet.salt_run("deploy.locks").data["running"]
+    running = repo.fleet.run_here("deploy.locks").data["running"]
     (pid,) = [lock["pid"] for lock in running if lock["scope"] == f"repo:{repo.name}"]
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not repo.fleet.salt_run("deploy.locks").data["running"])
+    wait_for(lambda: not repo.fleet.run_here("deploy.locks").data["running"])

@@ -10,7 +10,7 @@ import pytest
 
 from tests.installed import build_wheel, copy_doors, install_beside
 from tests.integration.factories import Factories
-from tests.integration.fleet import HERE, Fleet
+from tests.integration.fleet import HERE, Fleet, Run
 from tests.integration.pillar import Pillar
 from tests.integration.repo import Releases, Repo, converged
 
@@ -42,15 +42,19 @@ def fleet_of(
 
 def small_deploy(repo: Repo) -> None:
     """A first release, a change and the way back; each kind of door takes part."""
+
+    def command(function: str, **named: Any) -> Run:
+        return repo.fleet.salt_run(f"deploy.{function}", repo=repo.name, **named)
+
     for tag in ("v0", "v1"):
-        converged(repo.sync(tag))
+        converged(command("sync", tag=tag))
         assert repo.on_disk() == repo.everywhere(tag)
-    converged(repo.run("rollback"))
+    converged(command("rollback"))
     assert repo.on_disk() == repo.everywhere("v0")
-    assert repo.run("report").status == 0
+    assert command("report").status == 0
     (state,) = repo.fleet.salt(repo.hosts[0], "state.single", "deploy.pinned", repo.name).data.values()
     assert (state["result"], state["changes"]) == (True, {})  # it has the pin
-    assert "ignored an answer" not in repo.run("watch").told  # it has the secret
+    assert "ignored an answer" not in command("watch").told  # it has the secret
     assert f"{len(repo.hosts)}/{len(repo.hosts)} hosts run what is pinned" in repo.shown("report")
 
 

@@ -123,7 +123,7 @@ def test_a_lock_stops_deploys_until_its_holder_takes_it_away(repo: Repo) -> None
     assert (refused.status, refused.data["error"]["kind"]) == (1, "locked")
     assert "migration" in refused.data["error"]["cause"]
     assert repo.run("lock", reason="mine").data["error"]["kind"] == "locked"
-    assert [lock["scope"] for lock in repo.fleet.salt_run("deploy.locks").data["locks"]] == [
+    assert [lock["scope"] for lock in repo.fleet.run_here("deploy.locks").data["locks"]] == [
         f"repo:{repo.name}"
     ]
     assert repo.run("unlock").status == 0

@@ -76,7 +76,7 @@ def test_hosts_that_were_away_catch_up(repo: Repo) -> None:
 
 
 def test_the_pillar_gives_each_host_its_own_secret_only(repo: Repo) -> None:
-    pillars = {host: repo.fleet.salt_run("pillar.show_pillar", host).data for host in ("web1", "web2")}
+    pillars = {host: repo.fleet.run_here("pillar.show_pillar", host).data for host in ("web1", "web2")}
     secrets = {host: pillar["deploy"]["secret"] for host, pillar in pillars.items()}
     assert len(set(secrets.values())) == 2 and all(secrets.values())
     assert secrets["web1"] not in str(pillars["web2"])

@@ -111,7 +111,7 @@ ODD: dict[str, Any] = {
 def test_a_host_that_signs_nonsense_harms_itself_only(repo: Repo, more: dict[str, Any]) -> None:
     """An answer that web2 did sign counts, whatever is in it; the deploy ends as one that web2 failed or took."""
     web2 = Impostor(repo.fleet, "web2")
-    secret = repo.fleet.salt_run("pillar.show_pillar", "web2").data["deploy"]["secret"]
+    secret = repo.fleet.run_here("pillar.show_pillar", "web2").data["deploy"]["secret"]
     with repo.held("web2"), repo.fleet.bus() as bus:
         process = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
         deploy = bus.until(lambda tag, data: tag.endswith("/started"))[-1][0].split("/")[1]
@@ -138,7 +138,7 @@ def signed(wire: dict[str, Any], secret: str) -> dict[str, Any]:
 
 
 def test_the_pillar_of_another_host_is_not_given(repo: Repo, impostor: Impostor) -> None:
-    secret = repo.fleet.salt_run("pillar.show_pillar", "web1").data["deploy"]["secret"]
+    secret = repo.fleet.run_here("pillar.show_pillar", "web1").data["deploy"]["secret"]
     try:
         given = impostor.pillar_of("web1")
     except Exception as error:  # the master ends the conversation

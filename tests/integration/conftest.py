@@ -102,6 +102,7 @@ def fleet(
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},
+        wired=["web3"],
     )
     with fleet.running():
         yield fleet

@@ -20,6 +20,7 @@ from saltfactories.daemons.master import SaltMaster
 from saltfactories.manager import FactoriesManager
 
 from tests.integration.host import Host, programs_but_git
+from tests.integration.wire import Wire
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 90  # seconds; nothing is measured with it, it only ends a test that hangs
@@ -43,6 +44,10 @@ class Fleet:
         hosts: the ids of the minions.
         master, minion: more settings for the configuration files.
         options: minion id to settings of its own.
+        wired: minions whose way to the master goes through a :class:`Wire`.
+
+    Attributes:
+        wires: minion id to its wire.
     """
 
     def __init__(
@@ -54,14 +59,18 @@ class Fleet:
         master: dict[str, Any],
         minion: dict[str, Any],
         options: dict[str, dict[str, Any]] | None = None,
+        wired: Iterable[str] = (),
     ) -> None:
         # `disks` is for the pillar, which says where each host's own one is
         settings = {**_MASTER, "disks": str(directory / "disks"), **master}
         self._master: SaltMaster = factories.salt_master_daemon("master", overrides=settings)
         programs = programs_but_git(directory / "programs")
+        self.wires = {name: Wire(self._master.config["ret_port"]) for name in wired}
         self.hosts: dict[str, Host] = {}
         for name in hosts:
             settings = {**_MINION, **minion, **(options or {}).get(name, {})}
+            if name in self.wires:
+                settings["master_port"] = self.wires[name].port
             daemon = self._master.salt_minion_daemon(name, overrides=settings)
             self.hosts[name] = Host(daemon, directory, programs)
         self._begun: list[subprocess.Popen[str]] = []
@@ -80,11 +89,14 @@ class Fleet:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Fleet]:
-        try:
-            self._start()
-            yield self
-        finally:
-            self._stop()
+        with contextlib.ExitStack() as wires:
+            for wire in self.wires.values():
+                wires.enter_context(wire.running())
+            try:
+                self._start()
+                yield self
+            finally:
+                self._stop()
 
     def _start(self) -> None:
         self._master.start()
@@ -120,12 +132,13 @@ class Fleet:
 
     def begin(self, function: str, *arguments: str, **named: Any) -> subprocess.Popen[str]:
         """The same, not waited for."""
-        command = self._command(function, *arguments, **named)
+        command = self.command(function, *arguments, **named)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self._begun.append(process)
         return process
 
-    def _command(self, *arguments: str, **named: Any) -> list[str]:
+    def command(self, *arguments: str, **named: Any) -> list[str]:
+        """The command line of ``salt-run``."""
         # a new one each time: it would add to its timeout at each call
         return self._master.salt_run_cli(timeout=PATIENCE).cmdline(*arguments, **named)
 
@@ -137,7 +150,7 @@ class Fleet:
 
     def shown(self, function: str, **named: Any) -> str:
         """What a person sees on stdout."""
-        command = self._command("--out=deploy", function, **named)
+        command = self.command("--out=deploy", function, **named)
         return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
     def wait(self, process: subprocess.Popen[str]) -> Run:

@@ -60,6 +60,15 @@ class Host:
             for process in processes:
                 process.send_signal(signal.SIGCONT)
 
+    def jobs(self) -> list[psutil.Process]:
+        """The processes of the jobs that run on it, each before what it has started."""
+        return self._processes()[1:]
+
+    @property
+    def record(self) -> Path:
+        """Where it keeps what it did."""
+        return Path(self._daemon.config["cachedir"], "deploy")
+
     def _processes(self) -> list[psutil.Process]:
         minion = psutil.Process(self._daemon.pid)
         return [minion, *minion.children(recursive=True)]

@@ -20,12 +20,12 @@ from saltdeploy.errors import DeployError, PlanMoved
 from saltdeploy.gitreader import Difference
 from saltdeploy.master import guards, plan
 from saltdeploy.master.fleet import survey
-from saltdeploy.master.lock import is_held
+from saltdeploy.master.lock import Locks, is_held
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import Wish
-from saltdeploy.master.waves import Wave, limited, waves
+from saltdeploy.master.waves import Wave, groups_of, limited, waves
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Holdings, Order
 from saltdeploy.payloads import Payloads
@@ -250,7 +250,9 @@ def _refusals(
     release = Release(repo.name, tag.name, tag.commit)
     history = history_of(repo.name, master.root, master.store, running=is_held(master.root, repo.name))
     before = pin.release.commit if pin else ""
+    locks = Locks(master.root, master.store, master.bus.now)
     all_of_them: list[Callable[[], None]] = [
+        lambda: locks.refuse(repo.name, groups_of(repo, wish.limit), force=wish.force),
         lambda: guards.refuse_frozen(repo, master.bus.now(), force=wish.force),
         lambda: plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force),
         lambda: plan.refuse_moved(release, history),

@@ -101,6 +101,22 @@ class Locks:
         claims += [claim for claim in self._claims.all() if not self._is_ours(claim) and is_fresh(claim, now)]
         return [lock for lock in map(Lock.from_wire, claims) if repo in ("", parts_of(lock.scope)[0])]
 
+    def refuse(self, repo: str, groups: Iterable[str], *, force: bool = False) -> None:
+        """Raise what :meth:`hold` would raise now; nothing is taken.
+
+        Raises:
+            Locked: another deploy or a lock by hand is in the way.
+            Unavailable: the store does not answer.
+        """
+        if flock.is_taken(self._lock_file(repo)):
+            raise self._refusal_of_deploy(repo)
+        claim = self._claims.get(repo)
+        if not self._is_ours(claim) and is_fresh(claim, self._clock()):
+            raise self._refusal_of_master(claim)
+        in_the_way = self._manual.over(repo, groups)
+        if in_the_way and not force:
+            raise refusal(in_the_way[0])
+
     # -- by hand ----------------------------------------------------------------------------------------
 
     def lock(self, scope: str, reason: str, holder: Holder, until: float | None = None) -> Lock:

@@ -26,6 +26,7 @@ from saltdeploy.master.lock import Locks
 from saltdeploy.master.pins import Pin, Pins, pin_order
 from saltdeploy.master.prepare import offers_of, prepare
 from saltdeploy.master.script import SYNC, Script, Wish
+from saltdeploy.master.waves import groups_of
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, MOST_REPOS, ROLLBACK
 from saltdeploy.payloads import Payloads
@@ -149,8 +150,7 @@ def _locks(repos: Sequence[config.Repo], deploy: str, master: Master, wish: Wish
     with contextlib.ExitStack() as held:
         leases = {}
         for repo in sorted(repos, key=lambda repo: repo.name):
-            names = [group.name for group in repo.groups]
-            groups = [wish.limit] if wish.limit in names else names
+            groups = groups_of(repo, wish.limit)
             lock = locks.hold(repo.name, groups, holder, wait=wish.wait, force=wish.force)
             leases[repo.name] = held.enter_context(lock)
         yield leases

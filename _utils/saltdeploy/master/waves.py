@@ -84,6 +84,12 @@ def limited(repo: Repo, hosts: list[str], limit: str, targets: Callable[[str, st
     return found
 
 
+def groups_of(repo: Repo, limit: str) -> list[str]:
+    """The names of the groups that a deploy is about; a lock on one of them stops it."""
+    names = [group.name for group in repo.groups]
+    return [limit] if limit in names else names
+
+
 def _assigned(
     groups: tuple[Group, ...], hosts: list[str], members: Callable[[Group], list[str]]
 ) -> list[tuple[Group, list[str]]]:

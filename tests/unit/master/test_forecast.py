@@ -15,6 +15,8 @@ from saltdeploy.checks import Place, Response
 from saltdeploy.errors import ConfigError, NoTargets, PlanMoved
 from saltdeploy.master import forecast as forecasts
 from saltdeploy.master.history import History
+from saltdeploy.master.holder import Holder
+from saltdeploy.master.lock import Locks
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.prepare import prepare
 from saltdeploy.master.script import Wish
@@ -251,6 +253,11 @@ def frozen(world: World) -> None:
     world.section["freeze"] = [{"from": "2026-11-01", "until": "2026-12-01", "reason": "an election"}]
 
 
+def locked(world: World) -> None:
+    locks = Locks(world.master.root, world.master.store, world.fleet.now)
+    locks.lock("repo:demo", "the database moves", Holder.here("bob"))
+
+
 def bad(world: World) -> None:
     History(world.master.store).mark_bad("demo", world.source.release(2), "it burnt")
 
@@ -271,6 +278,7 @@ def unsigned(world: World) -> None:
     ("speak", "said"),
     [
         (frozen, "an election"),
+        (locked, "the database moves"),
         (bad, "it burnt"),
         (missing, "web3"),
         (removing, "lacks 1 files"),
@@ -286,10 +294,17 @@ def test_each_guard_that_would_refuse_is_told(
     assert view["retcode"] == 1
 
 
+def test_another_deploy_that_runs_is_told_and_force_does_not_help(world: World) -> None:
+    locks = Locks(world.master.root, world.master.store, world.fleet.now)
+    with locks.hold("demo", [], Holder.here("bob", deploy="20261123110000000000", reason="mine")):
+        (told,) = world.plan(force=True)["guards"]
+    assert "bob" in told and "20261123110000000000" in told
+
+
 def test_all_guards_are_told_at_once_and_force_leaves_the_signature(world: World) -> None:
-    for speak in (frozen, bad, missing, unsigned):
+    for speak in (frozen, locked, bad, missing, unsigned):
         speak(world)
-    assert len(world.plan()["guards"]) == 4
+    assert len(world.plan()["guards"]) == 5
     (left,) = world.plan(force=True)["guards"]
     assert "signature" in left
 

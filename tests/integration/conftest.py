@@ -6,6 +6,7 @@ from the tests that were collected, so that no test waits for minions to read a 
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,13 @@ WEB = ("web1", "web2", "web3", "web4", "web5")
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_logging() -> None:
+    """Salt tells hundreds of lines for each job; writing them down would take longer than the job."""
+    for name in ("salt", "saltfactories", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def pytest_unconfigure() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.repo import Repo, converged
 from tests.integration.rollouts import ALL, COUNT, GATE, asking, counted, detached, ended, told
+from tests.integration.terminal import terminal
 
 
 @pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
@@ -114,6 +115,29 @@ def test_a_second_ctrl_c_leaves_the_deploy_to_itself(repo: Repo) -> None:
     assert (left.status, left.data["view"]) == (1, "detached")
     assert repo.run("watch").data["outcome"] == "ROLLED BACK"
     assert repo.on_disk() == repo.everywhere("v0")
+
+
+PROMPT = "Continue? ([d]etailed/[C]oncise report,[y]es,[n]o,[r]etry): "
+
+
+@pytest.mark.repo(fetch_module_calls=COUNT)
+def test_an_operator_at_a_terminal_is_asked_as_trebuchet_asked(repo: Repo) -> None:
+    repo.has("v0")
+    counted(repo)
+    command = repo.fleet.command("deploy.sync", repo=repo.name, tag="v1", interactive=True)
+    with terminal(command) as person:
+        assert "2/2 minions completed fetch" in person.until(PROMPT)
+        person.type("d")
+        assert "Tag: v1\n" in person.until(PROMPT)
+        person.type("")  # the concise report, as C
+        assert "2/2 minions completed fetch" in person.until(PROMPT)
+        assert repo.on_disk() == repo.everywhere("v0"), "nobody has switched yet"
+        person.type("r")
+        person.until(PROMPT)
+        person.type("y")
+        assert person.end() == 0, person.seen
+    assert "CONVERGED" in person.seen
+    assert repo.on_disk() == repo.everywhere("v1")
 
 
 def test_a_lock_stops_deploys_until_its_holder_takes_it_away(repo: Repo) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.pillar import WHOLE_FLEET
 from tests.integration.repo import Repo, converged
 from tests.integration.rollouts import (
     ALL,
@@ -75,6 +76,27 @@ def test_a_failing_check_of_the_master_takes_the_whole_fleet_back(repo: Repo) ->
     repo.configure(checks={})
     converged(repo.sync("v1", force=True))
     assert repo.run("versions").data["versions"][0]["bad"] == ""
+
+
+WELL_OR_OLD = ["test", "-e", "lib/a", "-o", "!", "-e", "DISK/unwell"]  # v2 has no lib/a
+
+
+@pytest.mark.repo(
+    **WHOLE_FLEET,
+    batch="1",
+    checks={"well": {"after": "restart", "command": WELL_OR_OLD}},
+    checkout_module_calls=COUNT,
+)
+def test_a_check_that_fails_where_most_have_switched_takes_them_back_and_no_other(repo: Repo) -> None:
+    repo.has("v1")
+    counted(repo)
+    with unwell(repo, "web4"):
+        stopped = repo.sync("v2")
+    assert (stopped.status, stopped.data["outcome"], stopped.data["ok"]) == (1, "ROLLED BACK", 4)
+    assert repo.on_disk() == repo.everywhere("v1")
+    assert counted(repo) == {"web1": 2, "web2": 2, "web3": 2, "web4": 2, "web5": 0}
+    assert stopped.data["hosts"]["web4"]["state"] == "rolled back"
+    assert "web4" in stopped.data["reason"]
 
 
 @pytest.mark.repo(**ALL, batch="1", failure_limit=1, checks={"well": IS_WELL})

@@ -57,7 +57,9 @@ _FULL = re.compile(
 _COUNTED = re.compile(rb"(?:remote: )?[A-Z][a-z ]+: +\d+(?:%|,|$)")
 #: What git's progress.c writes: ``Receiving objects:  33% (1/3), 1.00 KiB | 1.00 KiB/s``. Work of the server begins with
 #: ``remote:`` and is not told.
-_TOLD = re.compile(rb"(Receiving objects|Resolving deltas|Unbundling objects): +\d+% \((\d{1,18})/(\d{1,18})\)")
+_TOLD = re.compile(
+    rb"(Receiving objects|Resolving deltas|Unbundling objects): +\d+% \((\d{1,18})/(\d{1,18})\)"
+)
 _PHASES = {b"Receiving objects": "receive", b"Resolving deltas": "unpack", b"Unbundling objects": "unpack"}
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 

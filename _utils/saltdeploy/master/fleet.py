@@ -14,8 +14,10 @@ from saltdeploy import events
 from saltdeploy.errors import DeployError, Unreachable
 from saltdeploy.orders import Order, Result, authentic
 
-_ASK_AGAIN_AFTER = 5.0  # seconds without a sign of life
-_GIVE_UP_AFTER = 5.0  # seconds without an answer to the question what became of it, asked twice
+#: Seconds without a sign of life after which a host is asked what became of its stage, and again when that is not
+#: answered, and given up when that is not either. A stage that may take long is one that may keep a host busy: then more.
+_PATIENCE = 5.0
+_PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
 _ANEW = 3  # times that a host is asked anew; a stage that kills its minion each time is not tried for ever
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
@@ -100,6 +102,7 @@ class Fleet:
         self._deploy = deploy
         self._secret = secret
         self._timeout = timeout
+        self._patience = max(_PATIENCE, _PATIENCE_SHARE * timeout)
         self._warn = warn
         self._open: dict[str, _Question] = {}
         self._jids: set[str] = set()
@@ -140,7 +143,7 @@ class Fleet:
         ours = events.split_tag(tag)
         if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
             question = self._open[ours[2]]
-            question.sign = self._bus.now()
+            question.sign, question.probes, question.probed = self._bus.now(), 0, 0.0
             progress = _progress(data.get("data"), ours[2], question.order, self._bus.now())
             if progress is not None:
                 heard.progress.append(progress)
@@ -178,11 +181,9 @@ class Fleet:
         for host, question in list(self._open.items()):
             if now - question.asked > self._timeout:
                 self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
-            elif question.probes == _QUESTIONS and now - question.probed > _GIVE_UP_AFTER:
+            elif question.probes == _QUESTIONS and now - question.probed > self._patience:
                 self._give_up(host, question, heard, "no answer, and none when asked again")
-            elif (
-                now - max(question.sign, question.probed) > _ASK_AGAIN_AFTER and question.probes < _QUESTIONS
-            ):
+            elif now - max(question.sign, question.probed) > self._patience and question.probes < _QUESTIONS:
                 question.probes += 1
                 question.probed = now
                 silent.append(host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from saltdeploy import events
 from saltdeploy.errors import Unreachable
 from saltdeploy.master.fleet import Fleet
 from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
@@ -18,10 +19,10 @@ HOSTS = ("web1", "web2", "web3")
 class Asked:
     """A small fleet that is asked."""
 
-    def __init__(self, habits: Habits = Habits()) -> None:  # noqa: B008 - frozen
+    def __init__(self, habits: Habits = Habits(), timeout: float = 600.0) -> None:  # noqa: B008 - frozen
         self.world = Simulation(1, HOSTS, habits)
         self.warnings: list[str] = []
-        self.fleet = Fleet(self.world, DEPLOY, self.world.secret, 600.0, self.warnings.append)
+        self.fleet = Fleet(self.world, DEPLOY, self.world.secret, timeout, self.warnings.append)
         self.answers: list[Result] = []
 
     @property
@@ -99,6 +100,35 @@ def test_a_host_that_works_for_long_is_waited_for(asked):
 def test_a_host_that_works_beyond_all_patience_is_given_up():
     asked = Asked(Habits(slow=100_000.0))
     assert "no end after 600 seconds" in asked.ask().listen()[0].error.cause
+
+
+def test_a_host_that_is_too_busy_to_answer_twice_and_then_tells_how_far_it_is_is_waited_for(asked):
+    asked.web1.mishaps[JOB] = 3  # the order, and both questions
+    asked.ask()
+    while asked.jobs()["deploy.result"] < 2:
+        asked.fleet.hear(0.25)
+    progress = events.host_progress(
+        DEPLOY,
+        REPO,
+        asked.world.now(),
+        host="web1",
+        stage=FETCH,
+        phase="receive",
+        done=1,
+        total=2,
+        unit="bytes",
+    )
+    asked.world.put(events.tag_of(progress), {"data": progress})
+    assert asked.listen()[0].ok
+
+
+@pytest.mark.parametrize(("timeout", "least"), [(60.0, 15), (600.0, 30), (3600.0, 180)])
+def test_a_stage_that_may_take_long_gives_a_silent_host_more_time(timeout, least):
+    asked = Asked(timeout=timeout)
+    asked.web1.mishaps[JOB] = 1000
+    begin = asked.world.now()
+    assert isinstance(asked.ask().listen()[0].error, Unreachable)
+    assert least <= asked.world.now() - begin <= least + 5
 
 
 def test_hosts_that_never_heard_the_question_are_asked_anew_at_once(asked):

@@ -123,7 +123,7 @@ def rollback(repo, order=None):
     def back(found):
         jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
         epoch = stages.epoch(found, _host())
-        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found))
+        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found), group=_group(repo))
         return stages.run([stages.Task(order, found)], _host())
 
     return _answer(repo, back)
@@ -282,12 +282,17 @@ def pin(repo, tag=None):
     if tag is None or pinned.get("tag") == str(tag):
         return pinned
     try:
-        order = stages.order_from_disk(str(tag), _config(repo), _host())
+        order = stages.order_from_disk(str(tag), _config(repo), _host(), _group(repo))
     except errors.DeployError:
         return {}
     return (
         {"tag": order.release.tag, "commit": order.release.commit, "order": order.to_wire()} if order else {}
     )
+
+
+def _group(repo):
+    """The group that the master has us in, as the pin tells it: some checks are for one group."""
+    return str(_ours().get("pins", {}).get(repo, {}).get("order", {}).get("group", ""))
 
 
 def _stage(stage, repo, order, without_tag):

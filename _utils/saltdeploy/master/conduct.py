@@ -66,6 +66,7 @@ class Conductor:
         self._journal = journal
         self._offers = offers
         self._takes = {part.repo: frozenset(part.hosts) for part in self.script.parts}
+        self._group_of = {host: wave.group for wave in self.script.waves for host in wave.hosts}
         lead, deploy = self.script.lead.repo, self.script.deploy
         self._control = Control(master.root, lead, deploy)
         self._watchers = list(master.watchers)
@@ -152,7 +153,7 @@ class Conductor:
                 self._tell_stages()
                 self.tell(events.asked, stage=due.stage, wave=due.wave, hosts=list(due.hosts))
                 self._journal.sync()
-                self._publish(due.stage, due.wave, list(due.hosts))
+                self._publish(due.stage, list(due.hosts))
                 self._asked = self._bus.now()
             elif not self._settled(due):
                 return
@@ -218,14 +219,14 @@ class Conductor:
         """A resumed deploy asks those whose answer the other process had not heard; they answer from their record."""
         hosts = list(self.rollout.in_flight())
         if hosts:
-            self._publish(self.rollout.stage, self.rollout.wave, hosts)
+            self._publish(self.rollout.stage, hosts)
 
-    def _publish(self, stage: str, wave: int, hosts: list[str]) -> None:
+    def _publish(self, stage: str, hosts: list[str]) -> None:
         """Ask hosts: one job for those who can have the same orders."""
         asked: dict[tuple[Order, ...], list[str]] = defaultdict(list)
         fetch = self.orders
         for host in hosts:
-            asked[self._orders_for(host, stage, wave, fetch)].append(host)
+            asked[self._orders_for(host, stage, fetch)].append(host)
         for orders, those in asked.items():
             if stage == FETCH:
                 for order in orders:
@@ -233,7 +234,7 @@ class Conductor:
                         self._offers[order.release.repo].given(those)
             self._fleet.ask(those, orders)
 
-    def _orders_for(self, host: str, stage: str, wave: int, fetch: dict[str, Order]) -> tuple[Order, ...]:
+    def _orders_for(self, host: str, stage: str, fetch: dict[str, Order]) -> tuple[Order, ...]:
         """One order for each repo that the host takes, made of those for a fetch."""
         return tuple(
             dataclasses.replace(
@@ -242,7 +243,7 @@ class Conductor:
                 stage=stage,
                 release=self._way_back(host, repo) if stage == ROLLBACK else fetch[repo].release,
                 payloads=fetch[repo].payloads if stage == FETCH else (),
-                group=self.script.waves[wave].group if wave >= 0 else "",
+                group=self._group_of[host],
                 attempt=max(1, self.course.attempts[stage, host]),
             )
             for repo, hosts in self._takes.items()
@@ -305,7 +306,7 @@ class Conductor:
                 error = self._not_fetched(result)
                 self._take(dataclasses.replace(result, error=error, status=error.status), stage)
         if again:
-            self._publish(stage, -1, again)
+            self._publish(stage, again)
 
     def _not_fetched(self, result: Result) -> DeployError:
         repo = answers.lacks(result)

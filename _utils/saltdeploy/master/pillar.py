@@ -11,6 +11,7 @@ from saltdeploy import config
 from saltdeploy.errors import DeployError
 from saltdeploy.master import plan
 from saltdeploy.master.pins import Pin, Pins, master_secret
+from saltdeploy.master.waves import group_of
 from saltdeploy.orders import Holdings, secret_for
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
@@ -43,7 +44,8 @@ def data_for(
         if pin and (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
             pin = _with_whole_release(pin, repo, host, root, pins)
             release = pin.release
-            found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": pin.order.to_wire()}
+            order = dataclasses.replace(pin.order, group=group_of(repo, is_target))
+            found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": order.to_wire()}
     return {"secret": secret_for(host, master_secret(root)), "pins": found}
 
 

@@ -90,6 +90,19 @@ def groups_of(repo: Repo, limit: str) -> list[str]:
     return [limit] if limit in names else names
 
 
+def group_of(repo: Repo, matches: Callable[[str, str], bool]) -> str:
+    """The group of one of the targets; "" where there is none.
+
+    Args:
+        matches: whether the host matches ``(expression, type)``.
+    """
+    named = (
+        group.name for group in repo.groups if group.targets and matches(group.targets, group.targets_type)
+    )
+    rest = (group.name for group in repo.groups if not group.targets)
+    return next(named, next(rest, ""))
+
+
 def _assigned(
     groups: tuple[Group, ...], hosts: list[str], members: Callable[[Group], list[str]]
 ) -> list[tuple[Group, list[str]]]:

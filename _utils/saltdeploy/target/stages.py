@@ -200,11 +200,16 @@ def previous(repo: Repo) -> Release:
     return Release(repo.name, holdings.tags.get(holdings.previous) or "unknown", holdings.previous)
 
 
-def order_from_disk(tag: str, repo: Repo, host: Host) -> Order | None:
-    """An order for a release that is whole on this host's disk, found by its tag; None when it is not."""
+def order_from_disk(tag: str, repo: Repo, host: Host, group: str = "") -> Order | None:
+    """An order for a release that is whole on this host's disk, found by its tag; None when it is not.
+
+    Args:
+        group: the group that the host is in.
+    """
     for commit, name in layouts.of(repo).holdings().tags.items():
         if name == tag:
-            return Order("pin", epoch(repo, host), FETCH, Release(repo.name, tag, commit), repo.transport)
+            release = Release(repo.name, tag, commit)
+            return Order("pin", epoch(repo, host), FETCH, release, repo.transport, group=group)
     return None
 
 

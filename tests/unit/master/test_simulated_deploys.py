@@ -94,6 +94,24 @@ def test_a_question_that_nobody_answers_gets_its_default(tmp_path: Path, world: 
     assert str(small_deploy(tmp_path, world, on_failure=ASK).run()) == "HELD 2/3"
 
 
+def test_a_host_is_told_its_group_at_every_stage_since_some_checks_are_for_one_group(
+    tmp_path: Path, world: Simulation
+) -> None:
+    told = set()
+    publish = world.publish
+
+    def note(hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
+        told.update((function, host, arguments[1]["order"]["group"]) for host in hosts)
+        publish(hosts, function, arguments, jid)
+
+    world.publish = note  # type: ignore[method-assign]
+    world.minions["web2"].mishaps[FAILS_BEHIND, CHECKOUT] = 1
+    assert small_deploy(tmp_path, world).run().word == ROLLED_BACK
+    groups = {"web0": "canary", "web1": "rest", "web2": "rest"}
+    stages = ("fetch", "checkout", "rollback")
+    assert told == {(f"deploy.{stage}", host, groups[host]) for stage in stages for host in groups}
+
+
 def test_a_host_that_refuses_to_say_where_it_is_is_in_doubt(tmp_path: Path, world: Simulation) -> None:
     deploy = small_deploy(tmp_path, world, on_failure=ASK, on_abort=HOLD)
     web0 = world.minions["web0"]

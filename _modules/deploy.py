@@ -203,7 +203,8 @@ def result(deploy, stage, repo, attempt=1):
 
 def verify(repo, full=False):
     """
-    Compare what is live with the release that it should be; name missing, changed and extra files.
+    Compare what is live with the release that it should be; name missing, changed and extra files. Waits for a stage
+    that is under way.
 
     repo
         Name of the repo.
@@ -218,7 +219,7 @@ def verify(repo, full=False):
     """
 
     def look(found):
-        findings = stages.verify(found, full=bool(full))
+        findings = stages.verify(found, _host(), full=bool(full))
         answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__)
         return answer if findings.ok else stages.differing(answer, findings)
 

@@ -234,9 +234,13 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
     return {**answer, **steps.facts()}
 
 
-def verify(repo: Repo, *, full: bool) -> Findings:
-    """Compare what is live with what it should be; see :meth:`saltdeploy.manifest.Manifest.verify`."""
-    return layouts.of(repo).verify(full=full)
+def verify(repo: Repo, host: Host, *, full: bool) -> Findings:
+    """Compare what is live with what it should be; see :meth:`saltdeploy.manifest.Manifest.verify`.
+
+    It waits for a stage that is under way: a tree that is found to be wrong is noted not to be trusted.
+    """
+    with disk.locked(Record(host.cache, repo.name).lock, wait=True):
+        return layouts.of(repo).verify(full=full)
 
 
 def differing(answer: Result, findings: Findings) -> Result:

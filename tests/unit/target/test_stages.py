@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from saltdeploy import disk
 from saltdeploy.errors import Unavailable
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Result
 from saltdeploy.target import stages
+from saltdeploy.target.record import Record
 
 from tests.repositories import GITLINK, Entry, Source, snapshot, tree
 from tests.targets import Target
@@ -66,12 +68,23 @@ def test_fetch_of_what_is_on_disk_needs_no_payload(host: Target) -> None:
 def test_a_live_tree_that_differs_is_made_anew(host: Target, source: Source) -> None:
     host.deploy(0)
     (host.location / "a").write_text("rubbish")
-    found = stages.verify(host.repo, full=False)
+    found = stages.verify(host.repo, host.host, full=False)
     answer = stages.differing(stages.status(host.repo, host.host), found)
     assert answer.error is not None and answer.error.kind == "corrupt"
     assert "(a)" in answer.error.cause
     assert all(result.ok for result in host.deploy(0, bases=[]))
     assert snapshot(host.location) == source.checked_out(0)
+
+
+def test_a_verification_waits_for_the_stage_that_is_under_way(host: Target) -> None:
+    host.deploy(0)
+    with ThreadPoolExecutor(1) as pool:
+        with disk.locked(Record(host.cache, "demo").lock, wait=True):  # as a stage holds it
+            (host.location / "a").rename(host.location / "aside")
+            verification = pool.submit(stages.verify, host.repo, host.host, full=True)
+            assert not wait([verification], timeout=0.5).done
+            (host.location / "aside").rename(host.location / "a")
+        assert verification.result().ok
 
 
 # -- once ---------------------------------------------------------------------------------------------------

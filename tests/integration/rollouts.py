@@ -8,8 +8,10 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+from saltbridge.master import store
 from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.lock import Locks
 
 from tests.integration.fleet import Run, wait_for
 from tests.integration.repo import Repo
@@ -85,7 +87,11 @@ def ended(repo: Repo, deploy: str) -> Run:
 
 def kill_deployer(repo: Repo) -> None:
     """SIGKILL to the process that deploys the repo, and to nothing else."""
-    running = repo.fleet.run_here("deploy.locks").data["running"]
-    (pid,) = [lock["pid"] for lock in running if lock["scope"] == f"repo:{repo.name}"]
+    locks = Locks(repo.fleet.root, store(repo.fleet.opts))
+
+    def deployers() -> list[int]:
+        return [lock.holder.pid for lock in locks.running(f"repo:{repo.name}")]
+
+    (pid,) = deployers()
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: not repo.fleet.run_here("deploy.locks").data["running"])
+    wait_for(lambda: pid not in deployers())

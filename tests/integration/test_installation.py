@@ -13,6 +13,7 @@ from tests.integration.factories import Factories
 from tests.integration.fleet import HERE, Fleet, Run
 from tests.integration.pillar import Pillar
 from tests.integration.repo import Releases, Repo, converged
+from tests.integration.rollouts import detached, kill_deployer, told
 
 NAME = "site"
 
@@ -37,7 +38,8 @@ def fleet_of(
     roots = {"pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]}}
     place = pillar.directory.parent
     own = Factories.like(factories, root_dir=place, python_executable=python)
-    return Fleet(own, place, ["web6"], master={**roots, **master}, minion=minion)
+    engine = {"engines": [{"deploy": {"every": 1}}]}
+    return Fleet(own, place, ["web6"], master={**roots, **engine, **master}, minion=minion)
 
 
 def small_deploy(repo: Repo) -> None:
@@ -58,13 +60,27 @@ def small_deploy(repo: Repo) -> None:
     assert f"{len(repo.hosts)}/{len(repo.hosts)} hosts run what is pinned" in repo.shown("report")
 
 
+def the_engine_goes_on(repo: Repo) -> None:
+    """The process that deploys is killed; nobody types anything about it, and the deploy ends as it should."""
+    deploy = detached(repo, "v2", interactive=True)
+    question = told(repo, "question")
+    kill_deployer(repo)
+    told(repo, "resumed", user="engine")
+    answered = repo.fleet.salt_run("deploy.answer", choice="yes", id=deploy, key=question["key"])
+    assert answered.data["counted"], answered
+    assert told(repo, "finished")["outcome"] == "CONVERGED"
+    assert repo.on_disk() == repo.everywhere("v2")
+
+
 def test_pip(
     factories: Factories, own_pillar: Pillar, releases: Releases, checkout: Path, tmp_path: Path
 ) -> None:
     python = install_beside(build_wheel(checkout, tmp_path), tmp_path / "environment")
     fleet = fleet_of(factories, own_pillar, {}, {}, str(python))
     with fleet.running():
-        small_deploy(Repo(NAME, fleet, own_pillar, releases))
+        repo = Repo(NAME, fleet, own_pillar, releases)
+        small_deploy(repo)
+        the_engine_goes_on(repo)
 
 
 def test_module_dirs(repo: Repo) -> None:
@@ -83,4 +99,6 @@ def test_sync_all(
         fleet.all_connected()
         assert "modules.deploy" in fleet.salt("web6", "saltutil.sync_all").data["modules"]
         fleet.salt("web6", "saltutil.refresh_pillar", wait=True)
-        small_deploy(Repo(NAME, fleet, own_pillar, releases))
+        repo = Repo(NAME, fleet, own_pillar, releases)
+        small_deploy(repo)
+        the_engine_goes_on(repo)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from bench import fleet, target_side
+from bench import fleet, overhead, target_side
 
 if __name__ == "__main__":
     print("== the target's side, 300,000 files ==", flush=True)
     broken = target_side.main()
     print("\n== ten minions, 9,000 files ==", flush=True)
-    sys.exit(fleet.main() or broken)
+    broken = fleet.main() or broken
+    print("\n== eight minions, what a deploy costs beyond its work ==", flush=True)
+    sys.exit(overhead.main() or broken)

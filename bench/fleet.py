@@ -27,7 +27,7 @@ from typing import Any
 from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
 
-from bench import CHECKOUT, big_tree, long_history
+from bench import CHECKOUT, big_tree, end_in_good_order, long_history
 from demo.fleet import Fleet
 
 REPO = "demo"  # the repo of the example pillar
@@ -46,6 +46,7 @@ def main() -> int:
     )
     parser.add_argument("--minions", type=int, default=10)
     options = parser.parse_args()
+    end_in_good_order()
     repository = long_history.build(options.directory.resolve())
     usual = tempfile.gettempdir()
     directory = Path(tempfile.mkdtemp(prefix="deploy-bench-", dir=usual if len(usual) < 30 else "/tmp"))

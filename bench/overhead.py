@@ -7,7 +7,7 @@ minion, hearing the answers, writing the journal.
 
 Usage::
 
-    python3 -m bench.overhead [--minions N] [--releases N] [--profile]
+    python3 -m bench.overhead [--minions N] [--releases N]
 
 Needs Salt in the same Python. Exits with 1 when the promise of docs/performance.md is broken.
 """
@@ -29,7 +29,7 @@ from typing import Any
 from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
 
-from bench import CHECKOUT
+from bench import CHECKOUT, end_in_good_order
 from demo import sample
 from demo.fleet import Fleet
 
@@ -46,6 +46,7 @@ def main() -> int:
     parser.add_argument("--minions", type=int, default=8)
     parser.add_argument("--releases", type=int, default=12)
     options = parser.parse_args()
+    end_in_good_order()
     usual = tempfile.gettempdir()
     directory = Path(tempfile.mkdtemp(prefix="deploy-bench-", dir=usual if len(usual) < 30 else "/tmp"))
     try:

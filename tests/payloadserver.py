@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import os
+import random
 import re
 import socket
 import ssl
@@ -20,7 +20,9 @@ from saltdeploy.orders import Payload
 from tests.serving import free_port, until
 
 #: More than what sockets hold back, so that a server that breaks off is seen in the middle.
-DATA = os.urandom(3_000_000)
+DATA = random.Random(1).randbytes(
+    3_000_000
+)  # names of tests are made of its digest: the same in each process
 PAYLOAD = Payload("", hashlib.sha256(DATA).hexdigest(), len(DATA))
 
 

@@ -120,17 +120,16 @@ def test_a_second_ctrl_c_leaves_the_deploy_to_itself(repo: Repo) -> None:
 PROMPT = "Continue? ([d]etailed/[C]oncise report,[y]es,[n]o,[r]etry): "
 
 
-@pytest.mark.repo(fetch_module_calls=COUNT)
 def test_an_operator_at_a_terminal_is_asked_as_trebuchet_asked(repo: Repo) -> None:
     repo.has("v0")
-    counted(repo)
     command = repo.fleet.command("deploy.sync", repo=repo.name, tag="v1", interactive=True)
     with terminal(command) as person:
         assert "2/2 minions completed fetch" in person.until(PROMPT)
         person.type("d")
-        assert "Tag: v1\n" in person.until(PROMPT)
-        person.type("")  # the concise report, as C
-        assert "2/2 minions completed fetch" in person.until(PROMPT)
+        assert "Tag: v1\n\n2/2 minions completed fetch\n\nDetails:" in person.until(PROMPT)
+        person.type("C")
+        concise = person.until(PROMPT)
+        assert "2/2 minions completed fetch" in concise and "Details:" not in concise
         assert repo.on_disk() == repo.everywhere("v0"), "nobody has switched yet"
         person.type("r")
         person.until(PROMPT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import subprocess
 import time
@@ -75,7 +76,6 @@ class Fleet:
             self.hosts[name] = Host(daemon, directory, programs)
         self._begun: list[subprocess.Popen[str]] = []
         self.opts = salt.config.client_config(str(self._master.config_file))
-        self._runner = salt.runner.RunnerClient({**self.opts, "quiet": True})
 
     @property
     def root(self) -> Path:
@@ -111,8 +111,14 @@ class Fleet:
         with ThreadPoolExecutor() as pool:
             for stopped in [pool.submit(host.kill) for host in self.hosts.values()]:
                 stopped.result()
-        self._runner.destroy()
+        if "_runner" in self.__dict__:
+            self._runner.mminion.destroy()
+            self._runner.destroy()
         self._master.terminate()
+
+    @functools.cached_property
+    def _runner(self) -> salt.runner.RunnerClient:
+        return salt.runner.RunnerClient({**self.opts, "quiet": True})
 
     def restart_master(self) -> None:
         """What is published before :meth:`all_connected` may reach nobody, as on any fleet."""

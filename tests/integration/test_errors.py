@@ -45,7 +45,7 @@ def test_a_command_is_refused_for(case: str, repo: Repo) -> None:
     done = command(f"deploy.{function}", **{"repo": repo.name, **named})
     error = done.data["error"]
     assert (done.status, error["kind"]) == (1, kind)
-    assert error["repo"] == ("" if kind == "bad-arguments" else named.get("repo", repo.name))
+    assert error["repo"] == ("" if case == "no such argument" else named.get("repo", repo.name))
     assert error["next"]
     assert hint in f"{error['cause']} {error['path']}"
     assert set(repo.on_disk().values()) <= {""}

@@ -44,4 +44,4 @@ def test_what_was_brought_ahead_does_not_travel_again(repo: Repo) -> None:
 
 def test_nobody_to_bring_it_to_is_an_error_with_the_key_to_set(repo: Repo) -> None:
     refused = repo.fleet.run_here("deploy.preseed", repo=repo.name, tag="v1")
-    assert (refused["retcode"], refused["error"]["path"]) == (1, "deployment_config:fanouts")
+    assert (refused.status, refused.data["error"]["path"]) == (1, "deployment_config:fanouts")

@@ -8,9 +8,10 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 from saltdeploy import disk
 from saltdeploy.errors import DeployError, DiskFull, GitFailed, GitUnusable, public
@@ -55,12 +56,9 @@ _FULL = re.compile(
     r"^(?!remote:).*(No space left on device|Out of diskspace|Disk quota exceeded)", re.MULTILINE
 )
 _COUNTED = re.compile(rb"(?:remote: )?[A-Z][a-z ]+: +\d+(?:%|,|$)")
-#: What git's progress.c writes: ``Receiving objects:  33% (1/3), 1.00 KiB | 1.00 KiB/s``. Work of the server begins with
-#: ``remote:`` and is not told.
-_TOLD = re.compile(
-    rb"(Receiving objects|Resolving deltas|Unbundling objects): +\d+% \((\d{1,18})/(\d{1,18})\)"
-)
-_PHASES = {b"Receiving objects": "receive", b"Resolving deltas": "unpack", b"Unbundling objects": "unpack"}
+#: Seconds that git works before its progress is told. What ends sooner is not worth the import of GitPython, which
+#: costs as much as all the rest of the package.
+_WORTH_TELLING = 0.5
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 
 
@@ -179,11 +177,14 @@ def _hear(process: subprocess.Popen[bytes], progress: Progress) -> bytes:
     """Read git's stderr to its end, telling of the progress lines in it; return the other lines."""
     assert process.stderr is not None
     others: deque[bytes] = deque(maxlen=_MOST_LINES)  # a hostile server may talk for ever
+    handler: Callable[[str], None] | None = None
+    begin = time.monotonic()
     for line in _lines(process.stderr):
         if not _COUNTED.match(line):
             others.append(line)
-        elif told := _TOLD.match(line):
-            progress(_PHASES[told[1]], int(told[2]), int(told[3]), "objects")
+        elif time.monotonic() - begin >= _WORTH_TELLING:
+            handler = handler or _progress_handler(progress)
+            handler(line.decode("utf-8", "replace"))
     process.wait()
     return b"\n".join(others)
 
@@ -196,3 +197,27 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes]:
         yield from whole
     if rest:
         yield rest
+
+
+def _progress_handler(progress: Progress) -> Callable[[str], None]:
+    """What takes git's lines of progress. Without GitPython, which a minion may lack, they are passed over."""
+    try:
+        from git import RemoteProgress
+    except ImportError:  # pragma: no cover - depends on the installation
+        return lambda line: None
+
+    phases = {RemoteProgress.RECEIVING: "receive", RemoteProgress.RESOLVING: "unpack"}
+
+    class Told(RemoteProgress):
+        def update(self, op_code: int, cur_count: Any, max_count: Any = None, message: str = "") -> None:
+            phase = phases.get(op_code & RemoteProgress.OP_MASK)
+            if phase:  # the others are about the server's work
+                progress(phase, int(cur_count or 0), int(max_count or 0), "objects")
+
+        def line_dropped(self, line: str) -> None:
+            """GitPython does not know the line that git writes while it takes in a bundle."""
+            found = self.re_op_relative.match(line)
+            if found and found[2] == "Unbundling objects":
+                progress("unpack", int(found[4]), int(found[5]), "objects")
+
+    return Told().new_message_handler()

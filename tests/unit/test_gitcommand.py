@@ -149,6 +149,13 @@ def similar(tmp_path: Path) -> Source:
     return Source(tmp_path / "similar.git", tree(**{f"f{n}": f"{text}\n{n}" for n in range(50)}))
 
 
+@pytest.fixture
+def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress of commands that take no time is told as well."""
+    monkeypatch.setattr(gitcommand, "_WORTH_TELLING", 0.0)
+
+
+@pytest.mark.usefixtures("told_at_once")
 def test_a_fetch_tells_what_it_receives_and_unpacks(similar: Source, store: Repository) -> None:
     heard = Heard()
     store.fetch(f"file://{similar.git_dir}", "v0", progress=heard)
@@ -158,6 +165,7 @@ def test_a_fetch_tells_what_it_receives_and_unpacks(similar: Source, store: Repo
     assert [done for _, done, _, _ in received] == sorted(done for _, done, _, _ in received)
 
 
+@pytest.mark.usefixtures("told_at_once")
 @pytest.mark.skipif(git_version() < (2, 36), reason="this git tells nothing while it takes in a bundle")
 def test_taking_in_a_bundle_is_told(similar: Source, store: Repository, tmp_path: Path) -> None:
     heard = Heard()
@@ -167,6 +175,7 @@ def test_taking_in_a_bundle_is_told(similar: Source, store: Repository, tmp_path
     assert ("unpack", 52, 52, "objects") in heard
 
 
+@pytest.mark.usefixtures("told_at_once")
 def test_a_listener_that_fails_ends_the_command_and_harms_nothing(similar: Source, store: Repository) -> None:
     def fail(*_: object) -> None:
         raise KeyboardInterrupt

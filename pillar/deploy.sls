@@ -96,6 +96,15 @@ repo_config:
     # Fanouts of this repo, beside those for all.
     # fanouts: []
 
+    # Pointers of git-lfs, git-fat and git-annex that get their contents, and where those come from, first choice first
+    # (docs/blobs.md):
+    #   {lfs: ['http://fanout1.example.org/demo-lfs'], annex: ['fanout1.example.org::annex/demo']}
+    # blobs: {}
+
+    # With `checkout_submodules: true`: where submodules are fetched instead of where .gitmodules says
+    # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
+    # submodule_urls: {}
+
     # Seconds that a host may take for one stage.
     timeout: 120
 

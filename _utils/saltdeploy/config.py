@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, freeze, policy, supply
-from saltdeploy.disk import is_below, literal
+from saltdeploy import checklist, freeze, locations, origins, policy, supply
+from saltdeploy.disk import literal
 from saltdeploy.errors import ConfigError, UnknownRepo, public
 from saltdeploy.freeze import Window
 from saltdeploy.policy import Check, Group, Restart, Wrong
@@ -58,6 +58,10 @@ class Repo:
         freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.freeze`.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
         supply: who serves payloads besides the master, and what a transfer keeps to.
+        blobs: kind of pointers (git-lfs, git-fat, git-annex) to the sources of their contents; {}: pointers are
+            files like any other.
+        submodules: whether submodules are part of a release.
+        submodule_urls: (begin of a submodule's URL, what stands there instead).
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
     """
 
@@ -90,6 +94,9 @@ class Repo:
     require_signed: bool
     freeze: tuple[Window, ...]
     supply: Supply
+    blobs: dict[str, tuple[str, ...]]
+    submodules: bool
+    submodule_urls: tuple[tuple[str, str], ...]
     trebuchet: dict[str, Any]
 
     @property
@@ -98,11 +105,12 @@ class Repo:
 
         Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
         """
-        return _area(self.location)
+        return locations.area(self.location)
 
-
-def _area(location: Path) -> Path:
-    return location.with_name(f".{location.name}.deploy")
+    @property
+    def shape(self) -> str:
+        """What the repo's trees hold beside the files that git has; a tree of another shape is made anew."""
+        return "+".join([*sorted(self.blobs), *(["submodules"] if self.submodules else [])])
 
 
 def _url(value: Any) -> str:
@@ -202,6 +210,8 @@ REPO_KEYS: dict[str, Key] = {
     "require_signed": (False, policy.flag),
     "freeze": ([], freeze.windows),
     "fanouts": ([], supply.fanouts),
+    "blobs": ({}, origins.blobs),
+    "submodule_urls": ({}, origins.rewrites),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -244,7 +254,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
     _refuse_half_set(keys, repos[name], name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
-    _refuse_nesting(name, location, repos, deployment["parent_dir"])
+    locations.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
     url = keys["url"] or (f"{_SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
     return Repo(
@@ -277,6 +287,9 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
         supply=supply.supply(deployment, keys, site),
+        blobs={**({origins.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
+        submodules=keys["checkout_submodules"],
+        submodule_urls=keys["submodule_urls"],
         trebuchet={
             **_as_written(repos[name], keys),
             "location": str(location),
@@ -361,28 +374,6 @@ def _refuse_half_set(keys: dict[str, Any], section: dict[str, Any] | None, name:
             path=f"repo_config:{name}:targets_type",
             next="set both or neither",
         )
-
-
-def _refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir: str) -> None:
-    for other, section in repos.items():
-        said = section.get("location") if isinstance(section, dict) else None
-        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{other}"))
-        if other != name and theirs.name and _overlap(location, theirs):
-            raise ConfigError(
-                f"{location} and {theirs} (repo {other}) lie in each other; releases would overwrite each other",
-                repo=name,
-                path=f"repo_config:{name}:location",
-                next="give one of the two a location of its own",
-            )
-
-
-def _overlap(one: Path, other: Path) -> bool:
-    """Whether one of the two locations, or what is kept beside it, lies in what the other has."""
-    return any(
-        mine == theirs or is_below(mine, theirs) or is_below(theirs, mine)
-        for mine in (one, _area(one))
-        for theirs in (other, _area(other))
-    )
 
 
 def _staging(parent_dir: str, name: str) -> str:

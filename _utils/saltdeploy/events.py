@@ -46,7 +46,19 @@ ASKED = "asked"
 JOURNAL_ONLY = (PLANNED, ASKED)
 
 #: What a host may be at in a stage, and what it counts meanwhile.
-PHASES = ("receive", "unpack", "write", "verify", "depool", "flip", "restart", "wait", "check", "repool")
+PHASES = (
+    "receive",
+    "unpack",
+    "write",
+    "blobs",
+    "verify",
+    "depool",
+    "flip",
+    "restart",
+    "wait",
+    "check",
+    "repool",
+)
 UNITS = ("bytes", "objects", "files", "steps")
 
 Event = dict[str, Any]

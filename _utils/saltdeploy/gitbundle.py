@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from saltdeploy.errors import BadName, Corrupt
@@ -12,16 +12,16 @@ _V2, _V3 = "# v2 git bundle", "# v3 git bundle"
 _LONGEST_LINE = 1 << 12
 
 
-def head(name: str, oid: str, base: str) -> bytes:
+def head(name: str, oid: str, bases: Iterable[str]) -> bytes:
     """What stands before the pack.
 
     Args:
         name: the tag that the bundle brings.
         oid: what the tag names.
-        base: a commit that the receiver must hold, or "".
+        bases: commits that the receiver must hold.
     """
     lines = [_V3, "@object-format=sha256"] if len(oid) == 64 else [_V2]
-    lines += [f"-{base} "] if base else []
+    lines += [f"-{base} " for base in bases]
     return "\n".join([*lines, f"{oid} refs/tags/{name}", "", ""]).encode()
 
 

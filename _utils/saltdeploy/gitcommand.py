@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 from saltdeploy import disk
-from saltdeploy.errors import DeployError, DiskFull, GitFailed, GitUnusable, public
+from saltdeploy.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable, public
 
 MIN_GIT = (2, 25)
 #: Options for commands that read or take in big files: those are streamed, not held in memory.
@@ -151,6 +151,23 @@ def git_version() -> tuple[int, ...]:
             next="install a newer git, then run the same command again",
         )
     return version
+
+
+def settings(data: bytes) -> dict[str, str]:
+    """What a file in the form of git's configuration says: ``section.name.key`` to its last value.
+
+    Args:
+        data: the file. It includes no other.
+
+    Raises:
+        Corrupt: it is no such file.
+    """
+    try:
+        listed = run(["config", "--file", "-", "--no-includes", "--null", "--list"], input=data).stdout
+    except GitFailed as error:
+        raise Corrupt(error.cause) from error
+    said = (each.decode("utf-8", "replace").partition("\n") for each in listed.split(b"\0") if each)
+    return {key: value for key, _, value in said}
 
 
 def _failure(code: int, errors: str, path: str) -> DeployError:

@@ -9,7 +9,7 @@ from typing import IO
 
 from saltdeploy.errors import Corrupt
 
-GITLINK, SYMLINK = "160000", "120000"
+FILE, EXECUTABLE, SYMLINK, GITLINK = "100644", "100755", "120000", "160000"
 NOTHING = "000000"
 _CHUNK = 1 << 20
 

@@ -17,7 +17,7 @@ from saltdeploy.gitcommand import STREAM, run, start
 from saltdeploy.gitobjects import GITLINK, NOTHING, Blobs, Change, fields, read_changes
 from saltdeploy.release import check_commit, check_tag
 
-_EMPTY_TREE = {
+EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
@@ -101,12 +101,19 @@ class Reader:
         spec = f"{check_commit(commit)}^{{tree}}"
         return self._run(["cat-file", "-e", spec], check=False).returncode == 0
 
-    def submodules(self, commit: str) -> list[str]:
-        """The paths of the submodules that the commit's tree names."""
+    def submodules(self, commit: str) -> dict[bytes, str]:
+        """The submodules that the commit's own tree names: path to commit."""
         with tempfile.TemporaryFile() as spool:
-            self.diff("", commit, spool)
-            links = [change.path for change in read_changes(spool) if change.mode == GITLINK]
-        return [path.decode("utf-8", "backslashreplace") for path in links]
+            Reader.diff(self, "", commit, spool)
+            return {change.path: change.oid for change in read_changes(spool) if change.mode == GITLINK}
+
+    def parts(self, commit: str) -> list[str]:
+        """The commits that belong to a release besides its own: none here, see :mod:`saltdeploy.whole`."""
+        return []
+
+    def setting(self, key: str) -> str:
+        """What the repository's own configuration says; "" for nothing."""
+        return self._ask(["config", "--local", "--get", key]).strip()
 
     def commit_of(self, ref: str) -> str:
         """The commit that a ref names, or "" when there is no such ref."""
@@ -136,7 +143,7 @@ class Reader:
         Raises:
             GitFailed: when either commit is not here.
         """
-        old = old or _EMPTY_TREE[len(new)]
+        old = old or EMPTY_TREE[len(new)]
         command = ["diff-tree", "-r", "-z", "--raw", "--full-index", "--no-renames", old, new]
         spool.flush()
         self._run(command, stdout=spool)
@@ -157,7 +164,7 @@ class Reader:
     def is_empty(self, commit: str) -> bool:
         """Whether the commit's tree has no file."""
         tree = self._run(["rev-parse", "--verify", f"{check_commit(commit)}^{{tree}}"]).stdout.decode()
-        return tree.strip() == _EMPTY_TREE[len(commit)]
+        return tree.strip() == EMPTY_TREE[len(commit)]
 
     def difference(self, old: str, new: str) -> Difference:
         """Count what differs between two commits.
@@ -255,8 +262,9 @@ class Reader:
             GitFailed: when a commit is not here.
             DiskFull, NoPermission: when the file cannot be written.
         """
-        wants = [f"--shallow {commit}" for commit in (tag.commit, base) if commit]
-        wants += [tag.oid] + ([f"^{base}"] if base else [])
+        new, old = self.parts(tag.commit), [base, *self.parts(base)] if base else []
+        wants = [f"--shallow {commit}" for commit in dict.fromkeys((tag.commit, *new, *old))]
+        wants += [tag.oid, *new, *(f"^{commit}" for commit in old)]
         command = [
             "pack-objects",
             "--stdout",
@@ -270,7 +278,7 @@ class Reader:
         asked = "".join(f"{want}\n" for want in wants).encode()
         try:
             with open(out, "wb") as file:
-                file.write(gitbundle.head(tag.name, tag.oid, base))
+                file.write(gitbundle.head(tag.name, tag.oid, old))
                 file.flush()
                 self._run(command, stdout=file, input=asked)
         except OSError as error:
@@ -285,7 +293,8 @@ class Reader:
         return output.decode("utf-8", "surrogateescape")
 
     def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-        known = {"path": str(self.git_dir), "environment": self._seeing}
+        environment = {**self._seeing, **options.pop("environment", {})}
+        known = {"path": str(self.git_dir), "environment": environment}
         return run([f"--git-dir={self.git_dir}", *arguments], **{**known, **options})
 
 

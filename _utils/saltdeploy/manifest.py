@@ -2,8 +2,10 @@
 
 One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so
 its cost follows the change too. The digest of a file is its git blob id, and the commit that names them
-all is the root: a tree that agrees with its manifest is that commit's tree. Whether the tree is whole is
-not written here (see saltdeploy.layouts.slot): one can ask for that while a release is being written.
+all is the root: a tree that agrees with its manifest is that commit's tree. Where the blob is a pointer and
+the file holds what it points to, the pointer stands here as well; it is bound by the blob id, and binds the
+content. Whether the tree is whole is not written here (see saltdeploy.layouts.slot): one can ask for that
+while a release is being written.
 """
 
 from __future__ import annotations
@@ -17,14 +19,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from saltdeploy import pointers
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, NoPermission
-from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK, Change
+from saltdeploy.gitobjects import FILE, GITLINK, NOTHING, SYMLINK, Change
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, mode TEXT NOT NULL, oid TEXT NOT NULL,
     size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pointers (path BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
 """
 _CHUNK = 1 << 20
@@ -124,14 +128,29 @@ class Manifest:
             listed += 1
         return listed == self._db.execute("SELECT COUNT(*) FROM files").fetchone()[0]
 
-    def put(self, path: bytes, mode: str, oid: str, seen: os.stat_result) -> None:
-        """Note a file that was just written."""
+    def put(self, path: bytes, mode: str, oid: str, seen: os.stat_result, pointer: bytes = b"") -> None:
+        """Note a file that was just written.
+
+        Args:
+            mode, oid: as git says it.
+            seen: the file.
+            pointer: what the blob holds, where the file holds what that points to.
+        """
         row = (path, mode, oid, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?)", row)
+        self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
+        if pointer:
+            self._db.execute("INSERT INTO pointers VALUES (?,?)", (path, pointer))
 
     def drop(self, path: bytes) -> None:
         """Note that a file is gone."""
         self._db.execute("DELETE FROM files WHERE path=?", (path,))
+        self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
+
+    def contents(self) -> set[str]:
+        """The names of the contents that pointers of this tree point to."""
+        rows = self._db.execute("SELECT mode, data FROM pointers JOIN files USING (path)")
+        return {found.name for mode, data in rows if (found := pointers.read(mode, data)) is not None}
 
     def holds_more_than(self, files: int) -> bool:
         """Whether the tree should hold more files than that; looks at no more of them than it must."""
@@ -162,11 +181,15 @@ class Manifest:
         findings = Findings()
         base = os.fsencode(root)
         real = {b""}
-        for path, mode, oid, *seen in self._db.execute("SELECT * FROM files ORDER BY path"):
+        rows = self._db.execute(
+            "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) ORDER BY path"
+        )
+        for path, mode, oid, *seen, pointer in rows:
             findings.files += 1
             kind = "missing"
             if _is_real(base, os.path.dirname(path), real):
-                kind = compare(os.path.join(base, path), mode, oid, None if full else tuple(seen))
+                known = None if full else tuple(seen)
+                kind = compare(os.path.join(base, path), mode, oid, known, pointer or b"")
             if kind:
                 findings.add(kind, path)
         for path in _walk(root):
@@ -204,7 +227,9 @@ def _ours(error: sqlite3.Error, path: Path) -> DeployError:
     )
 
 
-def compare(path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = None) -> str:
+def compare(
+    path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = None, pointer: bytes = b""
+) -> str:
     """How the file at ``path`` differs from what it should be: ``missing``, ``changed`` or "".
 
     Args:
@@ -212,6 +237,7 @@ def compare(path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = Non
         mode, oid: what it should be, as git says it.
         seen: size, mtime, ctime (ns) and inode when it was last known to be right; a file with the same ones is
             not read. None: read it in any case.
+        pointer: what the blob holds, where the file should hold what that points to.
     """
     try:
         now = os.lstat(path)
@@ -219,14 +245,33 @@ def compare(path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = Non
         return "missing"
     if mode == GITLINK:
         return "" if stat.S_ISDIR(now.st_mode) else "changed"
-    if git_mode(now) != mode:
+    if git_mode(now) != (FILE if pointer and mode == SYMLINK else mode):
         return "changed"
-    if (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino) == seen:
+    found = (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
+    # the content may have further names in other trees, and the ctime changes with each that comes or goes
+    if seen and (found == seen or (pointer and _without_ctime(found) == _without_ctime(seen))):
         return ""
     try:
-        return "" if blob_id(path, now, len(oid)) == oid else "changed"
+        same = _is_content(path, mode, oid, pointer) if pointer else blob_id(path, now, len(oid)) == oid
     except FileNotFoundError:  # its users are at work
         return "missing"
+    return "" if same else "changed"
+
+
+def _without_ctime(seen: tuple[int, ...]) -> tuple[int, ...]:
+    size, mtime, _, inode = seen
+    return size, mtime, inode
+
+
+def _is_content(path: bytes, mode: str, oid: str, data: bytes) -> bool:
+    """Whether the blob is this pointer, and the file what it points to."""
+    blob = hasher(len(data), len(oid))
+    blob.update(data)
+    try:
+        pointer = pointers.read(mode, data)
+    except pointers.NoPointer:
+        return False
+    return blob.hexdigest() == oid and pointer is not None and _fed(path, pointer.hasher()) == pointer.digest
 
 
 def git_mode(seen: os.stat_result) -> str:
@@ -251,6 +296,10 @@ def blob_id(path: bytes, seen: os.stat_result, oid_length: int) -> str:
     if stat.S_ISLNK(seen.st_mode):
         digest.update(os.readlink(path))
         return digest.hexdigest()
+    return _fed(path, digest)
+
+
+def _fed(path: bytes, digest: hashlib._Hash) -> str:
     with open(path, "rb") as file:
         while piece := file.read(_CHUNK):
             digest.update(piece)

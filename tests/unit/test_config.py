@@ -178,6 +178,8 @@ WRONG: list[tuple[str, Any]] = [
     ("failure_limit", "many"),
     ("failure_limit", "5 %"),
     ("timeout", 0),
+    ("blobs", ["lfs"]),
+    ("submodule_urls", ["https://x/"]),
 ]
 
 
@@ -374,3 +376,36 @@ def test_the_reference_page_gives_the_default(checkout: Path, key: str) -> None:
     else:
         said = shown.strip("`")
         assert said == (str(default).lower() if isinstance(default, bool) else str(default))
+
+
+@pytest.mark.parametrize(
+    ("kind", "sources"),
+    [
+        ("zip", []),
+        ("lfs", 7),
+        ("lfs", [7]),
+        ("lfs", ["relative/path"]),
+        ("lfs", ["-e:x"]),
+        ("fat", ["rsync://-x/y"]),
+        ("fat", ["lfs+https://host/api"]),
+        ("annex", ["ftp://host/x"]),
+    ],
+)
+def test_a_wrong_source_of_blobs_is_an_error_that_names_the_kind(kind: str, sources: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load({"repo_config": {"demo": {"blobs": {kind: sources}}}}, "demo")
+    assert caught.value.path == f"repo_config:demo:blobs:{kind}"
+
+
+@pytest.mark.parametrize("instead", ["", 7, "-x", "ext::sh -c id", "fd::1"])
+def test_a_wrong_rewriting_of_urls_is_an_error_that_names_it(instead: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load({"repo_config": {"demo": {"submodule_urls": {"https://x/": instead}}}}, "demo")
+    assert caught.value.path == "repo_config:demo:submodule_urls:https://x/"
+
+
+def test_sources_of_blobs_may_be_one_or_many_or_none() -> None:
+    said = {"lfs": "/srv/lfs", "annex": ["host:/x", "host::y"]}
+    repo = config.load({"repo_config": {"demo": {"blobs": said, "gitfat_enabled": True}}}, "demo")
+    assert repo.blobs == {"fat": (), "lfs": ("/srv/lfs",), "annex": ("host:/x", "host::y")}
+    assert repo.shape == "annex+fat+lfs"

@@ -141,4 +141,4 @@ def test_a_comparison_with_a_commit_that_is_not_here_fails(plain: Source, tmp_pa
 
 def test_submodules_are_named(tmp_path: Path) -> None:
     source = Source(tmp_path / "s.git", {b"lib/x": Entry("160000", b"1" * 40), b"a": Entry(FILE, b"")})
-    assert source.repository.submodules(source.tag(0).commit) == ["lib/x"]
+    assert source.repository.submodules(source.tag(0).commit) == {b"lib/x": "1" * 40}

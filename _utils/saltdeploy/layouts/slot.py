@@ -29,6 +29,7 @@ class State:
         turn: grows with each switch; the tree with the greatest number was live last. 0: not since it changed.
         doubted: somebody found files in it that are not the release's. One can go back to it, since that is
             what users have read, but whoever deploys its release gets a new tree.
+        shape: what was put in beside git's own files, see :attr:`saltdeploy.config.Repo.shape`.
     """
 
     commit: str = ""
@@ -36,6 +37,7 @@ class State:
     towards: tuple[str, ...] = ()
     turn: int = 0
     doubted: bool = False
+    shape: str = ""
 
     @property
     def whole(self) -> bool:
@@ -52,8 +54,10 @@ class State:
         state = cls(**{**data, "towards": tuple(data.get("towards", ()))})
         for commit in filter(None, (state.commit, *state.towards)):
             check_commit(commit)
-        if not isinstance(state.turn, int) or not isinstance(state.doubted, bool):
-            raise TypeError("turn and doubted")
+        if not (
+            isinstance(state.turn, int) and isinstance(state.doubted, bool) and isinstance(state.shape, str)
+        ):
+            raise TypeError("turn, doubted, shape")
         return state
 
 
@@ -62,10 +66,12 @@ class Slot:
 
     Args:
         tree: the work tree.
+        shape: what trees of this repo have today. One of another shape is doubted.
     """
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, shape: str = "") -> None:
         self.tree = tree
+        self._shape = shape
         self.name = tree.name
         self._record = tree.with_name(f"{tree.name}.json")
         self._database = tree.with_name(f"{tree.name}.db")
@@ -75,9 +81,10 @@ class Slot:
         if not self.tree.is_dir() or self.tree.is_symlink() or not self._has_manifest():
             return State()
         try:
-            return State.from_wire(disk.read_json(self._record, {}))
+            state = State.from_wire(disk.read_json(self._record, {}))
         except (Corrupt, BadName, TypeError, AttributeError):  # not ours, or of another version
             return State()
+        return state if state.shape == self._shape else dataclasses.replace(state, doubted=True)
 
     def note(self, state: State) -> None:
         """Write down what is known, durably."""
@@ -86,6 +93,17 @@ class Slot:
     def manifest(self) -> Manifest:
         """The record of the tree's files."""
         return Manifest(self._database)
+
+    def contents(self) -> set[str]:
+        """The names of the contents that the tree's pointers point to.
+
+        Raises:
+            Unreadable: the manifest is damaged.
+        """
+        if not self._has_manifest():
+            return set()
+        with self.manifest() as manifest:
+            return manifest.contents()
 
     def clear_asides(self) -> None:
         """Delete what somebody left who was killed while he made the tree or wrote the record."""

@@ -9,6 +9,7 @@ On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
                                slots/0.json what each tree is (saltdeploy.layouts.slot)
                                slots/0.db   what it holds (saltdeploy.manifest)
                                incoming/    files that are being written
+                               blobs/       what pointers in the trees point to (saltdeploy.blobs.shelf)
 
 The spare tree is brought to a new release by writing what differs. It is marked as unclean, durably, before
 it is touched, and as whole once everything in it is on the disk; an unclean tree is repaired or made anew,
@@ -30,14 +31,16 @@ from saltdeploy.contents import Contents, Stored
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
 from saltdeploy.gitobjects import read_changes
 from saltdeploy.gitreader import Reader
+from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import Slot, State, View
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
-from saltdeploy.repository import Progress, Repository, no_progress
+from saltdeploy.repository import Progress, no_progress
 from saltdeploy.trees import Trees
+from saltdeploy.whole import store_of
 
 
 class _Differs(Exception):
@@ -52,8 +55,9 @@ class Slots:
         self._area = repo.area
         self._home = self._area / "slots"
         self._incoming = self._area / "incoming"
-        self._slots = [Slot(self._home / str(number)) for number in range(repo.slots)]
-        self.store = Repository(self._area / "store.git")
+        self._filling = Filling(repo)
+        self._slots = [Slot(self._home / str(number), repo.shape) for number in range(repo.slots)]
+        self.store = store_of(repo, self._area / "store.git")
         self.trees = Trees(self._area / "trees.git")
 
     # -- looking ----------------------------------------------------------------------------------------
@@ -136,9 +140,8 @@ class Slots:
     def _surplus(self) -> list[Slot]:
         """Slots of a time when the pillar said that there are more."""
         numbers = (path.name for path in self._home.glob("*[0-9]") if path.is_dir())
-        return [
-            Slot(self._home / name) for name in numbers if name.isdecimal() and int(name) >= len(self._slots)
-        ]
+        surplus = (name for name in numbers if name.isdecimal() and int(name) >= len(self._slots))
+        return [Slot(self._home / name, self._repo.shape) for name in surplus]
 
     def _live_tree(self) -> Path:
         """The directory that ``location`` shows, whatever it is."""
@@ -211,6 +214,7 @@ class Slots:
         for store in (self.store, self.trees):
             if store.git_dir.is_dir():
                 store.forget_all_but({*held, commit})
+        self._filling.collect(self._look().states)
 
     def _ready(self, commit: str) -> Slot | None:
         """A slot that holds the release already, and still does; one that does not is doubted from now on."""
@@ -273,12 +277,12 @@ class Slots:
         spool = lambda: tempfile.TemporaryFile(dir=self._incoming)  # noqa: E731
         with spool() as changes, spool() as oids:
             base = self._list_changes(state, release.commit, changes)
-            work = WorkTree(slot.tree, self._incoming, contents)
+            work = WorkTree(slot.tree, self._incoming, contents, self._repo.blobs)
             count = work.oids_to_write(changes, oids)
             work.refuse_if_full(oids, count, everything=not base)
             if base:
                 towards = dict.fromkeys((*state.towards, release.commit))
-                slot.note(State(base, state.tag, tuple(towards)))
+                slot.note(dataclasses.replace(state, commit=base, towards=tuple(towards), turn=0))
             else:
                 slot.remove()
                 disk.make_directory(slot.tree)
@@ -287,10 +291,11 @@ class Slots:
                     if base and manifest.root() not in (base, *state.towards):
                         raise _Differs("the manifest of the spare slot was another tree's")
                     written = work.apply(changes, oids, count, manifest, progress)
+                    filled = self._filling.fill(slot.tree, work, manifest, written, progress)
                     compared = self._compare(slot, state, work, manifest) if base else 0
                     work.sync()
                     manifest.put_root(release.commit)
-                slot.note(State(release.commit, release.tag))
+                slot.note(State(release.commit, release.tag, shape=self._repo.shape))
             except (DiskFull, OSError):
                 if not base:  # half a tree helps nobody on a full disk
                     with contextlib.suppress(OSError):
@@ -302,6 +307,7 @@ class Slots:
             "removed": written.removed,
             "bytes_written": written.bytes,
             "compared": compared,
+            **filled,
         }
 
     def _list_changes(self, state: State, commit: str, changes: IO[bytes]) -> str:
@@ -322,7 +328,7 @@ class Slots:
 
     def _all(self) -> Reader:
         """Reads every commit and tree that is here."""
-        return self.trees.beside(self.store)
+        return self.store if self._repo.submodules else self.trees.beside(self.store)
 
     def _list_all(self, commit: str, content: IO[bytes]) -> None:
         try:

@@ -7,22 +7,39 @@ open keeps the old bytes. Paths come from a repository and are not trusted: none
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from saltdeploy import disk
+from saltdeploy import disk, pointers
+from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.contents import Contents, Supply
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, from_os
-from saltdeploy.gitobjects import GITLINK, NOTHING, SYMLINK, Change, read_changes
+from saltdeploy.gitobjects import EXECUTABLE, GITLINK, NOTHING, SYMLINK, Change, read_changes
 from saltdeploy.manifest import Manifest, hasher
+from saltdeploy.pointers import Pointer
 from saltdeploy.repository import Progress
 
 _BAD_PARTS = (b"", b".", b"..")
 _BLOCK = 4096
 _TOLD_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Stub:
+    """A path that is to hold what its blob points to.
+
+    Attributes:
+        data: the blob.
+    """
+
+    change: Change
+    data: bytes
+    pointer: Pointer
 
 
 @dataclass
@@ -41,12 +58,14 @@ class WorkTree:
         root: the tree; a real directory.
         incoming: a directory on the same file system for files that are being written.
         contents: where the contents of files come from.
+        kinds: of pointers, which are not written themselves.
 
     Attributes:
         surprised: something in the tree was not as this class leaves it: somebody else has written there.
+        stubs: the paths that :meth:`apply` found to be pointers; :meth:`place` gives them their contents.
     """
 
-    def __init__(self, root: Path, incoming: Path, contents: Contents) -> None:
+    def __init__(self, root: Path, incoming: Path, contents: Contents, kinds: Collection[str] = ()) -> None:
         self._root = os.fsencode(root)
         self._tree = root
         self._aside = os.path.join(os.fsencode(incoming), b"file")
@@ -54,7 +73,9 @@ class WorkTree:
         self._contents = contents
         self._parents: set[bytes] = {b""}
         self._unsynced = disk.Unsynced(root)
+        self._kinds = kinds
         self.surprised = False
+        self.stubs: list[Stub] = []
 
     def oids_to_write(self, changes: IO[bytes], oids: IO[bytes]) -> int:
         """List in the file ``oids`` the blobs that the changes need, one a line; return how many.
@@ -120,6 +141,31 @@ class WorkTree:
         tell("write", done.files, count, "files")
         return done
 
+    def place(self, shelf: Shelf, manifest: Manifest, written: Written) -> None:
+        """Put the contents, which are on the shelf, where the stubs are, and note them in the manifest.
+
+        Raises:
+            DiskFull, NoPermission, DeployError: the operating system's errors, with the path.
+        """
+        path = b""
+        try:
+            for stub in self.stubs:
+                path = stub.change.path
+                shelf.place(stub.pointer, self._aside, executable=stub.change.mode == EXECUTABLE)
+                os.rename(self._aside, self._at(path))
+                with contextlib.suppress(
+                    FileNotFoundError
+                ):  # rename(2) leaves one of two links to the same file
+                    os.unlink(self._aside)
+                seen = os.lstat(self._at(path))
+                manifest.put(path, stub.change.mode, stub.change.oid, seen, stub.data)
+                self._unsynced.written(path)
+                written.bytes += seen.st_size
+        except OSError as error:
+            raise self._explained(error, path) from error
+        finally:
+            disk.remove_tree(Path(os.fsdecode(self._aside)))
+
     def _explained(self, error: OSError, path: bytes) -> DeployError:
         ours = from_os(error, path=self._at(path).decode("utf-8", "backslashreplace"))
         # of a full disk a directory says more: df needs one that is still there
@@ -182,13 +228,15 @@ class WorkTree:
         """Write one path; return its size."""
         self._make_parents(os.path.dirname(change.path), manifest)
         self._make_room(change, manifest)
-        size = 0
+        size: int | None = 0
         if change.mode == GITLINK:
             self._make_directory(change.path)
         elif change.mode == SYMLINK:
             size = self._link(change, supply)
         else:
             size = self._file(change, supply)
+        if size is None:
+            return 0
         manifest.put(change.path, change.mode, change.oid, os.lstat(self._at(change.path)))
         self._unsynced.written(change.path)
         return size
@@ -238,30 +286,55 @@ class WorkTree:
         elif change.mode == GITLINK:
             os.unlink(place)
 
-    def _link(self, change: Change, supply: Supply) -> int:
+    def _link(self, change: Change, supply: Supply) -> int | None:
+        """Write a symbolic link; None when it is a pointer."""
         size, pieces = supply.next(change)
         target = b"".join(pieces)
         digest = hasher(size, len(change.oid))
         digest.update(target)
         self._check_digest(change, digest.hexdigest())
+        if self._is_stub(change, target):
+            return None
         os.symlink(target, self._aside)
         os.rename(self._aside, self._at(change.path))
         return size
 
-    def _file(self, change: Change, supply: Supply) -> int:
+    def _file(self, change: Change, supply: Supply) -> int | None:
+        """Write a file; None when it is a pointer."""
         size, pieces = supply.next(change)
         digest = hasher(size, len(change.oid))
+        if self._kinds and size <= pointers.MOST:
+            data = b"".join(pieces)
+            if self._is_stub(change, data):
+                digest.update(data)
+                self._check_digest(change, digest.hexdigest())
+                return None
+            pieces = iter([data])
         fd = os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             for piece in pieces:
                 digest.update(piece)
                 _write_all(fd, piece)
-            os.fchmod(fd, 0o755 if change.mode == "100755" else 0o644)
+            os.fchmod(fd, 0o755 if change.mode == EXECUTABLE else 0o644)
         finally:
             os.close(fd)
         self._check_digest(change, digest.hexdigest())
         os.rename(self._aside, self._at(change.path))
         return size
+
+    def _is_stub(self, change: Change, data: bytes) -> bool:
+        """Whether the blob is a pointer; it is noted then."""
+        try:
+            pointer = pointers.read(change.mode, data, self._kinds)
+        except pointers.NoPointer as error:
+            raise Corrupt(
+                str(error),
+                path=change.path.decode("utf-8", "backslashreplace"),
+                next="mend the file in a new release; or take its kind out of `blobs`, if it is meant as it is",
+            ) from None
+        if pointer is not None:
+            self.stubs.append(Stub(change, data, pointer))
+        return pointer is not None
 
     def _check_digest(self, change: Change, digest: str) -> None:
         if digest != change.oid:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from saltdeploy.config import Repo, load
 from saltdeploy.errors import (
     BadRelease,
     ConfigError,
+    Corrupt,
     MovedTag,
     NoSuchTag,
     NoTargets,
     NothingToRollBackTo,
     Unavailable,
+    Unsupported,
     public,
 )
 from saltdeploy.master import flock
@@ -26,6 +30,8 @@ from saltdeploy.orders import Holdings, Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release, check_tag, file_name
 from saltdeploy.repository import Repository, Tag
+from saltdeploy.submodules import Urls
+from saltdeploy.whole import Whole
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 _MOST_PAYLOADS = 8
@@ -43,9 +49,10 @@ class Source:
                 next="set source (a path or a URL) or upstream",
             )
         self._repo = repo
+        self._mirrors = root / "mirrors"
         self._remote = bool(_URL.match(repo.source))
         if self._remote:
-            self.repository = Repository(root / "mirrors" / f"{file_name(repo.name)}.git")
+            self.repository = Repository(self._mirrors / f"{file_name(repo.name)}.git")
         else:
             self.repository = Repository(_git_dir(repo))
 
@@ -65,6 +72,29 @@ class Source:
                 return self.repository.fetch_tag(self._repo.source, check_tag(name))
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
+    @contextlib.contextmanager
+    def packer(self, commit: str, transport: str) -> Iterator[Repository]:
+        """The repository to pack a release from; where its submodules travel as well, one that has fetched them.
+
+        Raises:
+            Unavailable, Corrupt: the commit of a submodule cannot be had.
+        """
+        if not self._repo.submodules or transport == "git":  # with that one, targets fetch by themselves
+            yield self.repository
+            return
+        top = self._repo.source if self._remote else self.repository.setting("remote.origin.url")
+        urls = Urls(top or self._repo.source, self._repo.submodule_urls)
+        git_dir = self._mirrors / f"{file_name(self._repo.name)}.submodules.git"
+        mirror = Whole(git_dir, urls, beside=self.repository.git_dir)
+        with flock.alone(git_dir.with_suffix(".lock")):
+            mirror.ensure()
+            mirror.recover()
+            try:
+                mirror.bring(commit)
+            except (Unavailable, Corrupt) as error:
+                raise error.at(repo=self._repo.name) from None
+            yield mirror
 
 
 def _git_dir(repo: Repo) -> Path:
@@ -214,15 +244,16 @@ def pack(
 
     One per distinct starting point, at most eight: whoever fits none gets the whole release.
     """
-    bases: dict[str, None] = {}
-    for held in holdings:
-        if tag.commit not in held.held:
-            bases[base_of(held, source.repository)] = None
-    chosen = list(bases)[:_MOST_PAYLOADS]
-    if len(bases) > len(chosen):
-        chosen.append("")
+    _refuse_unsupported(order, repo)
     way = transports.of(order.transport)
-    packed = (way.pack(payloads, source.repository, repo.name, tag, base) for base in dict.fromkeys(chosen))
+    name = f"{repo.name}+submodules" if repo.submodules else repo.name  # the same commits, and other payloads
+    with source.packer(tag.commit, order.transport) as packer:
+        lacking = [held for held in holdings if tag.commit not in held.held]
+        bases = list(dict.fromkeys(base_of(held, packer, sound=repo.submodules) for held in lacking))
+        chosen = bases[:_MOST_PAYLOADS]
+        if len(bases) > len(chosen):
+            chosen.append("")
+        packed = [way.pack(payloads, packer, name, tag, base) for base in dict.fromkeys(chosen)]
     return tuple(dict.fromkeys(payload for payloads_of_one in packed for payload in payloads_of_one))
 
 
@@ -235,6 +266,21 @@ def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:
     return tuple(chosen)
 
 
-def base_of(held: Holdings, source: Repository) -> str:
-    """The commit that a payload for a host with these holdings starts from; "" where they share none."""
-    return next((c for c in dict.fromkeys((held.live, *held.held)) if c and source.has(c)), "")
+def _refuse_unsupported(order: Order, repo: Repo) -> None:
+    if repo.submodules and order.transport not in ("bundle", "git"):
+        raise Unsupported(
+            f"transport {order.transport} does not bring submodules",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:checkout_submodules",
+            next="choose transport bundle or git",
+        )
+
+
+def base_of(held: Holdings, source: Repository, *, sound: bool) -> str:
+    """The commit that a payload for a host with these holdings starts from; "" where they share none.
+
+    Args:
+        sound: only one that the host holds with all that belongs to it.
+    """
+    known = [c for c in (held.live, *held.held) if c and (c in held.held or not sound)]
+    return next((c for c in dict.fromkeys(known) if source.has(c)), "")

@@ -102,7 +102,7 @@ def _of_targets(
     for host, holdings in held.items():
         if order.release.commit in holdings.held or host in fanouts_too:
             continue
-        base = plan.base_of(holdings, source.repository)
+        base = plan.base_of(holdings, source.repository, sound=repo.submodules)
         fitting = plan.fitting(order.payloads, base)
         asked.setdefault(dataclasses.replace(order, payloads=fitting), []).append(host)
     return asked

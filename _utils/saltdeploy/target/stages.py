@@ -125,7 +125,8 @@ def _arrive(order: Order, layout: layouts.Layout, repo: Repo, host: Host, steps:
     """Bring the release, unless it is here already, and let its tree be whole."""
     if order.release.commit in layout.holdings().held:
         try:
-            return layout.prepare(order.release, steps.progress)
+            prepared = layout.prepare(order.release, steps.progress)
+            return {**prepared, **_came(prepared)}
         except Corrupt:  # its tree is damaged, and the contents are not in the store
             pass
     opened = layout.open()
@@ -138,7 +139,14 @@ def _arrive(order: Order, layout: layouts.Layout, repo: Repo, host: Host, steps:
         prepared = layout.prepare(order.release, steps.progress, brought.contents)
     finally:
         disk.remove_tree(incoming)
-    return _summed([{**opened, **brought.facts, **carrier.facts(), **prepared}, brought.beside])
+    return _summed(
+        [{**opened, **brought.facts, **carrier.facts(), **prepared}, brought.beside, _came(prepared)]
+    )
+
+
+def _came(prepared: dict[str, Any]) -> dict[str, Any]:
+    """What came for a tree besides the payload: the contents of pointers."""
+    return {"bytes": prepared["blob_bytes"]} if "blob_bytes" in prepared else {}
 
 
 _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {
@@ -256,13 +264,12 @@ def differing(answer: Result, findings: Findings) -> Result:
 
 
 def _refuse_unsupported(repo: Repo) -> None:
-    for key in ("checkout_submodules", "gitfat_enabled"):
-        if repo.trebuchet[key]:
-            raise Unsupported(
-                f"{key} is not supported yet: the release would be incomplete",
-                path=f"repo_config:{repo.name}:{key}",
-                next="set it to false if the release is whole without",
-            )
+    if repo.shape and repo.layout == "inplace":
+        raise Unsupported(
+            f"layout inplace holds what git checks out and nothing else, and the repo asks for {repo.shape}",
+            path=f"repo_config:{repo.name}:layout",
+            next="choose layout slots; or leave out blobs, gitfat_enabled and checkout_submodules",
+        )
 
 
 def _answer(tasks: Sequence[Task], host: Host, **more: Any) -> Result:

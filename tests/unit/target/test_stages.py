@@ -14,7 +14,7 @@ from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Result
 from saltdeploy.target import stages
 from saltdeploy.target.record import Record
 
-from tests.repositories import GITLINK, Entry, Source, snapshot, tree
+from tests.repositories import Source, snapshot
 from tests.targets import Target
 
 
@@ -270,14 +270,6 @@ def test_hooks_of_fetch_run_when_the_release_was_on_disk_already(tmp_path: Path,
 
 
 # -- trouble ------------------------------------------------------------------------------------------------
-
-
-def test_a_release_with_submodules_to_check_out_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
-    source = Source(tmp_path / "source", {**tree(a="a"), b"sub": Entry(GITLINK, b"1" * 40)})
-    host = Target(tmp_path, source, checkout_submodules=True)
-    result = host.run(host.order(0))
-    assert result.error is not None and result.error.kind == "unsupported"
-    assert host.carrier.fetched == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""Contents by rsync, from a daemon or over ssh: all that is wanted in one run of the program."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from saltdeploy import disk
+from saltdeploy.blobs.shelf import Shelf
+from saltdeploy.blobs.sources import Hear, places
+from saltdeploy.errors import Corrupt, public
+from saltdeploy.pointers import Pointer
+
+SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10"
+_OPTIONS = [
+    "--files-from=-",
+    "--from0",
+    "--whole-file",
+    "--no-motd",
+    "--out-format=%l",
+    "--timeout=120",
+]
+_MODULE = re.compile(r"rsync://[^/]+/[^/]+/?|[^/:]+::[^/]+/?")
+_SOME_MISSING = (23, 24)
+_MOST_SAID = 2000
+
+
+class Rsync:
+    """What rsync can read: ``rsync://host/module``, ``host::module``, ``host:/path``.
+
+    Args:
+        place: the same; a password in the URL is given to rsync by its environment.
+        ssh: how ssh is called.
+    """
+
+    def __init__(self, place: str, ssh: str = SSH) -> None:
+        self._place, self._password = _without_password(place)
+        self._root, self._below = _split(self._place)
+        self._ssh = ssh
+
+    def __str__(self) -> str:
+        return public(self._place)
+
+    def fetch(self, wanted: Sequence[Pointer], shelf: Shelf, hear: Hear) -> dict[str, str]:
+        """See :class:`saltdeploy.blobs.sources.Source`."""
+        room = shelf.incoming / "rsync"
+        room.mkdir()
+        try:
+            said = self._run(wanted, os.fsencode(room), hear)
+            return self._sort(wanted, shelf, os.fsencode(room), said)
+        finally:
+            disk.remove_tree(room)
+
+    def _run(self, wanted: Sequence[Pointer], room: bytes, hear: Hear) -> str:
+        """Let rsync bring what there is; what it says of the rest."""
+        largest = max(pointer.size for pointer in wanted)
+        command = ["rsync", *_OPTIONS, f"--max-size={largest}"]
+        with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
+            listed = (f"{self._below}{place}\0" for each in wanted for place in places(each))
+            names.write(b"".join(map(os.fsencode, listed)))
+            names.seek(0)
+            try:
+                process = subprocess.Popen(
+                    [*command, "--", self._root, room + b"/"],
+                    stdin=names,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    env=self._environment(),
+                    pass_fds=disk.held_locks(),
+                )
+            except FileNotFoundError:
+                return "cannot be asked: rsync is not installed on this host"
+            with process:
+                try:
+                    assert process.stdout is not None
+                    for line in process.stdout:
+                        hear(int(line) if line.strip().isdigit() else 0)
+                except BaseException:
+                    process.kill()
+                    raise
+            if process.returncode in (0, *_SOME_MISSING):
+                return "has it not"
+            errors.seek(0)
+            text = errors.read(_MOST_SAID).decode("utf-8", "replace").strip().replace("\n", "; ")
+            return public(f"failed ({process.returncode}): {text}")
+
+    def _environment(self) -> dict[str, str]:
+        # as an option, the shell would be used for a daemon's place as well
+        return {**os.environ, "LC_ALL": "C", "RSYNC_RSH": self._ssh, "RSYNC_PASSWORD": self._password}
+
+    def _sort(self, wanted: Sequence[Pointer], shelf: Shelf, room: bytes, said: str) -> dict[str, str]:
+        failed = {}
+        for pointer in wanted:
+            came = [os.path.join(room, os.fsencode(place)) for place in places(pointer)]
+            found = next((path for path in came if os.path.isfile(path) and not os.path.islink(path)), None)
+            if found is None:
+                failed[pointer.name] = said
+                continue
+            try:
+                shelf.adopt(Path(os.fsdecode(found)), pointer)
+            except Corrupt as error:
+                failed[pointer.name] = error.cause
+        return failed
+
+
+def _without_password(place: str) -> tuple[str, str]:
+    if not place.startswith("rsync://"):
+        return place, ""
+    parts = urlsplit(place)
+    if not parts.password:
+        return place, ""
+    rest = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username}@{rest}")), parts.password
+
+
+def _split(place: str) -> tuple[str, str]:
+    """What rsync is given as its source, and what then stands before each name that is asked for.
+
+    A daemon without chroot may give no listed file when the source leads below its module (rsync 3.5.0), so the
+    names begin at the module; what rsync makes here begins behind ``/./``.
+    """
+    module = _MODULE.match(place)
+    if module is None:
+        return f"{place.rstrip('/')}/", ""
+    below = place[module.end() :].strip("/")
+    return f"{module[0].rstrip('/')}/", f"{below}/./" if below else ""

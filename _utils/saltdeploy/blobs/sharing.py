@@ -1,0 +1,71 @@
+"""A second file with the same bytes that takes no second space, as far as the file system can do that.
+
+A reflink (``ioctl_ficlone(2)``: xfs, btrfs) is a file of its own whose blocks are shared until somebody writes. A
+hard link is the same file under another name: who writes into it changes both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+_FICLONE = 0x40049409
+_CANNOT_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS)
+_CANNOT_LINK = (errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
+
+
+def clone(source: Path, destination: bytes, mode: int) -> bool:
+    """Make a reflink of ``source``; False, and nothing is there, where that cannot be done."""
+    with open(source, "rb") as old, _new(destination, mode) as fd:
+        try:
+            fcntl.ioctl(fd, _FICLONE, old.fileno())
+            return True
+        except OSError as error:
+            os.unlink(destination)
+            if error.errno in _CANNOT_CLONE:
+                return False
+            raise
+
+
+def link(source: Path, destination: bytes) -> bool:
+    """Make a hard link to ``source``; False where that cannot be done."""
+    try:
+        os.link(source, destination)
+        return True
+    except OSError as error:
+        if error.errno in _CANNOT_LINK:
+            return False
+        raise
+
+
+def copy(source: Path, destination: bytes, mode: int) -> None:
+    """Copy the bytes."""
+    with open(source, "rb") as old, _new(destination, mode) as fd, open(fd, "wb", closefd=False) as new:
+        shutil.copyfileobj(old, new, 1 << 20)
+
+
+def shares(directory: Path) -> bool:
+    """Whether two files in this directory can share their bytes."""
+    one, other = directory / "share-1", os.fsencode(directory / "share-2")
+    one.write_bytes(b"?")
+    try:
+        return clone(one, other, 0o644) or link(one, other)
+    finally:
+        one.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(other)
+
+
+@contextlib.contextmanager
+def _new(path: bytes, mode: int) -> Iterator[int]:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(fd, mode)
+        yield fd
+    finally:
+        os.close(fd)

@@ -1,0 +1,108 @@
+"""Sees to it that the contents of a tree's pointers are on the shelf: those that lack are fetched, source by source.
+
+The operator's sources come first, in their order, then the one that the release names itself. What one source has
+not, or gives wrongly, is asked of the next. Nothing that is on the shelf already is fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from saltdeploy import disk
+from saltdeploy.blobs import sharing, upstream
+from saltdeploy.blobs.shelf import Shelf
+from saltdeploy.blobs.sources import Source
+from saltdeploy.config import Repo
+from saltdeploy.errors import DeployError, Unavailable
+from saltdeploy.gitcommand import Progress
+from saltdeploy.pointers import Pointer
+
+_BLOCK = 4096
+_NAMED = 3  # sources and paths in a message
+
+Wanted = dict[str, tuple[bytes, Pointer]]
+"""Name of a content to a path that needs it, and the pointer."""
+
+
+class Supply:
+    """The sources of one release.
+
+    Args:
+        repo: its configuration.
+        tree: of the release.
+    """
+
+    def __init__(self, repo: Repo, tree: Path, shelf: Shelf) -> None:
+        self._repo = repo
+        self._tree = tree
+        self._shelf = shelf
+
+    def provide(self, stubs: Iterable[tuple[bytes, Pointer]], progress: Progress) -> tuple[int, int]:
+        """Put the content of each pointer on the shelf.
+
+        Args:
+            stubs: paths and pointers.
+            progress: hears of bytes.
+
+        Returns:
+            How many contents were received, and how many bytes that is.
+
+        Raises:
+            Unavailable: no source gave one of them.
+            DiskFull: there is no room for them; nothing was fetched.
+        """
+        needed: Wanted = {}
+        for path, pointer in stubs:
+            needed.setdefault(pointer.name, (path, pointer))
+        lacking = {name: each for name, each in needed.items() if not self._shelf.holds(each[1])}
+        self._refuse_if_full(needed, lacking)
+        if lacking:
+            self._fetch(lacking, progress)
+        return len(lacking), _size(lacking)
+
+    def _refuse_if_full(self, needed: Wanted, lacking: Wanted) -> None:
+        room = self._shelf.incoming
+        for_tree = {} if sharing.shares(room) else needed
+        need = _size(lacking) + _size(for_tree) + _BLOCK * (len(lacking) + len(for_tree))
+        disk.refuse_without_space(room, need, len(lacking) + len(for_tree))
+
+    def _fetch(self, lacking: Wanted, progress: Progress) -> None:
+        total, done = _size(lacking), 0
+
+        def hear(more: int) -> None:
+            nonlocal done
+            done += more
+            progress("blobs", min(done, total), total, "bytes")
+
+        reasons: dict[str, list[str]] = {}
+        for kind in dict.fromkeys(pointer.kind for _, pointer in lacking.values()):
+            wanted = {name: each for name, each in lacking.items() if each[1].kind == kind}
+            for source in self._sources(kind):
+                if not wanted:
+                    break
+                failed = source.fetch([pointer for _, pointer in wanted.values()], self._shelf, hear)
+                for name, reason in failed.items():
+                    reasons.setdefault(name, []).append(f"{source} {reason}")
+                wanted = {name: each for name, each in wanted.items() if name in failed}
+            if wanted:
+                raise self._missing(kind, wanted, reasons)
+
+    def _sources(self, kind: str) -> list[Source]:
+        said = [upstream.named(place) for place in self._repo.blobs[kind]]
+        return [*said, *upstream.of_release(kind, self._tree, self._repo.url)]
+
+    def _missing(self, kind: str, wanted: Wanted, reasons: dict[str, list[str]]) -> DeployError:
+        name, (path, pointer) = next(iter(wanted.items()))
+        why = "; ".join(reasons.get(name, [])[-_NAMED:]) or "no source is known"
+        others = f" (and of {len(wanted) - 1} more)" if len(wanted) > 1 else ""
+        return Unavailable(
+            f"the content of this {kind} pointer{others} cannot be had, {pointer.size} bytes {pointer.name}: {why}",
+            path=path.decode("utf-8", "backslashreplace"),
+            next=f"put it into one of the sources, or add a source to repo_config:{self._repo.name}:blobs:{kind}; "
+            "then run the same command again",
+        )
+
+
+def _size(wanted: Wanted) -> int:
+    return sum(pointer.size for _, pointer in wanted.values())

@@ -1,0 +1,17 @@
+"""A store of contents, and a web server over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.blobstores import Server
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    running = Server(tmp_path / "objects")
+    yield running
+    running.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import getpass
 import itertools
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.errors import NoBase
+from saltdeploy.master import plan
 from saltdeploy.master.offers import Offers
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.target import stages
@@ -85,6 +87,7 @@ class Traveller(Target):
 
     def __init__(self, place: Path, source: Source, transport: str, **keys: Any) -> None:
         super().__init__(place, source, url=f"file://{source.git_dir}", **keys)
+        self._root = place / "master"
         self.transport = transport
         self.received: list[dict[str, Any]] = []
         self._numbers = itertools.count(1)
@@ -107,7 +110,8 @@ class Traveller(Target):
 
     def _offers(self, number: int, deploy: str) -> Offers:
         order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport)
-        offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: self.source)  # type: ignore[arg-type, return-value]
+        there = plan.Source(dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root)
+        offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: there)
         offers.pack([stages.status(self.repo, self.host).holdings])
         return offers
 

@@ -127,7 +127,7 @@ class Traveller(Target):
     def shows(self, number: int) -> bool:
         """Whether the live tree is what git would check out, byte for byte, and all that is known of it is true."""
         same = snapshot(self.location) == self.source.checked_out(number)
-        return same and stages.verify(self.repo, full=True).ok
+        return same and stages.verify(self.repo, self.host, full=True).ok
 
     def _new(self) -> str:
         return f"{next(self._numbers):020d}"

@@ -75,7 +75,7 @@ def test_the_way_back_needs_no_network(host: Target, server: Server) -> None:
     back = host.run(host.order(2, ROLLBACK))
     assert back.ok
     assert (host.location / "blob1").read_bytes() == NEW
-    assert stages.verify(host.repo, full=True).ok
+    assert stages.verify(host.repo, host.host, full=True).ok
 
 
 @pytest.mark.parametrize("full", [True, False])
@@ -84,7 +84,7 @@ def test_verify_finds_a_content_that_was_changed(full: bool, host: Target) -> No
     blob = host.location / "blob0"
     blob.chmod(0o644)
     blob.write_bytes(b"x" * len(BIG))
-    assert stages.verify(host.repo, full=full).changed == ["blob0"]
+    assert stages.verify(host.repo, host.host, full=full).changed == ["blob0"]
 
 
 def test_a_stat_is_enough_though_the_file_has_names_in_other_trees(host: Target) -> None:
@@ -96,8 +96,8 @@ def test_a_stat_is_enough_though_the_file_has_names_in_other_trees(host: Target)
     with blob.open("r+b") as file:
         file.write(b"X")
     os.utime(blob, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    assert stages.verify(host.repo, full=False).ok  # nothing was read
-    assert stages.verify(host.repo, full=True).changed == ["blob0"]
+    assert stages.verify(host.repo, host.host, full=False).ok  # nothing was read
+    assert stages.verify(host.repo, host.host, full=True).changed == ["blob0"]
 
 
 def test_verify_finds_a_pointer_in_the_place_of_its_content(host: Target) -> None:
@@ -105,8 +105,8 @@ def test_verify_finds_a_pointer_in_the_place_of_its_content(host: Target) -> Non
     blob = host.location / "blob0"
     blob.unlink()
     blob.write_bytes(lfs(BIG).data)
-    assert stages.verify(host.repo, full=True).changed == ["blob0"]
-    assert stages.verify(host.repo, full=False).changed == ["blob0"]
+    assert stages.verify(host.repo, host.host, full=True).changed == ["blob0"]
+    assert stages.verify(host.repo, host.host, full=False).changed == ["blob0"]
 
 
 def test_a_record_that_names_another_content_is_found(host: Target) -> None:
@@ -119,7 +119,7 @@ def test_a_record_that_names_another_content_is_found(host: Target) -> None:
     blob.unlink()
     blob.write_bytes(SMALL)
     assert database.exists()
-    assert stages.verify(host.repo, full=True).changed == ["blob0"]
+    assert stages.verify(host.repo, host.host, full=True).changed == ["blob0"]
 
 
 def test_executables_and_others_may_have_the_same_content(server: Server, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_executables_and_others_may_have_the_same_content(server: Server, tmp_pa
         assert (host.location / "tool").read_bytes() == (host.location / "data").read_bytes() == BIG
         assert (host.location / "tool").stat().st_mode & 0o111 == 0o111
         assert not (host.location / "data").stat().st_mode & 0o111
-        assert stages.verify(host.repo, full=True).ok
+        assert stages.verify(host.repo, host.host, full=True).ok
 
 
 def test_a_blob_may_become_a_file_and_a_file_a_blob(server: Server, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_blob_may_become_a_file_and_a_file_a_blob(server: Server, tmp_path: Pa
     ]:
         assert all(result.ok for result in host.deploy(number))
         assert (host.location / path).read_bytes() == content
-        assert stages.verify(host.repo, full=True).ok
+        assert stages.verify(host.repo, host.host, full=True).ok
 
 
 def test_trees_of_before_a_kind_was_asked_for_are_made_anew(server: Server, tmp_path: Path) -> None:

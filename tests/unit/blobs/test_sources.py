@@ -33,8 +33,8 @@ def is_served(host: Target, path: str, content: bytes = CONTENT) -> None:
     assert all(result.ok for result in host.deploy(0)), host.deploy(0)[0].error
     assert not (host.location / path).is_symlink()
     assert (host.location / path).read_bytes() == content
-    assert stages.verify(host.repo, full=True).ok
-    assert stages.verify(host.repo, full=False).ok
+    assert stages.verify(host.repo, host.host, full=True).ok
+    assert stages.verify(host.repo, host.host, full=False).ok
 
 
 @pytest.mark.parametrize("kind", ENTRIES)

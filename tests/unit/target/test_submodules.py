@@ -108,7 +108,7 @@ def holds(host: Host, nested: Nested, number: int) -> None:
     assert all(result.ok for result in host.deploy(number))
     assert host.files() == nested.there[number]
     assert not list(host.location.rglob(".git"))
-    assert stages.verify(host.repo, full=True).ok
+    assert stages.verify(host.repo, host.host, full=True).ok
 
 
 @pytest.mark.parametrize("walk", [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0), (1, 3, 1, 2, 4, 0)])
@@ -130,7 +130,7 @@ def test_a_change_in_a_submodule_is_found(nested: Nested, tmp_path: Path) -> Non
     host = Host(tmp_path, nested.site)
     host.deploy(1)
     (host.location / "lib/deep/e").write_text("other")
-    assert stages.verify(host.repo, full=False).changed == ["lib/deep/e"]
+    assert stages.verify(host.repo, host.host, full=False).changed == ["lib/deep/e"]
     holds(host, nested, 1)
 
 

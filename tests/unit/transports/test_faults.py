@@ -229,7 +229,7 @@ def test_trees_that_are_lost_come_again(
     target.travel(0)
     harm(target.location.parent / ".demo.deploy/trees.git")
     recovers(target)
-    assert stages.verify(target.repo, full=True).ok
+    assert stages.verify(target.repo, target.host, full=True).ok
 
 
 # -- delta --------------------------------------------------------------------------------------------------

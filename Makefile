@@ -30,7 +30,11 @@ demo: $(READY)  ## a real master and minions on this machine take three releases
 demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up
 	@$(BIN)/python -m demo --stop
 
-test: lint unit fault functional integration  ## everything
+test: programs lint unit fault functional integration  ## everything
+
+.PHONY: programs
+programs:
+	@tools/programs
 
 # One process for each core: no test needs another one, and a fleet of its own for each process is quicker than waiting.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal

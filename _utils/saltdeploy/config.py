@@ -17,11 +17,12 @@ from typing import Any
 
 from saltdeploy import checklist, freeze, locations, origins, policy, supply
 from saltdeploy.disk import literal
-from saltdeploy.errors import ConfigError, UnknownRepo, public
+from saltdeploy.errors import ConfigError, UnknownRepo
 from saltdeploy.freeze import Window
 from saltdeploy.policy import Check, Group, Restart, Wrong
 from saltdeploy.release import check_repo
 from saltdeploy.supply import Supply
+from saltdeploy.wording import public
 
 _SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from typing import Any, ClassVar, TypeGuard
+
+from saltdeploy.wording import legible
 
 
 class DeployError(Exception):
@@ -386,20 +387,6 @@ def is_status(value: object) -> TypeGuard[int]:
 def _text(data: dict[str, Any], key: str, most: int) -> str:
     value = data.get(key)
     return legible(value[:most]) if isinstance(value, str) else ""
-
-
-def legible(text: str) -> str:
-    """The text with escapes for what is no character: names of files may be any bytes, msgpack takes UTF-8 only."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def public(text: str) -> str:
-    """A URL, or a text with URLs in it, without the passwords and tokens that stand before the host."""
-    return _PASSWORD.sub("***@", _TOKEN.sub("***@", text))
-
-
-_TOKEN = re.compile(r"(?<=http://)[^\s/'\"]+@|(?<=https://)[^\s/'\"]+@")
-_PASSWORD = re.compile(r"(?<![^\s/'\"])[^\s/:'\"]*:[^\s/'\"]+@")
 
 
 def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:

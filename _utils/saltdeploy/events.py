@@ -17,7 +17,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from saltdeploy.errors import DeployError, legible
+from saltdeploy.errors import DeployError
+from saltdeploy.wording import legible
 
 VERSION = 1
 ROOT = "deploy"

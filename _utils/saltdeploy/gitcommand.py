@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable, public
+from saltdeploy.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable
+from saltdeploy.wording import public
 
 MIN_GIT = (2, 25)
 #: Options for commands that read or take in big files: those are streamed, not held in memory.

@@ -11,13 +11,14 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 from saltdeploy import sources as places
-from saltdeploy.errors import BadName, DeployError, Forged, from_wire, is_status, legible
-from saltdeploy.release import Release, check_commit, check_host, check_tag
+from saltdeploy.errors import DeployError, Forged, from_wire, is_status
+from saltdeploy.holdings import Holdings, legal
+from saltdeploy.release import Release, check_commit, check_host
+from saltdeploy.wording import legible
 
 FETCH = "fetch"
 CHECKOUT = "checkout"
@@ -32,7 +33,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DEPLOY_ID = re.compile(r"[0-9]{20}(_[0-9]{1,10})?|pin")
 _WORD = re.compile(r"[a-z]{1,20}")
 _NUMBERS = ("bytes", "files", "seconds")  # facts that are counted up and shown in columns
-_MOST_HELD = 1000
 _MOST_FACTS = 50
 _BIG = 1 << 62  # what any reader of JSON or msgpack can hold
 
@@ -166,53 +166,6 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Holdings:
-    """What a host has on disk of a repo; every entry is a commit id or "".
-
-    Attributes:
-        live: what ``location`` shows.
-        previous: what it showed before, if that is still whole on disk.
-        held: every release that is whole on disk, ``live`` and ``previous`` among them.
-        tags: commit to tag, for those in ``held``.
-        unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
-            what ``live`` says.
-    """
-
-    live: str = ""
-    previous: str = ""
-    held: tuple[str, ...] = ()
-    tags: dict[str, str] = field(default_factory=dict)
-    unsettled: bool = False
-
-    def to_wire(self) -> dict[str, Any]:
-        """The holdings as plain data."""
-        return {
-            "unsettled": self.unsettled,
-            "live": self.live,
-            "previous": self.previous,
-            "held": list(self.held),
-            "tags": dict(self.tags),
-        }
-
-    @classmethod
-    def from_wire(cls, data: object) -> Holdings:
-        """Rebuild holdings; parts of the wrong form are left out, since a report must always work."""
-        if not isinstance(data, dict):
-            return cls()
-        held, tags = data.get("held"), data.get("tags")
-        named = list(tags.items())[:_MOST_HELD] if isinstance(tags, dict) else []
-        return cls(
-            live=_legal(data.get("live"), check_commit),
-            previous=_legal(data.get("previous"), check_commit),
-            held=tuple(filter(None, (_legal(each, check_commit) for each in held[:_MOST_HELD])))
-            if isinstance(held, (list, tuple))
-            else (),
-            tags={c: t for c, t in named if _legal(c, check_commit) and _legal(t, check_tag)},
-            unsettled=data.get("unsettled") is True,
-        )
-
-
-@dataclass(frozen=True)
 class Result:
     """A host's answer to one stage, or to a question about a repo.
 
@@ -299,7 +252,7 @@ class Result:
             stage=_short(data.get("stage"), 20),
             attempt=attempt if _is_count(attempt) and attempt else 1,
             tag=_short(data.get("tag"), 200),
-            commit=_legal(data.get("commit"), check_commit),
+            commit=legal(data.get("commit"), check_commit),
             status=status,
             error=from_wire(error) if error else None,
             holdings=Holdings.from_wire(data.get("holdings")),
@@ -363,14 +316,6 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def _short(value: object, most: int) -> str:
     return legible(value[:most]) if isinstance(value, str) else ""
-
-
-def _legal(value: object, check: Callable[[str], str]) -> str:
-    """``value`` when it passes the check, else ""."""
-    try:
-        return check(value) if isinstance(value, str) else ""
-    except BadName:
-        return ""
 
 
 def _facts(value: object) -> dict[str, Any]:

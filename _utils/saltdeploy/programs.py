@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import IO
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DeployError, DiskFull, Unsupported, public
+from saltdeploy.errors import Corrupt, DeployError, DiskFull, Unsupported
+from saltdeploy.wording import public
 
 _SAID = 1500  # bytes of what a program says that are told
 _AGAIN = "run the same command again"

@@ -24,11 +24,11 @@ from saltdeploy.errors import (
     Unavailable,
     Unsigned,
     Unsupported,
-    public,
 )
 from saltdeploy.gitcommand import ONLINE, STREAM, Progress, git_version, no_progress, run
 from saltdeploy.gitreader import Difference, Reader, Tag
 from saltdeploy.release import check_commit, check_tag
+from saltdeploy.wording import public
 
 _LOCKS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock")
 _HALF_PACKS = ("objects/pack/tmp_*", "objects/pack/.tmp-*")

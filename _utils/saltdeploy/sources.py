@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 from urllib.parse import SplitResult, urlsplit
 
-from saltdeploy.errors import BadName, public
+from saltdeploy.errors import BadName
+from saltdeploy.wording import public
 
 _SCHEMES = ("http", "https")
 _LONGEST = 500  # characters

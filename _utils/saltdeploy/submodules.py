@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from saltdeploy.errors import Corrupt, public
+from saltdeploy.errors import Corrupt
 from saltdeploy.gitcommand import settings
+from saltdeploy.wording import public
 
 MODULES = ".gitmodules"
 MOST = 1 << 20  # bytes of it

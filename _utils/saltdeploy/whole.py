@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import Corrupt, GitFailed, Unavailable, public
+from saltdeploy.errors import Corrupt, GitFailed, Unavailable
 from saltdeploy.gitobjects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.gitreader import EMPTY_TREE
 from saltdeploy.repository import Progress, Repository, no_progress
 from saltdeploy.submodules import MODULES, MOST, Urls, urls_in
+from saltdeploy.wording import public
 
 _PARTS = "refs/deploy-parts"
 _ASKED = "refs/deploy-asked"

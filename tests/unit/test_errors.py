@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltdeploy import errors
+from saltdeploy import errors, wording
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, GitFailed, NoPermission, from_os, from_wire
 
 from tests.unit.strategies import anything
@@ -116,7 +116,7 @@ def test_a_file_name_of_any_bytes_can_be_told(name: str | bytes) -> None:
     ],
 )
 def test_no_password_of_a_url_is_told(said: str, told: str) -> None:
-    assert errors.public(said) == told
+    assert wording.public(said) == told
 
 
 def test_the_operations_page_lists_the_kinds_and_numbers_that_exist(checkout: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.sources import Hear, places
 from saltdeploy.blobs.web import Failed, Web
-from saltdeploy.errors import Corrupt, public
+from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
+from saltdeploy.wording import public
 
 
 class Directory:

@@ -12,8 +12,8 @@ import requests
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.sources import Hear
 from saltdeploy.blobs.web import Failed, Web, reason
-from saltdeploy.errors import public
 from saltdeploy.pointers import Pointer
+from saltdeploy.wording import public
 
 _BATCH = 100
 _MOST_ANSWER = 16 << 20  # bytes

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 from saltdeploy import disk
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.sources import Hear, places
-from saltdeploy.errors import Corrupt, public
+from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
+from saltdeploy.wording import public
 
 SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 _OPTIONS = [

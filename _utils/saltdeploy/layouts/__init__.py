@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents
+from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.manifest import Findings
-from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository
 from saltdeploy.trees import Trees

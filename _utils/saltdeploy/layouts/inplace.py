@@ -17,9 +17,9 @@ from saltdeploy import disk
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents
 from saltdeploy.errors import NotReady, from_os
+from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.manifest import Findings
-from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress, work_tree_git
 

@@ -31,12 +31,12 @@ from saltdeploy.contents import Contents, Stored
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
 from saltdeploy.gitobjects import read_changes
 from saltdeploy.gitreader import Reader
+from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import Slot, State, View
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Findings, Manifest, Unreadable
-from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, no_progress
 from saltdeploy.trees import Trees

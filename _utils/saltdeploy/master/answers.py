@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saltdeploy.orders import Holdings, Result
+from saltdeploy.holdings import Holdings
+from saltdeploy.orders import Result
 from saltdeploy.release import Release
 
 

@@ -18,6 +18,7 @@ from saltdeploy import disk
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, PlanMoved
 from saltdeploy.gitreader import Difference
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import guards, plan
 from saltdeploy.master.fleet import survey
 from saltdeploy.master.lock import Locks, is_held
@@ -27,7 +28,7 @@ from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import Wish
 from saltdeploy.master.waves import Wave, groups_of, limited, waves
 from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Holdings, Order
+from saltdeploy.orders import FETCH, Order
 from saltdeploy.payloads import Payloads
 from saltdeploy.policy import Restart
 from saltdeploy.release import Release, file_name

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from saltdeploy.config import Repo
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import plan
-from saltdeploy.orders import Holdings, Order, Payload, Result
+from saltdeploy.orders import Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.errors import DeployError
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import plan
 from saltdeploy.master.pins import Pin, Pins, master_secret
 from saltdeploy.master.waves import group_of
-from saltdeploy.orders import Holdings, secret_for
+from saltdeploy.orders import secret_for
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
 

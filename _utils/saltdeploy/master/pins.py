@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk
-from saltdeploy.orders import FETCH, Holdings, Order, Result
+from saltdeploy.holdings import Holdings
+from saltdeploy.orders import FETCH, Order, Result
 from saltdeploy.release import Release, file_name, repo_of
 
 _SECRET_BYTES = 32

@@ -20,18 +20,19 @@ from saltdeploy.errors import (
     NothingToRollBackTo,
     Unavailable,
     Unsupported,
-    public,
 )
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import flock
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pins import Pin
-from saltdeploy.orders import Holdings, Order, Payload
+from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release, check_tag, file_name
 from saltdeploy.repository import Repository, Tag
 from saltdeploy.submodules import Urls
 from saltdeploy.whole import Whole
+from saltdeploy.wording import public
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 _MOST_PAYLOADS = 8

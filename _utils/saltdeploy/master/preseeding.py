@@ -12,6 +12,7 @@ from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.errors import ConfigError, Unsupported
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import fanouts, plan
 from saltdeploy.master.fleet import Fleet
 from saltdeploy.master.lock import is_held
@@ -19,7 +20,7 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.world import Master
-from saltdeploy.orders import PRESEED, Holdings, Order, Result
+from saltdeploy.orders import PRESEED, Order, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
 

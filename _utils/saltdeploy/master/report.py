@@ -8,6 +8,7 @@ from typing import Any
 from saltdeploy import events
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError
+from saltdeploy.holdings import Holdings
 from saltdeploy.master.course import Course, Host
 from saltdeploy.master.fleet import survey
 from saltdeploy.master.instructions import CONVERGED, Question
@@ -15,7 +16,7 @@ from saltdeploy.master.journal import replay
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.sync import Report
 from saltdeploy.master.world import Master
-from saltdeploy.orders import Holdings, Result
+from saltdeploy.orders import Result
 
 _ANSWER_WITHIN = 5.0  # seconds
 

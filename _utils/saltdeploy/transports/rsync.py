@@ -18,7 +18,7 @@ from typing import IO
 from saltdeploy import bounded, disk
 from saltdeploy.config import Repo
 from saltdeploy.contents import Files, Supply
-from saltdeploy.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported, public
+from saltdeploy.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported
 from saltdeploy.gitobjects import GITLINK, NOTHING, read_changes
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
@@ -26,6 +26,7 @@ from saltdeploy.release import file_name
 from saltdeploy.repository import Progress, Repository, Tag
 from saltdeploy.transports import apart
 from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.wording import public
 
 _OPTIONS = [
     "--links",

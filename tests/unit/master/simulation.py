@@ -19,7 +19,8 @@ from typing import Any
 
 from saltdeploy import events
 from saltdeploy.errors import DeployError, Fenced
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Holdings, Order, Result, secret_for
+from saltdeploy.holdings import Holdings
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result, secret_for
 from saltdeploy.release import Release
 
 REPO = "mediawiki"

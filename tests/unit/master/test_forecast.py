@@ -13,6 +13,7 @@ import pytest
 from saltdeploy import config
 from saltdeploy.checks import Place, Response
 from saltdeploy.errors import ConfigError, NoTargets, PlanMoved
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import forecast as forecasts
 from saltdeploy.master.history import History
 from saltdeploy.master.holder import Holder
@@ -21,7 +22,7 @@ from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.prepare import prepare
 from saltdeploy.master.script import Wish
 from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Holdings, Order, Result
+from saltdeploy.orders import FETCH, Order, Result
 
 from tests.repositories import Source, tree
 from tests.stores import Directory

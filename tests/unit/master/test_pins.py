@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from saltdeploy.holdings import Holdings
 from saltdeploy.master.pins import Pin, Pins, master_secret, pin_order
-from saltdeploy.orders import FETCH, Holdings, Order, Payload, Result
+from saltdeploy.orders import FETCH, Order, Payload, Result
 from saltdeploy.release import Release
 
 ALL = ("web1", "web2", "web3")

@@ -12,10 +12,11 @@ import pytest
 from saltdeploy import config, disk, orders
 from saltdeploy.checks import Place
 from saltdeploy.errors import ConfigError, DeployError, NoSuchTag, Unavailable, Unsupported
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import fanouts, preseeding
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Holdings, Order, Payload, Result
+from saltdeploy.orders import FETCH, Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress
 from saltdeploy.target import preseeding as on_target

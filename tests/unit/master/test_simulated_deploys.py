@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saltdeploy.holdings import Holdings
 from saltdeploy.master.instructions import (
     ASK,
     CONVERGED,
@@ -23,7 +24,7 @@ from saltdeploy.master.instructions import (
     Rules,
 )
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Holdings
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
 
 from tests.unit.master.simulated_deploys import Operator, SimulatedDeploy, habits, random_rules, random_waves
 from tests.unit.master.simulation import FAILS_BEFORE, FAILS_BEHIND, NEW, OLD, REFUSES, Habits, Simulation

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from saltdeploy.errors import Corrupt, Unavailable
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import plan
-from saltdeploy.orders import FETCH, Holdings, Order, Payload
+from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.target import stages
 
 from tests.blobstores import fill, lfs

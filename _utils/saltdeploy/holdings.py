@@ -1,0 +1,67 @@
+"""What a host has on its disk of a repo, as it tells the master."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltdeploy.errors import BadName
+from saltdeploy.release import check_commit, check_tag
+
+_MOST_HELD = 1000
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a host has on disk of a repo; every entry is a commit id or "".
+
+    Attributes:
+        live: what ``location`` shows.
+        previous: what it showed before, if that is still whole on disk.
+        held: every release that is whole on disk, ``live`` and ``previous`` among them.
+        tags: commit to tag, for those in ``held``.
+        unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
+            what ``live`` says.
+    """
+
+    live: str = ""
+    previous: str = ""
+    held: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    unsettled: bool = False
+
+    def to_wire(self) -> dict[str, Any]:
+        """The holdings as plain data."""
+        return {
+            "unsettled": self.unsettled,
+            "live": self.live,
+            "previous": self.previous,
+            "held": list(self.held),
+            "tags": dict(self.tags),
+        }
+
+    @classmethod
+    def from_wire(cls, data: object) -> Holdings:
+        """Rebuild holdings; parts of the wrong form are left out, since a report must always work."""
+        if not isinstance(data, dict):
+            return cls()
+        held, tags = data.get("held"), data.get("tags")
+        named = list(tags.items())[:_MOST_HELD] if isinstance(tags, dict) else []
+        return cls(
+            live=legal(data.get("live"), check_commit),
+            previous=legal(data.get("previous"), check_commit),
+            held=tuple(filter(None, (legal(each, check_commit) for each in held[:_MOST_HELD])))
+            if isinstance(held, (list, tuple))
+            else (),
+            tags={c: t for c, t in named if legal(c, check_commit) and legal(t, check_tag)},
+            unsettled=data.get("unsettled") is True,
+        )
+
+
+def legal(value: object, check: Callable[[str], str]) -> str:
+    """``value`` when it passes the check, else ""."""
+    try:
+        return check(value) if isinstance(value, str) else ""
+    except BadName:
+        return ""

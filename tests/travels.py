@@ -24,8 +24,8 @@ from saltdeploy.target import stages
 from tests.repositories import EXECUTABLE, FILE, Entry, Source, Tree, link, snapshot
 from tests.targets import Target
 
-TRANSPORTS = ["bundle", "git", "tar", "delta", "rsync"]
-APART = ["tar", "delta", "rsync"]
+TRANSPORTS = ["bundle", "git", "tar", "delta", "rsync", "squashfs"]
+APART = ["tar", "delta", "rsync", "squashfs"]
 
 _BIG = os.urandom(1 << 20) * 3
 _DEEP = b"/".join([b"d" * 200] * 15)

@@ -1,7 +1,8 @@
 """One reproducible tar archive of a release: made from git's trees, read as a stream.
 
 The format is GNU tar's (see tar(5)): the files and symbolic links in git's order, owner 0, one fixed time, nothing for
-directories and submodules. So the same commit makes the same bytes on every host.
+directories and submodules. So the same commit makes the same bytes on every host. (An archive that becomes an image also
+has the directories of submodules, and marks of what is gone.)
 
 What an archive says is not trusted. A reader goes through it once and takes what the trees ask for, in their order;
 names, links and modes in it have no effect on where anything is written.
@@ -18,7 +19,7 @@ from saltdeploy.errors import Corrupt
 from saltdeploy.gitobjects import GITLINK, SYMLINK, Change
 
 _BLOCK = 512
-_TIME = 315_532_800  # 1980-01-01: tar warns of older ones
+TIME = 315_532_800  # 1980-01-01: tar warns of older ones
 _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 16  # a path has 4096 bytes at the most
 _KIND = {SYMLINK: tarfile.SYMTYPE}
@@ -46,15 +47,37 @@ def write(entries: Iterable[Change], supply: Supply, out: IO[bytes]) -> int:
     count = 0
     for entry in entries:
         if entry.mode != GITLINK:
-            _write_one(entry, *supply.next(entry), out)
+            write_file(entry, supply, out)
             count += 1
-    out.write(bytes(2 * _BLOCK))
+    end(out)
     return count
 
 
-def _write_one(entry: Change, size: int, pieces: Iterator[bytes], out: IO[bytes]) -> None:
+def end(out: IO[bytes]) -> None:
+    """Write what stands behind the last member."""
+    out.write(bytes(2 * _BLOCK))
+
+
+def write_empty(path: bytes, kind: bytes, out: IO[bytes]) -> None:
+    """Write a member without content: a directory, or a device whose numbers are 0.
+
+    Args:
+        kind: ``tarfile.DIRTYPE`` or ``tarfile.CHRTYPE``.
+    """
+    member = tarfile.TarInfo(path.decode(*_NAMES))
+    member.mtime, member.mode, member.type = TIME, 0o755, kind
+    out.write(member.tobuf(tarfile.GNU_FORMAT, *_NAMES))
+
+
+def write_file(entry: Change, supply: Supply, out: IO[bytes]) -> None:
+    """Write the next file or link of a supply.
+
+    Raises:
+        Corrupt: its content is not as long as it was said to be.
+    """
+    size, pieces = supply.next(entry)
     member = tarfile.TarInfo(entry.path.decode(*_NAMES))
-    member.mtime, member.mode = _TIME, 0o755 if entry.mode == "100755" else 0o644
+    member.mtime, member.mode = TIME, 0o755 if entry.mode == "100755" else 0o644
     member.type = _KIND.get(entry.mode, tarfile.REGTYPE)
     if entry.mode == SYMLINK:
         member.mode, member.linkname = 0o777, b"".join(pieces).decode(*_NAMES)

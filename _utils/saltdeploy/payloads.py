@@ -57,6 +57,18 @@ class Payloads:
             disk.write_json(note, payload.to_wire())
         return payload
 
+    def last(self, repo: str, kind: str) -> Payload | None:
+        """The payload of a repo and a kind that was packed or found last; it counts as used."""
+        notes = (self._directory / "pairs" / file_name(repo)).glob(f"*.{kind}.json")
+        for note in sorted(notes, key=lambda note: note.stat().st_mtime_ns, reverse=True):
+            if (payload := self._known(note)) is not None:
+                return payload
+        return None
+
+    def find(self, repo: str, base: str, commit: str, kind: str) -> Payload | None:
+        """What :meth:`find_or_pack` would find; None where it would pack."""
+        return self._known(self._note(repo, base, commit, kind))
+
     def _known(self, note: Path) -> Payload | None:
         """The payload that a note speaks of, if it is still what its name says; used from now on."""
         try:

@@ -24,7 +24,7 @@ CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
 _ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
 _BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
 _AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
-TRANSPORTS = ("bundle", "git", "tar", "delta", "rsync")
+TRANSPORTS = ("bundle", "git", "tar", "delta", "rsync", "squashfs")
 TARGET_TYPES = (
     "glob",
     "pcre",

@@ -1,4 +1,4 @@
-"""Runs the programs that pack and unpack: zstd, xdelta3. What they read and write are files and pipes, never names
+"""Runs the programs that pack and unpack: zstd, xdelta3, sqfstar, unsquashfs. What they read and write are files and pipes, never names
 that somebody else chose.
 """
 
@@ -18,6 +18,7 @@ from saltdeploy.wording import public
 
 _SAID = 1500  # bytes of what a program says that are told
 _AGAIN = "run the same command again"
+_PACKAGE = {"sqfstar": "squashfs-tools 4.5 or newer", "unsquashfs": "squashfs-tools"}
 
 
 class Output:
@@ -64,8 +65,16 @@ def output_of(command: Sequence[str], given: IO[bytes]) -> Iterator[Output]:
             process.kill()
 
 
-def run(command: Sequence[str], given: IO[bytes], out: IO[bytes]) -> None:
-    """Run a program to its end; its output goes into the open file ``out``.
+def run(
+    command: Sequence[str], given: IO[bytes] | int, out: IO[bytes] | int, well: Sequence[int] = (0,)
+) -> None:
+    """Run a program to its end.
+
+    Args:
+        command: an argument list; no shell sees it.
+        given: an open file that it reads from where that stands.
+        out: an open file that its output goes into.
+        well: the codes with which it may end.
 
     Raises:
         Unsupported: the program is not installed.
@@ -74,7 +83,7 @@ def run(command: Sequence[str], given: IO[bytes], out: IO[bytes]) -> None:
     """
     with tempfile.TemporaryFile() as errors, _start(command, given, out, errors) as process:
         try:
-            failed = process.wait()
+            failed = process.wait() not in well
         except BaseException:
             process.kill()
             raise
@@ -83,7 +92,7 @@ def run(command: Sequence[str], given: IO[bytes], out: IO[bytes]) -> None:
 
 
 def _start(
-    command: Sequence[str], given: IO[bytes], out: IO[bytes] | int, errors: IO[bytes]
+    command: Sequence[str], given: IO[bytes] | int, out: IO[bytes] | int, errors: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
@@ -97,7 +106,7 @@ def _start(
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise Unsupported(
             f"{command[0]} is not installed, or cannot be run ({error.strerror})",
-            next=f"install {command[0]} on this host, then {_AGAIN}; or choose another transport",
+            next=f"install {_PACKAGE.get(command[0], command[0])} on this host, then {_AGAIN}; or choose another transport",
         ) from None
 
 

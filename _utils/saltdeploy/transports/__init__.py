@@ -17,6 +17,7 @@ from saltdeploy.transports.bundle import Bundle
 from saltdeploy.transports.delta import Delta
 from saltdeploy.transports.git import Git
 from saltdeploy.transports.rsync import Rsync
+from saltdeploy.transports.squashfs import Squashfs
 from saltdeploy.transports.tar import Tar
 
 
@@ -43,6 +44,7 @@ _TABLE: dict[str, Transport] = {
     "tar": Tar(),
     "delta": Delta(),
     "rsync": Rsync(),
+    "squashfs": Squashfs(),
 }
 
 

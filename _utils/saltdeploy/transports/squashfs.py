@@ -1,0 +1,94 @@
+"""Transport ``squashfs``: a base image of a whole release, and one overlay image of what has changed since.
+
+The master makes a base image seldom, and a target keeps the one that it got last: an upgrade brings the overlay image
+alone. The master goes on with a base as long as the overlay image is at most a quarter of it; then it makes a new base.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from saltdeploy import disk, squash
+from saltdeploy.images import Images, Layers
+from saltdeploy.orders import Order, Payload
+from saltdeploy.payloads import Payloads
+from saltdeploy.repository import Progress, Repository, Tag
+from saltdeploy.transports import apart
+from saltdeploy.transports.arrival import Arrival, Brought
+
+BASE, OVERLAY = "image", "overlay"
+_SHARE = 4  # a base serves while the overlay is at most this part of it
+
+
+class Squashfs:
+    """See the module."""
+
+    def pack(
+        self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> tuple[Payload, ...]:
+        """The trees that differ from ``base``, and one or two images. The ``base`` of an image is that of its base image."""
+        return apart.pack_trees(payloads, source, repo, tag, base), *_images(
+            payloads, source, repo, tag.commit
+        )
+
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
+        """Receive the images that are not here."""
+        if arrival.store.has(order.release.commit):
+            return arrival.stored(order.release.commit)
+        size = apart.bring_trees(order, arrival, progress)
+        base, overlay = _of_order(order, arrival)
+        images = Images(arrival.repo.area / "images")
+        images.open()
+        here = images.find(base)
+        lower = here or _receive_base(base, order, arrival, images, progress)
+        size += 0 if here else base.size
+        layers = [lower]
+        if overlay is not None:
+            layers.insert(0, apart.receive(overlay, order, arrival, progress))
+            size += overlay.size
+        return Brought({"bytes": size, "base": base.base if here else ""}, Layers(layers, images.unpacked))
+
+
+def _images(payloads: Payloads, source: Repository, repo: str, commit: str) -> tuple[Payload, ...]:
+    """The images of a release: its own base image if there is one, or an overlay image over the last base; or a new base."""
+    own = payloads.find(repo, commit, commit, BASE)
+    if own is not None:
+        return (own,)
+    base = payloads.last(repo, BASE)
+    if base is not None and source.has(base.base):
+        overlay = payloads.find_or_pack(
+            repo,
+            base.base,
+            commit,
+            lambda path: squash.write_overlay(source, base.base, commit, path),
+            OVERLAY,
+        )
+        if overlay.size * _SHARE <= base.size:
+            return base, overlay
+    return (
+        payloads.find_or_pack(
+            repo, commit, commit, lambda path: squash.write_base(source, commit, path), BASE
+        ),
+    )
+
+
+def _of_order(order: Order, arrival: Arrival) -> tuple[Payload, Payload | None]:
+    """The order's base image, and the overlay image that lies over it.
+
+    Raises:
+        NoBase: there are none that belong together.
+    """
+    bases = {payload.base: payload for payload in order.payloads if payload.kind == BASE}
+    if order.release.commit in bases:
+        return bases[order.release.commit], None
+    for payload in order.payloads:
+        if payload.kind == OVERLAY and payload.base in bases:
+            return bases[payload.base], payload
+    raise apart.no_base(order, arrival)
+
+
+def _receive_base(base: Payload, order: Order, arrival: Arrival, images: Images, progress: Progress) -> Path:
+    disk.make_directory(images.incoming)
+    received = apart.receive(base, order, dataclasses.replace(arrival, incoming=images.incoming), progress)
+    return images.take(received, base)

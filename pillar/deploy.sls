@@ -51,8 +51,8 @@ repo_config:
     location: {{ disk }}/srv/www/demo
 
     # How releases travel: `bundle` (packed once by the master, through Salt's own file channel), `git` (each target
-    # fetches from `url`), `tar` (one archive per release), `delta` (the difference of two archives), or `rsync`
-    # (from `rsync_url`). `deploy.sync ... transport=tar` overrides it once.
+    # fetches from `url`), `tar` (one archive per release), `delta` (the difference of two archives), `rsync`
+    # (from `rsync_url`), or `squashfs` (a base image, and one of what has changed since). `deploy.sync ... transport=tar` overrides it once.
     transport: bundle
 
     # Where targets reach the exports of the master with `transport: rsync`: rsync://deploy1.example.org/exports, or

@@ -42,10 +42,11 @@ class Payload:
     """A packed file that brings a host from one commit to another.
 
     Attributes:
-        base: the commit that the host must hold, or "" when it may hold nothing.
+        base: the commit that the host must hold, or "" when it may hold nothing; of images, that of the base image.
         sha256: the file's digest and its only name.
         size: bytes.
-        kind: what is in it: ``bundle``, ``trees``, ``tar`` or ``delta``; see :mod:`saltdeploy.transports`.
+        kind: what is in it: ``bundle``, ``trees``, ``tar``, ``delta``, ``image`` or
+            ``overlay``; see :mod:`saltdeploy.transports`.
     """
 
     base: str

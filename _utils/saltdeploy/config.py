@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, freeze, locations, origins, policy, supply
+from saltdeploy import checklist, fitting, freeze, locations, origins, policy, supply
 from saltdeploy.disk import literal
 from saltdeploy.errors import ConfigError, UnknownRepo
 from saltdeploy.freeze import Window
@@ -190,7 +190,7 @@ REPO_KEYS: dict[str, Key] = {
     "targets": (None, policy.text),
     "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
     "transport": ("bundle", policy.one_of(*policy.TRANSPORTS)),
-    "layout": ("slots", policy.one_of("slots", "inplace")),
+    "layout": ("slots", policy.one_of("slots", "inplace", "overlay")),
     "slots": (3, supply.whole(2, 16)),
     "stat_limit": (50_000, supply.whole(0, 100_000_000)),
     "batch": ("100%", policy.window),
@@ -254,6 +254,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
     _refuse_half_set(keys, repos[name], name)
+    fitting.refuse_unfit(keys["transport"], keys["layout"], name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     locations.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")

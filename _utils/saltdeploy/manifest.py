@@ -192,7 +192,7 @@ class Manifest:
                 kind = compare(os.path.join(base, path), mode, oid, known, pointer or b"")
             if kind:
                 findings.add(kind, path)
-        for path in _walk(root):
+        for path in walk(root):
             if self.entry(path.removesuffix(b"/")) is None:
                 if stray is None:
                     findings.add("extra", path)
@@ -326,7 +326,7 @@ def _is_real(base: bytes, directory: bytes, known: set[bytes]) -> bool:
     return True
 
 
-def _walk(root: Path) -> Iterator[bytes]:
+def walk(root: Path) -> Iterator[bytes]:
     """Every path below ``root``, relative to it, except directories that hold something; no link is followed.
 
     An empty directory ends in ``/``.

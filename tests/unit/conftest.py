@@ -1,6 +1,6 @@
 """Repositories, a store, and a disk of a few megabytes that can really be full.
 
-Tests with the mark ``small_disk`` run in a mount namespace of their own, so that they can mount without being
+Tests with the marks ``small_disk`` and ``images`` run in a mount namespace of their own, so that they can mount without being
 root, and that nothing stays mounted whatever happens.
 """
 
@@ -23,12 +23,16 @@ _OWN_MOUNTS = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "small_disk: runs where it may mount a disk of a few megabytes")
+    config.addinivalue_line("markers", "images: runs where it may mount images; only root may")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    if pyfuncitem.get_closest_marker("small_disk") is None or _INSIDE in os.environ:
+    images = pyfuncitem.get_closest_marker("images") is not None
+    if not images and pyfuncitem.get_closest_marker("small_disk") is None or _INSIDE in os.environ:
         return None
+    if images and os.geteuid() != 0:
+        pytest.skip("only root may mount images: run this test as root")
     possible = [*_OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
     if subprocess.run(possible, stderr=subprocess.DEVNULL).returncode:
         pytest.skip("this machine does not let us mount")

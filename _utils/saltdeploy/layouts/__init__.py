@@ -10,6 +10,7 @@ from saltdeploy.config import Repo
 from saltdeploy.contents import Contents
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.inplace import Inplace
+from saltdeploy.layouts.overlay import Overlay
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.manifest import Findings
 from saltdeploy.release import Release
@@ -82,4 +83,8 @@ def of(repo: Repo) -> Layout:
     return _TABLE[repo.layout](repo)
 
 
-_TABLE: dict[str, Callable[[Repo], Layout]] = {"slots": Slots, "inplace": Inplace}
+_TABLE: dict[str, Callable[[Repo], Layout]] = {
+    "slots": Slots,
+    "inplace": Inplace,
+    "overlay": Overlay,
+}

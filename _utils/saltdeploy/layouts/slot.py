@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from saltdeploy import disk
 from saltdeploy.errors import BadName, Corrupt
@@ -128,8 +128,36 @@ class Slot:
             return False
 
 
+class Place(Protocol):
+    """Somewhere a release can be, and what is known of it."""
+
+    def state(self) -> State:
+        """What is known."""
+
+    def note(self, state: State) -> None:
+        """Write down what is known, durably."""
+
+
+def doubt(place: Place, state: State) -> None:
+    """Note that a tree is not what its release should be, unless a deploy came between and made it another."""
+    if place.state() == state:
+        place.note(dataclasses.replace(state, doubted=True))
+
+
+def number(place: Place, state: State, last: int) -> int:
+    """Note that a tree was live last, unless that is known; return the number of its turn."""
+    turn = last if last and state.turn == last else last + 1
+    numbered = dataclasses.replace(state, turn=turn)
+    if numbered != place.state():
+        place.note(numbered)
+    return turn
+
+
+P = TypeVar("P", bound=Place)
+
+
 @dataclass(frozen=True)
-class View:
+class View(Generic[P]):
     """What lies in the slots at one moment, and the choices that follow from it. Reads and writes nothing.
 
     Attributes:
@@ -137,10 +165,10 @@ class View:
         live: the one that users read, if any.
     """
 
-    states: dict[Slot, State]
-    live: Slot | None
+    states: dict[P, State]
+    live: P | None
 
-    def holding(self, commit: str) -> list[Slot]:
+    def holding(self, commit: str) -> list[P]:
         """The whole trees of a commit: sound ones before doubted ones, the live one before others."""
         slots = [slot for slot, state in self.states.items() if state.whole and state.commit == commit]
         return sorted(slots, key=lambda slot: (self.states[slot].doubted, slot != self.live))
@@ -152,7 +180,7 @@ class View:
         commit = self.states[self.live].commit
         return commit if self.holding(commit)[0] == self.live else ""
 
-    def previous(self) -> Slot | None:
+    def previous(self) -> P | None:
         """The way back: of the other releases that are whole, the one that was live last."""
         live = self.states[self.live].commit if self.live else ""
         slots = [
@@ -162,7 +190,7 @@ class View:
         ]
         return max(slots, key=lambda slot: self.states[slot].turn, default=None)
 
-    def recyclable(self, slots: list[Slot]) -> list[Slot]:
+    def recyclable(self, slots: list[P]) -> list[P]:
         """Which of ``slots`` may take another release: never the live one, the previous one only if it is the last.
 
         Trees that are not whole come first, then the one that was live longest ago.

@@ -34,7 +34,7 @@ from saltdeploy.gitreader import Reader
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import Slot, State, View
+from saltdeploy.layouts.slot import Slot, State, View, doubt, number
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.release import Release
@@ -100,10 +100,10 @@ class Slots:
                 self._check_root(manifest, state.commit, full=full)
                 findings = manifest.verify(view.live.tree, full=full)
         except Unreadable:
-            _doubt(view.live, state)
+            doubt(view.live, state)
             raise
         if not findings.ok:
-            _doubt(view.live, state)
+            doubt(view.live, state)
         return findings
 
     def tree(self, commit: str) -> Path | None:
@@ -133,7 +133,7 @@ class Slots:
                 next="the next fetch makes the tree anew",
             )
 
-    def _look(self) -> View:
+    def _look(self) -> View[Slot]:
         slots = {slot.tree: slot for slot in (*self._slots, *self._surplus())}
         return View({slot: slot.state() for slot in slots.values()}, slots.get(self._live_tree()))
 
@@ -224,7 +224,7 @@ class Slots:
             if not state.doubted:
                 if self._is_sound(slot, commit, read=slot == view.live or bool(users_of([slot.tree]))):
                     return slot
-                _doubt(slot, state)
+                doubt(slot, state)
         return None
 
     def _is_sound(self, slot: Slot, commit: str, *, read: bool) -> bool:
@@ -374,27 +374,12 @@ class Slots:
         last = view.last_turn()
         if slot != view.live:
             if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
-                last = _number(view.live, view.states[view.live], last)
+                last = number(view.live, view.states[view.live], last)
             try:
                 moved_aside = disk.flip(self._repo.location, slot.tree)
             except OSError as error:
                 raise from_os(error, repo=self._repo.name, path=str(self._repo.location)) from error
             if moved_aside:
                 facts["moved_aside"] = moved_aside
-        _number(slot, dataclasses.replace(view.states[slot], tag=release.tag), last)
+        number(slot, dataclasses.replace(view.states[slot], tag=release.tag), last)
         return facts
-
-
-def _doubt(slot: Slot, state: State) -> None:
-    """Note that the tree is not what its release should be, unless a deploy came between and made it another."""
-    if slot.state() == state:
-        slot.note(dataclasses.replace(state, doubted=True))
-
-
-def _number(slot: Slot, state: State, last: int) -> int:
-    """Note that the slot was live last, unless that is known; return the number of its turn."""
-    turn = last if last and state.turn == last else last + 1
-    numbered = dataclasses.replace(state, turn=turn)
-    if numbered != slot.state():
-        slot.note(numbered)
-    return turn

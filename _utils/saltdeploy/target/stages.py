@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk, layouts, transports
+from saltdeploy import disk, fitting, layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.errors import (
     BadArguments,
@@ -129,6 +129,7 @@ def _arrive(order: Order, layout: layouts.Layout, repo: Repo, host: Host, steps:
             return {**prepared, **_came(prepared)}
         except Corrupt:  # its tree is damaged, and the contents are not in the store
             pass
+    fitting.refuse_unfit(order.transport, repo.layout, repo.name)  # it may have been chosen for once
     opened = layout.open()
     incoming = Record(host.cache, repo.name).incoming
     disk.remove_tree(incoming)  # of a stage that was killed

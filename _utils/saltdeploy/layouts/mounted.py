@@ -1,0 +1,189 @@
+"""One release of layout ``overlay``: images that lie over each other, where they are mounted, and what is known of it.
+
+Below the repo's area::
+
+    layers/<name>.img           an image; the name is its sha256, with a number behind it for another copy
+    layers/<name>/              where it is mounted, once for all releases that need it
+    layers/empty/               a layer for releases of one image: an overlay has two at least
+    releases/<name>/            where the images are mounted over each other; the name is the commit, perhaps with a number
+    releases/<name>.layers.json the names of the images, the topmost first
+    releases/<name>.json        what is known of the release (saltdeploy.layouts.slot); there is none without it
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from itertools import count
+from pathlib import Path
+
+from saltdeploy import disk, mounts, payloads
+from saltdeploy.errors import BadName, Corrupt
+from saltdeploy.layouts.slot import State
+
+_EMPTY = "empty"
+
+
+class Shelf:
+    """The images of one repo that releases on this host need."""
+
+    def __init__(self, area: Path) -> None:
+        self.home = area / "layers"
+
+    def take(self, image: Path) -> str:
+        """Keep an image that came, named by its sha256; return the name it has here.
+
+        A copy that is here and damaged may be mounted: it stays, and the new one gets another name.
+        """
+        disk.make_directory(self.home / _EMPTY)
+        for number in count():
+            name = f"{image.name}-{number}" if number else image.name
+            kept = self._image(name)
+            if not os.path.lexists(kept):
+                _copy(image, kept)
+                return name
+            if self._is_sound(name):
+                return name
+        raise AssertionError
+
+    def has(self, name: str) -> bool:
+        """Whether the image is here; its bytes are compared when it is mounted."""
+        return self._image(name).is_file()
+
+    def mount(self, name: str) -> None:
+        """Mount an image, unless it is.
+
+        Raises:
+            Corrupt: its bytes are not what its name says.
+            Unsupported: this host cannot mount.
+        """
+        if name in mounts.mounted(self.home):
+            return
+        if not self._is_sound(name):
+            raise Corrupt(
+                "the image is not what its name says, or it is gone",
+                path=str(self._image(name)),
+                next="deploy the release again: the image is brought anew",
+            )
+        disk.make_directory(self.home / name)
+        mounts.mount_image(self._image(name), self.home / name)
+
+    def drop_all_but(self, names: set[str]) -> None:
+        """Unmount and delete images that nobody needs; one that is still in use stays for now."""
+        if not self.home.is_dir():
+            return
+        here = mounts.mounted(self.home)
+        needed = {_EMPTY, *names, *(self._image(name).name for name in names)}
+        for path in self.home.iterdir():
+            if path.name in needed or (path.name in here and not mounts.unmount(path)):
+                continue
+            disk.remove_tree(path)
+
+    def _image(self, name: str) -> Path:
+        return self.home / f"{name}.img"
+
+    def _is_sound(self, name: str) -> bool:
+        path = self._image(name)
+        return path.is_file() and payloads.digest_of(path) == name.partition("-")[0]
+
+
+class Mounted:
+    """A release that is, or can be, mounted at ``tree``.
+
+    Args:
+        tree: its place below ``releases``.
+        shelf: has its images.
+    """
+
+    def __init__(self, tree: Path, shelf: Shelf) -> None:
+        self.tree = tree
+        self.name = tree.name
+        self._shelf = shelf
+        self._record = tree.with_name(f"{tree.name}.json")
+        self._list = tree.with_name(f"{tree.name}.layers.json")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mounted) and other.tree == self.tree
+
+    def __hash__(self) -> int:
+        return hash(self.tree)
+
+    def state(self) -> State:
+        """What is known; nothing where the record is damaged, or an image is gone."""
+        try:
+            state = State.from_wire(disk.read_json(self._record, {}))
+        except (Corrupt, BadName, TypeError, AttributeError):
+            return State()
+        layers = self.layers()
+        return state if layers and all(map(self._shelf.has, layers)) else State()
+
+    def note(self, state: State) -> None:
+        """Write down what is known, durably."""
+        disk.write_json(self._record, dataclasses.asdict(state))
+
+    def layers(self) -> tuple[str, ...]:
+        """The names of its images, the topmost first; none where they are not known."""
+        try:
+            names = disk.read_json(self._list, [])
+        except Corrupt:
+            return ()
+        fine = isinstance(names, list) and all(
+            isinstance(n, str) and n.replace("-", "").isalnum() for n in names
+        )
+        return tuple(names) if fine else ()
+
+    def begin(self, layers: tuple[str, ...], state: State) -> None:
+        """Let there be such a release."""
+        disk.make_directory(self.tree)
+        disk.write_json(self._list, list(layers))
+        self.note(state)
+
+    def is_mounted(self) -> bool:
+        """Whether it is mounted, by the kernel's word; somebody's other mount on its place is none."""
+        seen = mounts.mounted(self.tree.parent).get(self.name)
+        return seen is not None and seen.kind == "overlay" and seen.layers == self._stack()
+
+    def mount(self) -> None:
+        """Mount it, unless it is; as :meth:`Shelf.mount`."""
+        if self.is_mounted():
+            return
+        for name in self.layers():
+            self._shelf.mount(name)
+        disk.make_directory(self.tree)
+        disk.make_directory(self._shelf.home / _EMPTY)
+        mounts.mount_overlay(self._stack(), self._shelf.home, self.tree)
+
+    def remove(self) -> bool:
+        """Unmount it and forget it; False when somebody uses it."""
+        if self.name in mounts.mounted(self.tree.parent) and not mounts.unmount(self.tree):
+            return False
+        self._record.unlink(missing_ok=True)
+        self._list.unlink(missing_ok=True)
+        disk.fsync_dir(self.tree.parent)
+        disk.remove_tree(self.tree)
+        return True
+
+    def clear_asides(self) -> None:
+        """Delete what somebody left who was killed while he wrote."""
+        for path in (self.tree, self._record, self._list):
+            disk.clear_asides(path)
+
+    def _stack(self) -> tuple[str, ...]:
+        layers = self.layers()
+        return layers if len(layers) > 1 else (*layers, _EMPTY)
+
+
+def _copy(image: Path, kept: Path) -> None:
+    """Keep an image under another name, durably; on the same file system it is a hard link."""
+    aside = kept.with_name(f"{kept.stem}.part")
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(image, aside)
+    except OSError:  # another file system, or one without links
+        disk.refuse_without_space(kept.parent, image.stat().st_size)
+        shutil.copyfile(image, aside)
+    with open(aside, "rb") as file:
+        os.fsync(file.fileno())
+    os.rename(aside, kept)
+    disk.fsync_dir(kept.parent)

@@ -1,0 +1,250 @@
+"""Layout ``overlay``: releases are images, mounted over each other; ``location`` is a symbolic link to one of the mounts.
+
+Nothing is unpacked: a release takes the space of its images, and is there as soon as they are. Every mount is
+read-only. What is on disk lies below the repo's area (:mod:`saltdeploy.layouts.mounted`), and commits and trees in
+``trees.git``. After a reboot nothing is mounted, and nothing is called live; the next fetch mounts again what is on disk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from saltdeploy import disk
+from saltdeploy.config import Repo
+from saltdeploy.contents import Contents
+from saltdeploy.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
+from saltdeploy.gitobjects import read_changes
+from saltdeploy.images import Layers
+from saltdeploy.layouts.inuse import users_of
+from saltdeploy.layouts.mounted import Mounted, Shelf
+from saltdeploy.layouts.slot import State, View, doubt, number
+from saltdeploy.manifest import Findings, compare, walk
+from saltdeploy.orders import Holdings
+from saltdeploy.release import Release
+from saltdeploy.repository import Progress, Repository, no_progress
+from saltdeploy.trees import Trees
+
+
+class Overlay:
+    """The mounted releases of one repo."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+        self._area = repo.area
+        self._home = repo.area / "releases"
+        self._shelf = Shelf(repo.area)
+        self.store = Repository(repo.area / "none.git")  # no transport of this layout brings objects
+        self.trees = Trees(repo.area / "trees.git")
+
+    # -- looking ----------------------------------------------------------------------------------------
+
+    def holdings(self) -> Holdings:
+        """What is on disk, and what is mounted and live. Reads only."""
+        view = self._look()
+        previous = view.previous()
+        return Holdings(
+            live=view.live_commit(),
+            previous=view.states[previous].commit if previous and previous.is_mounted() else "",
+            held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.whole and not s.doubted)),
+            tags={state.commit: state.tag for state in view.states.values() if state.whole},
+        )
+
+    def tree(self, commit: str) -> Path | None:
+        """Where the release is mounted; None also when it is not."""
+        return next((release.tree for release in self._mounted(commit)), None)
+
+    def read(self, commit: str, path: str, most: int) -> bytes | None:
+        """A file in that tree."""
+        tree = self.tree(commit)
+        return disk.read_below(tree, path, most) if tree else None
+
+    def verify(self, *, full: bool) -> Findings:
+        """Compare what is mounted and live with the commit's trees; a release that differs is brought anew."""
+        view = self._look()
+        if view.live is None or not view.states[view.live].whole:
+            raise NotReady(
+                "nothing of this repo is live here, or what is was not mounted since the host started",
+                path=str(self._repo.location),
+                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+            )
+        state = view.states[view.live]
+        findings = self._compare(view.live.tree, state.commit, full=full)
+        if not findings.ok:
+            doubt(view.live, state)
+        return findings
+
+    def _compare(self, tree: Path, commit: str, *, full: bool) -> Findings:
+        findings = Findings()
+        root = os.fsencode(tree)
+        known: set[bytes] = set()
+        with tempfile.TemporaryFile() as content:
+            try:
+                self.trees.diff("", commit, content)
+            except GitFailed as error:
+                raise Corrupt(
+                    f"the trees of {commit} cannot be read: {error.cause}",
+                    path=str(self.trees.git_dir),
+                    next=self.trees.advice,
+                ) from error
+            for change in read_changes(content):
+                findings.files += 1
+                known.add(change.path)
+                path = os.path.join(root, change.path)
+                try:
+                    kind = compare(path, change.mode, change.oid, None if full else _stat_of(path))
+                except OSError:  # what a damaged image gives
+                    kind = "changed"
+                if kind:
+                    findings.add(kind, change.path)
+        for path in walk(tree):
+            if path.removesuffix(b"/") not in known:
+                findings.add("extra", path)
+        return findings
+
+    def _look(self) -> View[Mounted]:
+        releases = list(self._releases())
+        real = os.path.realpath(self._repo.location)
+        live = next((each for each in releases if os.path.realpath(each.tree) == real), None)
+        return View(
+            {each: each.state() for each in releases},
+            live if live is not None and live.is_mounted() else None,
+        )
+
+    def _releases(self) -> Iterator[Mounted]:
+        for record in sorted(self._home.glob("[0-9a-f]*.json")):
+            if not record.name.endswith(".layers.json"):
+                yield self._release(record.stem)
+
+    def _release(self, name: str) -> Mounted:
+        return Mounted(self._home / name, self._shelf)
+
+    def _mounted(self, commit: str) -> list[Mounted]:
+        return [release for release in self._look().holding(commit) if release.is_mounted()]
+
+    # -- preparing --------------------------------------------------------------------------------------
+
+    def open(self) -> dict[str, Any]:
+        """Make the area."""
+        disk.make_directory(self._area)
+        return {}
+
+    def prepare(
+        self, release: Release, progress: Progress = no_progress, contents: Contents | None = None
+    ) -> dict[str, Any]:
+        """Mount the release, from images that came or from those that are here; and the way back with it."""
+        try:
+            return self._prepare(release, contents)
+        except OSError as error:
+            raise from_os(
+                error, repo=self._repo.name, path="" if error.filename else str(self._area)
+            ) from error
+
+    def _prepare(self, release: Release, contents: Contents | None) -> dict[str, Any]:
+        disk.make_directory(self._home)
+        for each in self._releases():
+            each.clear_asides()
+        if isinstance(contents, Layers):
+            layers = tuple(self._shelf.take(image) for image in contents.images)
+            ready = self._place_for(release, layers)
+        else:
+            ready = self._sound(release)
+        try:
+            ready.mount()
+        except Corrupt:
+            doubt(ready, ready.state())  # so that nobody is told that it is here
+            raise
+        self._tidy(ready)
+        self._mount_the_others(ready)
+        return {"files": 0, "layers": len(ready.layers())}
+
+    def _sound(self, release: Release) -> Mounted:
+        view = self._look()
+        for each in view.holding(release.commit):
+            if not view.states[each].doubted:
+                return each
+        raise _not_ready(release, self._area)
+
+    def _place_for(self, release: Release, layers: tuple[str, ...]) -> Mounted:
+        """Where these images are the release. A damaged one that somebody uses stays where it is."""
+        live = self._look().live
+        for copy in count():
+            place = self._release(f"{release.commit}-{copy}" if copy else release.commit)
+            state = place.state()
+            if state.whole and not state.doubted and place.layers() == layers:
+                return place
+            if place != live and place.remove():
+                place.begin(layers, State(release.commit, release.tag))
+                return place
+        raise AssertionError
+
+    def _mount_the_others(self, ready: Mounted) -> None:
+        """After a reboot the way back is to be there as well; what cannot be mounted is not held against the release."""
+        for each, state in self._look().states.items():
+            if each != ready and state.whole and state.turn:
+                try:
+                    each.mount()
+                except DeployError:
+                    continue
+
+    def _tidy(self, ready: Mounted) -> None:
+        """Let go of releases beyond those to keep, of images and of trees."""
+        view = self._look()
+        keep = {each for each in (ready, view.live, view.previous()) if each is not None}
+        whole = (each for each, state in view.states.items() if state.whole)
+        for each in sorted(whole, key=lambda each: view.states[each].turn, reverse=True):
+            if len(keep) < self._repo.slots:
+                keep.add(each)
+        surplus = [each for each in view.states if each not in keep]
+        used = users_of([each.tree for each in surplus])
+        for each in surplus:
+            if each.tree not in used:
+                each.remove()
+        left = list(self._releases())
+        self._shelf.drop_all_but({name for each in left for name in each.layers()})
+        if self.trees.git_dir.is_dir():
+            self.trees.forget_all_but({each.state().commit for each in left} - {""})
+
+    # -- switching --------------------------------------------------------------------------------------
+
+    def flip(self, release: Release) -> dict[str, Any]:
+        """Point ``location`` at the mount of the release."""
+        view = self._look()
+        ready = next(iter(self._mounted(release.commit)), None)
+        if ready is None:
+            raise _not_ready(release, self._area)
+        facts: dict[str, Any] = {}
+        last = view.last_turn()
+        if ready != view.live:
+            if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
+                last = number(view.live, view.states[view.live], last)
+            try:
+                moved_aside = disk.flip(self._repo.location, ready.tree)
+            except OSError as error:
+                raise from_os(error, repo=self._repo.name, path=str(self._repo.location)) from error
+            if moved_aside:
+                facts["moved_aside"] = moved_aside
+        number(ready, dataclasses.replace(view.states[ready], tag=release.tag), last)
+        return facts
+
+
+def _not_ready(release: Release, area: Path) -> NotReady:
+    return NotReady(
+        f"{release.tag} ({release.commit[:12]}) is not mounted here",
+        path=str(area),
+        next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
+    )
+
+
+def _stat_of(path: bytes) -> tuple[int, ...] | None:
+    """As :func:`saltdeploy.manifest.compare` wants it of a file that need not be read."""
+    try:
+        now = os.lstat(path)
+    except OSError:
+        return None
+    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino

@@ -1,0 +1,244 @@
+"""Releases that are mounted images, on a kernel that mounts them. Each test has mounts of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from saltdeploy import layouts, mounts
+from saltdeploy.errors import ConfigError, NotReady, Unsupported
+from saltdeploy.layouts.mounted import Mounted
+from saltdeploy.orders import CHECKOUT, Order
+from saltdeploy.target import stages
+
+from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, tree
+from tests.travels import RELEASES, Traveller
+
+SMALL: list[Tree] = [
+    {**tree(a="1", dir__old="o"), b"big": Entry(FILE, os.urandom(1 << 16)), b"mod": Entry(GITLINK, b"1" * 40)},
+]  # fmt: skip
+SMALL += [{**SMALL[0], b"a": Entry(FILE, b"%d" % n), b"link": link("a")} for n in (2, 3, 4, 5)]
+
+
+class Host(Traveller):
+    """A target of layout ``overlay``."""
+
+    def __init__(self, place: Path, source: Source, **keys: object) -> None:
+        super().__init__(place, source, "squashfs", **keys)
+        self.repo = repo(self.location, layout="overlay", transport="squashfs", **keys)
+
+    def goes_to(self, number: int) -> None:
+        for result in self.travel(number):
+            assert result.ok, result.error
+        assert self.shows(number), number
+
+    @property
+    def releases(self) -> Path:
+        return self.repo.area / "releases"
+
+    def mounted(self) -> set[str]:
+        """The commits of which a mount is there."""
+        return {name[:40] for name in mounts.mounted(self.releases)}
+
+    def commits(self, *numbers: int) -> set[str]:
+        return {self.source.tag(number).commit for number in numbers}
+
+    def reboots(self) -> None:
+        for directory in (self.releases, self.repo.area / "layers"):
+            for name in mounts.mounted(directory):
+                subprocess.run(["umount", str(directory / name)], check=True)
+
+    def has_no_network(self) -> None:
+        self.carrier.spoil = lambda path: pytest.fail("the network was used")  # type: ignore[assignment]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path / "host", Source(tmp_path / "source.git", *SMALL))
+
+
+@pytest.mark.images
+def test_each_release_is_what_git_would_check_out(tmp_path: Path) -> None:
+    """First install, upgrade, a skip, swaps, deletions, downgrades, a way back: each over the images of others."""
+    host = Host(tmp_path / "host", Source(tmp_path / "source.git", *RELEASES))
+    for number in (0, 1, 3, 2, 0, 1, 2):
+        host.goes_to(number)
+    assert not list(host.cache.rglob("incoming/*"))
+    host.has_no_network()
+    assert host.go_back(1).ok
+    assert host.shows(1)
+
+
+@pytest.mark.images
+def test_releases_that_nobody_needs_are_unmounted_and_their_images_deleted(host: Host) -> None:
+    for number in range(5):
+        host.goes_to(number)
+    assert host.mounted() == host.commits(2, 3, 4)
+    layers = mounts.mounted(host.repo.area / "layers")
+    kept = {path.stem for path in (host.repo.area / "layers").glob("*.img")}
+    assert len(kept) == 4  # the base, and three over it
+    assert set(layers) == kept
+    assert sum(path.stat().st_size for path in host.repo.area.rglob("layers/*.img")) < 1 << 17
+
+
+@pytest.mark.images
+def test_a_release_that_a_process_uses_stays_mounted_until_it_is_left(host: Host) -> None:
+    host.goes_to(0)
+    with open(host.location / "a") as file:
+        for number in (1, 2, 3):
+            host.goes_to(number)
+        assert host.mounted() == host.commits(0, 1, 2, 3)
+        assert file.read() == "1"
+    host.goes_to(4)
+    assert host.mounted() == host.commits(2, 3, 4)
+
+
+@pytest.mark.images
+def test_after_a_reboot_the_next_fetch_mounts_again_without_the_network(host: Host) -> None:
+    host.goes_to(0)
+    host.goes_to(1)
+    host.reboots()
+    holdings = stages.status(host.repo, host.host).holdings
+    assert (holdings.live, holdings.previous) == ("", "")
+    assert set(holdings.held) == host.commits(0, 1)
+    with pytest.raises(NotReady):
+        layouts.of(host.repo).verify(full=False)
+    host.has_no_network()
+    order = stages.order_from_disk("v1", host.repo, host.host)
+    assert order is not None
+    assert host.run(order).ok
+    holdings = stages.status(host.repo, host.host).holdings
+    assert {holdings.live} == host.commits(1)
+    assert host.shows(1)
+    assert host.go_back(0).ok
+    assert host.shows(0)
+
+
+@pytest.mark.images
+def test_a_directory_and_a_link_that_were_at_the_location_are_kept(host: Host) -> None:
+    host.location.mkdir(parents=True)
+    (host.location / "theirs").write_text("kept")
+    host.goes_to(0)
+    [aside] = host.location.parent.glob("demo.*")
+    assert (aside / "theirs").read_text() == "kept"
+
+
+@pytest.mark.images
+def test_what_is_mounted_cannot_be_written(host: Host) -> None:
+    host.goes_to(0)
+    with pytest.raises(OSError, match="Read-only"):
+        (host.location / "a").write_text("x")
+
+
+@pytest.mark.images
+def test_an_image_that_was_damaged_is_never_mounted_and_comes_again(host: Host) -> None:
+    host.goes_to(0)
+    host.goes_to(1)
+    host.reboots()
+    for image in (host.repo.area / "layers").glob("*.img"):
+        image.chmod(0o600)
+        with open(image, "r+b") as file:
+            file.seek(100)
+            file.write(b"damage")
+    host.goes_to(1)
+    assert host.received[-1]["bytes"] > 1 << 16
+
+
+@pytest.mark.images
+def test_a_live_release_that_differs_is_told_and_made_anew_beside_it(host: Host) -> None:
+    host.goes_to(0)
+    over = host.location.parent / "over"
+    over.mkdir()
+    (over / "a").write_text("not what it was")
+    live = host.location.resolve()
+    seen = mounts.mounted(host.releases)[live.name]
+    subprocess.run(["mount", "--bind", str(over / "a"), str(live / "a")], check=True)
+    findings = layouts.of(host.repo).verify(full=True)
+    assert findings.changed == ["a"]
+    host.goes_to(0)
+    assert host.location.resolve() != live
+    assert mounts.mounted(host.releases)[live.name] == seen  # its readers are not disturbed
+
+
+@pytest.mark.images
+def test_killed_at_any_step_and_run_again(host: Host) -> None:
+    host.goes_to(0)
+    steps = [
+        (mounts, "mount_image"),
+        (mounts, "mount_overlay"),
+        (Mounted, "begin"),
+        (Mounted, "note"),
+    ]
+    for number, (owner, name) in enumerate(steps, 1):
+        order = dataclasses.replace(host.order_for(number), deploy=f"{900 + number:020d}")
+        for when in ("before", "after"):
+            child = os.fork()
+            if child == 0:
+                try:
+                    step = getattr(owner, name)
+                    setattr(owner, name, lambda *given, step=step, when=when: _die(step, given, when))
+                    host.run(order)
+                finally:
+                    os._exit(0)
+            _, status = os.waitpid(child, 0)
+            assert os.WTERMSIG(status) == signal.SIGKILL, (name, when)
+            assert host.shows(number - 1), (name, when)
+        host.goes_to(number)
+    assert not list(host.repo.area.rglob("*.part"))
+
+
+def _die(step, given, when: str) -> None:  # type: ignore[no-untyped-def]
+    if when == "after":
+        step(*given)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.images
+def test_from_slots_to_mounts_and_back(host: Host) -> None:
+    mounting = host.repo
+    host.repo = repo(host.location, layout="slots", transport="squashfs")
+    host.goes_to(0)
+    host.repo = mounting
+    host.goes_to(1)
+    host.repo = repo(host.location, layout="slots", transport="squashfs")
+    host.goes_to(2)
+
+
+def test_a_host_that_may_not_mount_is_told_what_to_choose(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing = tmp_path / "bin/mount"
+    refusing.parent.mkdir()
+    refusing.write_text("#!/bin/sh\necho 'mount: permission denied' >&2\nexit 32\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{refusing.parent}:{os.environ['PATH']}")
+    error = host.fetch(0).error
+    assert isinstance(error, Unsupported)
+    assert "permission denied" in error.cause
+    assert "choose layout slots" in error.next
+    assert not host.location.exists()
+
+
+def test_another_transport_is_refused_before_anything_is_brought(host: Host) -> None:
+    with pytest.raises(ConfigError) as caught:
+        repo(host.location, layout="overlay")
+    assert caught.value.path == "repo_config:demo:transport"
+    host.transport = "tar"  # for once, on the command line
+    error = host.fetch(0).error
+    assert isinstance(error, ConfigError)
+    assert "squashfs" in error.next
+    assert host.carrier.fetched == []
+
+
+def test_a_release_that_was_not_fetched_cannot_be_switched_to(host: Host) -> None:
+    result = host.run(Order("9" * 20, 1, CHECKOUT, host.source.release(0)))
+    assert isinstance(result.error, NotReady)
+
+
+def test_mounts_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
+    assert mounts.mounted(Path("/"))["proc"].kind == "proc"
+    assert mounts.mounted(tmp_path) == {}

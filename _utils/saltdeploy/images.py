@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,23 +31,20 @@ _WELL = (
 
 
 class Images:
-    """The images that a target keeps of a repo, in one directory.
+    """The base image that a target keeps of a repo, in a directory of its own.
 
     Attributes:
-        incoming: room for one that is on its way, on the same file system.
-        unpacked: room for what is in them.
+        unpacked: room for what is in images, on the same file system.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.incoming = directory / "incoming"
         self.unpacked = directory / "unpacked"
 
     def open(self) -> None:
-        """Make the directory; delete what was on its way when somebody killed us."""
+        """Make the directory; delete what was unpacked when somebody killed us."""
         disk.make_directory(self._directory)
-        for rubbish in (self.incoming, self.unpacked):
-            disk.remove_tree(rubbish)
+        disk.remove_tree(self.unpacked)
 
     def find(self, payload: Payload) -> Path | None:
         """The image, if it is here and still what its name says."""
@@ -54,13 +52,32 @@ class Images:
         return path if path.is_file() and payloads.digest_of(path) == payload.sha256 else None
 
     def take(self, received: Path, payload: Payload) -> Path:
-        """Keep an image that lies in ``incoming``, and no other one."""
+        """Keep an image, and no other one."""
         path = self._directory / payload.sha256
-        os.rename(received, path)
+        keep(received, path)
         for other in self._directory.iterdir():
-            if other not in (path, self.incoming):
+            if other != path:
                 disk.remove_tree(other)
         return path
+
+
+def keep(image: Path, place: Path) -> None:
+    """Let an image be at a place as well, durably; on the same file system it is a hard link.
+
+    Raises:
+        DiskFull: there is no room for a copy.
+    """
+    aside = place.with_name(f"{place.name}.part")
+    aside.unlink(missing_ok=True)
+    try:
+        os.link(image, aside)
+    except OSError:  # another file system, or one without links
+        disk.refuse_without_space(place.parent, image.stat().st_size)
+        shutil.copyfile(image, aside)
+    with open(aside, "rb") as file:
+        os.fsync(file.fileno())
+    os.rename(aside, place)
+    disk.fsync_dir(place.parent)
 
 
 class Layers:

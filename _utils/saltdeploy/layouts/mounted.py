@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
 from itertools import count
 from pathlib import Path
 
 from saltdeploy import disk, mounts, payloads
 from saltdeploy.errors import BadName, Corrupt
+from saltdeploy.images import keep
 from saltdeploy.layouts.slot import State
 
 _EMPTY = "empty"
@@ -41,7 +41,7 @@ class Shelf:
             name = f"{image.name}-{number}" if number else image.name
             kept = self._image(name)
             if not os.path.lexists(kept):
-                _copy(image, kept)
+                keep(image, kept)
                 return name
             if self._is_sound(name):
                 return name
@@ -172,18 +172,3 @@ class Mounted:
     def _stack(self) -> tuple[str, ...]:
         layers = self.layers()
         return layers if len(layers) > 1 else (*layers, _EMPTY)
-
-
-def _copy(image: Path, kept: Path) -> None:
-    """Keep an image under another name, durably; on the same file system it is a hard link."""
-    aside = kept.with_name(f"{kept.stem}.part")
-    aside.unlink(missing_ok=True)
-    try:
-        os.link(image, aside)
-    except OSError:  # another file system, or one without links
-        disk.refuse_without_space(kept.parent, image.stat().st_size)
-        shutil.copyfile(image, aside)
-    with open(aside, "rb") as file:
-        os.fsync(file.fileno())
-    os.rename(aside, kept)
-    disk.fsync_dir(kept.parent)

@@ -6,10 +6,7 @@ alone. The master goes on with a base as long as the overlay image is at most a 
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
-
-from saltdeploy import disk, squash
+from saltdeploy import squash
 from saltdeploy.images import Images, Layers
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
@@ -41,7 +38,7 @@ class Squashfs:
         images = Images(arrival.repo.area / "images")
         images.open()
         here = images.find(base)
-        lower = here or _receive_base(base, order, arrival, images, progress)
+        lower = here or images.take(apart.receive(base, order, arrival, progress), base)
         size += 0 if here else base.size
         layers = [lower]
         if overlay is not None:
@@ -86,9 +83,3 @@ def _of_order(order: Order, arrival: Arrival) -> tuple[Payload, Payload | None]:
         if payload.kind == OVERLAY and payload.base in bases:
             return bases[payload.base], payload
     raise apart.no_base(order, arrival)
-
-
-def _receive_base(base: Payload, order: Order, arrival: Arrival, images: Images, progress: Progress) -> Path:
-    disk.make_directory(images.incoming)
-    received = apart.receive(base, order, dataclasses.replace(arrival, incoming=images.incoming), progress)
-    return images.take(received, base)

@@ -52,7 +52,8 @@ repo_config:
 
     # How releases travel: `bundle` (packed once by the master, through Salt's own file channel), `git` (each target
     # fetches from `url`), `tar` (one archive per release), `delta` (the difference of two archives), `rsync`
-    # (from `rsync_url`), or `squashfs` (a base image, and one of what has changed since). `deploy.sync ... transport=tar` overrides it once.
+    # (from `rsync_url`), or `squashfs` (a base image, and one of what has changed since).
+    # `deploy.sync ... transport=tar` overrides it once.
     transport: bundle
 
     # Where targets reach the exports of the master with `transport: rsync`: rsync://deploy1.example.org/exports, or
@@ -60,7 +61,8 @@ repo_config:
     # rsync_url: null
 
     # How releases lie on a target's disk: `slots` (whole trees beside each other, switched by one rename) or
-    # `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic).
+    # `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic). `overlay` mounts the images of
+    # `transport: squashfs`, and takes no other.
     layout: slots
 
     # How many trees `slots` keeps: 3 leaves the readers of the previous release undisturbed.

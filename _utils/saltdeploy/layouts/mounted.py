@@ -58,7 +58,8 @@ class Shelf:
             Corrupt: its bytes are not what its name says.
             Unsupported: this host cannot mount.
         """
-        if name in mounts.mounted(self.home):
+        seen = mounts.mounted(self.home).get(name)
+        if seen is not None and seen.kind == "squashfs":
             return
         if not self._is_sound(name):
             raise Corrupt(

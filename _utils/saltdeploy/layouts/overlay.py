@@ -56,13 +56,17 @@ class Overlay:
         )
 
     def tree(self, commit: str) -> Path | None:
-        """Where the release is mounted; None also when it is not."""
-        return next((release.tree for release in self._mounted(commit)), None)
+        """Where the release is mounted, or will be: by :meth:`read` and :meth:`flip` at the latest."""
+        held = self._held(commit)
+        return held.tree if held else None
 
     def read(self, commit: str, path: str, most: int) -> bytes | None:
-        """A file in that tree."""
-        tree = self.tree(commit)
-        return disk.read_below(tree, path, most) if tree else None
+        """A file in that tree, which is mounted for that if it is not."""
+        held = self._held(commit)
+        if held is None:
+            return None
+        held.mount()
+        return disk.read_below(held.tree, path, most)
 
     def verify(self, *, full: bool) -> Findings:
         """Compare what is mounted and live with the commit's trees; a release that differs is brought anew."""
@@ -124,8 +128,8 @@ class Overlay:
     def _release(self, name: str) -> Mounted:
         return Mounted(self._home / name, self._shelf)
 
-    def _mounted(self, commit: str) -> list[Mounted]:
-        return [release for release in self._look().holding(commit) if release.is_mounted()]
+    def _held(self, commit: str) -> Mounted | None:
+        return min(self._look().holding(commit), key=lambda each: not each.is_mounted(), default=None)
 
     # -- preparing --------------------------------------------------------------------------------------
 
@@ -215,9 +219,10 @@ class Overlay:
     def flip(self, release: Release) -> dict[str, Any]:
         """Point ``location`` at the mount of the release."""
         view = self._look()
-        ready = next(iter(self._mounted(release.commit)), None)
+        ready = self._held(release.commit)
         if ready is None:
             raise _not_ready(release, self._area)
+        ready.mount()
         facts: dict[str, Any] = {}
         last = view.last_turn()
         if ready != view.live:
@@ -235,7 +240,7 @@ class Overlay:
 
 def _not_ready(release: Release, area: Path) -> NotReady:
     return NotReady(
-        f"{release.tag} ({release.commit[:12]}) is not mounted here",
+        f"{release.tag} ({release.commit[:12]}) is not on disk",
         path=str(area),
         next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
     )

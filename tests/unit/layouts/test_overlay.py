@@ -114,22 +114,18 @@ def test_after_a_reboot_the_next_fetch_mounts_again_without_the_network(host: Ho
     holdings = stages.status(host.repo, host.host).holdings
     assert {holdings.live} == host.commits(1)
     assert host.shows(1)
+    host.reboots()  # in the middle of a deploy, say
     assert host.go_back(0).ok
     assert host.shows(0)
 
 
 @pytest.mark.images
-def test_a_directory_and_a_link_that_were_at_the_location_are_kept(host: Host) -> None:
+def test_the_first_install_keeps_what_was_there_and_cannot_be_written_into(host: Host) -> None:
     host.location.mkdir(parents=True)
     (host.location / "theirs").write_text("kept")
     host.goes_to(0)
     [aside] = host.location.parent.glob("demo.*")
     assert (aside / "theirs").read_text() == "kept"
-
-
-@pytest.mark.images
-def test_what_is_mounted_cannot_be_written(host: Host) -> None:
-    host.goes_to(0)
     with pytest.raises(OSError, match="Read-only"):
         (host.location / "a").write_text("x")
 

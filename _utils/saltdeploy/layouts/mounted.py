@@ -12,6 +12,7 @@ Below the repo's area::
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from itertools import count
@@ -79,7 +80,10 @@ class Shelf:
         for path in self.home.iterdir():
             if path.name in needed or (path.name in here and not mounts.unmount(path)):
                 continue
-            disk.remove_tree(path)
+            if path.is_dir():
+                _remove_empty(path)
+            else:
+                path.unlink()
 
     def _image(self, name: str) -> Path:
         return self.home / f"{name}.img"
@@ -162,7 +166,7 @@ class Mounted:
         self._record.unlink(missing_ok=True)
         self._list.unlink(missing_ok=True)
         disk.fsync_dir(self.tree.parent)
-        disk.remove_tree(self.tree)
+        _remove_empty(self.tree)
         return True
 
     def clear_asides(self) -> None:
@@ -173,3 +177,9 @@ class Mounted:
     def _stack(self) -> tuple[str, ...]:
         layers = self.layers()
         return layers if len(layers) > 1 else (*layers, _EMPTY)
+
+
+def _remove_empty(place: Path) -> None:
+    """Remove where something was mounted. Whatever is still there, below another mount even, is not ours to delete."""
+    with contextlib.suppress(OSError):
+        place.rmdir()

@@ -14,6 +14,7 @@ from saltdeploy.errors import Corrupt
 from saltdeploy.images import Layers
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Manifest
+from saltdeploy.orders import Order
 
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree
 from tests.travels import Traveller
@@ -119,6 +120,7 @@ def test_an_upgrade_brings_the_overlay_alone(target: Images) -> None:
         for result in target.travel(number):
             assert result.ok, result.error
         assert images(target) == brought
+        assert Order.from_wire(target.last.to_wire()) == target.last
         assert target.shows(number)
     assert target.received[0]["bytes"] > 1 << 18
     assert target.received[1]["bytes"] < 1 << 14

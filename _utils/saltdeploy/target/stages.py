@@ -265,9 +265,9 @@ def differing(answer: Result, findings: Findings) -> Result:
 
 
 def _refuse_unsupported(repo: Repo) -> None:
-    if repo.shape and repo.layout == "inplace":
+    if repo.shape and repo.layout != "slots":
         raise Unsupported(
-            f"layout inplace holds what git checks out and nothing else, and the repo asks for {repo.shape}",
+            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
             path=f"repo_config:{repo.name}:layout",
             next="choose layout slots; or leave out blobs, gitfat_enabled and checkout_submodules",
         )

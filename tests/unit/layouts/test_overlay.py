@@ -230,6 +230,13 @@ def test_another_transport_is_refused_before_anything_is_brought(host: Host) -> 
     assert host.carrier.fetched == []
 
 
+def test_what_is_not_in_images_is_refused(tmp_path: Path, host: Host) -> None:
+    """They hold what git checks out: pointers would be shown instead of what they point to."""
+    blobs = {"lfs": "https://lfs.example.org/demo"}
+    host.repo = repo(host.location, layout="overlay", transport="squashfs", blobs=blobs)
+    assert isinstance(host.fetch(0).error, Unsupported)
+
+
 def test_a_release_that_was_not_fetched_cannot_be_switched_to(host: Host) -> None:
     result = host.run(Order("9" * 20, 1, CHECKOUT, host.source.release(0)))
     assert isinstance(result.error, NotReady)

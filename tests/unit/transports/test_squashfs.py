@@ -14,6 +14,7 @@ from saltdeploy.errors import Corrupt
 from saltdeploy.images import Layers
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Manifest
+from saltdeploy.master import plan
 from saltdeploy.orders import Order
 
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree
@@ -125,6 +126,15 @@ def test_an_upgrade_brings_the_overlay_alone(target: Images) -> None:
     assert target.received[0]["bytes"] > 1 << 18
     assert target.received[1]["bytes"] < 1 << 14
     assert target.received[1]["base"] == target.source.tag(0).commit
+
+
+def test_images_come_ahead_to_every_host(target: Images) -> None:
+    """Whatever it holds: what an image builds upon is another image."""
+    target.travel(0)
+    order = target.order_for(1)
+    for base in ("", target.source.tag(0).commit, "9" * 40):
+        kinds = [payload.kind for payload in plan.fitting(order.payloads, base)]
+        assert sorted(kinds)[:2] == ["image", "overlay"]
 
 
 def test_a_new_host_gets_the_base_and_the_overlay(target: Images, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saltdeploy import disk
-from saltdeploy.errors import Unsupported, public
+from saltdeploy.errors import Unsupported
+from saltdeploy.wording import public
 
 _SAFE = "ro,nodev,nosuid"
 _LONGEST = 120  # seconds

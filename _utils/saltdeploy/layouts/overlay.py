@@ -20,12 +20,12 @@ from saltdeploy.config import Repo
 from saltdeploy.contents import Contents
 from saltdeploy.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
 from saltdeploy.gitobjects import read_changes
+from saltdeploy.holdings import Holdings
 from saltdeploy.images import Layers
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.mounted import Mounted, Shelf
 from saltdeploy.layouts.slot import State, View, doubt, number
 from saltdeploy.manifest import Findings, compare, walk
-from saltdeploy.orders import Holdings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
 from saltdeploy.trees import Trees

@@ -1,0 +1,28 @@
+"""
+The version of the extension on this minion; and a head start for its jobs.
+
+Salt forks each job from the minion's own process, which computes the grains. What this process has loaded, no job has
+to load again: that is most of what a stage would cost beyond its work.
+"""
+
+import importlib
+
+import saltdeploy
+
+saltdeploy.require("0.1.0")
+
+
+def saltext_deploy():
+    """
+    Return the grain ``saltext_deploy``: the version.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' grains.get saltext_deploy
+    """
+    if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
+        for used in ("stages", "preseeding"):
+            importlib.import_module(f"saltdeploy.target.{used}")
+    return {"saltext_deploy": saltdeploy.__version__}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
 from saltdeploy.errors import Corrupt
-from saltdeploy.gitobjects import SYMLINK, Blobs, Change
+from saltdeploy.gitobjects import SYMLINK, Blobs, Change, list_blobs, read_changes
 from saltdeploy.gitreader import Reader
 
 _CHUNK = 1 << 20
@@ -62,6 +63,28 @@ class Contents(Protocol):
             oids: their blobs, one a line.
             basis: a tree that holds an older release at the most.
         """
+
+
+@contextlib.contextmanager
+def supplied(
+    reader: Reader, base: str, commit: str, contents: Contents, basis: Path, room: Path | None = None
+) -> Iterator[tuple[IO[bytes], Supply]]:
+    """What a commit has other than another one, and the contents of that.
+
+    Args:
+        reader: knows the trees of both.
+        base: "" for a whole commit.
+        basis: see :meth:`Contents.open`.
+        room: where files may lie meanwhile; the system's place for them by default.
+
+    Yields:
+        The changes, for :func:`saltdeploy.gitobjects.read_changes`; and a supply for them, to be asked in their order.
+    """
+    with tempfile.TemporaryFile(dir=room) as changes, tempfile.TemporaryFile(dir=room) as oids:
+        reader.diff(base, commit, changes)
+        list_blobs(read_changes(changes), oids)
+        with contents.open(changes, oids, basis) as supply:
+            yield changes, supply
 
 
 class Stored:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from pathlib import Path
 
 from saltdeploy import disk
-from saltdeploy.contents import Stored, Supply
+from saltdeploy.contents import Stored, Supply, supplied
 from saltdeploy.errors import Corrupt, from_os
 from saltdeploy.gitobjects import GITLINK, SYMLINK, Change, read_changes
 from saltdeploy.gitreader import Reader
@@ -60,17 +59,11 @@ class Exports:
 def _write(source: Reader, commit: str, root: Path) -> None:
     root.mkdir()
     root.chmod(0o755)
-    with tempfile.TemporaryFile() as changes, tempfile.TemporaryFile() as oids:
-        source.diff("", commit, changes)
+    tree = _Tree(root)
+    with supplied(source, "", commit, Stored(source), root) as (changes, supply):
         for change in read_changes(changes):
             if change.mode != GITLINK:
-                oids.write(change.oid.encode() + b"\n")
-        oids.flush()
-        tree = _Tree(root)
-        with Stored(source).open(changes, oids, root) as supply:
-            for change in read_changes(changes):
-                if change.mode != GITLINK:
-                    tree.put(change, supply)
+                tree.put(change, supply)
 
 
 class _Tree:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -65,6 +65,17 @@ class Blobs:
 
     def _corrupt(self, cause: str) -> Corrupt:
         return Corrupt(cause, path=str(self._git_dir), next=self._advice)
+
+
+def list_blobs(changes: Iterable[Change], oids: IO[bytes]) -> int:
+    """Write the blobs that changes need into the file ``oids``, one id a line, in their order; return how many."""
+    count = 0
+    for change in changes:
+        if change.mode not in (NOTHING, GITLINK):
+            oids.write(change.oid.encode() + b"\n")
+            count += 1
+    oids.flush()
+    return count
 
 
 def read_changes(spool: IO[bytes]) -> Iterator[Change]:

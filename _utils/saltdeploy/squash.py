@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from saltdeploy import archives, programs
-from saltdeploy.contents import Stored
+from saltdeploy.contents import Stored, supplied
 from saltdeploy.errors import from_os
 from saltdeploy.gitobjects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.gitreader import Reader
@@ -61,21 +61,14 @@ def _write(source: Reader, base: str, commit: str, image: Path) -> None:
     room = image.parent
     try:
         with (
-            tempfile.TemporaryFile(dir=room) as changes,
-            tempfile.TemporaryFile(dir=room) as oids,
             tempfile.TemporaryFile(dir=room) as tar,
+            supplied(source, base, commit, Stored(source), room, room) as (changes, supply),
         ):
-            source.diff(base, commit, changes)
             for change in read_changes(changes):
-                if change.mode not in (NOTHING, GITLINK):
-                    oids.write(change.oid.encode() + b"\n")
-            oids.flush()
-            with Stored(source).open(changes, oids, room) as supply:
-                for change in read_changes(changes):
-                    if change.mode == GITLINK:
-                        archives.write_empty(change.path, tarfile.DIRTYPE, tar)
-                    elif change.mode != NOTHING:
-                        archives.write_file(change, supply, tar)
+                if change.mode == GITLINK:
+                    archives.write_empty(change.path, tarfile.DIRTYPE, tar)
+                elif change.mode != NOTHING:
+                    archives.write_file(change, supply, tar)
             for path in _whiteouts(source, commit, changes):
                 archives.write_empty(path, tarfile.CHRTYPE, tar)
             archives.end(tar)

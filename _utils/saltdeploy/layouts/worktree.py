@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -19,7 +19,7 @@ from saltdeploy import disk, pointers
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.contents import Contents, Supply
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, from_os
-from saltdeploy.gitobjects import EXECUTABLE, GITLINK, NOTHING, SYMLINK, Change, read_changes
+from saltdeploy.gitobjects import EXECUTABLE, GITLINK, NOTHING, SYMLINK, Change, list_blobs, read_changes
 from saltdeploy.manifest import Manifest, hasher
 from saltdeploy.pointers import Pointer
 from saltdeploy.repository import Progress
@@ -83,14 +83,7 @@ class WorkTree:
         Raises:
             Corrupt: a path is not legal.
         """
-        count = 0
-        for change in read_changes(changes):
-            _check(change.path)
-            if change.mode not in (NOTHING, GITLINK):
-                oids.write(change.oid.encode() + b"\n")
-                count += 1
-        oids.flush()
-        return count
+        return list_blobs(_legal(read_changes(changes)), oids)
 
     def refuse_if_full(self, oids: IO[bytes], count: int, *, everything: bool) -> None:
         """Find out before anything is written whether it fits.
@@ -359,6 +352,13 @@ def _twofold(path: bytes) -> Corrupt:
         f"the release holds {path!r} as a file and as a directory",
         next="git fsck in the repository of the release",
     )
+
+
+def _legal(changes: Iterator[Change]) -> Iterator[Change]:
+    """The changes; see :func:`_check`."""
+    for change in changes:
+        _check(change.path)
+        yield change
 
 
 def _check(path: bytes) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from saltdeploy import archives, packed, payloads
-from saltdeploy.contents import Contents, Stored
+from saltdeploy.contents import Contents, Stored, supplied
 from saltdeploy.errors import from_os
-from saltdeploy.gitobjects import GITLINK, read_changes
+from saltdeploy.gitobjects import read_changes
 from saltdeploy.gitreader import Reader
 from saltdeploy.orders import Order, Payload
 from saltdeploy.repository import Progress, Repository, Tag
@@ -79,11 +79,5 @@ def write_tar(reader: Reader, commit: str, contents: Contents, basis: Path, out:
         contents: the contents of its files.
         basis: see :meth:`Contents.open`.
     """
-    with tempfile.TemporaryFile() as changes, tempfile.TemporaryFile() as oids:
-        reader.diff("", commit, changes)
-        for change in read_changes(changes):
-            if change.mode != GITLINK:
-                oids.write(change.oid.encode() + b"\n")
-        oids.flush()
-        with contents.open(changes, oids, basis) as supply:
-            return archives.write(read_changes(changes), supply, out)
+    with supplied(reader, "", commit, contents, basis) as (changes, supply):
+        return archives.write(read_changes(changes), supply, out)

@@ -7,7 +7,6 @@ read-only. What is on disk lies below the repo's area (:mod:`saltdeploy.layouts.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from saltdeploy.holdings import Holdings
 from saltdeploy.images import Layers
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.mounted import Mounted, Shelf
-from saltdeploy.layouts.slot import State, View, doubt, number
+from saltdeploy.layouts.slot import State, View, doubt, show
 from saltdeploy.manifest import Findings, compare, walk
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
@@ -223,19 +222,7 @@ class Overlay:
         if ready is None:
             raise _not_ready(release, self._area)
         ready.mount()
-        facts: dict[str, Any] = {}
-        last = view.last_turn()
-        if ready != view.live:
-            if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
-                last = number(view.live, view.states[view.live], last)
-            try:
-                moved_aside = disk.flip(self._repo.location, ready.tree)
-            except OSError as error:
-                raise from_os(error, repo=self._repo.name, path=str(self._repo.location)) from error
-            if moved_aside:
-                facts["moved_aside"] = moved_aside
-        number(ready, dataclasses.replace(view.states[ready], tag=release.tag), last)
-        return facts
+        return show(view, ready, release, self._repo.location)
 
 
 def _not_ready(release: Release, area: Path) -> NotReady:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from saltdeploy import disk
-from saltdeploy.errors import BadName, Corrupt
+from saltdeploy.errors import BadName, Corrupt, from_os
 from saltdeploy.manifest import Manifest
-from saltdeploy.release import check_commit
+from saltdeploy.release import Release, check_commit
 
 _SQLITE = b"SQLite format 3\0"
 
@@ -131,6 +131,10 @@ class Slot:
 class Place(Protocol):
     """Somewhere a release can be, and what is known of it."""
 
+    @property
+    def tree(self) -> Path:
+        """Its files."""
+
     def state(self) -> State:
         """What is known."""
 
@@ -144,7 +148,7 @@ def doubt(place: Place, state: State) -> None:
         place.note(dataclasses.replace(state, doubted=True))
 
 
-def number(place: Place, state: State, last: int) -> int:
+def _number(place: Place, state: State, last: int) -> int:
     """Note that a tree was live last, unless that is known; return the number of its turn."""
     turn = last if last and state.turn == last else last + 1
     numbered = dataclasses.replace(state, turn=turn)
@@ -203,3 +207,27 @@ class View(Generic[P]):
     def last_turn(self) -> int:
         """The number of the last switch; 0 before the first."""
         return max((state.turn for state in self.states.values()), default=0)
+
+
+def show(view: View[P], place: P, release: Release, location: Path) -> dict[str, Any]:
+    """Point ``location`` at a tree, unless it does so already, and number the switch.
+
+    Args:
+        view: how things are before.
+
+    Returns:
+        Facts: ``moved_aside`` names what was found at ``location`` and kept.
+    """
+    facts: dict[str, Any] = {}
+    last = view.last_turn()
+    if place != view.live:
+        if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
+            last = _number(view.live, view.states[view.live], last)
+        try:
+            moved_aside = disk.flip(location, place.tree)
+        except OSError as error:
+            raise from_os(error, repo=release.repo, path=str(location)) from error
+        if moved_aside:
+            facts["moved_aside"] = moved_aside
+    _number(place, dataclasses.replace(view.states[place], tag=release.tag), last)
+    return facts

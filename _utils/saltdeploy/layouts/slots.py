@@ -34,7 +34,7 @@ from saltdeploy.gitreader import Reader
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import Slot, State, View, doubt, number
+from saltdeploy.layouts.slot import Slot, State, View, doubt, show
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.release import Release
@@ -370,16 +370,4 @@ class Slots:
                 path=str(self._area),
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
             )
-        facts: dict[str, Any] = {"slot": slot.name}
-        last = view.last_turn()
-        if slot != view.live:
-            if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
-                last = number(view.live, view.states[view.live], last)
-            try:
-                moved_aside = disk.flip(self._repo.location, slot.tree)
-            except OSError as error:
-                raise from_os(error, repo=self._repo.name, path=str(self._repo.location)) from error
-            if moved_aside:
-                facts["moved_aside"] = moved_aside
-        number(slot, dataclasses.replace(view.states[slot], tag=release.tag), last)
-        return facts
+        return {"slot": slot.name, **show(view, slot, release, self._repo.location)}

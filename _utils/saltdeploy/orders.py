@@ -194,6 +194,24 @@ class Result:
     facts: dict[str, Any] = field(default_factory=dict)
     also: tuple[Result, ...] = ()
 
+    @classmethod
+    def of(cls, order: Order, host: str, **more: Any) -> Result:
+        """A host's answer to an order.
+
+        Args:
+            more: what the order does not say, such as status, error, holdings, facts; or says otherwise.
+        """
+        known = {
+            "repo": order.release.repo,
+            "deploy": order.deploy,
+            "epoch": order.epoch,
+            "stage": order.stage,
+            "attempt": order.attempt,
+            "tag": order.release.tag,
+            "commit": order.release.commit,
+        }
+        return cls(host, **{**known, **more})
+
     @property
     def ok(self) -> bool:
         """Whether the stage did on this host what it was asked to do."""

@@ -223,19 +223,7 @@ class Fleet:
             host=host,
             next=_what_to_try(host, order.release.repo, question.odd),
         )
-        heard.answers.append(
-            Result(
-                host,
-                order.release.repo,
-                deploy=order.deploy,
-                epoch=order.epoch,
-                stage=order.stage,
-                tag=order.release.tag,
-                commit=order.release.commit,
-                status=error.status,
-                error=error,
-            )
-        )
+        heard.answers.append(Result.of(order, host, status=error.status, error=error))
 
     def _publish_orders(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
         wires = [order.to_wire() for order in orders]

@@ -33,10 +33,10 @@ def preseed(order: Order, repo: Repo, host: Host) -> Result:
             with manners.gentle(repo.supply.nice):
                 facts = _fetch_all(order, repo, host)
         except DeployError as error:
-            return _answer(order, repo, host, error=error)
+            return _failed(order, host, error)
         except OSError as error:
-            return _answer(order, repo, host, error=from_os(error))
-    return _answer(order, repo, host, facts={**facts, "seconds": round(host.clock() - begin, 3)})
+            return _failed(order, host, from_os(error))
+    return Result.of(order, host.name, facts={**facts, "seconds": round(host.clock() - begin, 3)})
 
 
 def _fetch_all(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
@@ -66,23 +66,6 @@ def _keep(payload: Payload, carrier: Fanout, shelf: Payloads, incoming: Path, re
     shelf.add(payload, aside)
 
 
-def _answer(
-    order: Order,
-    repo: Repo,
-    host: Host,
-    error: DeployError | None = None,
-    facts: dict[str, Any] | None = None,
-) -> Result:
-    return Result(
-        host=host.name,
-        repo=repo.name,
-        deploy=order.deploy,
-        epoch=order.epoch,
-        stage=order.stage,
-        attempt=order.attempt,
-        tag=order.release.tag,
-        commit=order.release.commit,
-        status=error.status if error else 0,
-        error=error.at(repo=repo.name, host=host.name) if error else None,
-        facts=facts or {},
-    )
+def _failed(order: Order, host: Host, error: DeployError) -> Result:
+    placed = error.at(repo=order.release.repo, host=host.name)
+    return Result.of(order, host.name, status=placed.status, error=placed)

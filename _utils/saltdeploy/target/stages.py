@@ -24,6 +24,7 @@ from saltdeploy.errors import (
     Unsupported,
     from_os,
 )
+from saltdeploy.holdings import Holdings
 from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
@@ -113,7 +114,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     live = layout.tree(holdings.live) if holdings.live else None
     steps.run(checkpoints.at("before fetch", repo.checks, Site(repo, host, order.group, None, live)))
     with manners.gentle(repo.supply.nice):
-        facts = _arrive(order, layout, repo, host, steps)
+        facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
     site = Site(repo, host, order.group, layout.tree(order.release.commit), live)
     known = (*repo.checks, *checkpoints.of_release(layout, repo, order.release.commit))
@@ -121,9 +122,11 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     return facts
 
 
-def _arrive(order: Order, layout: layouts.Layout, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
+def _arrive(
+    order: Order, layout: layouts.Layout, holdings: Holdings, repo: Repo, host: Host, steps: Steps
+) -> dict[str, Any]:
     """Bring the release, unless it is here already, and let its tree be whole."""
-    if order.release.commit in layout.holdings().held:
+    if order.release.commit in holdings.held:
         try:
             prepared = layout.prepare(order.release, steps.progress)
             return {**prepared, **_came(prepared)}
@@ -279,18 +282,8 @@ def _answer(tasks: Sequence[Task], host: Host, **more: Any) -> Result:
 
 
 def _part(task: Task, host: Host) -> Result:
-    order, known = task.order, status(task.repo, host)
-    return Result(
-        host=host.name,
-        repo=task.repo.name,
-        deploy=order.deploy,
-        epoch=order.epoch,
-        stage=order.stage,
-        attempt=order.attempt,
-        tag=order.release.tag,
-        commit=order.release.commit,
-        holdings=known.holdings,
-    )
+    holdings = status(task.repo, host).holdings
+    return Result.of(task.order, host.name, repo=task.repo.name, holdings=holdings)
 
 
 def _failed(tasks: Sequence[Task], host: Host, error: DeployError) -> Result:

@@ -29,7 +29,6 @@ from saltdeploy.master.script import Wish
 from saltdeploy.master.waves import Wave, groups_of, limited, waves
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order
-from saltdeploy.payloads import Payloads
 from saltdeploy.policy import Restart
 from saltdeploy.release import Release, file_name
 from saltdeploy.repository import Repository, Tag
@@ -193,7 +192,7 @@ def _changes(
     # what the others bring by themselves is not known here; it is about what a bundle would
     known = transport if transport in _PACKED else "bundle"
     order = Order("pin", 0, FETCH, Release(repo.name, tag.name, tag.commit), known)
-    offers = Offers(order, tag, repo, Payloads(master.root / "payloads"), lambda: source)
+    offers = Offers(order, tag, repo, master.payloads, lambda: source)
     offers.pack(held.values())
     starts = {holdings.live for holdings in held.values()}
     differences = {start: _difference(source.repository, start, tag) for start in starts}

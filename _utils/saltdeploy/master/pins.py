@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,14 @@ class Pins:
 
     def of_host(self, repo: str, host: str) -> Pin | None:
         """What one host should be running; a host that no pin names takes the one for all."""
+        return self.of_hosts(repo, [host])[host]
+
+    def of_hosts(self, repo: str, hosts: Iterable[str]) -> dict[str, Pin | None]:
+        """The same for many."""
         pins = self.all(repo)
-        return next((pin for pin in pins if not pin.partial or host in pin.hosts), None)
+        return {
+            host: next((pin for pin in pins if not pin.partial or host in pin.hosts), None) for host in hosts
+        }
 
     def put(self, pin: Pin) -> None:
         """Write a pin, durably. One for the whole fleet replaces all; a partial one takes its hosts from others."""

@@ -18,7 +18,6 @@ from saltdeploy.master.script import RESTART, Part, Script, Wish
 from saltdeploy.master.waves import Wave, limited, waves
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
-from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
 
@@ -29,6 +28,7 @@ class _Found:
 
     Attributes:
         everybody: all its targets; ``hosts``: those that the deploy is for.
+        history: complete: our own lock is held, so the newest journal is that of a deploy that is over.
     """
 
     repo: config.Repo
@@ -38,6 +38,7 @@ class _Found:
     source: plan.Source | None
     tag: Tag
     release: Release
+    history: History
 
     @property
     def is_pinned(self) -> bool:
@@ -70,7 +71,7 @@ def prepare(
         _find(wish, repo, tag, repos[0], master) for repo, (_, tag) in zip(repos, wish.parts, strict=True)
     ]
     for one in found:
-        _refuse(wish, one, master)
+        _refuse(wish, one)
     groups = _waves(repos[0], found, master)
     if wish.plan:
         _refuse_moved(wish, found, groups, master)
@@ -92,7 +93,7 @@ def prepare(
 def offers_of(part: Part, repo: config.Repo, master: Master) -> Offers:
     """What can be packed for hosts of a deploy that is gone on with."""
     tag = Tag(part.release.tag, part.release.commit, part.release.commit)
-    return Offers(part.order, tag, repo, _payloads(master), lambda: _source(repo, master))
+    return Offers(part.order, tag, repo, master.payloads, lambda: _source(repo, master))
 
 
 # -- one repo -------------------------------------------------------------------------------------------
@@ -103,30 +104,32 @@ def _find(wish: Wish, repo: config.Repo, tag: str, lead: config.Repo, master: Ma
     everybody = master.targets(repo.targets, repo.targets_type)
     plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
     hosts = limited(lead, everybody, wish.limit, master.targets)
-    source, found, release = _resolve(wish, repo, tag, hosts, master)
-    return _Found(repo, pin, everybody, hosts, source, found, release)
+    history = history_of(repo.name, master.root, master.store, running=False)
+    source, found, release = _resolve(wish, repo, tag, hosts, history, master)
+    return _Found(repo, pin, everybody, hosts, source, found, release, history)
 
 
 def _resolve(
-    wish: Wish, repo: config.Repo, name: str, hosts: list[str], master: Master
+    wish: Wish, repo: config.Repo, name: str, hosts: list[str], history: History, master: Master
 ) -> tuple[plan.Source | None, Tag, Release]:
     """The release; of a rollback and of a restart from what is known alone: they work while git does not."""
-    if wish.action in (ROLLBACK, RESTART):
-        release = _pinned(repo, hosts, master) if wish.action == RESTART else _before(repo, name, master)
-        return None, Tag(release.tag, release.commit, release.commit), release
+    if wish.action == ROLLBACK:
+        return _known(plan.rollback_release(repo.name, name, history))
+    if wish.action == RESTART:
+        return _known(_pinned(repo, hosts, master))
     source = _source(repo, master)
     tag = source.tag(name)
     return source, tag, Release(repo.name, tag.name, tag.commit)
 
 
-def _before(repo: config.Repo, name: str, master: Master) -> Release:
-    return plan.rollback_release(repo.name, name, _remembered(repo, master))
+def _known(release: Release) -> tuple[None, Tag, Release]:
+    return None, Tag(release.tag, release.commit, release.commit), release
 
 
 def _pinned(repo: config.Repo, hosts: list[str], master: Master) -> Release:
     """The one release that these hosts should be running."""
-    pins = Pins(master.root)
-    found = list(dict.fromkeys(pin.release for host in hosts if (pin := pins.of_host(repo.name, host))))
+    pins = Pins(master.root).of_hosts(repo.name, hosts).values()
+    found = list(dict.fromkeys(pin.release for pin in pins if pin))
     if len(found) > 1:
         raise BadArguments(
             f"these hosts are to run different releases: {', '.join(release.tag for release in found)}",
@@ -149,11 +152,10 @@ def _pinned(repo: config.Repo, hosts: list[str], master: Master) -> Release:
     return found[0]
 
 
-def _refuse(wish: Wish, one: _Found, master: Master) -> None:
-    history = _remembered(one.repo, master)
+def _refuse(wish: Wish, one: _Found) -> None:
     if one.source is not None:
-        plan.refuse_moved(one.release, history)
-    plan.refuse_bad(one.release, history, force=wish.force or wish.action in (ROLLBACK, RESTART))
+        plan.refuse_moved(one.release, one.history)
+    plan.refuse_bad(one.release, one.history, force=wish.force or wish.action in (ROLLBACK, RESTART))
     if one.source is not None:
         before = one.pin.release.commit if one.pin else ""
         guards.refuse_dangerous(one.repo, one.source, one.tag, before, force=wish.force)
@@ -165,7 +167,7 @@ def _offers(wish: Wish, one: _Found, deploy: str, epoch: int, master: Master) ->
     served = fanouts.sources(repo, master.targets)
     transport = plan.transport(wish.transport, repo)
     order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served)
-    offers = Offers(order, one.tag, repo, _payloads(master), lambda: source or _source(repo, master))
+    offers = Offers(order, one.tag, repo, master.payloads, lambda: source or _source(repo, master))
     if wish.action != CHECKOUT:
         known = Pins(master.root).holdings(repo.name)
         offers.pack(known[host] for host in one.hosts if host in known)
@@ -182,17 +184,8 @@ def _part(one: _Found, offers: Offers, master: Master) -> Part:
     )
 
 
-def _remembered(repo: config.Repo, master: Master) -> History:
-    """The history; our own lock is held, so the newest journal is that of a deploy that is over."""
-    return history_of(repo.name, master.root, master.store, running=False)
-
-
 def _source(repo: config.Repo, master: Master) -> plan.Source:
     return plan.Source(repo, master.root)
-
-
-def _payloads(master: Master) -> Payloads:
-    return Payloads(master.root / "payloads")
 
 
 # -- all of them ----------------------------------------------------------------------------------------

@@ -21,7 +21,6 @@ from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.world import Master
 from saltdeploy.orders import PRESEED, Order, Result
-from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
 
 _TICK = 0.25  # seconds
@@ -78,7 +77,7 @@ def _packed(repo: Repo, name: str, deploy: str, sources: Any, held: list[Holding
     release = Release(repo.name, tag.name, tag.commit)
     plan.refuse_moved(release, _history(repo, master))
     order = Order(deploy, 0, PRESEED, release, repo.transport, sources=sources)
-    offers = Offers(order, tag, repo, Payloads(master.root / "payloads"), lambda: source)
+    offers = Offers(order, tag, repo, master.payloads, lambda: source)
     offers.pack(held or [_NOTHING])
     if not offers.order.payloads and any(release.commit not in each.held for each in held or [_NOTHING]):
         raise Unsupported(

@@ -101,7 +101,7 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)
-    own = {host: pins.of_host(repo.name, host) for host in hosts}
+    own = pins.of_hosts(repo.name, hosts)
     shown = {host: _host(answers.get(host), seen.get(host), own[host]) for host in hosts}
     agree = bool(shown) and all(entry["state"] == "pinned" for entry in shown.values())
     return {

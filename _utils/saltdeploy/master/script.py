@@ -7,12 +7,10 @@ from typing import Any
 
 from saltdeploy.master.instructions import Gate, Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.orders import Order
 from saltdeploy.release import Release
 
 SYNC, RESTART = "sync", "restart"
-#: What a deploy may be; three of the words are stages as well.
-ACTIONS = (SYNC, FETCH, CHECKOUT, ROLLBACK, RESTART)
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class Wish:
     """What an operator asks for.
 
     Attributes:
-        action: one of :data:`ACTIONS`.
+        action: :data:`SYNC`, :data:`RESTART`, or a stage: ``fetch``, ``checkout``, ``rollback``.
         repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
         tag: the tag; "" for a restart, and for a rollback to the release before.
         force: deploy though a guard speaks against it.

@@ -29,7 +29,6 @@ from saltdeploy.master.script import SYNC, Script, Wish
 from saltdeploy.master.waves import groups_of
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, MOST_REPOS, ROLLBACK
-from saltdeploy.payloads import Payloads
 
 _PAYLOADS_KEPT = 86_400.0  # seconds
 
@@ -202,7 +201,7 @@ def _settle(conductor: Conductor, leases: Leases, outcome: Outcome, master: Mast
             conductor.tell(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
             Baselines(master.store).forget(release)
         pins.raise_epoch(part.repo, epoch)
-    payloads, older_than = Payloads(master.root / "payloads"), master.bus.now() - _PAYLOADS_KEPT
+    payloads, older_than = master.payloads, master.bus.now() - _PAYLOADS_KEPT
     payloads.collect(pins.payload_names(), older_than)
     payloads.exports.collect(older_than)
 

@@ -11,6 +11,7 @@ from saltdeploy import events
 from saltdeploy.checks import Place
 from saltdeploy.master.fleet import Bus
 from saltdeploy.master.store import Store
+from saltdeploy.payloads import Payloads
 
 
 class Watcher(Protocol):
@@ -50,3 +51,8 @@ class Master:
     place: Place
     aborted: Callable[[], str] = lambda: ""
     watchers: tuple[Watcher, ...] = ()
+
+    @property
+    def payloads(self) -> Payloads:
+        """Packed files, as targets get them."""
+        return Payloads(self.root / "payloads")

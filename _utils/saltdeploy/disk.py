@@ -30,6 +30,15 @@ _of_this_thread = threading.local()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def fsync_file(path: Path) -> None:
+    """Make the bytes of a file survive a power cut; not its name, see :func:`fsync_dir`."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def fsync_dir(directory: Path) -> None:
     """Make the entries of ``directory`` (creations, renames, deletions) survive a power cut."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)

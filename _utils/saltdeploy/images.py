@@ -74,8 +74,7 @@ def keep(image: Path, place: Path) -> None:
     except OSError:  # another file system, or one without links
         disk.refuse_without_space(place.parent, image.stat().st_size)
         shutil.copyfile(image, aside)
-    with open(aside, "rb") as file:
-        os.fsync(file.fileno())
+    disk.fsync_file(aside)
     os.rename(aside, place)
     disk.fsync_dir(place.parent)
 

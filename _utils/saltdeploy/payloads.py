@@ -99,7 +99,7 @@ class Payloads:
         """
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o711)  # to be read by name, and not listed
         aside.chmod(0o644)  # a web server of another user may serve it
-        _fsync(aside)
+        disk.fsync_file(aside)
         os.rename(aside, self._directory / payload.sha256)
         disk.fsync_dir(self._directory)
 
@@ -158,11 +158,3 @@ def check(path: Path, payload: Payload) -> None:
             path=str(path),
             next="run the same command again; if it repeats, look at what lies between master and minion",
         )
-
-
-def _fsync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,8 +1,9 @@
-"""Texts that may leave the host: with escapes for what is no character, and without passwords."""
+"""Texts as they may leave the host: with escapes for what is no character, without passwords; and moments."""
 
 from __future__ import annotations
 
 import re
+import time
 
 
 def legible(text: str) -> str:
@@ -13,6 +14,11 @@ def legible(text: str) -> str:
 def public(text: str) -> str:
     """A URL, or a text with URLs in it, without the passwords and tokens that stand before the host."""
     return _PASSWORD.sub("***@", _TOKEN.sub("***@", text))
+
+
+def utc(seconds: float) -> str:
+    """A moment, in seconds since the epoch, in UTC: ``2026-11-23T10:11:12Z``."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 _TOKEN = re.compile(r"(?<=http://)[^\s/'\"]+@|(?<=https://)[^\s/'\"]+@")

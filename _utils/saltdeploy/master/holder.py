@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import socket
 from collections.abc import Iterable
@@ -12,6 +11,7 @@ from typing import Any
 from saltdeploy import policy
 from saltdeploy.errors import BadArguments, BadName
 from saltdeploy.release import check_repo
+from saltdeploy.wording import utc
 
 GLOBAL = "global"
 _LONGEST = 500
@@ -146,9 +146,3 @@ def line(value: object) -> str:
     """A text of people as one line that does nothing to a terminal; None is no text."""
     text = "" if value is None else str(value)
     return "".join(char if char.isprintable() else " " for char in text[:_LONGEST]).strip()
-
-
-def utc(moment: float) -> str:
-    """Seconds since the epoch as people read them."""
-    when = datetime.datetime.fromtimestamp(moment, datetime.timezone.utc)
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,8 +6,9 @@ import contextlib
 from typing import Any
 
 from saltdeploy.errors import Fenced, Unavailable
-from saltdeploy.master.holder import Lock, utc
+from saltdeploy.master.holder import Lock
 from saltdeploy.master.store import Records
+from saltdeploy.wording import utc
 
 #: Seconds without a sign of life after which another master may take over.
 LEASE = 60.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +16,10 @@ import psutil
 
 from saltdeploy import bounded
 from saltdeploy.policy import Restart
+from saltdeploy.target import services
+from saltdeploy.wording import utc
 
 _RELOADS = ("reload",)
-_SLACK = 2.0  # seconds; the kernel tells when it booted in whole ones
 _WITHIN = 10.0  # seconds for systemd to answer
 
 
@@ -38,22 +38,21 @@ def stale(restart: Restart, location: Path) -> str:
         with contextlib.suppress(psutil.Error):  # it has ended in this moment, or is not ours to look into
             process = psutil.Process(pid)
             since = process.create_time()
-            if since + _SLACK < switched:
-                name, began, then = process.name(), _utc(since), _utc(switched)
+            if since + services.SLACK < switched:
+                name, began, then = process.name(), utc(since), utc(switched)
                 return f"{what}: pid {pid} ({name}) has run since {began}, and the switch was at {then}"
     return ""
 
 
-def _main_pids(services: list[str]) -> Iterator[tuple[str, int]]:
+def _main_pids(names: list[str]) -> Iterator[tuple[str, int]]:
     """The main process of each service that systemd knows."""
-    if not services or shutil.which("systemctl") is None:
+    if not names or shutil.which("systemctl") is None:
         return
-    for name in services:
-        command = ["systemctl", "show", "--property=MainPID", "--value", "--", name]
+    for name in names:
         with contextlib.suppress(OSError, bounded.Overran):
-            ended = bounded.run(command, _WITHIN)
-            if ended.code == 0 and ended.output.isdecimal() and int(ended.output) > 1:
-                yield f"service {name}", int(ended.output)
+            pid, _ = services.main_pid(name, _WITHIN)
+            if pid:
+                yield f"service {name}", pid
 
 
 def _listeners(ports: tuple[int, ...]) -> Iterator[tuple[str, int]]:
@@ -65,7 +64,3 @@ def _listeners(ports: tuple[int, ...]) -> Iterator[tuple[str, int]]:
             is_ours = connection.status == psutil.CONN_LISTEN and connection.laddr.port in ports
             if is_ours and connection.pid:
                 yield f"port {connection.laddr.port}", connection.pid
-
-
-def _utc(moment: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))

@@ -21,8 +21,10 @@ from saltdeploy.target.steps import Step
 
 _HERE = "127.0.0.1"
 _PAUSE = 0.1  # seconds between two knocks at a port
+_SYSTEMD = 30.0  # seconds to answer
 _GRACE = 0.5  # seconds in which a process dies of a signal that it does not handle
-_SLACK = 2.0  # seconds; the kernel tells when it booted in whole ones
+#: Between a moment that a file tells and the start of a process.
+SLACK = 2.0  # seconds; the kernel tells when it booted in whole ones
 #: Whoever sends one of these wants the process to end; something else starts it anew.
 _ENDING = ("TERM", "INT", "QUIT", "KILL", "ABRT")
 
@@ -113,7 +115,7 @@ def _process_of(wanted: Signal, host: Host) -> psutil.Process:
         alive, started = False, 0.0
     if not alive:
         raise _stale(wanted, host, f"there is no process {pid}")
-    if wanted.pidfile and started > Path(wanted.pidfile).stat().st_mtime + _SLACK:
+    if wanted.pidfile and started > Path(wanted.pidfile).stat().st_mtime + SLACK:
         raise _stale(wanted, host, f"process {pid} is younger than the file, so it is another one")
     return process
 
@@ -141,11 +143,25 @@ def _pid_in(file: Path, host: Host) -> int:
     return pid
 
 
+def main_pid(unit: str, within: float) -> tuple[int, str]:
+    """The main process of a unit as systemd tells it, or 0; and what systemd said.
+
+    Args:
+        within: seconds.
+
+    Raises:
+        OSError: there is no systemctl.
+        Overran: systemd does not answer.
+    """
+    ended = bounded.run(["systemctl", "show", "--property=MainPID", "--value", "--", unit], within)
+    told = ended.code == 0 and ended.output.isdecimal() and int(ended.output) > 1
+    return int(ended.output) if told else 0, ended.output
+
+
 def _main_pid(unit: str, host: Host) -> int:
-    command = ["systemctl", "show", "--property=MainPID", "--value", "--", unit]
     by_hand = f"on {host.name}: systemctl status -- {shlex.quote(unit)}"
     try:
-        ended = bounded.run(command, 30)
+        pid, said = main_pid(unit, _SYSTEMD)
     except bounded.Overran:
         raise RestartFailed(f"systemd does not tell the main process of {unit}", next=by_hand) from None
     except OSError as error:
@@ -153,9 +169,9 @@ def _main_pid(unit: str, host: Host) -> int:
             f"systemctl cannot be run: {error.strerror}",
             next="name a pidfile instead of the unit where there is no systemd",
         ) from error
-    if ended.code != 0 or not ended.output.isdecimal() or int(ended.output) <= 1:
-        raise RestartFailed(f"{unit} has no main process ({ended.output})", next=by_hand)
-    return int(ended.output)
+    if not pid:
+        raise RestartFailed(f"{unit} has no main process ({said})", next=by_hand)
+    return pid
 
 
 def _ends(process: psutil.Process) -> bool:

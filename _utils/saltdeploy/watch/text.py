@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable
 
 HELD = "HELD"  # the one outcome without numbers: no host has changed
@@ -94,11 +93,6 @@ def ago(seconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)} {unit} ago"
     return f"{int(max(0.0, seconds))} s ago"
-
-
-def utc(seconds: float) -> str:
-    """A moment in UTC: ``2026-11-23T10:11:12Z``."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def outcome(word: str, ok: int, total: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from saltdeploy.watch.text import ago, clean, hosts, moment, natural, sentences, short, utc
+from saltdeploy.watch.text import ago, clean, hosts, moment, natural, sentences, short
 from saltdeploy.watch.views.pieces import View, cell, listed, some
+from saltdeploy.wording import utc
 
 _ALL_LISTED = 12  # a fleet of up to so many hosts is listed host by host
 _MOST_ODD = 20  # so many hosts that are not as they should be are listed by name

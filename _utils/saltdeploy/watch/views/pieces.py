@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltdeploy.watch.text import clean, count, moment, outcome, short, utc
+from saltdeploy.watch.text import clean, count, moment, outcome, short
+from saltdeploy.wording import utc
 
 View = dict[str, Any]
 

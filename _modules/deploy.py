@@ -70,13 +70,7 @@ def preseed(repo, order=None):
     """
 
     def ask(found):
-        wanted = order or pin(repo).get("order")
-        if not wanted:
-            raise errors.NoSuchTag(
-                "the master has pinned no release of this repo for this minion",
-                status=FETCH_WITHOUT_TAG,
-                next=f"salt-run deploy.preseed repo={repo} tag=...",
-            )
+        wanted = _wanted(repo, order, FETCH_WITHOUT_TAG, f"salt-run deploy.preseed repo={repo} tag=...")
         return preseeding.preseed(orders.Order.from_wire({**wanted, "stage": orders.PRESEED}), found, _host())
 
     return _answer(repo, ask)
@@ -296,15 +290,19 @@ def _group(repo):
     return str(_ours().get("pins", {}).get(repo, {}).get("order", {}).get("group", ""))
 
 
+def _wanted(repo, order, without_tag, advice):
+    """What the master asks for, or the order of what it has pinned."""
+    wanted = order or pin(repo).get("order")
+    if not wanted:
+        cause = "the master has pinned no release of this repo for this minion"
+        raise errors.NoSuchTag(cause, status=without_tag, next=advice)
+    return wanted
+
+
 def _stage(stage, repo, order, without_tag):
     def ask(found):
-        wanted = order or pin(repo).get("order")
-        if not wanted:
-            raise errors.NoSuchTag(
-                "the master has pinned no release of this repo for this minion",
-                status=without_tag,
-                next=f"salt-run deploy.sync repo={repo} tag=...; see that the master has ext_pillar deploy_pins",
-            )
+        advice = f"salt-run deploy.sync repo={repo} tag=...; see that the master has ext_pillar deploy_pins"
+        wanted = _wanted(repo, order, without_tag, advice)
         wires = wanted if isinstance(wanted, list) else [wanted]
         asked = [orders.Order.from_wire({**wire, "stage": stage}) for wire in wires[: orders.MOST_REPOS]]
         tasks = [stages.Task(asked[0], found)]

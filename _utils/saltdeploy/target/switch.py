@@ -39,8 +39,8 @@ Phases = list[list[Step]]
 def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
     """Make the release of each order live, and see that they are well.
 
-    A repo whose release is live and settled already is left alone, unless its order says otherwise. One whose last switch did not come to a good end
-    goes through the whole list, even where the flip itself has nothing to do.
+    A repo whose release is live and settled already is left alone, unless its order says otherwise. One whose last
+    switch did not come to a good end goes through the whole list, even where the flip itself has nothing to do.
 
     Returns:
         Facts of each flip.

@@ -1,32 +1,25 @@
 """Pillar to frozen :class:`Repo`; a wrong key is one error that names its pillar path.
 
 Trebuchet's pillar (``deployment_config`` and ``repo_config``) is read unchanged. The keys that are new
-stand in :data:`REPO_KEYS` behind Trebuchet's; ``docs/configuration.md`` and ``pillar/deploy.sls`` list
-the same ones, and a test compares the three.
+stand behind Trebuchet's in :mod:`saltdeploy.keys`.
 """
 
 from __future__ import annotations
 
 import copy
 import difflib
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, fitting, freeze, locations, origins, policy, supply
-from saltdeploy.disk import literal
+from saltdeploy import checklist, fitting, locations, origins, supply
 from saltdeploy.errors import ConfigError, UnknownRepo
 from saltdeploy.freeze import Window
+from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
 from saltdeploy.policy import Check, Group, Restart, Wrong
 from saltdeploy.release import check_repo
 from saltdeploy.supply import Supply
 from saltdeploy.wording import public
-
-_SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
-_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
-_DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -114,118 +107,6 @@ class Repo:
         return "+".join([*sorted(self.blobs), *(["submodules"] if self.submodules else [])])
 
 
-def _url(value: Any) -> str:
-    if _DASH.match(policy.text(value)):
-        raise ValueError("must be a URL or a path; neither it nor its host may begin with a dash")
-    if _HELPER.match(value):
-        raise ValueError("must be a URL or a path; git's ext::, fd:: and the like run commands")
-    return value
-
-
-def _word(value: Any) -> str:
-    if policy.text(value).split() != [value]:
-        raise ValueError("must be one word")
-    return value
-
-
-def _path(value: Any) -> str:
-    path = policy.text(value)
-    if not path.startswith("/") or literal(path) == "/" or ".." in path.split("/") or not path.isprintable():
-        raise ValueError("must be an absolute path without .., and not /")
-    return literal(path)
-
-
-def _calls(value: Any) -> dict[str, list[Any]]:
-    fine = isinstance(value, dict) and all(
-        isinstance(function, str) and "." in function and isinstance(arguments or [], list)
-        for function, arguments in value.items()
-    )
-    if not fine:
-        raise ValueError("must map module.function to a list of arguments")
-    return {function: list(arguments or []) for function, arguments in value.items()}
-
-
-def _names(value: Any) -> list[str] | dict[str, Any]:
-    if not isinstance(value, (list, dict)) or not all(isinstance(name, str) for name in value):
-        raise ValueError("must be a list of repo names")
-    return value.copy()  # Trebuchet's default is {}
-
-
-def _table(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("must be a table")
-    return dict(value)
-
-
-def _servers(value: Any) -> dict[str, str]:
-    if not all(
-        isinstance(site, str) and not _word(host).startswith("-") for site, host in _table(value).items()
-    ):
-        raise ValueError("must map each site to a host")
-    return dict(value)
-
-
-Key = tuple[Any, Callable[[Any], Any]]
-
-#: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
-REPO_KEYS: dict[str, Key] = {
-    "grain": (None, _word),
-    "upstream": (None, _url),
-    "shadow_reference": (False, policy.flag),
-    "fetch_module_calls": ({}, _calls),
-    "checkout_module_calls": ({}, _calls),
-    "checkout_submodules": (False, policy.flag),
-    "location": (None, _path),
-    "sync_script": ("shared.py", policy.text),
-    "dependencies": ({}, _names),
-    "automated": (False, policy.flag),
-    "type": ("git-http", policy.one_of(*_SCHEMES)),
-    "gitfat_enabled": (False, policy.flag),
-    "service_name": (None, policy.services),
-    "deployment_repo_group": (None, policy.text),
-    # new keys
-    "source": (None, _url),
-    "url": (None, _url),
-    "rsync_url": (None, _url),
-    "targets": (None, policy.text),
-    "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
-    "transport": ("bundle", policy.one_of(*policy.TRANSPORTS)),
-    "layout": ("slots", policy.one_of("slots", "inplace", "overlay")),
-    "slots": (3, supply.whole(2, 16)),
-    "stat_limit": (50_000, supply.whole(0, 100_000_000)),
-    "batch": ("100%", policy.window),
-    "failure_limit": ("0", policy.share),
-    "timeout": (600, supply.whole(1, 86_400)),
-    "groups": ([], policy.groups),
-    "on_failure": ("rollback", policy.one_of("rollback", "hold", "ask")),
-    "on_abort": ("rollback", policy.one_of("rollback", "hold")),
-    "question_timeout": (3600, policy.seconds(1)),
-    "service_port": (None, policy.ports),
-    "service_timeout": (120, policy.seconds(1)),
-    "signal": (None, policy.signals),
-    "restart_command": (None, policy.command),
-    "checks": ({}, checklist.checks),
-    "depool": (None, checklist.hook("depool")),
-    "repool": (None, checklist.hook("repool")),
-    "max_removed": ("50%", policy.share),
-    "require_signed": (False, policy.flag),
-    "freeze": ([], freeze.windows),
-    "fanouts": ([], supply.fanouts),
-    "blobs": ({}, origins.blobs),
-    "submodule_urls": ({}, origins.rewrites),
-}
-
-DEPLOYMENT_KEYS: dict[str, Key] = {
-    "parent_dir": ("/srv/deployment", _path),
-    "servers": ({}, _servers),
-    "redis": ({}, _table),
-    "freeze": ([], freeze.windows),
-    "fanouts": ([], supply.fanouts),
-    "payload_dir": (None, _path),
-    "transfer": ({}, supply.transfer),
-}
-
-
 def repo_names(pillar: dict[str, Any]) -> list[str]:
     """The names of all repos in the pillar, sorted."""
     section = pillar.get("repo_config")
@@ -258,7 +139,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     locations.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
-    url = keys["url"] or (f"{_SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
+    url = keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
     return Repo(
         name=name,
         location=location,

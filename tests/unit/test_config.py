@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from saltdeploy import config
 from saltdeploy.errors import BadName, ConfigError, DeployError, UnknownRepo
+from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS
 
 from tests.unit.strategies import anything
 
@@ -130,7 +131,7 @@ def test_each_load_has_data_of_its_own() -> None:
     assert load().trebuchet["fetch_module_calls"] == load().trebuchet["dependencies"] == {}
 
 
-@pytest.mark.parametrize("key", list(config.REPO_KEYS))
+@pytest.mark.parametrize("key", list(REPO_KEYS))
 def test_a_key_that_is_null_is_not_set(key: str) -> None:
     section = {"repo_config": {"demo": {key: None}}}
     assert config.load(section, "demo") == config.load({"repo_config": {"demo": {}}}, "demo")
@@ -290,7 +291,7 @@ def test_whatever_the_pillar_holds_there_is_a_repo_or_one_error(data: object) ->
             continue
 
 
-@pytest.mark.parametrize("key", list(config.REPO_KEYS))
+@pytest.mark.parametrize("key", list(REPO_KEYS))
 @settings(max_examples=30)
 @given(value=anything)
 def test_whatever_a_key_holds_it_is_legal_or_one_error(key: str, value: object) -> None:
@@ -362,12 +363,12 @@ def rows(checkout: Path) -> dict[str, str]:
 
 
 def test_the_reference_page_lists_the_keys_that_exist(checkout: Path) -> None:
-    assert set(rows(checkout)) == {*config.REPO_KEYS, *config.DEPLOYMENT_KEYS}
+    assert set(rows(checkout)) == {*REPO_KEYS, *DEPLOYMENT_KEYS}
 
 
-@pytest.mark.parametrize("key", [*config.REPO_KEYS, *config.DEPLOYMENT_KEYS])
+@pytest.mark.parametrize("key", [*REPO_KEYS, *DEPLOYMENT_KEYS])
 def test_the_reference_page_gives_the_default(checkout: Path, key: str) -> None:
-    default = {**config.REPO_KEYS, **config.DEPLOYMENT_KEYS}[key][0]
+    default = {**REPO_KEYS, **DEPLOYMENT_KEYS}[key][0]
     shown = rows(checkout)[key]
     if default is None:  # the page says in words what is taken then
         assert not re.fullmatch(r"`[\w%/.]+`", shown)

@@ -10,6 +10,7 @@ import jinja2
 import pytest
 import yaml
 from saltdeploy import config
+from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS
 
 DEMO = {"hosts": "/somewhere/hosts", "source": "/somewhere/site", "url": "file:///somewhere/site"}
 
@@ -41,7 +42,7 @@ def test_the_demo_gives_each_host_a_disk_of_its_own(checkout: Path) -> None:
     assert (repo.source, repo.url) == (DEMO["source"], DEMO["url"])
 
 
-@pytest.mark.parametrize("key", [*config.DEPLOYMENT_KEYS, *config.REPO_KEYS])
+@pytest.mark.parametrize("key", [*DEPLOYMENT_KEYS, *REPO_KEYS])
 def test_the_example_pillar_shows_every_key(checkout: Path, key: str) -> None:
     text = (checkout / "pillar" / "deploy.sls").read_text()
     assert re.search(rf"^ +(# )?{key}:", text, re.MULTILINE)
@@ -51,6 +52,6 @@ def test_the_example_pillar_shows_the_defaults_of_the_keys_that_it_leaves_out(ch
     text = (checkout / "pillar" / "deploy.sls").read_text()
     for key, shown in re.findall(r"^    # (\w+): (\S.*)$", text, re.MULTILINE):
         if key not in ("targets", "targets_type"):
-            default, check = config.REPO_KEYS[key]
+            default, check = REPO_KEYS[key]
             said = yaml.safe_load(shown)
             assert said == default or check(said) == check(default), key

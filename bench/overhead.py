@@ -90,6 +90,7 @@ def measure(fleet: Fleet, site: Path, number: int) -> Row:
 
     opts = {**salt.config.client_config(str(fleet.config / "master")), "quiet": True}
     with salt.client.LocalClient(mopts=opts) as client, salt.runner.RunnerClient(opts) as runner:
+        _ = runner.mminion, runner.functions  # both clients are ready, as those of a reactor or an API are
         pings = seconds(lambda: [ping(client, fleet) for _ in range(2)])
         row = deploy(fleet, release(site, number, "client"), lambda tag: sync_here(runner, tag))
     words = [seconds(lambda: fleet.salt("*", "test.ping")) for _ in range(2)]

@@ -24,7 +24,7 @@ from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo
 from tests.serving import free_port
 
-WEB = ("web1", "web2", "web3", "web4", "web5")
+WEB = tuple(f"web{number}" for number in range(1, 9))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,7 +17,7 @@ from tests.integration.fleet import Run, wait_for
 from tests.integration.repo import Repo
 
 WORDS = ("CONVERGED", "HELD", "ROLLED BACK", "MIXED")
-ALL = {"targets": "web1,web2,web3,web5"}
+ALL = {"targets": "web1,web2,web3,web5,web6,web7,web8"}
 CANARY = {"name": "canary", "targets": "web1", "targets_type": "list"}
 REST = {"name": "rest"}
 IS_WELL = {"type": "command", "after": "restart", "command": ["test", "!", "-e", "DISK/unwell"]}

@@ -133,7 +133,7 @@ def test_silence_is_a_failure(repo: Repo) -> None:
     repo.has("v0")
     with repo.fleet.hosts["web4"].down(), repo.fleet.hosts["web5"].silent():
         done = repo.sync("v1")
-    assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "HELD", 3)
+    assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "HELD", 6)
     for host in ("web4", "web5"):
         said = done.data["hosts"][host]
         assert (said["state"], said["error"]["kind"], said["error"]["host"]) == (

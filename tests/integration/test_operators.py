@@ -39,7 +39,7 @@ def test_stopped_while_it_switches_whoever_has_switched_goes_back(repo: Repo) ->
     done = ended(repo, deploy)
     assert (done.data["outcome"], done.data["ok"]) == ("ROLLED BACK", 2)
     assert repo.on_disk() == repo.everywhere("v0")
-    assert counted(repo) == {"web1": 2, "web2": 2, "web3": 0, "web5": 0}
+    assert counted(repo) == {**dict.fromkeys(repo.hosts, 0), "web1": 2, "web2": 2}
 
 
 @pytest.mark.repo(**ALL, on_abort="hold")

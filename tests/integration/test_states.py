@@ -67,7 +67,7 @@ def test_hosts_that_were_away_catch_up(repo: Repo) -> None:
     repo.has("v0")
     with repo.fleet.hosts["web4"].down(), repo.fleet.hosts["web5"].silent():
         done = repo.sync("v1")
-        assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "MIXED", 3), done
+        assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "MIXED", 6), done
     assert wait_for(lambda: repo.on_disk()["web4"] == "v1"), "by its startup_states"
     highstate = repo.fleet.salt("web5", "state.apply")
     assert highstate.status == 0, highstate

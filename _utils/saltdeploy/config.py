@@ -102,6 +102,11 @@ class Repo:
         return locations.area(self.location)
 
     @property
+    def packed_as(self) -> str:
+        """The name under which payloads of it are packed: with submodules the same commits have other ones."""
+        return f"{self.name}+submodules" if self.submodules else self.name
+
+    @property
     def shape(self) -> str:
         """What the repo's trees hold beside the files that git has; a tree of another shape is made anew."""
         return "+".join([*sorted(self.blobs), *(["submodules"] if self.submodules else [])])

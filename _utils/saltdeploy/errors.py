@@ -351,6 +351,13 @@ class NothingToRestart(DeployError):
     status = 187
 
 
+class NotAsRecorded(DeployError):
+    """The tree that was tagged has another commit of a submodule than its own commit records."""
+
+    kind = "not-as-recorded"
+    status = 188
+
+
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
 

@@ -156,7 +156,10 @@ class Reader:
         with tempfile.TemporaryFile() as all_of_them:
             for old in olds:
                 self.diff(old, new, all_of_them)
-            found = {change.path: change for change in read_changes(all_of_them)}
+            found: dict[bytes, Change] = {}
+            for change in read_changes(all_of_them):
+                if change.mode != NOTHING or change.path not in found:  # what is there is not gone as well
+                    found[change.path] = change
         for path in sorted(found):  # git's own order, which archives have as well
             spool.write(b":- %s - %s -\0%s\0" % (found[path].mode.encode(), found[path].oid.encode(), path))
         spool.flush()

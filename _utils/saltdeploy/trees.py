@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 
 from saltdeploy import disk
+from saltdeploy.config import Repo
 from saltdeploy.gitcommand import STREAM
 from saltdeploy.gitreader import Reader, Tag
 from saltdeploy.repository import Repository
+from saltdeploy.whole import Whole, urls_of
 
 
 class Trees(Repository):
@@ -42,15 +44,19 @@ class Trees(Repository):
         if not self.git_dir.is_dir():
             return store
         if store.git_dir.is_dir() and store.format() == self.format():
-            return Reader(self.git_dir, store.git_dir)
+            return self._seeing_also(store.git_dir)
         return self
+
+    def _seeing_also(self, git_dir: Path) -> Reader:
+        return Reader(self.git_dir, git_dir)
 
     def _tidy(self, most_packs: int) -> None:
         """Make one pack of what is held. ``git repack`` cannot: it looks for the blobs."""
         packs = self.git_dir / "objects" / "pack"
         if len(list(packs.glob("*.pack"))) <= most_packs:
             return
-        wanted = "".join(f"{commit}\n" for commit in self.kept()).encode()
+        kept = [commit for release in self.kept() for commit in (release, *self.parts(release))]
+        wanted = "".join(f"{commit}\n" for commit in kept).encode()
         with tempfile.TemporaryFile(dir=packs) as joined:
             self._run(
                 ["pack-objects", "--stdout", "--revs", "--filter=blob:none", "--quiet"],
@@ -63,3 +69,15 @@ class Trees(Repository):
         for path in packs.glob("pack-*"):
             if path.stem != name:
                 path.unlink()
+
+
+class WholeTrees(Trees, Whole):
+    """The trees of one repo whose submodules are part of its releases; see :mod:`saltdeploy.whole`."""
+
+    def _seeing_also(self, git_dir: Path) -> Reader:
+        return Whole(self.git_dir, self._urls, git_dir)
+
+
+def trees_of(repo: Repo, git_dir: Path) -> Trees:
+    """A target's store of trees, as the repo's configuration wants it."""
+    return WholeTrees(git_dir, urls_of(repo)) if repo.submodules else Trees(git_dir)

@@ -7,6 +7,7 @@ the release.
 
 from __future__ import annotations
 
+import heapq
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -82,25 +83,32 @@ class Whole(Repository):
             self._run(["update-ref", "--stdin"], input=lines.encode())
 
     def diff(self, old: str, new: str, spool: IO[bytes]) -> None:
-        """As :meth:`Reader.diff`, with the files of submodules in the place of the submodules."""
+        """As :meth:`Reader.diff`, with the files of submodules among those of the release, in the order of their paths."""
+        waiting: list[tuple[bytes, Change]] = []
         with tempfile.TemporaryFile() as own:
             super().diff(old, new, own)
             for change in read_changes(own):
-                if GITLINK in (change.mode, change.old_mode):
-                    self._diff_part(change, spool)
-                else:
+                self._diff_parts(waiting, spool, change.path)
+                if GITLINK not in (change.mode, change.old_mode):
                     _tell(change, spool)
+                    continue
+                _tell_own(change, spool)
+                # git has a submodule where its name stands, as if it were a file: "lib-x" comes before "lib/"
+                heapq.heappush(waiting, (change.path + b"/", change))
+            self._diff_parts(waiting, spool)
         spool.flush()
 
+    def _diff_parts(
+        self, waiting: list[tuple[bytes, Change]], spool: IO[bytes], until: bytes | None = None
+    ) -> None:
+        """Tell of the submodules that come before a path; None: of all that are waiting."""
+        while waiting and (until is None or waiting[0][0] < until):
+            self._diff_part(heapq.heappop(waiting)[1], spool)
+
     def _diff_part(self, change: Change, spool: IO[bytes]) -> None:
-        """What becomes of the files at and below one path that is or was a submodule."""
+        """What becomes of the files below one path that is or was a submodule."""
         old = change.old_oid if change.old_mode == GITLINK else ""
         new = change.oid if change.mode == GITLINK else EMPTY_TREE[len(change.oid)]
-        nothing = "0" * len(change.oid)
-        if change.old_mode not in (GITLINK, NOTHING):
-            _tell(Change(change.path, NOTHING, nothing, change.old_mode, change.old_oid), spool)
-        if change.mode not in (GITLINK, NOTHING):
-            _tell(Change(change.path, change.mode, change.oid, NOTHING, nothing), spool)
         with tempfile.TemporaryFile() as inner:
             self.diff(old, new, inner)
             for each in read_changes(inner):
@@ -170,7 +178,21 @@ class Whole(Repository):
 
 def store_of(repo: Repo, git_dir: Path) -> Repository:
     """A target's object store, as the repo's configuration wants it."""
-    return Whole(git_dir, Urls(repo.url, repo.submodule_urls)) if repo.submodules else Repository(git_dir)
+    return Whole(git_dir, urls_of(repo)) if repo.submodules else Repository(git_dir)
+
+
+def urls_of(repo: Repo) -> Urls:
+    """Where a target finds the repositories of submodules."""
+    return Urls(repo.url, repo.submodule_urls)
+
+
+def _tell_own(change: Change, spool: IO[bytes]) -> None:
+    """Tell of the file that was, or is now, at the path of a submodule."""
+    nothing = "0" * len(change.oid)
+    if change.old_mode not in (GITLINK, NOTHING):
+        _tell(Change(change.path, NOTHING, nothing, change.old_mode, change.old_oid), spool)
+    if change.mode not in (GITLINK, NOTHING):
+        _tell(Change(change.path, change.mode, change.oid, NOTHING, nothing), spool)
 
 
 def _tell(change: Change, spool: IO[bytes], above: bytes = b"") -> None:

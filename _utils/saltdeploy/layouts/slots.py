@@ -39,7 +39,7 @@ from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, no_progress
-from saltdeploy.trees import Trees
+from saltdeploy.trees import trees_of
 from saltdeploy.whole import store_of
 
 
@@ -58,7 +58,7 @@ class Slots:
         self._filling = Filling(repo)
         self._slots = [Slot(self._home / str(number), repo.shape) for number in range(repo.slots)]
         self.store = store_of(repo, self._area / "store.git")
-        self.trees = Trees(self._area / "trees.git")
+        self.trees = trees_of(repo, self._area / "trees.git")
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ class Slots:
 
     def _all(self) -> Reader:
         """Reads every commit and tree that is here."""
-        return self.store if self._repo.submodules else self.trees.beside(self.store)
+        return self.trees.beside(self.store)
 
     def _list_all(self, commit: str, content: IO[bytes]) -> None:
         try:

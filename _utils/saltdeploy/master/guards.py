@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Generator
+from pathlib import Path
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import Frozen, TooMuchRemoved, Unsigned
+from saltdeploy.errors import Frozen, NotAsRecorded, TooMuchRemoved, Unsigned
 from saltdeploy.freeze import active
+from saltdeploy.gitreader import Reader
 from saltdeploy.master.plan import Source
 from saltdeploy.repository import Difference, Repository, Tag
 
@@ -37,10 +40,13 @@ def refuse_dangerous(repo: Repo, source: Source, tag: Tag, before: str, *, force
     Raises:
         Unsigned: git cannot verify the tag's signature; ``force`` does not help.
         TooMuchRemoved: the release has no file at all, or lacks more than ``max_removed`` of those of ``before``.
+        NotAsRecorded: the tree that was tagged has another commit of a submodule checked out than the tag records.
     """
     if repo.require_signed:
         _refuse_unsigned(repo, source.repository, tag)
     if not force:
+        if repo.submodules and source.work_tree is not None:
+            _refuse_forgotten_update(repo, source.work_tree, source.repository, tag)
         _refuse_empty(repo, source.repository, tag)
         _refuse_much_removed(repo, source.repository, tag, before)
 
@@ -50,6 +56,26 @@ def _refuse_unsigned(repo: Repo, repository: Repository, tag: Tag) -> None:
         repository.verify(tag)
     except Unsigned as error:
         raise error.at(repo=repo.name) from None
+
+
+def _refuse_forgotten_update(repo: Repo, place: Path, repository: Repository, tag: Tag) -> None:
+    """Whoever tried out a staging tree that has other submodules than its commit records has tried another release.
+
+    A submodule that was never checked out there has misled nobody; an older tag says nothing of the tree as it is now.
+    """
+    if repository.commit_of("HEAD") != tag.commit:
+        return
+    for path, recorded in repository.submodules(tag.commit).items():
+        there = place / os.fsdecode(path)
+        found = Reader(there / ".git").commit_of("HEAD") if (there / ".git").exists() else recorded
+        if found != recorded:
+            raise NotAsRecorded(
+                f"{tag.name} records commit {recorded} of this submodule, and {found or 'none'} is checked out here",
+                repo=repo.name,
+                path=str(there),
+                next=f"git -C {place} submodule update --init --recursive; or, if what is checked out was meant: commit "
+                "it and make a new tag; or, if the tag is right: force=True",
+            )
 
 
 def _refuse_empty(repo: Repo, repository: Repository, tag: Tag) -> None:

@@ -19,7 +19,6 @@ from saltdeploy.errors import (
     NoTargets,
     NothingToRollBackTo,
     Unavailable,
-    Unsupported,
 )
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import flock
@@ -57,6 +56,12 @@ class Source:
             self.repository = Repository(self._mirrors / f"{file_name(repo.name)}.git")
         else:
             self.repository = Repository(_git_dir(repo))
+
+    @property
+    def work_tree(self) -> Path | None:
+        """The staging tree that the repository belongs to; None where it has none on this host."""
+        git_dir = self.repository.git_dir
+        return git_dir.parent if not self._remote and git_dir.name == ".git" else None
 
     def tag(self, name: str) -> Tag:
         """Resolve a tag.
@@ -246,16 +251,14 @@ def pack(
 
     One per distinct starting point, at most eight: whoever fits none gets the whole release.
     """
-    _refuse_unsupported(order, repo)
     way = transports.of(order.transport)
-    name = f"{repo.name}+submodules" if repo.submodules else repo.name  # the same commits, and other payloads
     with source.packer(tag.commit, order.transport) as packer:
         lacking = [held for held in holdings if tag.commit not in held.held]
         bases = list(dict.fromkeys(base_of(held, packer, sound=repo.submodules) for held in lacking))
         chosen = bases[:_MOST_PAYLOADS]
         if len(bases) > len(chosen):
             chosen.append("")
-        packed = [way.pack(payloads, packer, name, tag, base) for base in dict.fromkeys(chosen)]
+        packed = [way.pack(payloads, packer, repo.packed_as, tag, base) for base in dict.fromkeys(chosen)]
     return tuple(dict.fromkeys(payload for payloads_of_one in packed for payload in payloads_of_one))
 
 
@@ -267,16 +270,6 @@ def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:
         those = [payload for payload in others if (payload.kind == "trees") == trees]
         chosen += [each for each in those if each.base == base] or [each for each in those if not each.base]
     return tuple(chosen)
-
-
-def _refuse_unsupported(order: Order, repo: Repo) -> None:
-    if repo.submodules and order.transport not in ("bundle", "git"):
-        raise Unsupported(
-            f"transport {order.transport} does not bring submodules",
-            repo=repo.name,
-            path=f"repo_config:{repo.name}:checkout_submodules",
-            next="choose transport bundle or git",
-        )
 
 
 def base_of(held: Holdings, source: Repository, *, sound: bool) -> str:

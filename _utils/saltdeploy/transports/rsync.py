@@ -66,7 +66,7 @@ class Rsync:
         facts = {"bytes": apart.bring_trees(order, arrival, progress)}
         beside: dict[str, int] = {}
         directory = apart.room(order, arrival) / secrets.token_hex(8)
-        tree = f"{file_name(release.repo)}/{release.commit}"
+        tree = f"{file_name(arrival.repo.packed_as)}/{release.commit}"
         return Brought(facts, Rsynced(arrival.repo, tree, directory, beside), beside)
 
 

@@ -8,19 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.errors import Corrupt, Unavailable
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import plan
+from saltdeploy.errors import Corrupt, NotAsRecorded, Unavailable
+from saltdeploy.exports import Exports
+from saltdeploy.master import guards, plan
 from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.target import stages
 
 from tests.blobstores import fill, lfs
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, snapshot, tree
 from tests.targets import Target
+from tests.travels import TRANSPORTS, Traveller, rsync_daemon
 
 
 def recorded(source: Source, number: int) -> Entry:
     return Entry(GITLINK, source.tag(number).commit.encode())
+
+
+def entries(*paths: bytes) -> Tree:
+    return {path: Entry(FILE, b"same") for path in paths}
 
 
 def modules(**paths: str) -> Tree:
@@ -36,7 +41,7 @@ class Nested:
     """``site`` with ``lib`` in it, and ``deep`` in that; bare repositories beside each other.
 
     Attributes:
-        site: six releases; see ``there`` for the files of each, without ``.gitmodules``.
+        site: eight releases; see ``there`` for the files of each, without ``.gitmodules``.
     """
 
     def __init__(self, place: Path) -> None:
@@ -58,6 +63,9 @@ class Nested:
             tree(a="3", lib="a file now"),
             {**tree(a="4"), b"lib": link("a")},
             {**tree(a="5"), **site, b"lib": recorded(self.lib, 1)},
+            # git has lib before these two, and its files stand behind them
+            {**tree(a="6", lib__l="a directory now", lib__deep__f="f"), **entries(b"lib-x", b"lib.y")},
+            {**tree(a="7"), **entries(b"lib-x", b"lib.y"), **site, b"lib": recorded(self.lib, 0)},
         )
         self.there: list[dict[str, str]] = [
             {"a": "0", "lib/l": "l0", "lib/deep/d": "d0"},
@@ -66,6 +74,8 @@ class Nested:
             {"a": "3", "lib": "a file now"},
             {"a": "4", "lib": "4"},
             {"a": "5", "lib/l": "l1", "lib/deep/d": "d1", "lib/deep/e": "e1"},
+            {"a": "6", "lib/l": "a directory now", "lib/deep/f": "f", "lib-x": "same", "lib.y": "same"},
+            {"a": "7", "lib/l": "l0", "lib/deep/d": "d0", "lib-x": "same", "lib.y": "same"},
         ]
 
 
@@ -93,16 +103,23 @@ class Host(Target):
         return Order(**{**order.__dict__, "payloads": packed})
 
     def files(self) -> dict[str, str]:
-        found = {}
-        for path in self.location.rglob("*"):
-            if path.is_file() and path.name != ".gitmodules":
-                found[str(path.relative_to(self.location))] = path.read_text()
-        return found
+        return files_below(self.location)
 
 
-@pytest.fixture(params=["bundle", "git"])
+def files_below(place: Path) -> dict[str, str]:
+    found = {}
+    for path in place.rglob("*"):
+        if path.is_file() and path.name != ".gitmodules":
+            found[str(path.relative_to(place))] = path.read_text()
+    return found
+
+
+@pytest.fixture(params=TRANSPORTS)
 def host(request: pytest.FixtureRequest, nested: Nested, tmp_path: Path) -> Iterator[Host]:
-    yield Host(tmp_path, nested.site, transport=request.param)
+    with rsync_daemon(tmp_path / "exports") as url:
+        made = Host(tmp_path, nested.site, transport=request.param, rsync_url=url)
+        made.payloads.exports = Exports(tmp_path / "exports")
+        yield made
 
 
 def holds(host: Host, nested: Nested, number: int) -> None:
@@ -112,12 +129,23 @@ def holds(host: Host, nested: Nested, number: int) -> None:
     assert stages.verify(host.repo, host.host, full=True).ok
 
 
-@pytest.mark.parametrize("walk", [(0, 1, 2, 3, 4, 5), (5, 4, 3, 2, 1, 0), (1, 3, 1, 2, 4, 0)])
+@pytest.mark.parametrize(
+    "walk", [(0, 1, 2, 3, 4, 5, 6, 7), (7, 6, 5, 4, 3, 2, 1, 0), (1, 6, 3, 7, 1, 2, 4, 0)]
+)
 def test_submodules_come_change_move_and_go_with_their_release(
     walk: tuple[int, ...], host: Host, nested: Nested
 ) -> None:
     for number in walk:
         holds(host, nested, number)
+
+
+def test_a_host_goes_from_one_transport_to_another(nested: Nested, tmp_path: Path) -> None:
+    host = Traveller(tmp_path, nested.site, "bundle", checkout_submodules=True)
+    for step, host.transport in enumerate(["bundle", "tar", "delta", "bundle", "squashfs", "tar", "bundle"]):
+        number = (0, 1, 5, 2)[step % 4]
+        for result in host.travel(number):
+            assert result.ok, (step, host.transport, result.error)
+        assert files_below(host.location) == nested.there[number]
 
 
 def test_a_host_that_is_behind_gets_what_differs(nested: Nested, tmp_path: Path) -> None:
@@ -205,6 +233,42 @@ def test_the_master_refuses_a_submodule_that_cannot_be_had(case: str, nested: Ne
     assert refused.value.next  # type: ignore[attr-defined]
 
 
+def staged(nested: Nested, place: Path) -> Path:
+    """A staging tree of ``v0`` with its submodules."""
+    git = ["git", "-c", "protocol.file.allow=always"]
+    command = ["clone", "-q", "-b", "v0", "--recursive", "--", str(nested.site.git_dir), str(place)]
+    subprocess.run([*git, *command], check=True, stderr=subprocess.DEVNULL)
+    return place
+
+
+def guarded(place: Path, root: Path, tag: str, *, force: bool = False) -> None:
+    """What a deploy from a staging tree asks the guards."""
+    found = repo(root / "live", source=str(place), checkout_submodules=True)
+    source = plan.Source(found, root)
+    guards.refuse_dangerous(found, source, source.tag(tag), "", force=force)
+
+
+def test_a_staging_tree_whose_submodules_are_not_at_the_recorded_commits_is_refused(
+    nested: Nested, tmp_path: Path
+) -> None:
+    place = staged(nested, tmp_path / "staging")
+    guarded(place, tmp_path, "v0")
+    other = nested.lib.tag(1).commit
+    subprocess.run(["git", "-C", str(place / "lib"), "checkout", "--quiet", other], check=True)
+    with pytest.raises(NotAsRecorded, match=other) as refused:
+        guarded(place, tmp_path, "v0")
+    assert refused.value.path == str(place / "lib")
+    assert "submodule update" in refused.value.next
+    guarded(place, tmp_path, "v0", force=True)
+    guarded(place, tmp_path, "v1")  # is not what is checked out
+
+
+def test_a_submodule_that_was_never_checked_out_misleads_nobody(nested: Nested, tmp_path: Path) -> None:
+    place = staged(nested, tmp_path / "staging")
+    subprocess.run(["git", "-C", str(place), "submodule", "--quiet", "deinit", "--all"], check=True)
+    guarded(place, tmp_path, "v0")
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_target_refuses_a_submodule_that_cannot_be_had(case: str, nested: Nested, tmp_path: Path) -> None:
     files, path, kind = BROKEN[case]
@@ -246,11 +310,3 @@ def test_rewriting_leads_to_another_place(nested: Nested, tmp_path: Path) -> Non
     )
     assert all(result.ok for result in host.deploy(0))
     assert host.files() == {"lib/l": "l2"}
-
-
-def test_transports_that_do_not_bring_submodules_are_refused(nested: Nested, tmp_path: Path) -> None:
-    host = Host(tmp_path, nested.site)
-    source = plan.Source(host.repo, host.root)
-    order = Order(**{**host.order(0).__dict__, "transport": "tar"})
-    with pytest.raises(Exception, match="does not bring submodules"):
-        plan.pack(order, host.repo, source, host.payloads, source.tag("v0"), [Holdings()])

@@ -31,6 +31,10 @@ deployment_config:
   # What a transfer keeps to: {rate: 12500000, jitter: 5, nice: 10} are bytes per second, seconds, and niceness.
   # transfer: {}
 
+  # How far it is to a host, by its grain `site`, for `transport: auto` (docs/transports.md):
+  #   {codfw: {rate: 12.5MB, rtt: 40ms}, default: {rate: 100MB}}
+  # links: {}
+
   # Trebuchet's redis, for dashboards that read it.
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
 
@@ -52,7 +56,8 @@ repo_config:
 
     # How releases travel: `bundle` (packed once by the master, through Salt's own file channel), `git` (each target
     # fetches from `url`), `tar` (one archive per release), `delta` (the difference of two archives), `rsync`
-    # (from `rsync_url`), or `squashfs` (a base image, and one of what has changed since).
+    # (from `rsync_url`), `squashfs` (a base image, and one of what has changed since), or `auto` (the cheapest for each
+    # host). A group may have a transport of its own.
     # `deploy.sync ... transport=tar` overrides it once.
     transport: bundle
 

@@ -103,7 +103,7 @@ class Traveller(Target):
             asked = offers.order
             result = self.run(asked)
             if isinstance(result.error, NoBase):
-                offers.pack([result.holdings])
+                offers.pack([("web1", result.holdings)])
             if offers.order == asked:
                 self.received.append(result.facts)
                 return result
@@ -112,7 +112,7 @@ class Traveller(Target):
         order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport)
         there = plan.Source(dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root)
         offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: there)
-        offers.pack([stages.status(self.repo, self.host).holdings])
+        offers.pack([("web1", stages.status(self.repo, self.host).holdings)])
         return offers
 
     def travel(self, number: int) -> list[Result]:

@@ -140,7 +140,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
     _refuse_half_set(keys, repos[name], name)
-    fitting.refuse_unfit(keys["transport"], keys["layout"], name)
+    _refuse_unfit(keys, name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     locations.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
@@ -185,6 +185,14 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "url": url,
         },
     )
+
+
+def _refuse_unfit(keys: dict[str, Any], name: str) -> None:
+    """What the layout cannot take must not be the transport of the repo, nor of a group."""
+    fitting.refuse_unfit(keys["transport"], keys["layout"], name)
+    for number, group in enumerate(keys["groups"]):
+        if group.transport:
+            fitting.refuse_unfit(group.transport, keys["layout"], name, "groups", number, "transport")
 
 
 def _restart(name: str, keys: dict[str, Any]) -> Restart:

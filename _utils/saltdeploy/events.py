@@ -25,6 +25,7 @@ ROOT = "deploy"
 
 PREPARING = "preparing"
 STARTED = "started"
+CHOSEN = "chosen"
 WARNED = "warned"
 STAGE_STARTED = "stage_started"
 STAGE_PROGRESS = "stage_progress"
@@ -143,6 +144,11 @@ def started(
 def planned(deploy: str, repo: str, now: float, *, script: dict[str, Any]) -> Event:
     """All that another process needs to go on with the deploy. In the journal only."""
     return _event(PLANNED, deploy, repo, now, script=script)
+
+
+def chosen(deploy: str, repo: str, now: float, *, transport: str, hosts: int, why: str) -> Event:
+    """The transport of so many hosts was chosen, since their own is ``auto``; ``why`` is one line."""
+    return _event(CHOSEN, deploy, repo, now, transport=transport, hosts=hosts, why=why)
 
 
 def asked(deploy: str, repo: str, now: float, *, stage: str, wave: int, hosts: list[str]) -> Event:

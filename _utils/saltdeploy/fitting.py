@@ -1,23 +1,41 @@
-"""Which transports a layout takes, where not every one will do."""
+"""Which transports a layout takes, and a repo: where not every one will do."""
 
 from __future__ import annotations
 
 from saltdeploy.errors import ConfigError
+from saltdeploy.policy import AUTO
 
-_TAKES = {"overlay": ("squashfs",)}
+#: Of these the master chooses when it is told to; the others need servers, of which it knows nothing.
+CHOSEN_FROM = ("bundle", "tar", "delta", "squashfs")
+_TAKES = {"overlay": ("squashfs",), "inplace": ("bundle", "git")}
+_WITH_SUBMODULES = ("bundle", "git")
 
 
-def refuse_unfit(transport: str, layout: str, repo: str) -> None:
+def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
     """See to it that a layout can make something of what a transport brings.
+
+    Args:
+        path: keys from the repo's section down to where the transport is named; ``transport`` if it is left out.
 
     Raises:
         ConfigError: it cannot.
     """
     takes = _TAKES.get(layout, (transport,))
-    if transport not in takes:
+    if transport not in (*takes, AUTO):
         raise ConfigError(
             f"layout {layout} can make nothing of what transport {transport} brings",
             repo=repo,
-            path=f"repo_config:{repo}:transport",
+            path=":".join(["repo_config", repo, *map(str, path or ("transport",))]),
             next=f"set transport to {' or '.join(takes)}, or layout to slots",
         )
+
+
+def candidates(layout: str, *, submodules: bool) -> tuple[str, ...]:
+    """What ``transport: auto`` can mean, the usual one first."""
+    fit = _TAKES.get(layout, CHOSEN_FROM)
+    return tuple(name for name in CHOSEN_FROM if name in fit and (name in _WITH_SUBMODULES or not submodules))
+
+
+def usual(transport: str, layout: str) -> str:
+    """A transport by its own name: where nothing was chosen for a host, ``auto`` means the usual one."""
+    return candidates(layout, submodules=False)[0] if transport == AUTO else transport

@@ -10,6 +10,8 @@ from saltdeploy.errors import BadName
 from saltdeploy.release import check_commit, check_tag
 
 _MOST_HELD = 1000
+#: What transports run on a host; it tells which of them it has.
+PROGRAMS = ("zstd", "xdelta3", "unsquashfs")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Holdings:
         tags: commit to tag, for those in ``held``.
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
+        programs: those of :data:`PROGRAMS` that the host has.
     """
 
     live: str = ""
@@ -30,6 +33,7 @@ class Holdings:
     held: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
     unsettled: bool = False
+    programs: tuple[str, ...] = ()
 
     def to_wire(self) -> dict[str, Any]:
         """The holdings as plain data."""
@@ -39,6 +43,7 @@ class Holdings:
             "previous": self.previous,
             "held": list(self.held),
             "tags": dict(self.tags),
+            "programs": list(self.programs),
         }
 
     @classmethod
@@ -46,7 +51,7 @@ class Holdings:
         """Rebuild holdings; parts of the wrong form are left out, since a report must always work."""
         if not isinstance(data, dict):
             return cls()
-        held, tags = data.get("held"), data.get("tags")
+        held, tags, programs = data.get("held"), data.get("tags"), data.get("programs")
         named = list(tags.items())[:_MOST_HELD] if isinstance(tags, dict) else []
         return cls(
             live=legal(data.get("live"), check_commit),
@@ -56,6 +61,9 @@ class Holdings:
             else (),
             tags={c: t for c, t in named if legal(c, check_commit) and legal(t, check_tag)},
             unsettled=data.get("unsettled") is True,
+            programs=tuple(
+                each for each in PROGRAMS if isinstance(programs, (list, tuple)) and each in programs
+            ),
         )
 
 

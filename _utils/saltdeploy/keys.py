@@ -127,4 +127,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "fanouts": ([], supply.fanouts),
     "payload_dir": (None, _path),
     "transfer": ({}, supply.transfer),
+    "links": ({}, supply.links),
 }

@@ -24,7 +24,8 @@ CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
 _ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
 _BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
 _AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
-TRANSPORTS = ("bundle", "git", "tar", "delta", "rsync", "squashfs")
+AUTO = "auto"
+TRANSPORTS = ("bundle", "git", "tar", "delta", "rsync", "squashfs", AUTO)
 TARGET_TYPES = (
     "glob",
     "pcre",
@@ -68,6 +69,7 @@ class Group:
         failure_limit: how many of its hosts may fail: a count or a share.
         size: the group is split into parts of this many hosts, one after the other; 0: it is not.
         hold: what happens before the next group: "" nothing, a number of seconds, or :data:`ASK`.
+        transport: how releases travel to its hosts; "" as to the others.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Group:
     failure_limit: str = "0"
     size: int = 0
     hold: str = ""
+    transport: str = ""
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,7 @@ def groups(value: Any) -> tuple[Group, ...]:
         "failure_limit": share,
         "group_size": _whole(1),
         "hold": hold,
+        "transport": one_of(*TRANSPORTS),
     }
     found: list[Group] = []
     for number, entry in enumerate(_list(value, "groups")):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from saltdeploy.sources import check_url
 
 #: Stands in a fanout's URL for the id of the minion that serves.
 HOST = "__HOST__"
+#: Stands in the table of links for all sites that it does not name.
+DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,19 @@ class Fanout:
 
 
 @dataclass(frozen=True)
+class Link:
+    """The way from the master to one host of a site.
+
+    Attributes:
+        rate: bytes per second.
+        rtt: seconds until an answer comes.
+    """
+
+    rate: float = 100_000_000.0
+    rtt: float = 0.0005
+
+
+@dataclass(frozen=True)
 class Supply:
     """How a target comes by payloads.
 
@@ -42,6 +58,7 @@ class Supply:
         place: where this host keeps payloads for others and for later; None: below the minion's cache directory.
         rate: bytes per second at most; 0: as many as come.
         jitter: seconds, of which each host waits a random part before it asks a fanout.
+        links: site to the way to its hosts, for ``transport: auto``.
         nice: the niceness of a fetch, 0 to 19; above 0 its disk accesses are of the lowest best-effort class too.
     """
 
@@ -51,6 +68,12 @@ class Supply:
     rate: int = 0
     jitter: float = 0.0
     nice: int = 0
+    links: Mapping[str, Link] = field(default_factory=dict)
+
+    @property
+    def link(self) -> Link:
+        """The way to a host whose site has none of its own: that of the site ``default``, else a fast network."""
+        return self.links.get(DEFAULT, Link())
 
 
 def fanouts(value: Any) -> tuple[Fanout, ...]:
@@ -86,7 +109,22 @@ def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Suppl
     """What holds for one repo: its own fanouts stand before those for all."""
     place = deployment["payload_dir"]
     named = (*repo["fanouts"], *deployment["fanouts"])
-    return Supply(named, site, Path(place) if place else None, **deployment["transfer"])
+    kept, links = deployment["transfer"], deployment["links"]
+    return Supply(named, site, Path(place) if place else None, links=links, **kept)
+
+
+def links(value: Any) -> dict[str, Link]:
+    """The table of sites, each with ``rate`` and ``rtt``.
+
+    Raises:
+        Wrong: it cannot be meant.
+    """
+    found = {}
+    for site, entry in policy.table_of_any(value).items():
+        if not _SITE.fullmatch(site):
+            raise Wrong("must be the name of a site: letters, digits, and . _ - within", site)
+        found[site] = Link(**policy.table(entry, _LINK, path=(site,)))
+    return found
 
 
 def _url(value: Any) -> str:
@@ -108,6 +146,27 @@ def whole(least: int, most: int) -> Callable[[Any], int]:
     return check
 
 
+def _quantity(units: dict[str, float], least: float, most: float, meant: str) -> Callable[[Any], float]:
+    """A check: a number, alone or with one of these units behind it."""
+
+    def check(value: Any) -> float:
+        parts = _QUANTITY.fullmatch(str(value)) if not isinstance(value, bool) else None
+        factor = units.get(parts[2]) if parts else None
+        number = float(parts[1]) * factor if parts and factor else 0.0
+        if not least <= number <= most:
+            raise Wrong(f"must be {meant}")
+        return number
+
+    return check
+
+
+_SITE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")  # it stands in a target expression
+_QUANTITY = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,2})")
+_SIZES = {"": 1.0, "B": 1.0, "KB": 1e3, "MB": 1e6, "GB": 1e9}
+_LINK = {
+    "rate": _quantity(_SIZES, 1024, 1e12, "bytes per second: 12500000, or 12.5MB"),
+    "rtt": _quantity({"": 1.0, "s": 1.0, "ms": 1e-3}, 1e-6, 60, "a time up to a minute: 0.04, or 40ms"),
+}
 _FANOUT = {
     "url": _url,
     "site": policy.text,

@@ -21,5 +21,19 @@ def utc(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
+def size(number: float) -> str:
+    """A number of bytes, in decimal units.
+
+    >>> size(2_345_678)
+    '2.3 MB'
+    """
+    for unit in _UNITS:
+        if number < 999.5 or unit == _UNITS[-1]:
+            break
+        number /= 1000
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
+
+
 _TOKEN = re.compile(r"(?<=http://)[^\s/'\"]+@|(?<=https://)[^\s/'\"]+@")
 _PASSWORD = re.compile(r"(?<![^\s/'\"])[^\s/:'\"]*:[^\s/'\"]+@")
+_UNITS = ("B", "KB", "MB", "GB", "TB")

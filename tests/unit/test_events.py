@@ -39,6 +39,7 @@ EVENTS = [
     ),
     events.planned(*OF, script={"action": "sync"}),
     events.asked(*OF, stage="checkout", wave=0, hosts=["web1"]),
+    events.chosen(*OF, transport="tar", hosts=3, why="auto: tar, 8.0 MB (bundle 14.3 MB)"),
     events.resumed(*OF, user="bob", epoch=1795428700),
     events.aborted(*OF, user="bob", reason="stopped by bob: the canary burns"),
     events.question(*OF, key="q1", text="go on?", choices=["yes", "no"], default="no", until=1795432272.5),

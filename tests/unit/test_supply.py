@@ -10,6 +10,7 @@ from saltdeploy import config
 from saltdeploy.errors import BadName, ConfigError
 from saltdeploy.master import fanouts
 from saltdeploy.sources import MOST, Source, check_url, from_wire
+from saltdeploy.supply import Link
 
 
 def load(deployment: dict[str, Any], **keys: Any) -> config.Repo:
@@ -56,6 +57,22 @@ def test_what_a_transfer_keeps_to() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "link"),
+    [
+        ({}, Link()),
+        ({"rate": "12.5MB", "rtt": "40ms"}, Link(12_500_000.0, 0.04)),
+        ({"rate": 2048, "rtt": 1}, Link(2048.0, 1.0)),
+        ({"rate": "1.5 GB", "rtt": "0.2 s"}, Link(1_500_000_000.0, 0.2)),
+    ],
+)
+def test_how_far_it_is_to_a_site(said: dict[str, Any], link: Link) -> None:
+    found = load({"links": {"codfw": said}}).supply
+    assert found.links == {"codfw": link}
+    assert found.link == Link()
+    assert load({"links": {"default": said}}).supply.link == link
+
+
+@pytest.mark.parametrize(
     ("deployment", "path"),
     [
         ({"fanouts": SERVER}, "fanouts"),
@@ -75,6 +92,15 @@ def test_what_a_transfer_keeps_to() -> None:
         ({"transfer": {"rate": True}}, "transfer:rate"),
         ({"transfer": {"jitter": -1}}, "transfer:jitter"),
         ({"transfer": {"nice": 20}}, "transfer:nice"),
+        ({"links": []}, "links"),
+        ({"links": {"codfw": 7}}, "links:codfw"),
+        ({"links": {"or *": {}}}, "links:or *"),
+        ({"links": {"codfw": {"latency": 1}}}, "links:codfw:latency"),
+        ({"links": {"codfw": {"rate": "12.5 furlongs"}}}, "links:codfw:rate"),
+        ({"links": {"codfw": {"rate": 0}}}, "links:codfw:rate"),
+        ({"links": {"codfw": {"rate": True}}}, "links:codfw:rate"),
+        ({"links": {"codfw": {"rtt": "40MB"}}}, "links:codfw:rtt"),
+        ({"links": {"codfw": {"rtt": -1}}}, "links:codfw:rtt"),
     ],
 )
 def test_what_cannot_be_meant_is_one_error_that_names_its_place(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any
 from saltdeploy import events
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, Fenced, NoBase, NotReady
-from saltdeploy.master import answers, gates
+from saltdeploy.master import answers, gates, plan
 from saltdeploy.master.control import Control
 from saltdeploy.master.course import Course
 from saltdeploy.master.fleet import Fleet
@@ -66,6 +67,7 @@ class Conductor:
         self._journal = journal
         self._offers = offers
         self._takes = {part.repo: frozenset(part.hosts) for part in self.script.parts}
+        self._transports = {part.repo: part.transports for part in self.script.parts}
         self._group_of = {host: wave.group for wave in self.script.waves for host in wave.hosts}
         lead, deploy = self.script.lead.repo, self.script.deploy
         self._control = Control(master.root, lead, deploy)
@@ -224,9 +226,9 @@ class Conductor:
     def _publish(self, stage: str, hosts: list[str]) -> None:
         """Ask hosts: one job for those who can have the same orders."""
         asked: dict[tuple[Order, ...], list[str]] = defaultdict(list)
-        fetch = self.orders
+        made = functools.cache(partial(self._order, stage, self.orders))
         for host in hosts:
-            asked[self._orders_for(host, stage, fetch)].append(host)
+            asked[self._orders_for(host, stage, made)].append(host)
         for orders, those in asked.items():
             if stage == FETCH:
                 for order in orders:
@@ -234,21 +236,33 @@ class Conductor:
                         self._offers[order.release.repo].given(those)
             self._fleet.ask(those, orders)
 
-    def _orders_for(self, host: str, stage: str, fetch: dict[str, Order]) -> tuple[Order, ...]:
-        """One order for each repo that the host takes, made of those for a fetch."""
-        return tuple(
-            dataclasses.replace(
-                fetch[repo],
-                epoch=self._leases[repo].epoch,
-                stage=stage,
-                release=self._way_back(host, repo) if stage == ROLLBACK else fetch[repo].release,
-                payloads=fetch[repo].payloads if stage == FETCH else (),
-                group=self._group_of[host],
-                attempt=max(1, self.course.attempts[stage, host]),
-            )
+    def _orders_for(self, host: str, stage: str, made: Callable[[str, str], Order]) -> tuple[Order, ...]:
+        """One order for each repo that the host takes.
+
+        Args:
+            made: repo and transport to an order for this stage.
+        """
+        orders = (
+            (repo, made(repo, self._transports[repo].get(host, "")))
             for repo, hosts in self._takes.items()
             if host in hosts
         )
+        return tuple(
+            dataclasses.replace(
+                order,
+                release=self._way_back(host, repo) if stage == ROLLBACK else order.release,
+                group=self._group_of[host],
+                attempt=max(1, self.course.attempts[stage, host]),
+            )
+            for repo, order in orders
+        )
+
+    def _order(self, stage: str, fetch: Mapping[str, Order], repo: str, transport: str) -> Order:
+        """The order for a stage, made of that for a fetch; only there the transport makes a difference."""
+        order = dataclasses.replace(fetch[repo], epoch=self._leases[repo].epoch, stage=stage)
+        if stage != FETCH:
+            return dataclasses.replace(order, payloads=())
+        return plan.by(order, transport or order.transport)
 
     def _way_back(self, host: str, repo: str) -> Release:
         commit, tag = self.course.hosts[host].before.get(repo, ("", ""))
@@ -299,7 +313,9 @@ class Conductor:
         again = []
         for repo, offers in self._offers.items():
             those = [result for result in needy if answers.lacks(result) == repo]
-            offers.pack([part.holdings for result in those for part in result.parts if part.repo == repo])
+            offers.pack(
+                (result.host, part.holdings) for result in those for part in result.parts if part.repo == repo
+            )
             again += [result.host for result in those if offers.helps(result)]
         for result in needy:
             if result.host not in again:

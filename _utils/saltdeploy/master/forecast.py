@@ -19,26 +19,25 @@ from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, PlanMoved
 from saltdeploy.gitreader import Difference
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import guards, plan
-from saltdeploy.master.fleet import survey
+from saltdeploy.master import chooser, guards, held, plan, ways
+from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.lock import Locks, is_held
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import Wish
 from saltdeploy.master.waves import Wave, groups_of, limited, waves
+from saltdeploy.master.ways import Way
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order
 from saltdeploy.policy import Restart
 from saltdeploy.release import Release, file_name
 from saltdeploy.repository import Repository, Tag
 
-_ANSWER_WITHIN = 5.0  # seconds
 _KEPT = 7 * 86_400.0  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
 _WAVE = ("name", "hosts", "window", "limit", "hold")
 _PACKED = ("bundle", "tar", "delta")
-_NOTHING = Holdings()
 
 Facts = dict[str, Any]
 """Everything that the hash is about, as plain data."""
@@ -62,9 +61,10 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
     source = plan.Source(repo, master.root)
     tag = source.tag(wish.tag)
     release = Release(repo.name, tag.name, tag.commit)
-    held, silent = _holdings(repo, hosts, master)
-    transport = plan.transport(wish.transport, repo)
-    facts = _facts(repo, release, groups, held, transport)
+    wanted = ways.of_each(wish.transport, repo, hosts, master.targets)
+    holds, silent = held.asked(repo, hosts, master)
+    facts = _facts(repo, release, groups, holds, wanted)
+    travels = ways.ways(wanted, Chooser(repo, source, tag, holds, master).choose)
     refusals = _refusals(wish, repo, source, tag, everybody, master)
     return {
         "view": "plan",
@@ -73,11 +73,13 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
         "tag": tag.name,
         "commit": tag.commit,
         "limit": wish.limit,
+        "once": wish.transport,
         "previous": pin.release.tag if pin else "",
         "hash": _keep(facts, repo, master),
         "waves": facts["waves"],
-        "transport": transport,
-        "hosts": _changes(repo, source, tag, held, silent, transport, master),
+        "transport": facts["transport"],
+        "ways": [way.to_wire() for way in travels],
+        "hosts": _changes(repo, source, tag, holds, silent, travels, master),
         "restarts": list(_told(repo.restart)),
         "checks": [check.name for check in (repo.depool, *repo.checks, repo.repool) if check],
         "guards": refusals,
@@ -97,9 +99,8 @@ def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, .
     """
     hosts = [host for wave in groups for host in wave.hosts]
     known = wish.plan
-    facts = _facts(
-        repo, release, groups, _holdings(repo, hosts, master)[0], plan.transport(wish.transport, repo)
-    )
+    wanted = ways.of_each(wish.transport, repo, hosts, master.targets)
+    facts = _facts(repo, release, groups, held.asked(repo, hosts, master)[0], wanted)
     if _hash_of(facts) == known:
         return
     then = disk.read_json(_note(repo, known, master)) if _HASH.fullmatch(known) else None
@@ -114,23 +115,18 @@ def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, .
 # -- what the hash is about -----------------------------------------------------------------------------
 
 
-def _holdings(repo: Repo, hosts: list[str], master: Master) -> tuple[dict[str, Holdings], set[str]]:
-    """What each host holds, as it says now or was last seen to; and who gave no answer."""
-    pins = Pins(master.root)
-    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
-    fine = {host: answer for host, answer in answers.items() if answer.ok}
-    pins.note(repo.name, list(fine.values()), master.bus.now())
-    seen = pins.holdings(repo.name)
-    return {host: seen.get(host, _NOTHING) for host in hosts}, set(hosts) - set(fine)
-
-
 def _facts(
-    repo: Repo, release: Release, groups: tuple[Wave, ...], held: dict[str, Holdings], transport: str
+    repo: Repo,
+    release: Release,
+    groups: tuple[Wave, ...],
+    held: dict[str, Holdings],
+    wanted: dict[str, str],
 ) -> Facts:
     facts = {
         "tag": release.tag,
         "commit": release.commit,
-        "transport": transport,
+        "transport": ", ".join(sorted(set(wanted.values()))),
+        "transports": wanted,
         "waves": [{key: getattr(wave, key) for key in _WAVE} for wave in groups],
         "hosts": {host: held[host].live for host in held},
         "restarts": dataclasses.asdict(repo.restart),
@@ -168,6 +164,10 @@ def _moved(then: Facts, now: Facts) -> Iterator[str]:
         was, now_is = then["hosts"].get(host), now["hosts"].get(host)
         if was != now_is:
             yield f"{host} was {_place(was)} and is {_place(now_is)}"
+    for host, transport in now["transports"].items():
+        was = then.get("transports", {}).get(host, transport)
+        if was != transport and then["transport"] == now["transport"]:
+            yield f"{host} was to take transport {was} and is to take {transport}"
     for part in ("waves", "restarts", "checks"):
         if then[part] != now[part]:
             yield f"the {part} are different"
@@ -184,27 +184,33 @@ def _changes(
     repo: Repo,
     source: plan.Source,
     tag: Tag,
-    held: dict[str, Holdings],
+    holds: dict[str, Holdings],
     silent: set[str],
-    transport: str,
+    travels: tuple[Way, ...],
     master: Master,
 ) -> dict[str, dict[str, Any]]:
     # what the others bring by themselves is not known here; it is about what a bundle would
-    known = transport if transport in _PACKED else "bundle"
-    order = Order("pin", 0, FETCH, Release(repo.name, tag.name, tag.commit), known)
-    offers = Offers(order, tag, repo, master.payloads, lambda: source)
-    offers.pack(held.values())
-    starts = {holdings.live for holdings in held.values()}
+    known = {host: _known(way, repo) for way in travels for host in way.hosts}
+    order = Order("pin", 0, FETCH, Release(repo.name, tag.name, tag.commit), "bundle")
+    offers = Offers(order, tag, repo, master.payloads, lambda: source, known)
+    offers.pack(holds.items())
+    starts = {holdings.live for holdings in holds.values()}
     differences = {start: _difference(source.repository, start, tag) for start in starts}
     return {
         host: {
             "from": holdings.tags.get(holdings.live) or holdings.live,
             **_counts(differences[holdings.live]),
-            "bytes": _bytes(offers.order, holdings),
+            "bytes": _bytes(offers.order_for(host), holdings),
             "unreachable": host in silent,
         }
-        for host, holdings in held.items()
+        for host, holdings in holds.items()
     }
+
+
+def _known(way: Way, repo: Repo) -> str:
+    # an image of a whole release is made for a deploy, and not to tell its size
+    is_packed = way.transport in _PACKED or (way.why and repo.layout != "overlay")
+    return way.transport if is_packed else "bundle"
 
 
 def _difference(repository: Repository, start: str, tag: Tag) -> Difference | None:
@@ -218,15 +224,8 @@ def _counts(found: Difference | None) -> dict[str, int | None]:
 
 
 def _bytes(order: Order, holdings: Holdings) -> int:
-    """What the host will receive: of the trees, and of what holds contents, the smallest payload that it can use."""
-    if order.release.commit in holdings.held:
-        return 0
-    trees: list[int] = []
-    others: list[int] = []
-    for each in order.payloads:
-        if each.base in ("", *holdings.held):
-            (trees if each.kind == "trees" else others).append(each.size)
-    return min(trees, default=0) + min(others, default=0)
+    """What the host will receive."""
+    return 0 if order.release.commit in holdings.held else chooser.needed(order.payloads, holdings)[0]
 
 
 def _told(restart: Restart) -> Iterator[str]:

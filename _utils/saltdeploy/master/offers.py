@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from saltdeploy.config import Repo
 from saltdeploy.holdings import Holdings
@@ -22,37 +23,58 @@ class Offers:
         order: the fetch order; it grows by what is packed.
         tag: what is packed.
         source: opens the repository to pack from; a rollback never needs it where the release is still on disk.
+        transports: host to transport, of those that take another one than the order's.
+
+    Attributes:
+        order: with all that was packed, for hosts of every transport.
     """
 
     def __init__(
-        self, order: Order, tag: Tag, repo: Repo, payloads: Payloads, source: Callable[[], plan.Source]
+        self,
+        order: Order,
+        tag: Tag,
+        repo: Repo,
+        payloads: Payloads,
+        source: Callable[[], plan.Source],
+        transports: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.order = order
+        self._transports = transports
         self._tag = tag
         self._repo = repo
         self._payloads = payloads
         self._source = source
         self._offered: dict[str, tuple[Payload, ...]] = {}
 
-    def pack(self, holdings: Iterable[Holdings]) -> None:
-        """Pack what hosts with these holdings need, once, and put it into the order."""
-        lacking = [held for held in holdings if self.order.release.commit not in held.held]
-        if not lacking:
-            return
-        before = self.order
-        self._offer(lacking)
-        if self.order == before:  # what they hold does not help them: its contents may have come another way
-            self._offer([_NOTHING])
+    def pack(self, held: Iterable[tuple[str, Holdings]]) -> None:
+        """Pack what these hosts need that hold this, once, and put it into the order."""
+        lacking: dict[str, list[Holdings]] = {}
+        for host, holdings in held:
+            if self.order.release.commit not in holdings.held:
+                lacking.setdefault(self._transport_of(host), []).append(holdings)
+        for transport, those in lacking.items():
+            before = plan.by(self.order, transport)
+            self._offer(those, transport)
+            if plan.by(self.order, transport) == before:
+                self._offer([_NOTHING], transport)  # what they hold has come another way, and helps them not
 
-    def _offer(self, holdings: list[Holdings]) -> None:
-        packed = plan.pack(self.order, self._repo, self._source(), self._payloads, self._tag, holdings)
+    def order_for(self, host: str) -> Order:
+        """The order as one host gets it."""
+        return plan.by(self.order, self._transport_of(host))
+
+    def _transport_of(self, host: str) -> str:
+        return self._transports.get(host, self.order.transport)
+
+    def _offer(self, holdings: list[Holdings], transport: str) -> None:
+        order = plan.by(self.order, transport)
+        packed = plan.pack(order, self._repo, self._source(), self._payloads, self._tag, holdings)
         offers = {(payload.kind, payload.base): payload for payload in (*self.order.payloads, *packed)}
         self.order = dataclasses.replace(self.order, payloads=tuple(offers.values()))
 
     def given(self, hosts: list[str]) -> None:
         """Hosts get the order as it is now."""
-        self._offered |= dict.fromkeys(hosts, self.order.payloads)
+        self._offered |= {host: self.order_for(host).payloads for host in hosts}
 
     def helps(self, answer: Result) -> bool:
         """Whether there is more to offer now than the host was given when it said that nothing fits."""
-        return self._offered.get(answer.host) != self.order.payloads
+        return self._offered.get(answer.host) != self.order_for(answer.host).payloads

@@ -45,7 +45,8 @@ def data_for(
         if pin and (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
             pin = _with_whole_release(pin, repo, host, root, pins)
             release = pin.release
-            order = dataclasses.replace(pin.order, group=group_of(repo, is_target))
+            order = plan.by(pin.order, _transport(pin, host))
+            order = dataclasses.replace(order, group=group_of(repo, is_target))
             found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": order.to_wire()}
     return {"secret": secret_for(host, master_secret(root)), "pins": found}
 
@@ -53,12 +54,13 @@ def data_for(
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
     """The pin, with a payload that a host can start from which has never been seen; packed once per release."""
     known = host in pins.holdings(repo.name)
-    if known or any(not each.base and each.kind in _STARTS for each in pin.order.payloads):
+    order = plan.by(pin.order, _transport(pin, host))
+    if known or any(not each.base and each.kind in _STARTS for each in order.payloads):
         return pin
     tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
     try:
         source = plan.Source(repo, root)
-        packed = plan.pack(pin.order, repo, source, Payloads(root / "payloads"), tag, [Holdings()])
+        packed = plan.pack(order, repo, source, Payloads(root / "payloads"), tag, [Holdings()])
     except (DeployError, OSError):  # the repository cannot be read now: hosts that are known still converge
         return pin
     if not packed:
@@ -66,3 +68,7 @@ def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins
     whole = dataclasses.replace(pin.order, payloads=tuple(dict.fromkeys((*pin.order.payloads, *packed))))
     pins.replace_order(repo.name, host, whole)
     return dataclasses.replace(pin, order=whole)
+
+
+def _transport(pin: Pin, host: str) -> str:
+    return pin.transports.get(host, pin.order.transport)

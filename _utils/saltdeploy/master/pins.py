@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,13 @@ class Pin:
             that ended, so that a host never converges backwards during a later one.
         hosts: the targets when it was pinned.
         partial: a limit left out others: they keep the pin that they had.
+        transports: host to transport, of those that take another one than the order's.
     """
 
     order: Order
     hosts: tuple[str, ...]
     partial: bool = False
+    transports: dict[str, str] = field(default_factory=dict)
 
     @property
     def release(self) -> Release:
@@ -42,12 +44,18 @@ class Pin:
 
     def to_wire(self) -> dict[str, Any]:
         """The pin as plain data."""
-        return {"order": self.order.to_wire(), "hosts": list(self.hosts), "partial": self.partial}
+        return {
+            "order": self.order.to_wire(),
+            "hosts": list(self.hosts),
+            "partial": self.partial,
+            "transports": self.transports,
+        }
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> Pin:
         """Rebuild a pin."""
-        return cls(Order.from_wire(data["order"]), tuple(data["hosts"]), bool(data["partial"]))
+        order, transports = Order.from_wire(data["order"]), dict(data.get("transports", {}))
+        return cls(order, tuple(data["hosts"]), bool(data["partial"]), transports)
 
 
 class Pins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,15 +234,11 @@ def refuse_bad_targets(
         )
 
 
-def transport(wanted: str, repo: Repo) -> str:
-    """The transport of a deploy: the one that the operator wants, or the repo's own.
-
-    Raises:
-        ConfigError: there is none of this name.
-    """
-    name = wanted or repo.transport
-    transports.of(name)
-    return name
+def by(order: Order, transport: str) -> Order:
+    """A fetch order for hosts that take another transport: with the payloads of this one."""
+    kinds = transports.of(transport).kinds
+    payloads = tuple(payload for payload in order.payloads if payload.kind in kinds)
+    return dataclasses.replace(order, transport=transport, payloads=payloads)
 
 
 def pack(

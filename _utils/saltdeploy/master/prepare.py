@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from saltdeploy import config
+from saltdeploy import config, fitting
 from saltdeploy.errors import BadArguments, NothingToRestart
-from saltdeploy.master import fanouts, forecast, gates, guards, plan
+from saltdeploy.master import fanouts, forecast, gates, guards, held, plan, ways
 from saltdeploy.master.baselines import Baselines
+from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import ASK, HOLD, Rules
 from saltdeploy.master.offers import Offers
@@ -16,8 +17,10 @@ from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, Part, Script, Wish
 from saltdeploy.master.waves import Wave, limited, waves
+from saltdeploy.master.ways import Way
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.policy import AUTO
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
 
@@ -75,12 +78,16 @@ def prepare(
     groups = _waves(repos[0], found, master)
     if wish.plan:
         _refuse_moved(wish, found, groups, master)
-    offers = {one.repo.name: _offers(wish, one, deploy, epochs[one.repo.name], master) for one in found}
+    travels = {one.repo.name: _ways(wish, one, master) for one in found}
+    offers = {
+        one.repo.name: _offers(wish, one, travels[one.repo.name], deploy, epochs[one.repo.name], master)
+        for one in found
+    }
     script = Script(
         action=wish.action,
         user=master.user,
         reason=wish.reason,
-        parts=tuple(_part(one, offers[one.repo.name], master) for one in found),
+        parts=tuple(_part(one, offers[one.repo.name], travels[one.repo.name], master) for one in found),
         waves=groups,
         rules=_rules(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
         left_out=tuple(sorted({host for one in found for host in one.left_out})),
@@ -93,7 +100,7 @@ def prepare(
 def offers_of(part: Part, repo: config.Repo, master: Master) -> Offers:
     """What can be packed for hosts of a deploy that is gone on with."""
     tag = Tag(part.release.tag, part.release.commit, part.release.commit)
-    return Offers(part.order, tag, repo, master.payloads, lambda: _source(repo, master))
+    return Offers(part.order, tag, repo, master.payloads, lambda: _source(repo, master), part.transports)
 
 
 # -- one repo -------------------------------------------------------------------------------------------
@@ -161,22 +168,40 @@ def _refuse(wish: Wish, one: _Found) -> None:
         guards.refuse_dangerous(one.repo, one.source, one.tag, before, force=wish.force)
 
 
-def _offers(wish: Wish, one: _Found, deploy: str, epoch: int, master: Master) -> Offers:
+def _ways(wish: Wish, one: _Found, master: Master) -> tuple[Way, ...]:
+    wanted = ways.of_each(wish.transport, one.repo, one.hosts, master.targets)
+    if one.source is None or AUTO not in wanted.values():  # a way back needs nothing that git has
+        return ways.ways(wanted, lambda host: (fitting.usual(AUTO, one.repo.layout), ""))
+    chosen = [host for host, transport in wanted.items() if transport == AUTO]
+    known = held.known(one.repo, chosen, master)
+    return ways.ways(wanted, Chooser(one.repo, one.source, one.tag, known, master).choose)
+
+
+def _offers(
+    wish: Wish, one: _Found, travels: tuple[Way, ...], deploy: str, epoch: int, master: Master
+) -> Offers:
     anew = wish.action == RESTART
     repo, source = one.repo, one.source
     served = fanouts.sources(repo, master.targets)
-    transport = plan.transport(wish.transport, repo)
-    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served)
-    offers = Offers(order, one.tag, repo, master.payloads, lambda: source or _source(repo, master))
+    order = Order(deploy, epoch, FETCH, one.release, ways.most(travels), anew=anew, sources=served)
+    offers = Offers(
+        order,
+        one.tag,
+        repo,
+        master.payloads,
+        lambda: source or _source(repo, master),
+        ways.others(travels, order.transport),
+    )
     if wish.action != CHECKOUT:
         known = Pins(master.root).holdings(repo.name)
-        offers.pack(known[host] for host in one.hosts if host in known)
+        offers.pack((host, known[host]) for host in one.hosts if host in known)
     return offers
 
 
-def _part(one: _Found, offers: Offers, master: Master) -> Part:
+def _part(one: _Found, offers: Offers, travels: tuple[Way, ...], master: Master) -> Part:
     return Part(
         order=offers.order,
+        ways=travels,
         hosts=tuple(one.hosts),
         previous=one.pin.release.tag if one.pin else "",
         partial=bool(one.left_out),

@@ -13,7 +13,8 @@ from typing import Any
 from saltdeploy.config import Repo
 from saltdeploy.errors import ConfigError, Unsupported
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import fanouts, plan
+from saltdeploy.master import fanouts, plan, ways
+from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.fleet import Fleet
 from saltdeploy.master.lock import is_held
 from saltdeploy.master.offers import Offers
@@ -56,13 +57,12 @@ def preseed(
         )
     tell(f"{repo.name}: packing {tag}")
     held = _held(repo, master)
-    order = _packed(repo, tag, deploy, fanouts.servers(sources), list(held.values()), master)
+    offers = _packed(repo, tag, deploy, fanouts.servers(sources), held, master)
     asked = _Asked(repo, deploy, master, tell)
-    asked.ask({order: minions})
+    asked.ask({offers.order: minions})
     if targets:
-        served = dataclasses.replace(order, sources=sources)
-        asked.ask(_of_targets(served, held, set(minions), repo, master))
-    return _view(repo, order, asked.heard)
+        asked.ask(_of_targets(offers, sources, held, set(minions), repo, master))
+    return _view(repo, offers.order, asked.heard)
 
 
 def _held(repo: Repo, master: Master) -> dict[str, Holdings]:
@@ -71,22 +71,29 @@ def _held(repo: Repo, master: Master) -> dict[str, Holdings]:
     return {host: seen.get(host, _NOTHING) for host in master.targets(repo.targets, repo.targets_type)}
 
 
-def _packed(repo: Repo, name: str, deploy: str, sources: Any, held: list[Holdings], master: Master) -> Order:
+def _packed(
+    repo: Repo, name: str, deploy: str, sources: Any, held: dict[str, Holdings], master: Master
+) -> Offers:
     source = plan.Source(repo, master.root)
     tag = source.tag(name)
     release = Release(repo.name, tag.name, tag.commit)
     plan.refuse_moved(release, _history(repo, master))
-    order = Order(deploy, 0, PRESEED, release, repo.transport, sources=sources)
-    offers = Offers(order, tag, repo, master.payloads, lambda: source)
-    offers.pack(held or [_NOTHING])
-    if not offers.order.payloads and any(release.commit not in each.held for each in held or [_NOTHING]):
+    held = held or {"": _NOTHING}
+    wanted = ways.of_each("", repo, list(held), master.targets)
+    travels = ways.ways(wanted, Chooser(repo, source, tag, held, master).choose)
+    transport = ways.most(travels)
+    order = Order(deploy, 0, PRESEED, release, transport, sources=sources)
+    others = ways.others(travels, transport)
+    offers = Offers(order, tag, repo, master.payloads, lambda: source, others)
+    offers.pack(held.items())
+    if not offers.order.payloads and any(release.commit not in each.held for each in held.values()):
         raise Unsupported(
-            f"transport {repo.transport} packs nothing that could be brought ahead",
+            f"transport {transport} packs nothing that could be brought ahead",
             repo=repo.name,
             path=f"repo_config:{repo.name}:transport",
             next=f"salt-run deploy.fetch repo={repo.name} tag={name}",
         )
-    return offers.order
+    return offers
 
 
 def _history(repo: Repo, master: Master) -> Any:
@@ -94,17 +101,23 @@ def _history(repo: Repo, master: Master) -> Any:
 
 
 def _of_targets(
-    order: Order, held: dict[str, Holdings], fanouts_too: set[str], repo: Repo, master: Master
+    offers: Offers,
+    sources: Any,
+    held: dict[str, Holdings],
+    fanouts_too: set[str],
+    repo: Repo,
+    master: Master,
 ) -> dict[Order, list[str]]:
     """For each target the payloads that start from what it holds; a fanout has all of them already."""
     source = plan.Source(repo, master.root)
     asked: dict[Order, list[str]] = {}
     for host, holdings in held.items():
-        if order.release.commit in holdings.held or host in fanouts_too:
+        if offers.order.release.commit in holdings.held or host in fanouts_too:
             continue
         base = plan.base_of(holdings, source.repository, sound=repo.submodules)
+        order = offers.order_for(host)
         fitting = plan.fitting(order.payloads, base)
-        asked.setdefault(dataclasses.replace(order, payloads=fitting), []).append(host)
+        asked.setdefault(dataclasses.replace(order, payloads=fitting, sources=sources), []).append(host)
     return asked
 
 

@@ -35,6 +35,7 @@ def of_deploy(report: Report) -> dict[str, Any]:
         "commit": release.commit,
         "previous": script.lead.previous,
         **({"also": also} if also else {}),
+        "ways": [way.to_wire() for part in script.parts for way in part.ways],
         "outcome": outcome.word,
         "ok": outcome.ok,
         "total": outcome.total,

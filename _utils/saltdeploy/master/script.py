@@ -7,6 +7,7 @@ from typing import Any
 
 from saltdeploy.master.instructions import Gate, Rules
 from saltdeploy.master.waves import Wave
+from saltdeploy.master.ways import Way, others
 from saltdeploy.orders import Order
 from saltdeploy.release import Release
 
@@ -54,11 +55,13 @@ class Part:
     """What is to be done with one repo.
 
     Attributes:
-        order: the fetch order, with the payloads that were packed; its epoch is that of the first process.
+        order: the fetch order, with all payloads that were packed; its epoch is that of the first process, and its
+            transport that of the hosts that no way names.
         hosts: the repo's targets, as far as the deploy is for them.
         previous: the tag that was pinned before.
         partial: whether a limit leaves out others of its targets.
         baselines: what metric checks measured before anything had changed; None where there was no number.
+        ways: how the release travels to whom.
     """
 
     order: Order
@@ -66,6 +69,12 @@ class Part:
     previous: str = ""
     partial: bool = False
     baselines: dict[str, float | None] = field(default_factory=dict)
+    ways: tuple[Way, ...] = ()
+
+    @property
+    def transports(self) -> dict[str, str]:
+        """Host to transport, of those that take another one than the order's."""
+        return others(self.ways, self.order.transport)
 
     @property
     def release(self) -> Release:
@@ -79,12 +88,18 @@ class Part:
 
     def to_wire(self) -> dict[str, Any]:
         """The part as plain data."""
-        return {**self.__dict__, "order": self.order.to_wire(), "hosts": list(self.hosts)}
+        ways = [way.to_wire() for way in self.ways]
+        return {**self.__dict__, "order": self.order.to_wire(), "hosts": list(self.hosts), "ways": ways}
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> Part:
         """Rebuild a part."""
-        return cls(**{**data, "order": Order.from_wire(data["order"]), "hosts": tuple(data["hosts"])})
+        fields = {
+            "order": Order.from_wire(data["order"]),
+            "hosts": tuple(data["hosts"]),
+            "ways": tuple(Way.from_wire(way) for way in data.get("ways", ())),
+        }
+        return cls(**{**data, **fields})
 
 
 @dataclass(frozen=True)

@@ -162,6 +162,11 @@ def _open(conductor: Conductor, script: Script, journal: Journal, master: Master
                            groups=[wave.name for wave in script.waves if wave.name],
                            left_out=len(script.left_out), also=[other.to_wire() for other in others])  # fmt: skip
     conductor.tell(events.planned, script=script.to_wire())
+    for part in script.parts:
+        for way in part.ways:
+            if way.why:
+                conductor.tell(events.chosen, about=part.repo, transport=way.transport, hosts=len(way.hosts),
+                               why=way.why)  # fmt: skip
     journal.sync()
     for each in events.of_each_repo(event):
         History(master.store).started(each)
@@ -197,7 +202,8 @@ def _settle(conductor: Conductor, leases: Leases, outcome: Outcome, master: Mast
         ]
         pins.note(part.repo, answers, master.bus.now())
         if outcome.accepted:
-            pins.put(Pin(pin_order(conductor.orders[part.repo], epoch), part.hosts, partial=part.partial))
+            order = pin_order(conductor.orders[part.repo], epoch)
+            pins.put(Pin(order, part.hosts, partial=part.partial, transports=part.transports))
             conductor.tell(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
             Baselines(master.store).forget(release)
         pins.raise_epoch(part.repo, epoch)

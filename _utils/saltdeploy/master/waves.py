@@ -51,7 +51,7 @@ def waves(repo: Repo, hosts: list[str], members: Callable[[Group], list[str]]) -
     """
     groups = repo.groups or (Group("", batch=repo.batch, failure_limit=repo.failure_limit),)
     found: list[Wave] = []
-    for group, taken in _assigned(groups, hosts, members):
+    for group, taken in assigned(groups, hosts, members):
         found += _split(group, taken)
     return tuple(found)
 
@@ -103,7 +103,7 @@ def group_of(repo: Repo, matches: Callable[[str, str], bool]) -> str:
     return next(named, next(rest, ""))
 
 
-def _assigned(
+def assigned(
     groups: tuple[Group, ...], hosts: list[str], members: Callable[[Group], list[str]]
 ) -> list[tuple[Group, list[str]]]:
     """Each group with its hosts: a host is in the first group that matches it, else in the one for the rest."""

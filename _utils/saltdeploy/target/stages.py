@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk, fitting, layouts, transports
+from saltdeploy import disk, fitting, layouts, programs, transports
 from saltdeploy.config import Repo
 from saltdeploy.errors import (
     BadArguments,
@@ -24,7 +24,7 @@ from saltdeploy.errors import (
     Unsupported,
     from_os,
 )
-from saltdeploy.holdings import Holdings
+from saltdeploy.holdings import PROGRAMS, Holdings
 from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
@@ -166,7 +166,11 @@ def status(repo: Repo, host: Host) -> Result:
         holdings = layouts.of(repo).holdings()
     except (DeployError, OSError, sqlite3.Error) as error:
         return Result(host.name, repo.name, status=_ours(error).status, error=_ours(error).at(repo=repo.name))
-    holdings = dataclasses.replace(holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
+    holdings = dataclasses.replace(
+        holdings,
+        unsettled=Record(host.cache, repo.name).is_unsettled(),
+        programs=tuple(filter(programs.is_installed, PROGRAMS)),
+    )
     tag = holdings.tags.get(holdings.live, "")
     return Result(host.name, repo.name, tag=tag, commit=holdings.live, holdings=holdings)
 
@@ -221,7 +225,8 @@ def order_from_disk(tag: str, repo: Repo, host: Host, group: str = "") -> Order 
     for commit, name in layouts.of(repo).holdings().tags.items():
         if name == tag:
             release = Release(repo.name, tag, commit)
-            return Order("pin", epoch(repo, host), FETCH, release, repo.transport, group=group)
+            transport = fitting.usual(repo.transport, repo.layout)
+            return Order("pin", epoch(repo, host), FETCH, release, transport, group=group)
     return None
 
 

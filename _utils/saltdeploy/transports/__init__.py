@@ -24,6 +24,14 @@ from saltdeploy.transports.tar import Tar
 class Transport(Protocol):
     """pack() on the master faces unpack() on a target."""
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the payloads that it packs."""
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """What a host runs for it besides git."""
+
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

@@ -22,6 +22,9 @@ _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
 class Bundle:
     """See the module."""
 
+    kinds: tuple[str, ...] = (KIND,)
+    programs: tuple[str, ...] = ()
+
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

@@ -22,6 +22,7 @@ from saltdeploy.programs import is_installed
 from saltdeploy.repository import Progress, Repository, Tag
 from saltdeploy.transports import apart
 from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.transports.tar import KIND as ARCHIVE
 from saltdeploy.transports.tar import pack_archive, receive_archive, write_tar
 
 KIND = "delta"
@@ -29,6 +30,9 @@ KIND = "delta"
 
 class Delta:
     """See the module."""
+
+    kinds: tuple[str, ...] = (apart.TREES, KIND, ARCHIVE)
+    programs: tuple[str, ...] = ("zstd", "xdelta3")
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -16,6 +16,9 @@ from saltdeploy.transports.arrival import Arrival, Brought
 class Git:
     """See the module."""
 
+    kinds: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()
+
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

@@ -45,6 +45,9 @@ _RECEIVED = re.compile(r"Total bytes received: ([0-9,.]+)")
 class Rsync:
     """See the module."""
 
+    kinds: tuple[str, ...] = (apart.TREES,)
+    programs: tuple[str, ...] = ("rsync",)
+
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

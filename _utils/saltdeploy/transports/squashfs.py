@@ -21,6 +21,9 @@ _SHARE = 4  # a base serves while the overlay is at most this part of it
 class Squashfs:
     """See the module."""
 
+    kinds: tuple[str, ...] = (apart.TREES, BASE, OVERLAY)
+    programs: tuple[str, ...] = ("unsquashfs",)
+
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

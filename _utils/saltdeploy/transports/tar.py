@@ -26,6 +26,9 @@ KIND = "tar"
 class Tar:
     """See the module."""
 
+    kinds: tuple[str, ...] = (apart.TREES, KIND)
+    programs: tuple[str, ...] = ("zstd",)
+
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

@@ -74,6 +74,9 @@ class Lines:
         for line in told.scope(self._state):
             self._say(line)
 
+    def _chosen(self) -> None:
+        self._say(f"{self._state.repo}: {self._state.chosen[-1]}")
+
     def _resumed(self) -> None:
         self._say(told.resumed(self._state))
         self._told = self._state.now
@@ -220,6 +223,7 @@ class Lines:
 _SAY = {
     events.PREPARING: Lines._preparing,
     events.STARTED: Lines._started,
+    events.CHOSEN: Lines._chosen,
     events.RESUMED: Lines._resumed,
     events.ABORTED: Lines._aborted,
     events.STAGE_STARTED: Lines._stage_started,

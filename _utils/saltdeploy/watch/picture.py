@@ -15,7 +15,8 @@ from saltdeploy.watch import told
 from saltdeploy.watch.notes import Outcome
 from saltdeploy.watch.stage import Host, Stage
 from saltdeploy.watch.state import State
-from saltdeploy.watch.text import clock, hosts, outcome, short, size
+from saltdeploy.watch.text import clock, hosts, outcome, short
+from saltdeploy.wording import size
 
 _MOST_HOSTS = 4
 _LEAST_OTHERS = 3  # lines for what is waited for, however many stages there were

@@ -13,7 +13,7 @@ from typing import TypeVar
 from saltdeploy import events
 from saltdeploy.watch.notes import Answer, Check, Failure, Outcome, Pause, Pinned, Question
 from saltdeploy.watch.stage import Host, Stage
-from saltdeploy.watch.text import clean, count, moment
+from saltdeploy.watch.text import clean, count, hosts, moment
 
 _MOST_HOSTS = 20_000
 _MOST_STAGES = 50
@@ -32,6 +32,7 @@ class State:
         begun, now: when it began, and the latest moment that is known of, in seconds since the epoch.
         underway: hosts may have been asked; False while all that is known is that the deploy is being prepared.
         stages: by name and group, in the order in which they began; the last 50 of them.
+        chosen: which transport was chosen for how many hosts, and why.
         failures, warnings, checks: in the order in which they came.
         blocked: a check of the master did not pass, and nobody has decided yet what follows.
         question, answer: the one that is open, and the latest answer.
@@ -57,6 +58,7 @@ class State:
     underway: bool = False
     stages: dict[tuple[str, str], Stage] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    chosen: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     blocked: bool = False
@@ -179,6 +181,9 @@ class State:
         also = event.get("also")
         others = [each for each in also if isinstance(each, dict)] if isinstance(also, list) else []
         self.also = tuple(f"{clean(one.get('repo'), 200)} {clean(one.get('tag'), 200)}" for one in others)
+
+    def _chosen(self, event: events.Event) -> None:
+        _keep(self.chosen, f"{clean(event.get('why'), 1000)}: {hosts(count(event.get('hosts')))}")
 
     def _warned(self, event: events.Event) -> None:
         _keep(self.warnings, clean(event.get("text"), 1000))
@@ -334,6 +339,7 @@ def _keep(notes: list[_Note], note: _Note) -> None:
 _TAKE = {
     events.PREPARING: State._preparing,
     events.STARTED: State._started,
+    events.CHOSEN: State._chosen,
     events.WARNED: State._warned,
     events.ABORTED: State._aborted,
     events.RESUMED: State._resumed,

@@ -12,7 +12,6 @@ _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
 )
 _SPACE = re.compile(r"\s+")
-_UNITS = ("B", "KB", "MB", "GB", "TB")
 _MOST = 2**63
 _LATEST = 253_402_300_799.0  # the end of the year 9999, in seconds since the epoch
 
@@ -59,19 +58,6 @@ def short(commit: object) -> str:
 def hosts(number: int) -> str:
     """``1 host``, ``2 hosts``."""
     return f"{number} host" if number == 1 else f"{number} hosts"
-
-
-def size(number: float) -> str:
-    """A number of bytes, in decimal units.
-
-    >>> size(2_345_678)
-    '2.3 MB'
-    """
-    for unit in _UNITS:
-        if number < 999.5 or unit == _UNITS[-1]:
-            break
-        number /= 1000
-    return f"{number:.0f} {unit}" if unit == "B" or number >= 99.95 else f"{number:.1f} {unit}"
 
 
 def clock(seconds: float) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from saltdeploy.watch.notes import Answer, Check, Outcome, Pause, Question
 from saltdeploy.watch.stage import Host, Stage
 from saltdeploy.watch.state import State
-from saltdeploy.watch.text import clock, duration, hosts, outcome, sentences, short, size
-from saltdeploy.wording import utc
+from saltdeploy.watch.text import clock, duration, hosts, outcome, sentences, short
+from saltdeploy.wording import size, utc
 
 _MOST_NAMED = 3
 _MASTER = "master"

@@ -52,18 +52,27 @@ class SimulatedDeploy:
         root: the master's directory.
         world: the fleet.
         waves, rules: as for a rollout.
+        part: what is deployed; by default the new release, and nothing is packed for it.
     """
 
-    def __init__(self, root: Path, world: Simulation, waves: tuple[Wave, ...], rules: Rules) -> None:
+    def __init__(
+        self,
+        root: Path,
+        world: Simulation,
+        waves: tuple[Wave, ...],
+        rules: Rules,
+        part: Part | None = None,
+    ) -> None:
         self.root, self.world, self.rules = root, world, rules
         self.control = Control(root, REPO, DEPLOY)
         self.lives = 0
         self._journals = Journals(root)
+        hosts = tuple(host for wave in waves for host in wave.hosts)
         self._script = Script(
             "sync",
             "amir",
             "",
-            (Part(Order(DEPLOY, 1, FETCH, NEW), tuple(host for wave in waves for host in wave.hosts)),),
+            (part or Part(Order(DEPLOY, 1, FETCH, NEW), hosts),),
             waves,
             rules,
             timeout=600.0,

@@ -191,7 +191,7 @@ def test_a_host_whose_releases_do_not_help_it_is_offered_the_whole(world: World)
     assert {payload.base for payload in known} == {world.source.release(n).commit for n in (0, 1)} | {""}
     offers.order = replace(offers.order, payloads=known[:1])
     offers.given(["web1"])
-    offers.pack([world.at(0)])
+    offers.pack([("web1", world.at(0))])
     assert "" in {payload.base for payload in offers.order.payloads}
     assert offers.helps(Result("web1", "demo", holdings=world.at(0)))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
-from saltdeploy import errors
+from saltdeploy import errors, events
 from saltdeploy.watch.lines import Lines
 
 from tests.unit.watch import hostile, rollouts, stories
@@ -248,3 +248,14 @@ def test_nothing_that_is_told_moves_the_cursor(found: list[object]) -> None:
         watcher.tick(BEGIN)
     watcher.close()
     assert hostile.controls(stream.getvalue()) == set()
+
+
+def test_which_transport_was_chosen_is_said_once_with_the_reason() -> None:
+    story, why = Story(3), "auto: tar, 8.0 MB (bundle 14.3 MB)"
+    said = told(
+        [
+            story.started(),
+            events.chosen(stories.DEPLOY, stories.REPO, story.now, transport="tar", hosts=2, why=why),
+        ]
+    )
+    assert [line for line in said if why in line] == [f"10:11:12 {stories.REPO}: {why}: 2 hosts"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from saltdeploy.watch import text
+from saltdeploy.wording import size
 
 from tests.unit.watch import hostile
 
@@ -49,7 +50,7 @@ def test_whatever_is_cleaned_is_one_printable_line(value: object) -> None:
     ],
 )
 def test_bytes_are_told_in_decimal_units(number: int, shown: str) -> None:
-    assert text.size(number) == shown
+    assert size(number) == shown
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(-1, "00:00"), (31.9, "00:31"), (3_631, "1:00:31")])

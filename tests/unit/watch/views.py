@@ -151,6 +151,11 @@ def preseeded(hosts: View) -> View:
     }
 
 
+WAYS = [
+    {"transport": "bundle", "hosts": ["web1", "web2"], "why": ""},
+    {"transport": "tar", "hosts": ["edge1"], "why": "auto: tar, 8.0 MB (bundle 14.3 MB)"},
+]
+
 VIEWS: dict[str, View] = {
     "preseed": preseeded(
         {
@@ -270,6 +275,15 @@ VIEWS: dict[str, View] = {
     "outcome-limited": {
         **outcome({f"web{n}": switched() for n in (1, 2)}, "CONVERGED", 2),
         "left_out": [f"web{n}" for n in range(3, 31)],
+    },
+    "outcome-ways": {
+        **outcome({f"web{n}": switched() for n in (1, 2)} | {"edge1": switched()}, "CONVERGED", 3),
+        "ways": WAYS,
+    },
+    "plan-ways": {
+        **plan({f"web{n}": change(BEFORE, 3, 20, 1, 2_345) for n in (1, 2)}, []),
+        "ways": WAYS,
+        "once": "auto",
     },
     "outcome-astray": {
         **outcome(

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from saltdeploy.watch.text import clean, count, size, table
+from saltdeploy.watch.text import clean, count, table
 from saltdeploy.watch.views.hosts import notes, rows
-from saltdeploy.watch.views.pieces import View, called, cell, end, mapping, release, repo, some, views, word
+from saltdeploy.watch.views.pieces import (
+    View,
+    called,
+    cell,
+    end,
+    mapping,
+    release,
+    repo,
+    some,
+    travels,
+    views,
+    word,
+)
+from saltdeploy.wording import size
 
 _MOST_NAMED = 20
 
@@ -17,7 +30,7 @@ def outcome(view: View, now: float, colour: bool) -> list[str]:
     if shown:
         heading = ("HOST", "STATE", "TAG", "COMMIT", "FILES", "RECEIVED")
         lines += ["", *table([heading, *rows(shown, _cells)])]
-    remarks = [*notes(shown), *_others(view)]
+    remarks = [*notes(shown), *travels(view), *_others(view)]
     if remarks:
         lines += ["", *remarks]
     return [*lines, "", *end(view, colour)]

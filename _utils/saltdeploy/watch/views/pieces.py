@@ -60,6 +60,18 @@ def some(named: list[str], most: int = _MOST_NAMED) -> str:
     return ", ".join(named[:most]) + more
 
 
+def travels(view: View) -> list[str]:
+    """How the release travels to whom, where somebody or something made a difference."""
+    ways = views(view.get("ways"))
+    if len({clean(way.get("transport"), 64) for way in ways}) < 2 and not any(way.get("why") for way in ways):
+        return []
+    return [f"{_way(way)}: {some(called(way.get('hosts')))}" for way in ways]
+
+
+def _way(way: View) -> str:
+    return clean(way.get("why"), 500) or f"transport {cell(way.get('transport'))}"
+
+
 def called(value: object) -> list[str]:
     """A list of names: of hosts, of checks."""
     return [clean(each, 255) or "-" for each in listed(value)]

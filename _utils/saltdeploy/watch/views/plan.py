@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from saltdeploy.watch.text import clean, count, natural, short, size, table
-from saltdeploy.watch.views.pieces import View, called, listed, mapping, release, repo, some, views
+from saltdeploy.watch.text import clean, count, natural, short, table
+from saltdeploy.watch.views.pieces import View, called, listed, mapping, release, repo, some, travels, views
+from saltdeploy.wording import size
 
 _MOST_NAMED = 3
 _MOST_LEFT_OUT = 20
@@ -63,6 +64,7 @@ def _numbers(host: View) -> tuple[str, ...]:
 def _remarks(view: View) -> list[str]:
     left_out = some(called(view.get("left_out")), _MOST_LEFT_OUT)
     return [
+        *travels(view),
         *_each("Restarts", called(view.get("restarts"))),
         *_each("Checks", called(view.get("checks"))),
         *([f"Left out by the limit: {left_out}"] if left_out else []),
@@ -78,11 +80,12 @@ def _each(title: str, found: Iterable[str]) -> list[str]:
 def _next(view: View) -> list[str]:
     """The command that does just this; where a guard speaks against it, that is to be looked at first."""
     known = clean(view.get("hash"))
-    limit = clean(view.get("limit"), 1000)
+    limit, once = clean(view.get("limit"), 1000), clean(view.get("once"), 64)
     words = [
         f"repo={repo(view)}",
         f"tag={clean(view.get('tag'))}",
         f"limit={limit}" if limit else "",
+        f"transport={once}" if once else "",
         f"plan={known}",
     ]
     command = " ".join(["salt-run deploy.sync", *(shlex.quote(word) for word in words if word)])

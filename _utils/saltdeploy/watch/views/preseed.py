@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from saltdeploy.watch.text import clean, count, hosts, natural, size, table
+from saltdeploy.watch.text import clean, count, hosts, natural, table
 from saltdeploy.watch.views.hosts import notes
 from saltdeploy.watch.views.pieces import View, cell, mapping, release, repo
+from saltdeploy.wording import size
 
 _ALL_LISTED = 40
 _FINE = ("fetched", "held")

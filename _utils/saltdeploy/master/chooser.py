@@ -1,0 +1,136 @@
+"""Chooses the transport of each host that has ``auto``: packs what has to be known, and reckons (:mod:`saltdeploy.master.choice`)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+
+from saltdeploy import fitting, programs, transports
+from saltdeploy.config import Repo
+from saltdeploy.errors import DeployError
+from saltdeploy.holdings import Holdings
+from saltdeploy.master import choice, plan
+from saltdeploy.master.choice import Candidate
+from saltdeploy.master.world import Master
+from saltdeploy.orders import FETCH, Order, Payload
+from saltdeploy.release import Release
+from saltdeploy.repository import Tag
+from saltdeploy.supply import DEFAULT, Link
+from saltdeploy.transports import apart
+
+_IMAGES = ("image", "overlay")
+
+
+class Chooser:
+    """The choices of one deploy of one repo.
+
+    Args:
+        held: host to what it holds.
+    """
+
+    def __init__(
+        self, repo: Repo, source: plan.Source, tag: Tag, held: Mapping[str, Holdings], master: Master
+    ) -> None:
+        self._repo = repo
+        self._source = source
+        self._tag = tag
+        self._held = held
+        self._payloads = master.payloads
+        self._links = _links(repo, master)
+        self._made: dict[tuple[str, Link, tuple[str, ...]], tuple[str, str]] = {}
+
+    def choose(self, host: str) -> tuple[str, str]:
+        """The transport for a host, and one line that says why.
+
+        Raises:
+            DeployError: not even the usual one can be packed.
+        """
+        held = self._held[host]
+        names = fitting.candidates(self._repo.layout, submodules=self._repo.submodules)
+        if self._tag.commit in held.held:
+            return names[0], f"auto: {names[0]}, it holds the release already"
+        if len(names) == 1:
+            return names[0], f"auto: {names[0]}, nothing else fits"
+        able = tuple(name for name in names if self._is_able(name, held))
+        base = plan.base_of(held, self._source.repository, sound=False)
+        key = (base, self._links.get(host, self._repo.supply.link), able)
+        if key not in self._made:
+            self._made[key] = self._reckon(held, base, key[1], able[1:])
+        return self._made[key]
+
+    def _is_able(self, transport: str, held: Holdings) -> bool:
+        """Whether this host and that one have the programs; bundles need none."""
+        needed = transports.of(transport).programs
+        return all(program in held.programs and _has(program) for program in needed)
+
+    def _reckon(self, held: Holdings, base: str, link: Link, others: Sequence[str]) -> tuple[str, str]:
+        bundle = self._packed("bundle", held, 0)
+        if not choice.could_pay(bundle, link):
+            return bundle.transport, choice.why(bundle, [bundle], link)
+        known, failed = {bundle.transport: bundle}, []
+        repository, name = self._source.repository, self._repo.name
+        trees = apart.pack_trees(self._payloads, repository, name, self._tag, base).size
+        for name in others:
+            if name == "delta" and not base:  # it would be the archive
+                continue
+            if self._is_packed(name, base):
+                known[name] = self._packed(name, held, self._files)
+            else:
+                known[name] = choice.estimate(name, self._files, bundle.size, trees)
+        while not (best := choice.cheapest(list(known.values()), link)).is_packed:
+            try:
+                known[best.transport] = self._packed(best.transport, held, self._files)
+            except DeployError as error:
+                del known[best.transport]
+                failed.append(f"; {best.transport} cannot be packed: {error.cause}")
+        return best.transport, "".join([choice.why(best, list(known.values()), link), *failed])
+
+    def _packed(self, transport: str, held: Holdings, files: int) -> Candidate:
+        order = Order("pin", 0, FETCH, Release(self._repo.name, self._tag.name, self._tag.commit), transport)
+        payloads = plan.pack(order, self._repo, self._source, self._payloads, self._tag, [held])
+        received, count = needed(payloads, held)
+        return choice.packed(transport, received, count, files)
+
+    def _is_packed(self, transport: str, base: str) -> bool:
+        commit, known = self._tag.commit, functools.partial(self._payloads.find, self._repo.name)
+        if transport == "delta":
+            return known(base, commit, "delta") is not None
+        if transport == "tar":
+            return known("", commit, "tar") is not None
+        if known(commit, commit, "image"):
+            return True
+        image = self._payloads.last(self._repo.name, "image")
+        return image is not None and known(image.base, commit, "overlay") is not None
+
+    @functools.cached_property
+    def _files(self) -> int:
+        """Bytes of all files of the release."""
+        return sum(self._source.repository.sizes(self._tag.commit))
+
+
+def needed(payloads: Sequence[Payload], held: Holdings) -> tuple[int, int]:
+    """How many bytes of these a host receives, and in how many files: the trees, all images, and the smallest that
+    holds contents.
+    """
+    fits = [each for each in payloads if each.kind in _IMAGES or each.base in ("", *held.held)]
+    images = [each.size for each in fits if each.kind in _IMAGES]
+    trees = [each.size for each in fits if each.kind == "trees"]
+    others = [each.size for each in fits if each.kind not in (*_IMAGES, "trees")]
+    taken = [*sorted(trees)[:1], *images, *sorted(others)[:1]]
+    return sum(taken), len(taken)
+
+
+def _links(repo: Repo, master: Master) -> dict[str, Link]:
+    """Host to its link, of those whose site the pillar knows; without one, a host has that of the default."""
+    return {
+        host: link
+        for site, link in repo.supply.links.items()
+        if site != DEFAULT
+        for host in master.targets(f"G@site:{site}", "compound")
+    }
+
+
+@functools.cache
+def _has(program: str) -> bool:
+    # an image is made by another program than it is unpacked with
+    return programs.is_installed("sqfstar" if program == "unsquashfs" else program)

@@ -1,0 +1,80 @@
+"""A deploy whose hosts take different transports, and one whose process dies meanwhile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saltdeploy.master.instructions import Rules
+from saltdeploy.master.script import Part
+from saltdeploy.master.waves import Wave
+from saltdeploy.master.ways import Way
+from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload
+
+from tests.unit.master.simulated_deploys import DEPLOY, SimulatedDeploy
+from tests.unit.master.simulation import JOB, NEW, Simulation
+
+HOSTS = ("edge1", "web1", "web2", "web3")
+PAYLOADS = tuple(Payload("", "a" * 64, 1, kind) for kind in ("bundle", "trees", "tar"))
+WAYS = (Way("bundle", HOSTS[1:]), Way("tar", HOSTS[:1], "auto: tar, 8.0 MB (bundle 14.3 MB)"))
+PART = Part(Order(DEPLOY, 1, FETCH, NEW, payloads=PAYLOADS), HOSTS, ways=WAYS)
+
+
+class Recording(Simulation):
+    """A fleet that remembers what it was asked.
+
+    Attributes:
+        orders: every ``(hosts, order)``.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.orders: list[tuple[tuple[str, ...], Order]] = []
+
+    def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
+        if function != "deploy.result":
+            self.orders.append((tuple(hosts), Order.from_wire(arguments[1]["order"])))
+        super().publish(hosts, function, arguments, jid)
+
+    def travelled(self) -> dict[str, set[tuple[str, tuple[str, ...]]]]:
+        """Host to the transports that it was asked to fetch by, with the kinds of payloads."""
+        found: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+        for hosts, order in self.orders:
+            if order.stage == FETCH:
+                kinds = tuple(payload.kind for payload in order.payloads)
+                for host in hosts:
+                    found.setdefault(host, set()).add((order.transport, kinds))
+        return found
+
+
+BUNDLE = {("bundle", ("bundle",))}
+TAR = {("tar", ("trees", "tar"))}
+
+
+@pytest.fixture
+def world() -> Recording:
+    return Recording(1, HOSTS)
+
+
+def deploy(root: Path, world: Recording) -> SimulatedDeploy:
+    return SimulatedDeploy(root, world, (Wave("", "", HOSTS, 4, 0),), Rules(), PART)
+
+
+def test_each_host_is_asked_to_fetch_by_its_own_transport(tmp_path: Path, world: Recording) -> None:
+    assert deploy(tmp_path, world).run().word == "CONVERGED"
+    assert world.travelled() == {"edge1": TAR, "web1": BUNDLE, "web2": BUNDLE, "web3": BUNDLE}
+
+
+def test_all_are_asked_to_switch_by_one_job(tmp_path: Path, world: Recording) -> None:
+    deploy(tmp_path, world).run()
+    [(hosts, order)] = [each for each in world.orders if each[1].stage == CHECKOUT]
+    assert (hosts, order.payloads) == (HOSTS, ())
+
+
+@pytest.mark.parametrize("after", [3, 5, 8, 13])
+def test_whoever_goes_on_asks_by_the_same_transports(tmp_path: Path, world: Recording, after: int) -> None:
+    for host in HOSTS:
+        world.minions[host].mishaps[JOB] = 1  # nobody hears the first process
+    assert deploy(tmp_path, world).run(kills=[after]).word == "CONVERGED"
+    assert world.travelled() == {"edge1": TAR, "web1": BUNDLE, "web2": BUNDLE, "web3": BUNDLE}

@@ -28,7 +28,8 @@ deployment_config:
   # Where a minion keeps payloads, for others or for later (default: below its cache directory).
   # payload_dir: null
 
-  # What a transfer keeps to: {rate: 12500000, jitter: 5, nice: 10} are bytes per second, seconds, and niceness.
+  # What a transfer keeps to: {rate: 12500000, fleet_rate: 125000000, jitter: 5, nice: 10} are bytes per second of a host and
+  # of all hosts that fetch at once, seconds, and niceness.
   # transfer: {}
 
   # How far it is to a host, by its grain `site`, for `transport: auto` (docs/transports.md):
@@ -78,6 +79,9 @@ repo_config:
 
     # How many hosts switch at once: a count (3) or a share (25%).
     batch: 50%
+
+    # How many hosts fetch at once.
+    # fetch_batch: 100%
 
     # How many hosts may fail before the deploy is stopped: a count or a share.
     # failure_limit: 0

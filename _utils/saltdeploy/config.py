@@ -37,6 +37,7 @@ class Repo:
         slots: how many whole work trees layout ``slots`` keeps.
         stat_limit: files; up to this many, a fetch compares the unchanged ones with the record as well.
         batch: how many hosts switch at once: a count or a share such as ``25%``.
+        fetch_batch: how many hosts fetch at once: a count or a share.
         failure_limit: how many hosts may fail before the deploy is stopped: a count or a share.
         timeout: seconds that a host may take for one stage.
         groups: the order in which the targets switch; empty: all of them are one group.
@@ -71,6 +72,7 @@ class Repo:
     slots: int
     stat_limit: int
     batch: str
+    fetch_batch: str
     failure_limit: str
     timeout: int
     fetch_calls: dict[str, list[Any]]
@@ -158,6 +160,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         slots=keys["slots"],
         stat_limit=keys["stat_limit"],
         batch=keys["batch"],
+        fetch_batch=keys["fetch_batch"],
         failure_limit=keys["failure_limit"],
         timeout=keys["timeout"],
         fetch_calls=keys["fetch_module_calls"],

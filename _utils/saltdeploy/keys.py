@@ -98,6 +98,7 @@ REPO_KEYS: dict[str, Key] = {
     "slots": (3, supply.whole(2, 16)),
     "stat_limit": (50_000, supply.whole(0, 100_000_000)),
     "batch": ("100%", policy.window),
+    "fetch_batch": ("100%", policy.window),
     "failure_limit": ("0", policy.share),
     "timeout": (600, supply.whole(1, 86_400)),
     "groups": ([], policy.groups),

@@ -56,7 +56,8 @@ class Supply:
         fanouts: who serves besides the master.
         site: this host's grain ``site``.
         place: where this host keeps payloads for others and for later; None: below the minion's cache directory.
-        rate: bytes per second at most; 0: as many as come.
+        rate: bytes per second at most, of all transfers of a host together; 0: as many as come.
+        fleet_rate: bytes per second at most, of all hosts that fetch at once in a deploy; 0: as many as come.
         jitter: seconds, of which each host waits a random part before it asks a fanout.
         links: site to the way to its hosts, for ``transport: auto``.
         nice: the niceness of a fetch, 0 to 19; above 0 its disk accesses are of the lowest best-effort class too.
@@ -66,9 +67,15 @@ class Supply:
     site: str = ""
     place: Path | None = None
     rate: int = 0
+    fleet_rate: int = 0
     jitter: float = 0.0
     nice: int = 0
     links: Mapping[str, Link] = field(default_factory=dict)
+
+    @property
+    def at_once(self) -> int:
+        """How many hosts may fetch at once, so that together they keep to what the fleet may take; 0: any number."""
+        return self.fleet_rate // self.rate if self.fleet_rate else 0
 
     @property
     def link(self) -> Link:
@@ -97,12 +104,15 @@ def _fanout(entry: Any, number: int) -> Fanout:
 
 
 def transfer(value: Any) -> dict[str, Any]:
-    """The table of what a transfer keeps to: ``rate``, ``jitter``, ``nice``.
+    """The table of what a transfer keeps to: ``rate``, ``fleet_rate``, ``jitter``, ``nice``.
 
     Raises:
         Wrong: it cannot be meant.
     """
-    return policy.table(value, _TRANSFER, required=(), path=())
+    read = policy.table(value, _TRANSFER)
+    if "fleet_rate" in read and read["fleet_rate"] < read.get("rate", 1 << 41):
+        raise Wrong("needs a `rate` for each host, and must not be below it", "fleet_rate")
+    return read
 
 
 def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Supply:
@@ -173,4 +183,9 @@ _FANOUT = {
     "targets": policy.text,
     "targets_type": policy.one_of(*policy.TARGET_TYPES),
 }
-_TRANSFER = {"rate": whole(1024, 1 << 40), "jitter": policy.seconds(), "nice": whole(0, 19)}
+_TRANSFER = {
+    "rate": whole(1024, 1 << 40),
+    "fleet_rate": whole(1024, 1 << 40),
+    "jitter": policy.seconds(),
+    "nice": whole(0, 19),
+}

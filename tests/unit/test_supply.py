@@ -57,6 +57,14 @@ def test_what_a_transfer_keeps_to() -> None:
 
 
 @pytest.mark.parametrize(
+    ("transfer", "hosts"),
+    [({}, 0), ({"rate": 1_000_000}, 0), ({"rate": 1_000_000, "fleet_rate": 7_900_000}, 7)],
+)
+def test_how_many_hosts_together_keep_to_the_cap_of_the_fleet(transfer: dict[str, int], hosts: int) -> None:
+    assert load({"transfer": transfer}).supply.at_once == hosts
+
+
+@pytest.mark.parametrize(
     ("said", "link"),
     [
         ({}, Link()),
@@ -92,6 +100,8 @@ def test_how_far_it_is_to_a_site(said: dict[str, Any], link: Link) -> None:
         ({"transfer": {"rate": True}}, "transfer:rate"),
         ({"transfer": {"jitter": -1}}, "transfer:jitter"),
         ({"transfer": {"nice": 20}}, "transfer:nice"),
+        ({"transfer": {"fleet_rate": 10_000_000}}, "transfer:fleet_rate"),
+        ({"transfer": {"rate": 20_000, "fleet_rate": 10_000}}, "transfer:fleet_rate"),
         ({"links": []}, "links"),
         ({"links": {"codfw": 7}}, "links:codfw"),
         ({"links": {"or *": {}}}, "links:or *"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from saltdeploy import disk
+from saltdeploy import disk, remote
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.sources import Hear, places
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
+from saltdeploy.remote import SSH
 from saltdeploy.wording import public
 
-SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10"
 _OPTIONS = [
     "--files-from=-",
     "--from0",
@@ -26,7 +25,6 @@ _OPTIONS = [
     "--out-format=%l",
     "--timeout=120",
 ]
-_MODULE = re.compile(r"rsync://[^/]+/[^/]+/?|[^/:]+::[^/]+/?")
 _SOME_MISSING = (23, 24)
 _MOST_SAID = 2000
 
@@ -41,7 +39,7 @@ class Rsync:
 
     def __init__(self, place: str, ssh: str = SSH) -> None:
         self._place, self._password = _without_password(place)
-        self._root, self._below = _split(self._place)
+        self._root, self._below = remote.split(self._place)
         self._ssh = ssh
 
     def __str__(self) -> str:
@@ -117,16 +115,3 @@ def _without_password(place: str) -> tuple[str, str]:
         return place, ""
     rest = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username}@{rest}")), parts.password
-
-
-def _split(place: str) -> tuple[str, str]:
-    """What rsync is given as its source, and what then stands before each name that is asked for.
-
-    A daemon without chroot may give no listed file when the source leads below its module (rsync 3.5.0), so the
-    names begin at the module; what rsync makes here begins behind ``/./``.
-    """
-    module = _MODULE.match(place)
-    if module is None:
-        return f"{place.rstrip('/')}/", ""
-    below = place[module.end() :].strip("/")
-    return f"{module[0].rstrip('/')}/", f"{below}/./" if below else ""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-_BURST = 0.25  # seconds that a cap lets pass at once
+from saltdeploy.carriers.meter import Alone, Meter, Shared
+
+_AT_ONCE = 0.25  # seconds of a cap that one piece takes
 _PIECE = 1 << 18  # bytes
 _SMALLEST_PIECE = 4096
 
@@ -25,6 +28,7 @@ class Limits:
         silence: seconds that may pass without a byte.
         least, window: so many bytes per second must come, on average over so many seconds.
         rate: so many bytes per second may come at most; 0: as many as will.
+        shared: a file in which all transfers under this cap book what they take; None: this one is alone.
     """
 
     connect: float = 3.0
@@ -33,11 +37,12 @@ class Limits:
     least: float = 16_384.0
     window: float = 15.0
     rate: float = 0.0
+    shared: Path | None = None
 
     @property
     def piece(self) -> int:
         """Bytes to take at once: under a cap many small pieces make an even flow."""
-        return min(_PIECE, max(_SMALLEST_PIECE, int(self.rate * _BURST))) if self.rate else _PIECE
+        return min(_PIECE, max(_SMALLEST_PIECE, int(self.rate * _AT_ONCE))) if self.rate else _PIECE
 
     @property
     def floor(self) -> float:
@@ -49,7 +54,7 @@ class Pace:
     """The pace of one transfer.
 
     Args:
-        clock, sleep: seconds, of a clock that never goes back.
+        clock, sleep: seconds, of a clock that never goes back, and is the same for all processes of the host.
     """
 
     def __init__(
@@ -61,8 +66,10 @@ class Pace:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
-        self._free_at = self._since = clock()
+        self._meter: Meter = Shared(limits.shared) if limits.shared else Alone()
+        self._since = clock()
         self._came = 0
+        self._slept = 0.0
 
     def took(self, size: int) -> None:
         """So many bytes came: wait if that was too fast.
@@ -73,17 +80,18 @@ class Pace:
         self._hold_back(size)
         self._came += size
         now = self._clock()
-        passed = now - self._since
+        passed = now - self._since - self._slept  # nobody is slow while we sleep
         if passed < self._limits.window:
             return
         if self._came < self._limits.floor * passed:
             raise TooSlow(f"{self._came} bytes in {passed:.0f} seconds")
-        self._since, self._came = now, 0
+        self._since, self._came, self._slept = now, 0, 0.0
 
     def _hold_back(self, size: int) -> None:
         if not self._limits.rate:
             return
         now = self._clock()
-        self._free_at = max(self._free_at, now - _BURST) + size / self._limits.rate
-        if self._free_at > now:
-            self._sleep(self._free_at - now)
+        free_at = self._meter.book(now, size / self._limits.rate)
+        if free_at > now:
+            self._sleep(free_at - now)
+            self._slept += self._clock() - now

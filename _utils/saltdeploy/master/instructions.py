@@ -69,6 +69,7 @@ class Rules:
         on_failure: :data:`ROLL_BACK`, :data:`HOLD` or :data:`ASK`.
         on_abort: :data:`ROLL_BACK` or :data:`HOLD`.
         fetch_only: end at the barrier.
+        fetch_window: how many hosts may be fetching at once; 0: all of them.
         confirm: ask the operator at the barrier, as Trebuchet did.
         gates: points with checks of the master, each with the position of its wave, or -1.
         pinned: the release is pinned already: who does not run it in the end is astray, however the deploy ends.
@@ -82,6 +83,7 @@ class Rules:
     gates: frozenset[Gate] = frozenset()
     pinned: bool = False
     anew: bool = False
+    fetch_window: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, Part, Script, Wish
-from saltdeploy.master.waves import Wave, limited, waves
+from saltdeploy.master.waves import Wave, limited, share_of, waves
 from saltdeploy.master.ways import Way
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
@@ -232,7 +232,14 @@ def _rules(wish: Wish, repos: Sequence[config.Repo], groups: tuple[Wave, ...], *
         gates=frozenset().union(*(gates.gates(repo, groups) for repo in repos)),
         pinned=pinned,
         anew=restart,
+        fetch_window=_fetch_window(lead, sum(len(wave.hosts) for wave in groups)),
     )
+
+
+def _fetch_window(lead: config.Repo, hosts: int) -> int:
+    """How many hosts fetch at once; 0 for all of them."""
+    window = min(share_of(lead.fetch_batch, hosts, up=True), lead.supply.at_once or hosts)
+    return window if window < hosts else 0
 
 
 def _refuse_moved(wish: Wish, found: Sequence[_Found], groups: tuple[Wave, ...], master: Master) -> None:

@@ -5,7 +5,8 @@ It is told what happened (:meth:`Rollout.asked`, :meth:`~Rollout.heard`, :meth:`
 (:meth:`Rollout.due`). What it is told stands in the deploy's journal, so that another process can be told the same
 and go on from there. A host that gave no answer counts as failed: silence is never a success.
 
-    FETCH     everybody at once; more failures than the limit: HELD, and nothing has changed anywhere
+    FETCH     everybody, all at once or a sliding window of hosts; more failures than the limit: HELD, and nothing has
+              changed anywhere
     CHECKOUT  wave by wave, a sliding window of hosts; more failures than the limit: nobody new is asked, then
     ROLLBACK  wave by wave backwards: every host that was asked to switch, not only those known to have switched
 """
@@ -90,8 +91,8 @@ class Rollout:
             return self._pending
         tally = self.tally()
         room = 0 if self._is_stopping() else len(tally.waiting)
-        if self.stage != FETCH:
-            window = self.waves[self.wave].window
+        window = self._rules.fetch_window if self.stage == FETCH else self.waves[self.wave].window
+        if window:
             free = max(0, window - len(tally.in_flight))
             if not whole and tally.in_flight and 4 * free < window:
                 return None

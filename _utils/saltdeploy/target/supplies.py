@@ -89,7 +89,8 @@ class Suppliers:
     def _limits(self, payload: Payload) -> Limits:
         """A server with which the fetch would not be done in time is too slow as well."""
         rate = self._repo.supply.rate
-        return Limits(rate=rate, least=max(Limits.least, payload.size / self._repo.timeout))
+        least = max(Limits.least, payload.size / self._repo.timeout)
+        return Limits(rate=rate, least=least, shared=self._host.cache / "booked")
 
 
 class _Silent:

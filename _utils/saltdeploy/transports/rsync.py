@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from saltdeploy import bounded, disk
+from saltdeploy import bounded, disk, remote
 from saltdeploy.config import Repo
 from saltdeploy.contents import Files, Supply
 from saltdeploy.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported
@@ -38,7 +38,7 @@ _OPTIONS = [
     "--protect-args",
 ]
 # as an option it would turn rsync:// into a daemon that is started by ssh
-_ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": "ssh -o BatchMode=yes"}
+_ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": remote.SSH}
 _RECEIVED = re.compile(r"Total bytes received: ([0-9,.]+)")
 
 
@@ -84,14 +84,15 @@ class Rsynced:
     """
 
     def __init__(self, repo: Repo, tree: str, directory: Path, beside: dict[str, int]) -> None:
-        self._exports = f"{repo.rsync_url.rstrip('/')}/"
-        self._tree = tree
-        self.place = public(f"{self._exports}{tree}/")
+        place = f"{repo.rsync_url.rstrip('/')}/{tree}/"
+        self._exports, self._front = remote.split(place)
+        self.place = public(place)
         self.advice = (
             f"look at what {self.place} holds; run the same command again, or choose another transport"
         )
         self._directory = directory
         self._timeout = repo.timeout
+        self._rate = repo.supply.rate
         self._beside = beside
 
     def need(self, oids: IO[bytes], *, everything: bool) -> int:
@@ -105,7 +106,7 @@ class Rsynced:
         self._directory.mkdir(mode=0o700)
         names = self._directory.with_suffix(".names")
         try:
-            if _write_names(changes, self._tree, names):
+            if _write_names(changes, self._front, names):
                 self._run(names, basis)
             yield Files(self._directory, self.advice, drop=True)
         finally:
@@ -114,7 +115,7 @@ class Rsynced:
 
     def _run(self, names: Path, basis: Path) -> None:
         command = ["rsync", *_OPTIONS, f"--files-from={names}", f"--compare-dest={basis}"]
-        command += ["--", self._exports, f"{self._directory}/"]
+        command += [*remote.cap(self._rate), "--", self._exports, f"{self._directory}/"]
         try:
             ended = bounded.run(command, self._timeout, environment=_ENVIRONMENT)
         except FileNotFoundError:
@@ -139,17 +140,12 @@ class Rsynced:
         )
 
 
-def _write_names(changes: IO[bytes], tree: str, names: Path) -> int:
-    """List the paths that have contents, each with a NUL behind it; return how many.
-
-    They begin at the exports, and rsync makes what stands behind ``/./``. (Daemons without chroot, of rsync 3.5.0 for
-    one, give no listed file when the URL itself leads below the module.)
-    """
+def _write_names(changes: IO[bytes], front: str, names: Path) -> int:
+    """List the paths that have contents, each with ``front`` before it and a NUL behind it; return how many."""
     count = 0
-    front = os.fsencode(tree) + b"/./"
     with open(names, "wb") as file:
         for change in read_changes(changes):
             if change.mode not in (NOTHING, GITLINK):
-                file.write(front + change.path + b"\0")
+                file.write(os.fsencode(front) + change.path + b"\0")
                 count += 1
     return count

@@ -79,6 +79,7 @@ class World:
             {"web1": self.at(0), "web2": self.at(1), "web3": Holdings(), "web4": self.at(0)}, {"web4"}
         )
         self.targets = list(HOSTS)
+        self.deployment: dict[str, Any] = {}
         self.section: dict[str, Any] = {
             "location": str(root / "live"),
             "source": str(self.source.git_dir),
@@ -111,7 +112,8 @@ class World:
 
     @property
     def repo(self) -> config.Repo:
-        return config.load({"repo_config": {"demo": self.section}}, "demo")
+        pillar = {"deployment_config": self.deployment, "repo_config": {"demo": self.section}}
+        return config.load(pillar, "demo")
 
     def plan(self, tag: str = "v2", **wish: Any) -> dict[str, Any]:
         return forecasts.forecast(Wish("sync", "demo", tag, **wish), self.repo, self.master)
@@ -394,3 +396,24 @@ def test_where_all_hosts_run_the_release_nothing_is_to_be_done(world: World) -> 
     world.fleet.silent.clear()
     nothing = {"from": "v2", "added": 0, "changed": 0, "removed": 0, "bytes": 0, "unreachable": False}
     assert world.plan()["hosts"] == dict.fromkeys(HOSTS, nothing)
+
+
+@pytest.mark.parametrize(
+    ("batch", "transfer", "window"),
+    [
+        ("100%", {}, 0),
+        ("50%", {}, 2),
+        (3, {}, 3),
+        (7, {}, 0),
+        ("100%", {"rate": 10_000, "fleet_rate": 25_000}, 2),
+        (1, {"rate": 10_000, "fleet_rate": 25_000}, 1),
+        ("50%", {"rate": 10_000, "fleet_rate": 1_000_000}, 2),
+    ],
+)
+def test_how_many_of_four_hosts_fetch_at_once(
+    world: World, batch: object, transfer: dict[str, int], window: int
+) -> None:
+    world.section["fetch_batch"] = batch
+    world.deployment["transfer"] = transfer
+    script, _ = world.prepare("")
+    assert script.rules.fetch_window == window

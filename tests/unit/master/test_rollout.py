@@ -39,6 +39,26 @@ def test_everybody_fetches_at_once_then_the_waves_switch_one_after_the_other():
     assert deploy.asked_for(CHECKOUT) == ["c1", "c2", "r1", "r2", "r3", "r4"]
 
 
+def test_no_more_hosts_fetch_at_once_than_may_and_nobody_switches_before_all_have():
+    deploy = Deploy(CANARY, REST, fetch_window=4)
+    assert deploy.ask() == ["c1", "c2", "r1", "r2"]
+    deploy.hear("r1 c2")
+    assert deploy.ask() == ["r3", "r4"]
+    deploy.hear("c1 r2 r3")
+    assert deploy.ask() == []
+    deploy.hear("r4")
+    assert deploy.ask() == ["c1", "c2"]
+
+
+def test_everybody_is_heard_in_a_fetch_though_more_have_failed_than_may():
+    deploy = Deploy(CANARY, REST, fetch_window=2)
+    deploy.ask()
+    deploy.hear("c1 c2", BROKEN)
+    assert deploy.ask() == ["r1", "r2"]
+    deploy.carry_on()
+    assert deploy.end == "HELD 4/6"
+
+
 def test_the_window_slides_when_one_host_is_done():
     deploy = Deploy(REST).fetch()
     assert deploy.ask() == ["r1", "r2"]

@@ -122,6 +122,7 @@ def policies(draw: st.DrawFn, waves: int) -> dict[str, Any]:
         "fetch_only": draw(st.sampled_from([False] * 7 + [True])),
         "confirm": draw(st.sampled_from([False, False, False, True])),
         "pinned": draw(st.booleans()),
+        "fetch_window": draw(st.sampled_from([0, 0, 1, 2])),
         "gates": draw(st.frozensets(st.sampled_from(points), max_size=3)),
     }
 
@@ -283,8 +284,11 @@ class AnyRollout(RuleBasedStateMachine):
 
     @invariant()
     def never_more_hosts_at_work_than_the_window(self) -> None:
-        if self.rollout.stage != FETCH and self.rollout.outcome is None:
-            assert len(self.rollout.in_flight()) <= self.rollout.waves[self.rollout.wave].window
+        if self.rollout.outcome is None:
+            fetching = self.rollout.stage == FETCH
+            waves, rules = self.rollout.waves, self.deploy.rules
+            window = (rules.fetch_window or 1000) if fetching else waves[self.rollout.wave].window
+            assert len(self.rollout.in_flight()) <= window
 
     @invariant()
     def failures_exceed_the_limit_by_the_window_at_most(self) -> None:

@@ -359,7 +359,7 @@ def test_a_layout_that_needs_the_contents_in_git_refuses(
 ) -> None:
     target = traveller(transport, small, layout="inplace")
     result = target.fetch(0)
-    assert isinstance(result.error, Unsupported)
+    assert isinstance(result.error, ConfigError)
     assert "layout inplace" in str(result.error)
 
 

@@ -16,9 +16,13 @@ import pytest
 from saltdeploy.errors import DeployError, MovedTag, NoSuchTag, Unavailable
 from saltdeploy.repository import Repository
 
+from tests import remotes
 from tests.integration.gitserver import GitServer
 from tests.repositories import Source, git, tree
 
+#: Servers that choose what a client lacks.
+SMART = ["file", "smart http", "nginx", "daemon", "ssh"]
+BATCH = "-o BatchMode=yes"  # as a job of a minion, which has no terminal
 THREE = [tree(a="1"), tree(a="2"), tree(a="3")]
 
 
@@ -54,9 +58,31 @@ def smart(tmp_path: Path) -> Iterator[str]:
         yield f"{server.url}/web1"
 
 
-@pytest.fixture(params=["path", "file", "smart http", "dumb http"])
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[str]:
+    """nginx with git behind it."""
+    with remotes.nginx_with_git(tmp_path / "served", tmp_path / "nginx") as server:
+        yield server
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[str]:
+    """git's own daemon."""
+    with remotes.git_daemon(tmp_path / "served") as server:
+        yield server
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A host that lets in who has the deploy key."""
+    with remotes.sshd(tmp_path / "ssh") as server:
+        monkeypatch.setenv("PATH", f"{server.client()}:{os.environ['PATH']}")
+        yield f"ssh://{server.name}{tmp_path}/served"
+
+
+@pytest.fixture(params=["path", "file", "smart http", "dumb http", "nginx", "daemon", "ssh"])
 def url(request: pytest.FixtureRequest, source: Source) -> str:
-    """Where the source can be fetched from, in each of the ways that need no login."""
+    """Where the source can be fetched from, in each of the ways that there are."""
     if request.param == "path":
         return str(source.git_dir)
     if request.param == "file":
@@ -90,7 +116,7 @@ def test_a_release_is_fetched(source: Source, store: Repository, url: str, numbe
     assert kept == {f"refs/deploy/{commit}"} | tag
 
 
-@pytest.mark.parametrize("url", ["file", "smart http"], indirect=True)
+@pytest.mark.parametrize("url", SMART, indirect=True)
 def test_the_history_stays_where_it_is(source: Source, store: Repository, url: str) -> None:
     store.fetch(url, "v2", source.tag(2).commit)
     assert counted(store) == 1
@@ -102,7 +128,7 @@ def test_a_second_release_is_fetched_beside_the_first(source: Source, store: Rep
     assert sorted(store.kept()) == sorted(source.tag(number).commit for number in (0, 2))
 
 
-@pytest.mark.parametrize("url", ["file", "smart http"], indirect=True)
+@pytest.mark.parametrize("url", SMART, indirect=True)
 def test_a_commit_whose_tag_has_moved_or_gone_is_fetched_by_its_id(
     source: Source, store: Repository, url: str
 ) -> None:
@@ -196,6 +222,18 @@ def test_a_repository_in_many_pieces_is_kept_in_few(source: Source, store: Repos
         store.fetch(str(source.git_dir), f"n{number}", commit)
     assert len(store.kept()) == 30
     assert len(list((store.git_dir / "objects" / "pack").glob("*.pack"))) <= 21
+
+
+@pytest.mark.parametrize("which", [{"key": "strange_key"}, {"hosts": "known_to_nobody"}], ids=["key", "host"])
+def test_a_host_that_does_not_know_us_or_that_we_do_not_know_is_named_and_nobody_is_asked(
+    tmp_path: Path, source: Source, store: Repository, monkeypatch: pytest.MonkeyPatch, which: dict[str, str]
+) -> None:
+    with remotes.sshd(tmp_path / "ssh") as server:
+        monkeypatch.setenv("GIT_SSH_COMMAND", f"{server.client(**which)}/ssh {BATCH}")
+        with pytest.raises(Unavailable) as caught:
+            store.fetch(f"{server.name}:{source.git_dir}", "v1", source.tag(1).commit)
+    assert "Permission denied" in caught.value.cause or "verification failed" in caught.value.cause
+    assert store.kept() == []
 
 
 # -- nobody there ---------------------------------------------------------------------------------------

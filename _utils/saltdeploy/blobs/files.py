@@ -48,11 +48,15 @@ class Directory:
 
 
 class Site:
-    """Plain files behind a web server."""
+    """Plain files behind a web server.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        rate: bytes per second at most; 0: as many as come.
+    """
+
+    def __init__(self, url: str, rate: int = 0) -> None:
         self._url = url.rstrip("/")
-        self._web = Web()
+        self._web = Web(rate)
 
     def __str__(self) -> str:
         return public(self._url)

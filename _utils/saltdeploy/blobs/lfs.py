@@ -25,11 +25,12 @@ class LfsServer:
 
     Args:
         url: of the API, without ``/objects/batch``; it may bear a user and a password.
+        rate: bytes per second at most; 0: as many as come.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rate: int = 0) -> None:
         self._url = url.rstrip("/")
-        self._web = Web()
+        self._web = Web(rate)
 
     def __str__(self) -> str:
         return public(self._url)

@@ -14,7 +14,6 @@ from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.sources import Hear, places
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
-from saltdeploy.remote import SSH
 from saltdeploy.wording import public
 
 _OPTIONS = [
@@ -34,12 +33,14 @@ class Rsync:
 
     Args:
         place: the same; a password in the URL is given to rsync by its environment.
+        rate: bytes per second at most; 0: as many as come.
         ssh: how ssh is called.
     """
 
-    def __init__(self, place: str, ssh: str = SSH) -> None:
+    def __init__(self, place: str, rate: int = 0, ssh: str = remote.SSH) -> None:
         self._place, self._password = _without_password(place)
         self._root, self._below = remote.split(self._place)
+        self._cap = remote.cap(rate)
         self._ssh = ssh
 
     def __str__(self) -> str:
@@ -58,7 +59,7 @@ class Rsync:
     def _run(self, wanted: Sequence[Pointer], room: bytes, hear: Hear) -> str:
         """Let rsync bring what there is; what it says of the rest."""
         largest = max(pointer.size for pointer in wanted)
-        command = ["rsync", *_OPTIONS, f"--max-size={largest}"]
+        command = ["rsync", *_OPTIONS, *self._cap, f"--max-size={largest}"]
         with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
             listed = (f"{self._below}{place}\0" for each in wanted for place in places(each))
             names.write(b"".join(map(os.fsencode, listed)))

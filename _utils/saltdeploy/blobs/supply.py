@@ -89,8 +89,9 @@ class Supply:
                 raise self._missing(kind, wanted, reasons)
 
     def _sources(self, kind: str) -> list[Source]:
-        said = [upstream.named(place) for place in self._repo.blobs[kind]]
-        return [*said, *upstream.of_release(kind, self._tree, self._repo.url)]
+        rate = self._repo.supply.rate
+        said = [upstream.named(place, rate) for place in self._repo.blobs[kind]]
+        return [*said, *upstream.of_release(kind, self._tree, self._repo.url, rate)]
 
     def _missing(self, kind: str, wanted: Wanted, reasons: dict[str, list[str]]) -> DeployError:
         name, (path, pointer) = next(iter(wanted.items()))

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from saltdeploy import disk, origins
+from saltdeploy import disk, origins, remote
 from saltdeploy.blobs.files import Directory, Site
 from saltdeploy.blobs.lfs import LfsServer
-from saltdeploy.blobs.rsync import SSH, Rsync
+from saltdeploy.blobs.rsync import Rsync
 from saltdeploy.blobs.sources import Source
 from saltdeploy.errors import Corrupt
 from saltdeploy.gitcommand import settings
@@ -22,62 +22,67 @@ _USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-def named(place: str) -> Source:
-    """The source that an operator's word means; it was checked."""
+def named(place: str, rate: int) -> Source:
+    """The source that an operator's word means; it was checked.
+
+    Args:
+        rate: bytes per second that may come at most; 0: as many as will.
+    """
     if (server := origins.LFS_SERVER.match(place)) is not None:
-        return LfsServer(place[server.end() :])
+        return LfsServer(place[server.end() :], rate)
     if place.startswith("/"):
         return Directory(place)
-    return Site(place) if origins.WEB.match(place) else Rsync(place)
+    return Site(place, rate) if origins.WEB.match(place) else Rsync(place, rate)
 
 
-def of_release(kind: str, tree: Path, url: str) -> list[Source]:
+def of_release(kind: str, tree: Path, url: str, rate: int) -> list[Source]:
     """The sources that a release names for one kind; none for git-annex, which knows its remotes by their ids only.
 
     Args:
         tree: of the release.
         url: the repository that targets fetch from.
+        rate: as for :func:`named`.
 
     Raises:
         Corrupt: its configuration file cannot be read.
     """
     if kind == LFS:
-        return _lfs(_read(tree, ".lfsconfig").get("lfs.url", ""), url)
-    return _fat(_read(tree, ".gitfat")) if kind == FAT else []
+        return _lfs(_read(tree, ".lfsconfig").get("lfs.url", ""), url, rate)
+    return _fat(_read(tree, ".gitfat"), rate) if kind == FAT else []
 
 
-def _lfs(said: str, url: str) -> list[Source]:
+def _lfs(said: str, url: str, rate: int) -> list[Source]:
     """git-lfs, docs/api/server-discovery.md; over http only."""
     if origins.WEB.match(said):
-        return [LfsServer(said)]
+        return [LfsServer(said, rate)]
     if said or not origins.WEB.match(url):
         return []
     bare = url.rstrip("/")
-    return [LfsServer(f"{bare if bare.endswith('.git') else f'{bare}.git'}/info/lfs")]
+    return [LfsServer(f"{bare if bare.endswith('.git') else f'{bare}.git'}/info/lfs", rate)]
 
 
-def _fat(said: dict[str, str]) -> list[Source]:
+def _fat(said: dict[str, str], rate: int) -> list[Source]:
     """git-fat, README: sections ``rsync`` and ``http``."""
     sources: list[Source] = []
-    remote, site = said.get("rsync.remote", ""), said.get("http.remote", "")
-    if _is_legal(remote) and origins.RSYNC.match(remote):
+    place, site = said.get("rsync.remote", ""), said.get("http.remote", "")
+    if _is_legal(place) and origins.RSYNC.match(place):
         port, user = said.get("rsync.sshport", ""), said.get("rsync.sshuser", "")
         ssh = [
-            SSH,
+            remote.SSH,
             *(["-p", port] if _PORT.fullmatch(port) else []),
             *(["-l", user] if _USER.fullmatch(user) else []),
         ]
-        sources.append(Rsync(remote, " ".join(ssh)))
-    elif _is_legal(remote) and remote.startswith("/"):
-        sources.append(Directory(remote))
+        sources.append(Rsync(place, rate, " ".join(ssh)))
+    elif _is_legal(place) and place.startswith("/"):
+        sources.append(Directory(place))
     if origins.WEB.match(site):
-        sources.append(Site(site))
+        sources.append(Site(site, rate))
     return sources
 
 
-def _is_legal(remote: str) -> bool:
+def _is_legal(place: str) -> bool:
     try:
-        return bool(origins.source(FAT, remote))
+        return bool(origins.source(FAT, place))
     except ValueError:
         return False
 

@@ -9,6 +9,7 @@ import requests
 
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.sources import Hear
+from saltdeploy.carriers.pace import Limits, Pace
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
 
@@ -30,9 +31,14 @@ class Failed(Exception):
 
 
 class Web:
-    """One session with a server."""
+    """One session with a server.
 
-    def __init__(self) -> None:
+    Args:
+        rate: bytes per second at most; 0: as many as come.
+    """
+
+    def __init__(self, rate: int = 0) -> None:
+        self._pace = Pace(Limits(rate=rate, least=0))
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "saltext-deploy"
         self._session.headers["Accept-Encoding"] = "identity"
@@ -60,6 +66,7 @@ class Web:
         with self.request("GET", url, **options) as answer, shelf.receive(pointer) as receiver:
             for piece in answer.iter_content(_CHUNK):
                 receiver.write(piece)
+                self._pace.took(len(piece))
                 hear(len(piece))
 
     def each(self, wanted: Sequence[Pointer], take: Callable[[Pointer], None]) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +191,19 @@ def test_what_no_key_asks_for_stays_as_it_is(tmp_path: Path) -> None:
     host = Target(tmp_path, source)
     assert all(result.ok for result in host.deploy(0))
     assert snapshot(host.location) == source.checked_out(0)
+
+
+@pytest.mark.parametrize("way", ["web server", "git-lfs server", "rsync daemon"])
+def test_contents_keep_to_the_cap(way: str, server: Server, tmp_path: Path) -> None:
+    """However busy the machine is, they never take more than the cap, and a tenth."""
+    content = os.urandom(1_000_000)
+    fill(server.root, lfs(content), content)
+    source = Source(tmp_path / "s.git", {b"blob": lfs(content)})
+    with rsync_daemon(tmp_path, server.root) as daemon:
+        place = {"web server": server.files, "git-lfs server": server.api, "rsync daemon": daemon}[way]
+        host = Target(tmp_path, source, blobs={"lfs": place})
+        supply = dataclasses.replace(host.repo.supply, rate=500_000)
+        host.repo = dataclasses.replace(host.repo, supply=supply)
+        begin = time.monotonic()
+        is_served(host, "blob", content)
+        assert len(content) / (time.monotonic() - begin) < 550_000

@@ -1,4 +1,4 @@
-"""Which transports a layout takes, and a repo: where not every one will do."""
+"""Which transports a layout takes, where not every one will do; and what ``auto`` chooses from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from saltdeploy.policy import AUTO
 #: Of these the master chooses when it is told to; the others need servers, of which it knows nothing.
 CHOSEN_FROM = ("bundle", "tar", "delta", "squashfs")
 _TAKES = {"overlay": ("squashfs",), "inplace": ("bundle", "git")}
-_WITH_SUBMODULES = ("bundle", "git")
 
 
 def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
@@ -30,12 +29,12 @@ def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
         )
 
 
-def candidates(layout: str, *, submodules: bool) -> tuple[str, ...]:
+def candidates(layout: str) -> tuple[str, ...]:
     """What ``transport: auto`` can mean, the usual one first."""
     fit = _TAKES.get(layout, CHOSEN_FROM)
-    return tuple(name for name in CHOSEN_FROM if name in fit and (name in _WITH_SUBMODULES or not submodules))
+    return tuple(name for name in CHOSEN_FROM if name in fit)
 
 
 def usual(transport: str, layout: str) -> str:
     """A transport by its own name: where nothing was chosen for a host, ``auto`` means the usual one."""
-    return candidates(layout, submodules=False)[0] if transport == AUTO else transport
+    return candidates(layout)[0] if transport == AUTO else transport

@@ -33,7 +33,7 @@ class Cost:
 COSTS = {
     "tar": Cost(share=0.04, packing=0.042, unpacking=0.013),
     "delta": Cost(share=0.25, packing=0.13, unpacking=0.035),
-    "squashfs": Cost(share=0.04, packing=0.042, unpacking=0.02),
+    "squashfs": Cost(share=0.04, packing=0.13, unpacking=0.01),
 }
 
 

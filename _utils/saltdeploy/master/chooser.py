@@ -46,13 +46,13 @@ class Chooser:
             DeployError: not even the usual one can be packed.
         """
         held = self._held[host]
-        names = fitting.candidates(self._repo.layout, submodules=self._repo.submodules)
+        names = fitting.candidates(self._repo.layout)
         if self._tag.commit in held.held:
             return names[0], f"auto: {names[0]}, it holds the release already"
         if len(names) == 1:
             return names[0], f"auto: {names[0]}, nothing else fits"
         able = tuple(name for name in names if self._is_able(name, held))
-        base = plan.base_of(held, self._source.repository, sound=False)
+        base = plan.base_of(held, self._source.repository, sound=self._repo.submodules)
         key = (base, self._links.get(host, self._repo.supply.link), able)
         if key not in self._made:
             self._made[key] = self._reckon(held, base, key[1], able[1:])
@@ -68,8 +68,7 @@ class Chooser:
         if not choice.could_pay(bundle, link):
             return bundle.transport, choice.why(bundle, [bundle], link)
         known, failed = {bundle.transport: bundle}, []
-        repository, name = self._source.repository, self._repo.name
-        trees = apart.pack_trees(self._payloads, repository, name, self._tag, base).size
+        trees = self._trees(base)
         for name in others:
             if name == "delta" and not base:  # it would be the archive
                 continue
@@ -91,20 +90,25 @@ class Chooser:
         received, count = needed(payloads, held)
         return choice.packed(transport, received, count, files)
 
+    def _trees(self, base: str) -> int:
+        """Bytes of the trees that a host with this base lacks."""
+        with self._source.packer(self._tag.commit, "bundle") as packer:
+            return apart.pack_trees(self._payloads, packer, self._repo.packed_as, self._tag, base).size
+
     def _is_packed(self, transport: str, base: str) -> bool:
-        commit, known = self._tag.commit, functools.partial(self._payloads.find, self._repo.name)
+        commit, known = self._tag.commit, functools.partial(self._payloads.find, self._repo.packed_as)
         if transport == "delta":
             return known(base, commit, "delta") is not None
         if transport == "tar":
             return known("", commit, "tar") is not None
         if known(commit, commit, "image"):
             return True
-        image = self._payloads.last(self._repo.name, "image")
+        image = self._payloads.last(self._repo.packed_as, "image")
         return image is not None and known(image.base, commit, "overlay") is not None
 
     @functools.cached_property
     def _files(self) -> int:
-        """Bytes of all files of the release."""
+        """Bytes of all files of the release; without those of submodules."""
         return sum(self._source.repository.sizes(self._tag.commit))
 
 

@@ -127,12 +127,6 @@ def test_a_layout_that_takes_one_transport_leaves_no_choice(world: World) -> Non
     assert world.chooser().choose("moon1") == ("squashfs", "auto: squashfs, nothing else fits")
 
 
-def test_submodules_travel_in_bundles(world: World) -> None:
-    world.keys |= {"checkout_submodules": True, "transport": "auto"}
-    world.held = {"moon1": world.holds()}
-    assert world.chooser().choose("moon1") == ("bundle", "auto: bundle, nothing else fits")
-
-
 def test_where_nothing_else_can_be_packed_it_is_the_bundle_and_the_line_says_so(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

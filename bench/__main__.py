@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import fleet, overhead, target_side
+from bench import caps, fleet, overhead, target_side
 
 if __name__ == "__main__":
     print("== the target's side, 300,000 files ==", flush=True)
@@ -12,4 +12,6 @@ if __name__ == "__main__":
     print("\n== ten minions, 9,000 files ==", flush=True)
     broken = fleet.main() or broken
     print("\n== eight minions, what a deploy costs beyond its work ==", flush=True)
-    sys.exit(overhead.main() or broken)
+    broken = overhead.main() or broken
+    print("\n== do caps hold ==", flush=True)
+    sys.exit(caps.main() or broken)

@@ -35,8 +35,8 @@ class Chooser:
         self._source = source
         self._tag = tag
         self._held = held
+        self._master = master
         self._payloads = master.payloads
-        self._links = _links(repo, master)
         self._made: dict[tuple[str, Link, tuple[str, ...]], tuple[str, str]] = {}
 
     def choose(self, host: str) -> tuple[str, str]:
@@ -107,6 +107,16 @@ class Chooser:
         return image is not None and known(image.base, commit, "overlay") is not None
 
     @functools.cached_property
+    def _links(self) -> dict[str, Link]:
+        """Host to its link, of those whose site the pillar knows; without one, a host has that of the default."""
+        return {
+            host: link
+            for site, link in self._repo.supply.links.items()
+            if site != DEFAULT
+            for host in self._master.targets(f"G@site:{site}", "compound")
+        }
+
+    @functools.cached_property
     def _files(self) -> int:
         """Bytes of all files of the release; without those of submodules."""
         return sum(self._source.repository.sizes(self._tag.commit))
@@ -122,16 +132,6 @@ def needed(payloads: Sequence[Payload], held: Holdings) -> tuple[int, int]:
     others = [each.size for each in fits if each.kind not in (*_IMAGES, "trees")]
     taken = [*sorted(trees)[:1], *images, *sorted(others)[:1]]
     return sum(taken), len(taken)
-
-
-def _links(repo: Repo, master: Master) -> dict[str, Link]:
-    """Host to its link, of those whose site the pillar knows; without one, a host has that of the default."""
-    return {
-        host: link
-        for site, link in repo.supply.links.items()
-        if site != DEFAULT
-        for host in master.targets(f"G@site:{site}", "compound")
-    }
 
 
 @functools.cache

@@ -170,7 +170,9 @@ def _refuse(wish: Wish, one: _Found) -> None:
 
 def _ways(wish: Wish, one: _Found, master: Master) -> tuple[Way, ...]:
     wanted = ways.of_each(wish.transport, one.repo, one.hosts, master.targets)
-    if one.source is None or AUTO not in wanted.values():  # a way back needs nothing that git has
+    if (
+        one.source is None or wish.action == CHECKOUT or AUTO not in wanted.values()
+    ):  # nothing is to be packed
         return ways.ways(wanted, lambda host: (fitting.usual(AUTO, one.repo.layout), ""))
     chosen = [host for host, transport in wanted.items() if transport == AUTO]
     known = held.known(one.repo, chosen, master)

@@ -417,3 +417,37 @@ def test_how_many_of_four_hosts_fetch_at_once(
     world.deployment["transfer"] = transfer
     script, _ = world.prepare("")
     assert script.rules.fetch_window == window
+
+
+def test_a_plan_tells_who_takes_which_transport_and_why(world: World) -> None:
+    world.section |= {
+        "transport": "auto",
+        "groups": [{"name": "edge", "targets": "web1", "transport": "tar"}],
+    }
+    plan = world.plan()
+    ways = {host: (way["transport"], way["why"][:14]) for way in plan["ways"] for host in way["hosts"]}
+    cheapest = ("bundle", "auto: bundle, ")
+    assert ways == {"web1": ("tar", ""), "web2": cheapest, "web3": cheapest, "web4": cheapest}
+    assert plan["transport"] == "auto, tar"
+    script, offers = world.prepare(plan["hash"])
+    assert [way.to_wire() for way in script.lead.ways] == plan["ways"]
+    kinds = {host: {p.kind for p in offers["demo"].order_for(host).payloads} for host in ("web1", "web2")}
+    assert kinds == {"web1": {"trees", "tar"}, "web2": {"bundle"}}
+    assert plan["hosts"]["web1"]["bytes"] > plan["hosts"]["web2"]["bytes"]
+
+
+def test_a_group_that_takes_another_transport_makes_another_plan(world: World) -> None:
+    edge = {"name": "edge", "targets": "web1", "transport": "tar"}
+    world.section["groups"] = [edge, {"name": "rest"}]
+    known = world.plan()["hash"]
+    world.section["groups"] = [{**edge, "targets": "web2"}, {"name": "rest"}]
+    with pytest.raises(PlanMoved, match="web1 was to take transport tar and is to take bundle"):
+        world.prepare(known)
+
+
+def test_what_fetches_nothing_packs_nothing_to_choose(world: World) -> None:
+    world.section["transport"] = "auto"
+    wish = Wish("checkout", "demo", "v2")
+    script, _ = prepare(wish, [world.repo], "20261123120000000000", {"demo": 7}, world.master)
+    assert [(way.transport, way.why) for way in script.lead.ways] == [("bundle", "")]
+    assert not list((world.master.root / "payloads").glob("*"))

@@ -57,6 +57,8 @@ class Repo:
             files like any other.
         submodules: whether submodules are part of a release.
         submodule_urls: (begin of a submodule's URL, what stands there instead).
+        signing_key: file on the master with the private key that releases are signed by; "" for none.
+        release_keys: public keys; where there are any, a target takes only what one of them has signed.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
     """
 
@@ -93,6 +95,8 @@ class Repo:
     blobs: dict[str, tuple[str, ...]]
     submodules: bool
     submodule_urls: tuple[tuple[str, str], ...]
+    signing_key: str
+    release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
 
     @property
@@ -181,6 +185,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         blobs={**({origins.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
         submodules=keys["checkout_submodules"],
         submodule_urls=keys["submodule_urls"],
+        signing_key=deployment["signing_key"] or "",
+        release_keys=deployment["release_keys"],
         trebuchet={
             **_as_written(repos[name], keys),
             "location": str(location),

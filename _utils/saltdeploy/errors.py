@@ -324,7 +324,7 @@ class TooMuchRemoved(DeployError):
 
 
 class Unsigned(DeployError):
-    """The tag has no signature that git can verify."""
+    """The tag has no signature that git can verify, or the release none that a target accepts."""
 
     kind = "unsigned"
     status = 184

@@ -146,7 +146,9 @@ class Reader:
         old = old or EMPTY_TREE[len(new)]
         command = ["diff-tree", "-r", "-z", "--raw", "--full-index", "--no-renames", old, new]
         spool.flush()
-        self._run(command, stdout=spool)
+        # git reads the index of a work tree for this as well, and one that is damaged would be in the way
+        no_index = {"GIT_INDEX_FILE": str(self.git_dir / "no-index")}
+        self._run(command, stdout=spool, environment=no_index)
 
     def diff_any(self, olds: Iterable[str], new: str, spool: IO[bytes]) -> None:
         """As :meth:`diff`, for all that differs between any of the commits ``olds`` and ``new``; each path once."""

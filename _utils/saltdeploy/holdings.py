@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltdeploy.errors import BadName
+from saltdeploy.merkle import is_root
 from saltdeploy.release import check_commit, check_tag
 
 _MOST_HELD = 1000
@@ -26,6 +27,7 @@ class Holdings:
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
         programs: those of :data:`PROGRAMS` that the host has.
+        roots: commit to the root of its tree as this host has it (:mod:`saltdeploy.merkle`), as far as it is known.
     """
 
     live: str = ""
@@ -34,6 +36,7 @@ class Holdings:
     tags: dict[str, str] = field(default_factory=dict)
     unsettled: bool = False
     programs: tuple[str, ...] = ()
+    roots: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
         """The holdings as plain data."""
@@ -44,6 +47,7 @@ class Holdings:
             "held": list(self.held),
             "tags": dict(self.tags),
             "programs": list(self.programs),
+            "roots": dict(self.roots),
         }
 
     @classmethod
@@ -51,8 +55,8 @@ class Holdings:
         """Rebuild holdings; parts of the wrong form are left out, since a report must always work."""
         if not isinstance(data, dict):
             return cls()
-        held, tags, programs = data.get("held"), data.get("tags"), data.get("programs")
-        named = list(tags.items())[:_MOST_HELD] if isinstance(tags, dict) else []
+        held, programs = data.get("held"), data.get("programs")
+        named, rooted = _items(data.get("tags")), _items(data.get("roots"))
         return cls(
             live=legal(data.get("live"), check_commit),
             previous=legal(data.get("previous"), check_commit),
@@ -64,7 +68,12 @@ class Holdings:
             programs=tuple(
                 each for each in PROGRAMS if isinstance(programs, (list, tuple)) and each in programs
             ),
+            roots={c: root for c, root in rooted if legal(c, check_commit) and is_root(root)},
         )
+
+
+def _items(value: object) -> list[tuple[Any, Any]]:
+    return list(value.items())[:_MOST_HELD] if isinstance(value, dict) else []
 
 
 def legal(value: object, check: Callable[[str], str]) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from saltdeploy import checklist, freeze, origins, policy, supply
+from saltdeploy import checklist, freeze, origins, policy, seals, supply
 from saltdeploy.disk import literal
 
 SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
@@ -67,6 +67,17 @@ def _servers(value: Any) -> dict[str, str]:
     ):
         raise ValueError("must map each site to a host")
     return dict(value)
+
+
+def _public_keys(value: Any) -> tuple[str, ...]:
+    """A key, or a list of them."""
+    keys = []
+    for number, pem in enumerate(value if isinstance(value, (list, tuple)) else [value]):
+        try:
+            keys.append(seals.public_key(pem))
+        except ValueError as error:  # with a place: an error without one would show the value, maybe a private key
+            raise policy.Wrong(str(error), number) from None
+    return tuple(keys)
 
 
 Key = tuple[Any, Callable[[Any], Any]]
@@ -129,4 +140,6 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "payload_dir": (None, _path),
     "transfer": ({}, supply.transfer),
     "links": ({}, supply.links),
+    "signing_key": (None, _path),
+    "release_keys": ([], _public_keys),
 }

@@ -1,37 +1,39 @@
-"""What a work tree should hold: path, mode, blob and last seen stat of every file; verify a tree against it.
+"""What a tree should hold: path, mode, blob, sha256 and last seen stat of every file; verify a tree against it.
 
 One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so
-its cost follows the change too. The digest of a file is its git blob id, and the commit that names them
-all is the root: a tree that agrees with its manifest is that commit's tree. Where the blob is a pointer and
-the file holds what it points to, the pointer stands here as well; it is bound by the blob id, and binds the
-content. Whether the tree is whole is not written here (see saltdeploy.layouts.slot): one can ask for that
-while a release is being written.
+its cost follows the change too. The commit that names the files' blobs stands here, and the digests of all
+directories (:mod:`saltdeploy.merkle`), of which those are made anew that hold something that has changed. Where
+the blob is a pointer and the file holds what it points to, the pointer stands here as well; it is bound by the
+blob id, and binds the content. Whether the tree is whole is not written here (see saltdeploy.layouts.slot): one
+can ask for that while a release is being written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import sqlite3
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from saltdeploy import pointers
+from saltdeploy import merkle, pointers
+from saltdeploy.comparing import compare, digest_of, is_real, walk
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, NoPermission
-from saltdeploy.gitobjects import FILE, GITLINK, NOTHING, SYMLINK, Change
+from saltdeploy.gitobjects import FILE, GITLINK, SYMLINK, Change
+from saltdeploy.merkle import Entry
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, mode TEXT NOT NULL, oid TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, digest BLOB
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pointers (path BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS directories (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
 """
-_CHUNK = 1 << 20
+_ENTRIES = "SELECT path, mode, size, digest FROM files WHERE path >= ?"
 _NAMED = 1000
 
 
@@ -72,6 +74,7 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._stale: set[bytes] = set()  # directories whose digests are to be made anew
 
     def __enter__(self) -> Manifest:
         try:
@@ -83,6 +86,7 @@ class Manifest:
             self._db.execute("PRAGMA synchronous=EXTRA")
             self._db.execute("PRAGMA cache_size=-8192")
             self._db.executescript(_SCHEMA)
+            self._add_digests()
         except sqlite3.Error as error:
             self._db.close()
             raise _ours(error, self.path) from error
@@ -93,6 +97,11 @@ class Manifest:
         if isinstance(error, sqlite3.Error):
             raise _ours(error, self.path) from error
 
+    def _add_digests(self) -> None:
+        """The manifests of older versions have none; :meth:`complete` finds them."""
+        if "digest" not in [column[1] for column in self._db.execute("PRAGMA table_info(files)")]:
+            self._db.execute("ALTER TABLE files ADD COLUMN digest BLOB")
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes within happen together when the block ends, or not at all."""
@@ -101,19 +110,22 @@ class Manifest:
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._stale.clear()
             if self._db.in_transaction:  # sqlite has ended it by itself when the disk is full
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
             raise
 
-    def root(self) -> str:
+    def commit(self) -> str:
         """The commit whose files are noted here; "" when they were never brought to one."""
         row = self._db.execute("SELECT oid FROM root").fetchone()
         return row[0] if row else ""
 
-    def put_root(self, commit: str) -> None:
+    def put_commit(self, commit: str) -> None:
         """Note that the files are those of ``commit``; in the transaction that makes it so."""
         self._db.execute("INSERT OR REPLACE INTO root VALUES (1, ?)", (commit,))
+
+    # -- files ------------------------------------------------------------------------------------------
 
     def lists(self, content: Iterable[Change]) -> bool:
         """Whether the files noted here are these and no others.
@@ -128,24 +140,47 @@ class Manifest:
             listed += 1
         return listed == self._db.execute("SELECT COUNT(*) FROM files").fetchone()[0]
 
-    def put(self, path: bytes, mode: str, oid: str, seen: os.stat_result, pointer: bytes = b"") -> None:
+    def put(
+        self, path: bytes, mode: str, oid: str, seen: os.stat_result, digest: bytes, pointer: bytes = b""
+    ) -> None:
         """Note a file that was just written.
 
         Args:
             mode, oid: as git says it.
             seen: the file.
+            digest: of its content, see :func:`saltdeploy.comparing.digest_of`.
             pointer: what the blob holds, where the file holds what that points to.
         """
-        row = (path, mode, oid, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-        self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?)", row)
+        stat = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        self._put((path, mode, oid, *stat, digest), pointer)
+
+    def note(self, path: bytes, mode: str, oid: str, size: int, digest: bytes, pointer: bytes = b"") -> None:
+        """As :meth:`put`, of a file that lies on no disk.
+
+        Args:
+            size: bytes of its content.
+        """
+        self._put((path, mode, oid, size, 0, 0, 0, digest), pointer)
+
+    def _put(self, row: tuple[Any, ...], pointer: bytes) -> None:
+        path = row[0]
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", row)
         self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
         if pointer:
             self._db.execute("INSERT INTO pointers VALUES (?,?)", (path, pointer))
+        self._touch(path)
 
     def drop(self, path: bytes) -> None:
         """Note that a file is gone."""
         self._db.execute("DELETE FROM files WHERE path=?", (path,))
         self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
+        self._touch(path)
+
+    def clear(self) -> None:
+        """Note that all files are gone."""
+        for table in ("files", "pointers", "directories", "root"):
+            self._db.execute(f"DELETE FROM {table}")
+        self._stale.clear()
 
     def contents(self) -> set[str]:
         """The names of the contents that pointers of this tree point to."""
@@ -168,6 +203,137 @@ class Manifest:
             self._db.execute(below, (directory + b"/", directory + b"0")).fetchone() is not None
         )  # 0 follows /
 
+    def files(self) -> Iterator[tuple[bytes, str, str, bytes]]:
+        """Path, mode, blob and digest of every file whose digest is known."""
+        yield from self._db.execute("SELECT path, mode, oid, digest FROM files WHERE digest IS NOT NULL")
+
+    def digest(self, path: bytes) -> bytes | None:
+        """The digest of a file's content; None where it is not known."""
+        row = self._db.execute("SELECT digest FROM files WHERE path=?", (path,)).fetchone()
+        return row[0] if row else None
+
+    # -- the root ---------------------------------------------------------------------------------------
+
+    def root(self) -> str:
+        """The root as it was made last, in hexadecimal; "" where it never was."""
+        row = self._db.execute("SELECT digest FROM directories WHERE path=?", (b"",)).fetchone()
+        return row[0].hex() if row else ""
+
+    def seal(self) -> str:
+        """Make the digests of directories anew that hold something that has changed; in the same transaction.
+
+        Returns:
+            The root.
+        """
+        self._stale.add(b"")
+        for directory, digest in self._nodes(self._stale).items():
+            if digest is None:
+                self._db.execute("DELETE FROM directories WHERE path=?", (directory,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO directories VALUES (?,?)", (directory, digest))
+        self._stale.clear()
+        return self.root()
+
+    def recomputed(self) -> str:
+        """The root as it follows from the files alone; "" where the digest of one is not known. Changes nothing."""
+        if self._db.execute("SELECT 1 FROM files WHERE digest IS NULL LIMIT 1").fetchone():
+            return ""
+        top = self._nodes(self._all_directories())[b""]
+        return top.hex() if top else ""
+
+    def complete(self, root: Path) -> bool:
+        """Find the digests that are not known, by reading the files; in a transaction, before :meth:`seal`.
+
+        Args:
+            root: the work tree.
+
+        Returns:
+            False where a file is not what it should be.
+        """
+        unknown = (
+            "SELECT path, mode, oid, data FROM files LEFT JOIN pointers USING (path) WHERE digest IS NULL"
+        )
+        base, real = os.fsencode(root), {b""}
+        for path, mode, oid, pointer in self._db.execute(unknown).fetchall():
+            found = None
+            if is_real(base, os.path.dirname(path), real):
+                found = digest_of(os.path.join(base, path), mode, oid, pointer or b"")
+            if found is None:
+                return False
+            self._db.execute("UPDATE files SET digest=? WHERE path=?", (found, path))
+        self._stale |= self._all_directories()
+        return True
+
+    def _touch(self, path: bytes) -> None:
+        """The digests of the directories above are stale."""
+        while path:
+            path = os.path.dirname(path)
+            if path in self._stale:
+                return
+            self._stale.add(path)
+
+    def _all_directories(self) -> set[bytes]:
+        found = {b""}
+        for (path,) in self._db.execute("SELECT path FROM files"):
+            directory = os.path.dirname(path)
+            while directory not in found:
+                found.add(directory)
+                directory = os.path.dirname(directory)
+        return found
+
+    def _nodes(self, directories: set[bytes]) -> dict[bytes, bytes | None]:
+        """The digests of directories, the deepest first; None of one that is not there any more, save the top."""
+        found: dict[bytes, bytes | None] = {}
+        for directory in sorted(directories, key=lambda each: each.count(b"/") + bool(each), reverse=True):
+            entries = [*self._entries(directory, found)]
+            found[directory] = merkle.node(entries) if entries or not directory else None
+        return found
+
+    def _entries(self, directory: bytes, found: dict[bytes, bytes | None]) -> Iterator[Entry]:
+        """What stands in a directory. What stands deeper is leapt over: a big directory may hold all files.
+
+        Args:
+            found: digests of directories that take the place of those that are noted.
+        """
+        above = directory + b"/" if directory else b""
+        start: bytes | None = above
+        while start is not None:
+            rows = self._rows(start, directory)
+            start = None
+            for path, mode, size, digest in rows:
+                name, deeper, _ = path[len(above) :].partition(b"/")
+                if deeper:
+                    yield self._directory(above + name, name, found)
+                    start = above + name + b"0"  # 0 follows /
+                    break
+                yield self._file(path, name, mode, size, digest)
+
+    def _rows(self, start: bytes, directory: bytes) -> sqlite3.Cursor:
+        """Files from a path on to the last one that stands in a directory or deeper."""
+        if not directory:
+            return self._db.execute(f"{_ENTRIES} ORDER BY path", (start,))
+        return self._db.execute(f"{_ENTRIES} AND path < ? ORDER BY path", (start, directory + b"0"))
+
+    def _directory(self, path: bytes, name: bytes, found: dict[bytes, bytes | None]) -> Entry:
+        digest = found.get(path)
+        if digest is None:
+            row = self._db.execute("SELECT digest FROM directories WHERE path=?", (path,)).fetchone()
+            digest = row[0] if row else None
+        if digest is None:
+            raise _unreadable(self.path, "the digest of a directory is missing")
+        return Entry(name, merkle.DIRECTORY, 0, digest)
+
+    def _file(self, path: bytes, name: bytes, mode: str, size: int, digest: bytes | None) -> Entry:
+        if digest is None:
+            raise _unreadable(self.path, "the digest of a file is missing")
+        if mode == GITLINK:  # a directory's size is the file system's affair
+            return Entry(name, mode, 0, digest)
+        if mode == SYMLINK and self._db.execute("SELECT 1 FROM pointers WHERE path=?", (path,)).fetchone():
+            mode = FILE
+        return Entry(name, mode, size, digest)
+
+    # -- verifying --------------------------------------------------------------------------------------
+
     def verify(self, root: Path, *, full: bool, stray: Callable[[bytes], None] | None = None) -> Findings:
         """Compare the tree at ``root`` with the manifest.
 
@@ -184,12 +350,12 @@ class Manifest:
         rows = self._db.execute(
             "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) ORDER BY path"
         )
-        for path, mode, oid, *seen, pointer in rows:
+        for path, mode, oid, *seen, digest, pointer in rows:
             findings.files += 1
             kind = "missing"
-            if _is_real(base, os.path.dirname(path), real):
+            if is_real(base, os.path.dirname(path), real):
                 known = None if full else tuple(seen)
-                kind = compare(os.path.join(base, path), mode, oid, known, pointer or b"")
+                kind = compare(os.path.join(base, path), mode, oid, known, pointer or b"", digest)
             if kind:
                 findings.add(kind, path)
         for path in walk(root):
@@ -199,6 +365,13 @@ class Manifest:
                 else:
                     stray(path)
         return findings
+
+
+def remove(path: Path) -> None:
+    """Delete the database of a manifest."""
+    # a journal that outlived its database would be applied to the next one
+    for each in (path, Path(f"{path}-journal")):
+        each.unlink(missing_ok=True)
 
 
 def _ours(error: sqlite3.Error, path: Path) -> DeployError:
@@ -222,129 +395,10 @@ def _ours(error: sqlite3.Error, path: Path) -> DeployError:
             path=str(path),
             next="look for a process that holds it (fuser) and at the kernel's log (dmesg), then try again",
         )
+    return _unreadable(path, text)
+
+
+def _unreadable(path: Path, why: str) -> Unreadable:
     return Unreadable(
-        f"the manifest is damaged ({text})", path=str(path), next="the next fetch makes the tree anew"
+        f"the manifest is damaged ({why})", path=str(path), next="the next fetch makes the tree anew"
     )
-
-
-def compare(
-    path: bytes, mode: str, oid: str, seen: tuple[int, ...] | None = None, pointer: bytes = b""
-) -> str:
-    """How the file at ``path`` differs from what it should be: ``missing``, ``changed`` or "".
-
-    Args:
-        path: absolute.
-        mode, oid: what it should be, as git says it.
-        seen: size, mtime, ctime (ns) and inode when it was last known to be right; a file with the same ones is
-            not read. None: read it in any case.
-        pointer: what the blob holds, where the file should hold what that points to.
-    """
-    try:
-        now = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return "missing"
-    if mode == GITLINK:
-        return "" if stat.S_ISDIR(now.st_mode) else "changed"
-    if git_mode(now) != (FILE if pointer and mode == SYMLINK else mode):
-        return "changed"
-    found = (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
-    # the content may have further names in other trees, and the ctime changes with each that comes or goes
-    if seen and (found == seen or (pointer and _without_ctime(found) == _without_ctime(seen))):
-        return ""
-    try:
-        same = _is_content(path, mode, oid, pointer) if pointer else blob_id(path, now, len(oid)) == oid
-    except FileNotFoundError:  # its users are at work
-        return "missing"
-    return "" if same else "changed"
-
-
-def _without_ctime(seen: tuple[int, ...]) -> tuple[int, ...]:
-    size, mtime, _, inode = seen
-    return size, mtime, inode
-
-
-def _is_content(path: bytes, mode: str, oid: str, data: bytes) -> bool:
-    """Whether the blob is this pointer, and the file what it points to."""
-    blob = hasher(len(data), len(oid))
-    blob.update(data)
-    try:
-        pointer = pointers.read(mode, data)
-    except pointers.NoPointer:
-        return False
-    return blob.hexdigest() == oid and pointer is not None and _fed(path, pointer.hasher()) == pointer.digest
-
-
-def git_mode(seen: os.stat_result) -> str:
-    """git's mode of what ``seen`` describes; ``000000`` for what git cannot hold."""
-    if stat.S_ISLNK(seen.st_mode):
-        return SYMLINK
-    if stat.S_ISREG(seen.st_mode):
-        return "100755" if seen.st_mode & stat.S_IXUSR else "100644"
-    return NOTHING
-
-
-def hasher(size: int, oid_length: int) -> hashlib._Hash:
-    """A hash that becomes a blob's id once the content has been fed to it (gitformat: ``blob <size> NUL``)."""
-    digest = hashlib.sha256() if oid_length == 64 else hashlib.sha1(usedforsecurity=False)
-    digest.update(b"blob %d\0" % size)
-    return digest
-
-
-def blob_id(path: bytes, seen: os.stat_result, oid_length: int) -> str:
-    """The git blob id of the file or symbolic link at ``path``."""
-    digest = hasher(seen.st_size, oid_length)
-    if stat.S_ISLNK(seen.st_mode):
-        digest.update(os.readlink(path))
-        return digest.hexdigest()
-    return _fed(path, digest)
-
-
-def _fed(path: bytes, digest: hashlib._Hash) -> str:
-    with open(path, "rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
-def _is_real(base: bytes, directory: bytes, known: set[bytes]) -> bool:
-    """Whether ``directory`` and those above it are real directories; a link may show other files tomorrow.
-
-    Args:
-        known: those below ``base`` of which it is known; grows.
-    """
-    unknown = []
-    while directory not in known:
-        unknown.append(directory)
-        directory = os.path.dirname(directory)
-    for directory in reversed(unknown):
-        try:
-            if not stat.S_ISDIR(os.lstat(os.path.join(base, directory)).st_mode):
-                return False
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        known.add(directory)
-    return True
-
-
-def walk(root: Path) -> Iterator[bytes]:
-    """Every path below ``root``, relative to it, except directories that hold something; no link is followed.
-
-    An empty directory ends in ``/``.
-    """
-    base = os.fsencode(root)
-    todo = [b""]
-    while todo:
-        directory = todo.pop()
-        try:
-            with os.scandir(os.path.join(base, directory)) as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except (FileNotFoundError, NotADirectoryError):  # its users are at work
-            continue
-        if directory and not found:
-            yield directory + b"/"
-        for name, is_directory in found:
-            path = os.path.join(directory, name)
-            if is_directory:
-                todo.append(path)
-            else:
-                yield path

@@ -18,6 +18,7 @@ from saltdeploy import sources as places
 from saltdeploy.errors import DeployError, Forged, from_wire, is_status
 from saltdeploy.holdings import Holdings, legal
 from saltdeploy.release import Release, check_commit, check_host
+from saltdeploy.seals import Seal
 from saltdeploy.wording import legible
 
 FETCH = "fetch"
@@ -95,6 +96,7 @@ class Order:
         attempt: grows when an operator wants a stage tried again; each attempt is made once.
         anew: (checkout) restart and check also where the release is live and settled already.
         sources: where payloads can be had besides the master.
+        seal: the root that the release's tree must have, and the signature; None where the master has none.
     """
 
     deploy: str
@@ -107,6 +109,7 @@ class Order:
     attempt: int = 1
     anew: bool = False
     sources: tuple[places.Source, ...] = ()
+    seal: Seal | None = None
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -121,6 +124,7 @@ class Order:
             "attempt": self.attempt,
             "anew": self.anew,
             "sources": [source.to_wire() for source in self.sources],
+            **({"seal": self.seal.to_wire()} if self.seal else {}),
         }
 
     @classmethod
@@ -163,6 +167,7 @@ class Order:
             attempt=attempt,
             anew=anew,
             sources=places.from_wire(data.get("sources")),
+            seal=Seal.from_wire(data.get("seal")),
         )
 
 

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from saltdeploy.errors import Corrupt
 from saltdeploy.gitobjects import SYMLINK
 from saltdeploy.origins import ANNEX, FAT, KINDS, LFS
 
@@ -89,6 +90,22 @@ def read(mode: str, data: bytes, kinds: Collection[str] = KINDS) -> Pointer | No
         if kind in kinds and (pointer := reader(data)) is not None:
             return pointer
     return None
+
+
+def at(path: bytes, mode: str, data: bytes, kinds: Collection[str]) -> Pointer | None:
+    """As :func:`read`, of a file of a release.
+
+    Raises:
+        Corrupt: it looks like one and cannot be read.
+    """
+    try:
+        return read(mode, data, kinds)
+    except NoPointer as error:
+        raise Corrupt(
+            str(error),
+            path=path.decode("utf-8", "backslashreplace"),
+            next="mend the file in a new release; or take its kind out of `blobs`, if it is meant as it is",
+        ) from None
 
 
 def _lfs(data: bytes) -> Pointer | None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from saltdeploy.comparing import blob_id, compare
 from saltdeploy.errors import NoPermission
 from saltdeploy.gitobjects import Change
-from saltdeploy.manifest import Manifest, Unreadable, blob_id, compare
+from saltdeploy.manifest import Manifest, Unreadable
 
 OID = "587be6b4c3f93f93c489c0111bba5596147a26cb"  # "x" and a line end
 
@@ -23,17 +24,17 @@ def path(tmp_path: Path) -> Path:
 
 def put(manifest: Manifest, *names: bytes) -> None:
     for name in names:
-        manifest.put(name, "100644", OID, os.stat("/"))
+        manifest.put(name, "100644", OID, os.stat("/"), b"d" * 32)
 
 
 def test_what_was_put_is_there_for_the_next_reader(path: Path) -> None:
     with Manifest(path) as manifest, manifest.transaction():
         put(manifest, b"a", b"\xff\n")
-        manifest.put_root("1" * 40)
+        manifest.put_commit("1" * 40)
     with Manifest(path) as manifest:
         assert manifest.entry(b"a") == manifest.entry(b"\xff\n") == ("100644", OID)
         assert manifest.entry(b"b") is None
-        assert manifest.root() == "1" * 40
+        assert manifest.commit() == "1" * 40
 
 
 def test_a_transaction_that_fails_changes_nothing(path: Path) -> None:
@@ -42,11 +43,11 @@ def test_a_transaction_that_fails_changes_nothing(path: Path) -> None:
     with pytest.raises(ZeroDivisionError), Manifest(path) as manifest, manifest.transaction():
         put(manifest, b"b")
         manifest.drop(b"a")
-        manifest.put_root("1" * 40)
+        manifest.put_commit("1" * 40)
         raise ZeroDivisionError
     with Manifest(path) as manifest:
         assert manifest.entry(b"a") and not manifest.entry(b"b")
-        assert manifest.root() == ""
+        assert manifest.commit() == ""
 
 
 def test_a_killed_writer_changes_nothing(path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_killed_writer_changes_nothing(path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path; from saltdeploy.manifest import Manifest\n"
         "with Manifest(Path(sys.argv[1])) as manifest, manifest.transaction():\n"
-        "    for n in range(20_000): manifest.put(b'%d' % n, '100644', 'x' * 40, os.stat('/'))\n"  # spills to disk
+        "    for n in range(20_000): manifest.put(b'%d' % n, '100644', 'x' * 40, os.stat('/'), b'd' * 32)\n"  # spills to disk
         "    manifest.drop(b'a')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

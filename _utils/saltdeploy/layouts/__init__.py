@@ -36,15 +36,16 @@ class Layout(Protocol):
         """Make ``store`` usable. Returns facts, as :meth:`flip` does."""
 
     def prepare(
-        self, release: Release, progress: Progress, contents: Contents | None = None
+        self, release: Release, progress: Progress, contents: Contents | None = None, root: str = ""
     ) -> dict[str, Any]:
         """Make the release's tree, whole and verified, without touching what is live.
 
         Args:
             contents: where the contents of its files come from; None: the store.
+            root: that the tree must have, see :mod:`saltdeploy.merkle`; "" where nobody has said.
 
         Returns:
-            Facts for people: ``files`` written, ``bytes`` written, ``slot``, ...
+            Facts for people: ``files`` written, ``bytes`` written, ``slot``, ``root``, ...
 
         Raises:
             DiskFull, Corrupt, SlotsBusy: nothing has changed for the users of ``location``.

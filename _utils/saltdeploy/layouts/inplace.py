@@ -13,13 +13,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk
+from saltdeploy import catalogue, disk
+from saltdeploy.comparing import compare
 from saltdeploy.config import Repo
-from saltdeploy.contents import Contents
+from saltdeploy.contents import Contents, Stored
 from saltdeploy.errors import NotReady, from_os
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.inuse import users_of
-from saltdeploy.manifest import Findings
+from saltdeploy.layouts.slot import refuse_other_root
+from saltdeploy.manifest import Findings, Manifest
+from saltdeploy.merkle import is_root
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress, work_tree_git
 
@@ -59,10 +62,17 @@ class Inplace:
         held = dict.fromkeys(filter(None, [*store.kept(), live]))
         known = disk.read_json(self._tags(), {})
         tags = {commit: tag for commit in held if (tag := known.get(commit) or store.name_of(commit))}
-        return Holdings(live=live, previous=store.commit_of(_PREVIOUS), held=tuple(held), tags=tags)
+        known = disk.read_json(self._roots(), {})
+        roots = {commit: known[commit] for commit in held if is_root(known.get(commit))}
+        return Holdings(
+            live=live, previous=store.commit_of(_PREVIOUS), held=tuple(held), tags=tags, roots=roots
+        )
 
     def _tags(self) -> Path:
         return self.store.git_dir / "deploy-tags.json"
+
+    def _roots(self) -> Path:
+        return self.store.git_dir / "deploy-roots.json"
 
     @property
     def _unfinished(self) -> Path:
@@ -84,23 +94,42 @@ class Inplace:
             if path not in used:
                 path.unlink(missing_ok=True)
         disk.clear_asides(self._tags())
+        disk.clear_asides(self._roots())
         disk.clear_asides(self._unfinished)
 
     def prepare(
-        self, release: Release, progress: Progress = no_progress, contents: Contents | None = None
+        self,
+        release: Release,
+        progress: Progress = no_progress,
+        contents: Contents | None = None,
+        root: str = "",
     ) -> dict[str, Any]:
-        """The objects are in ``.git`` already; note the tag."""
+        """The objects are in ``.git`` already; compute what they come to, and note the tag."""
         self._refuse_unless_held(release)
         self._recover()
+        found = self._root(release.commit)
+        refuse_other_root(found, root, release, self.store.git_dir)
+        self._remember(self._roots(), release.commit, found)
         self._name(release)
-        return {"files": 0}
+        return {"files": 0, "root": found}
+
+    def _root(self, commit: str) -> str:
+        """The root of a release, whose contents are git's objects."""
+        store = self.store
+        return catalogue.root_of(self._catalogue(), commit, store, Stored(store))
+
+    def _catalogue(self) -> Path:
+        return self.store.git_dir / "deploy-catalogue.db"
+
+    def _remember(self, file: Path, commit: str, value: str) -> None:
+        known = disk.read_json(file, {})
+        if known.get(commit) != value:
+            disk.write_json(file, {**known, commit: value})
 
     def _name(self, release: Release) -> None:
         """Let the tag name the commit in git, and remember it as the name by which the commit was deployed last."""
         self.store.name(release.commit, release.tag)
-        known = disk.read_json(self._tags(), {})
-        if known.get(release.commit) != release.tag:
-            disk.write_json(self._tags(), {**known, release.commit: release.tag})
+        self._remember(self._tags(), release.commit, release.tag)
 
     def _refuse_unless_held(self, release: Release) -> None:
         if not self.store.has(release.commit):
@@ -155,7 +184,7 @@ class Inplace:
         """What ``git status`` says of the tree.
 
         Args:
-            full: git reads every file; otherwise those whose stat has changed.
+            full: every file is read, by git and by us; otherwise git reads those whose stat has changed.
         """
         live = self.store.commit_of("HEAD") if self._is_installed() else ""
         if not live:
@@ -163,6 +192,7 @@ class Inplace:
                 "nothing of this repo is live here", path=str(self._location), next="deploy a release"
             )
         findings = Findings()
+        found: set[bytes] = set()
         with tempfile.TemporaryDirectory() as directory:
             index = Path(directory, "index") if full else None
             if index:  # one that knows no file's stat
@@ -172,5 +202,27 @@ class Inplace:
             command = ["status", "--porcelain", "-z", "--no-renames", "-uall", "--ignored"]
             for line in filter(None, work_tree_git(self._location, command, index=index).split("\0")):
                 kind = "extra" if line[:2] in ("??", "!!") else "missing" if "D" in line[:2] else "changed"
+                found.add(line[3:].encode("utf-8", "surrogateescape"))
                 findings.add(kind, line[3:].encode("utf-8", "surrogateescape"))
+        if full:
+            self._root(live)
+            self._compare(live, found, findings)
         return findings
+
+    def _compare(self, live: str, found: set[bytes], findings: Findings) -> None:
+        """Compare the sha256 of every file, unless git has found it to differ: a collision of git's own ids would show."""
+        base = os.fsencode(self._location)
+        with Manifest(self._catalogue()) as manifest:
+            for path, mode, oid, digest in manifest.files():
+                kind = "" if path in found else compare(os.path.join(base, path), mode, oid, digest=digest)
+                if kind and not self._is_converted(live, path):
+                    findings.add(kind, path)
+
+    def _is_converted(self, live: str, path: bytes) -> bool:
+        """Whether a file is what git makes of its blob: line ends and filters, as .gitattributes may ask for."""
+        name = path.decode("utf-8", "surrogateescape")
+        made = work_tree_git(self._location, ["cat-file", "--filters", f"{live}:{name}"])
+        try:
+            return (self._location / name).read_bytes() == made.encode("utf-8", "surrogateescape")
+        except OSError:
+            return False

@@ -7,24 +7,27 @@ read-only. What is on disk lies below the repo's area (:mod:`saltdeploy.layouts.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from saltdeploy import disk
+from saltdeploy import catalogue, disk
+from saltdeploy.comparing import compare, walk
 from saltdeploy.config import Repo
-from saltdeploy.contents import Contents
+from saltdeploy.contents import Contents, Files, Supply
 from saltdeploy.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
 from saltdeploy.gitobjects import read_changes
 from saltdeploy.holdings import Holdings
 from saltdeploy.images import Layers
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.mounted import Mounted, Shelf
-from saltdeploy.layouts.slot import State, View, doubt, show
-from saltdeploy.manifest import Findings, compare, walk
+from saltdeploy.layouts.slot import State, View, doubt, refuse_other_root, show
+from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
 from saltdeploy.trees import Trees
@@ -38,6 +41,7 @@ class Overlay:
         self._area = repo.area
         self._home = repo.area / "releases"
         self._shelf = Shelf(repo.area)
+        self._catalogue = repo.area / "catalogue.db"
         self.store = Repository(repo.area / "none.git")  # no transport of this layout brings objects
         self.trees = Trees(repo.area / "trees.git")
 
@@ -52,6 +56,7 @@ class Overlay:
             previous=view.states[previous].commit if previous and previous.is_mounted() else "",
             held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.whole and not s.doubted)),
             tags={state.commit: state.tag for state in view.states.values() if state.whole},
+            roots={s.commit: s.root for s in view.states.values() if s.whole and s.root and not s.doubted},
         )
 
     def tree(self, commit: str) -> Path | None:
@@ -77,6 +82,13 @@ class Overlay:
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
         state = view.states[view.live]
+        if full and state.root and self._compute(view.live, state.commit) != state.root:
+            doubt(view.live, state)
+            raise Corrupt(
+                f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
+                path=str(view.live.tree),
+                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+            )
         findings = self._compare(view.live.tree, state.commit, full=full)
         if not findings.ok:
             doubt(view.live, state)
@@ -86,7 +98,8 @@ class Overlay:
         findings = Findings()
         root = os.fsencode(tree)
         known: set[bytes] = set()
-        with tempfile.TemporaryFile() as content:
+        with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as listed:
+            of_commit = listed.commit() == commit
             try:
                 self.trees.diff("", commit, content)
             except GitFailed as error:
@@ -100,7 +113,9 @@ class Overlay:
                 known.add(change.path)
                 path = os.path.join(root, change.path)
                 try:
-                    kind = compare(path, change.mode, change.oid, None if full else _stat_of(path))
+                    seen = None if full else _stat_of(path)
+                    digest = listed.digest(change.path) if full and of_commit else None
+                    kind = compare(path, change.mode, change.oid, seen, digest=digest)
                 except OSError:  # what a damaged image gives
                     kind = "changed"
                 if kind:
@@ -109,6 +124,16 @@ class Overlay:
             if path.removesuffix(b"/") not in known:
                 findings.add("extra", path)
         return findings
+
+    def _compute(self, release: Mounted, commit: str) -> str:
+        """The root of a mounted release; what has changed since the last that it was asked of is read."""
+        source = _Mount(release.tree)
+        try:
+            return catalogue.root_of(self._catalogue, commit, self.trees, source)
+        except OSError as error:  # what a damaged image gives
+            raise Corrupt(
+                f"the images cannot be read: {error.strerror}", path=source.place, next=source.advice
+            ) from error
 
     def _look(self) -> View[Mounted]:
         releases = list(self._releases())
@@ -138,17 +163,21 @@ class Overlay:
         return {}
 
     def prepare(
-        self, release: Release, progress: Progress = no_progress, contents: Contents | None = None
+        self,
+        release: Release,
+        progress: Progress = no_progress,
+        contents: Contents | None = None,
+        root: str = "",
     ) -> dict[str, Any]:
         """Mount the release, from images that came or from those that are here; and the way back with it."""
         try:
-            return self._prepare(release, contents)
+            return self._prepare(release, contents, root)
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
             ) from error
 
-    def _prepare(self, release: Release, contents: Contents | None) -> dict[str, Any]:
+    def _prepare(self, release: Release, contents: Contents | None, root: str) -> dict[str, Any]:
         disk.make_directory(self._home)
         for each in self._releases():
             each.clear_asides()
@@ -159,12 +188,36 @@ class Overlay:
             ready = self._sound(release)
         try:
             ready.mount()
+            found = self._root(ready, release)
+            refuse_other_root(found, root, release, ready.tree)
         except Corrupt:
             doubt(ready, ready.state())  # so that nobody is told that it is here
             raise
         self._tidy(ready)
         self._mount_the_others(ready)
-        return {"files": 0, "layers": len(ready.layers())}
+        return {"files": 0, "layers": len(ready.layers()), "root": found}
+
+    def _root(self, ready: Mounted, release: Release) -> str:
+        """The root of a release that is mounted.
+
+        The images are the master's word, and of their files those are read that have changed. Where a signature is asked
+        for, it counts for all of them: an image could have other bytes at a path that has not changed.
+        """
+        state = ready.state()
+        if state.root:
+            return state.root
+        found = self._compute(ready, release.commit)
+        if self._repo.release_keys:
+            findings = self._compare(ready.tree, release.commit, full=True)
+            if not findings.ok:
+                named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
+                raise Corrupt(
+                    f"{findings.wrong} files in the images are not the release's ({named})",
+                    path=str(ready.tree),
+                    next="look at the master's payloads, and at what carried them",
+                )
+        ready.note(dataclasses.replace(state, root=found))
+        return found
 
     def _sound(self, release: Release) -> Mounted:
         view = self._look()
@@ -223,6 +276,24 @@ class Overlay:
             raise _not_ready(release, self._area)
         ready.mount()
         return show(view, ready, release, self._repo.location)
+
+
+class _Mount:
+    """What is mounted, as a source of contents."""
+
+    def __init__(self, tree: Path) -> None:
+        self.place = str(tree)
+        self.advice = "run the same command again; if it repeats, look at the images of the release (dmesg)"
+        self._tree = tree
+
+    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+        """Nothing is written."""
+        return 0
+
+    @contextlib.contextmanager
+    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:
+        """The files as they are."""
+        yield Files(self._tree, self.advice)
 
 
 def _not_ready(release: Release, area: Path) -> NotReady:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from saltdeploy import disk
+from saltdeploy import disk, manifest, merkle
 from saltdeploy.errors import BadName, Corrupt, from_os
 from saltdeploy.manifest import Manifest
 from saltdeploy.release import Release, check_commit
@@ -30,6 +30,7 @@ class State:
         doubted: somebody found files in it that are not the release's. One can go back to it, since that is
             what users have read, but whoever deploys its release gets a new tree.
         shape: what was put in beside git's own files, see :attr:`saltdeploy.config.Repo.shape`.
+        root: of the tree when it was last whole, see :mod:`saltdeploy.merkle`; "" where an older version made it.
     """
 
     commit: str = ""
@@ -38,6 +39,7 @@ class State:
     turn: int = 0
     doubted: bool = False
     shape: str = ""
+    root: str = ""
 
     @property
     def whole(self) -> bool:
@@ -55,9 +57,12 @@ class State:
         for commit in filter(None, (state.commit, *state.towards)):
             check_commit(commit)
         if not (
-            isinstance(state.turn, int) and isinstance(state.doubted, bool) and isinstance(state.shape, str)
+            isinstance(state.turn, int)
+            and isinstance(state.doubted, bool)
+            and isinstance(state.shape, str)
+            and (not state.root or merkle.is_root(state.root))
         ):
-            raise TypeError("turn, doubted, shape")
+            raise TypeError("turn, doubted, shape, root")
         return state
 
 
@@ -116,9 +121,7 @@ class Slot:
         if self.tree.parent.is_dir():
             disk.fsync_dir(self.tree.parent)
         disk.remove_tree(self.tree)
-        # a journal that outlived its database would be applied to the next one
-        for path in (self._database, Path(f"{self._database}-journal")):
-            path.unlink(missing_ok=True)
+        manifest.remove(self._database)
 
     def _has_manifest(self) -> bool:
         try:
@@ -140,6 +143,36 @@ class Place(Protocol):
 
     def note(self, state: State) -> None:
         """Write down what is known, durably."""
+
+
+def find_root(slot: Slot, state: State, manifest: Manifest) -> bool:
+    """Find and note the root of a tree that an older version made; False where its files are not what they should be."""
+    with manifest.transaction():
+        if not manifest.complete(slot.tree):
+            return False
+        found = manifest.seal()
+    slot.note(dataclasses.replace(state, root=found))
+    return True
+
+
+def refuse_other_root(found: str, wanted: str, release: Release, tree: Path) -> None:
+    """See to it that a tree has the root that the master computed.
+
+    Args:
+        found: of the tree.
+        wanted: the master's; "" where it has not said.
+
+    Raises:
+        Corrupt: it has another one.
+    """
+    if wanted not in ("", found):
+        raise Corrupt(
+            f"the files of {release.tag} come to root {found[:16]} here, and to {wanted[:16]} on the master: "
+            "they are not the same bytes",
+            repo=release.repo,
+            path=str(tree),
+            next=f"salt-run deploy.report repo={release.repo}; look at the repository (git fsck) and at what carried it",
+        )
 
 
 def doubt(place: Place, state: State) -> None:

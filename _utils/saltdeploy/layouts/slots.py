@@ -34,7 +34,7 @@ from saltdeploy.gitreader import Reader
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import Slot, State, View, doubt, show
+from saltdeploy.layouts.slot import Slot, State, View, doubt, find_root, refuse_other_root, show
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Findings, Manifest, Unreadable
 from saltdeploy.release import Release
@@ -72,6 +72,7 @@ class Slots:
             previous=whole[previous].commit if previous else "",
             held=tuple(dict.fromkeys(state.commit for state in whole.values() if not state.doubted)),
             tags={state.commit: state.tag for state in whole.values()},
+            roots={s.commit: s.root for s in whole.values() if s.root and not s.doubted},
         )
 
     def verify(self, *, full: bool) -> Findings:
@@ -97,7 +98,7 @@ class Slots:
             )
         try:
             with view.live.manifest() as manifest:
-                self._check_root(manifest, state.commit, full=full)
+                self._check_manifest(manifest, state, full=full)
                 findings = manifest.verify(view.live.tree, full=full)
         except Unreadable:
             doubt(view.live, state)
@@ -115,20 +116,21 @@ class Slots:
         tree = self.tree(commit)
         return disk.read_below(tree, path, most) if tree else None
 
-    def _check_root(self, manifest: Manifest, commit: str, *, full: bool) -> None:
-        """See to it that a manifest speaks of the commit; ``full``: that it lists what the commit holds.
+    def _check_manifest(self, manifest: Manifest, state: State, *, full: bool) -> None:
+        """See to it that a manifest is that of a tree; ``full``: that it lists what the commit holds, and nothing else.
 
         Raises:
-            Unreadable: it does not.
+            Unreadable: it is not.
         """
-        good = manifest.root() == commit
+        good = manifest.commit() == state.commit and (not state.root or manifest.root() == state.root)
         if good and full:
             with tempfile.TemporaryFile() as content:
-                self._list_all(commit, content)
+                self._list_all(state.commit, content)
                 good = manifest.lists(read_changes(content))
+            good = good and (not state.root or manifest.recomputed() == state.root)
         if not good:
             raise Unreadable(
-                f"the manifest does not list the files of {commit}",
+                f"the manifest does not list the files of {state.commit}",
                 path=str(manifest.path),
                 next="the next fetch makes the tree anew",
             )
@@ -165,23 +167,28 @@ class Slots:
         return facts
 
     def prepare(
-        self, release: Release, progress: Progress = no_progress, contents: Contents | None = None
+        self,
+        release: Release,
+        progress: Progress = no_progress,
+        contents: Contents | None = None,
+        root: str = "",
     ) -> dict[str, Any]:
         """Make the release's tree in a spare slot, whole and verified."""
         try:
-            return self._prepare(release, progress, contents or Stored(self.store))
+            return self._prepare(release, progress, contents or Stored(self.store), root)
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
             ) from error
 
-    def _prepare(self, release: Release, progress: Progress, contents: Contents) -> dict[str, Any]:
+    def _prepare(self, release: Release, progress: Progress, contents: Contents, root: str) -> dict[str, Any]:
         self._clear_the_way()
-        ready = self._ready(release.commit)
+        ready = self._ready(release.commit, root)
         if ready is not None:
-            facts: dict[str, Any] = {"slot": ready.name, "files": 0, "bytes_written": 0}
+            found = ready.state().root
+            facts: dict[str, Any] = {"slot": ready.name, "files": 0, "bytes_written": 0, "root": found}
         else:
-            facts = self._bring(self._spare(), release, progress, contents)
+            facts = self._bring(self._spare(), release, progress, contents, root)
         self._tidy(release.commit)
         return facts
 
@@ -216,26 +223,30 @@ class Slots:
                 store.forget_all_but({*held, commit})
         self._filling.collect(self._look().states)
 
-    def _ready(self, commit: str) -> Slot | None:
+    def _ready(self, commit: str, root: str) -> Slot | None:
         """A slot that holds the release already, and still does; one that does not is doubted from now on."""
         view = self._look()
         for slot in view.holding(commit):
             state = view.states[slot]
             if not state.doubted:
-                if self._is_sound(slot, commit, read=slot == view.live or bool(users_of([slot.tree]))):
+                if self._is_sound(slot, state, root, read=slot == view.live or bool(users_of([slot.tree]))):
                     return slot
-                doubt(slot, state)
+                doubt(slot, slot.state())
         return None
 
-    def _is_sound(self, slot: Slot, commit: str, *, read: bool) -> bool:
-        """Compare a whole tree by its stat, unless it is above ``stat_limit``.
+    def _is_sound(self, slot: Slot, state: State, root: str, *, read: bool) -> bool:
+        """Compare a whole tree by its stat, unless it is above ``stat_limit``; and its root, if it has to be a certain one.
 
         What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
         """
         work = WorkTree(slot.tree, self._incoming, Stored(self.store))
         try:
             with slot.manifest() as manifest:
-                self._check_root(manifest, commit, full=False)
+                self._check_manifest(manifest, state, full=False)
+                if not state.root and not find_root(slot, state, manifest):
+                    return False
+                if root not in ("", manifest.root()):
+                    return False
                 if manifest.holds_more_than(self._repo.stat_limit):
                     return True
 
@@ -263,14 +274,18 @@ class Slots:
             next="restart that process, or raise `slots` in the pillar; then run the same command again",
         )
 
-    def _bring(self, slot: Slot, release: Release, progress: Progress, contents: Contents) -> dict[str, Any]:
+    def _bring(
+        self, slot: Slot, release: Release, progress: Progress, contents: Contents, root: str
+    ) -> dict[str, Any]:
         try:
-            return self._write(slot, release, progress, contents)
+            return self._write(slot, release, progress, contents, root)
         except (_Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
             slot.remove()
-            return {**self._write(slot, release, progress, contents), "made_anew": str(why)}
+            return {**self._write(slot, release, progress, contents, root), "made_anew": str(why)}
 
-    def _write(self, slot: Slot, release: Release, progress: Progress, contents: Contents) -> dict[str, Any]:
+    def _write(
+        self, slot: Slot, release: Release, progress: Progress, contents: Contents, root: str
+    ) -> dict[str, Any]:
         state = slot.state()
         if not state.commit or state.doubted:  # nothing to build upon, and its space is needed
             slot.remove()
@@ -288,14 +303,19 @@ class Slots:
                 disk.make_directory(slot.tree)
             try:
                 with slot.manifest() as manifest, manifest.transaction():
-                    if base and manifest.root() not in (base, *state.towards):
+                    if base and manifest.commit() not in (base, *state.towards):
                         raise _Differs("the manifest of the spare slot was another tree's")
+                    complete = not base or bool(manifest.root())
                     written = work.apply(changes, oids, count, manifest, progress)
                     filled = self._filling.fill(slot.tree, work, manifest, written, progress)
                     compared = self._compare(slot, state, work, manifest) if base else 0
+                    if not complete and not manifest.complete(slot.tree):
+                        raise _Differs("files of the spare slot differed")
                     work.sync()
-                    manifest.put_root(release.commit)
-                slot.note(State(release.commit, release.tag, shape=self._repo.shape))
+                    found = manifest.seal()
+                    refuse_other_root(found, root, release, slot.tree)
+                    manifest.put_commit(release.commit)
+                slot.note(State(release.commit, release.tag, shape=self._repo.shape, root=found))
             except (DiskFull, OSError):
                 if not base:  # half a tree helps nobody on a full disk
                     with contextlib.suppress(OSError):
@@ -307,6 +327,7 @@ class Slots:
             "removed": written.removed,
             "bytes_written": written.bytes,
             "compared": compared,
+            "root": found,
             **filled,
         }
 

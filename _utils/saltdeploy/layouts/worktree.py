@@ -17,10 +17,11 @@ from typing import IO
 
 from saltdeploy import disk, pointers
 from saltdeploy.blobs.shelf import Shelf
+from saltdeploy.comparing import Sums
 from saltdeploy.contents import Contents, Supply
 from saltdeploy.errors import Corrupt, DeployError, DiskFull, from_os
 from saltdeploy.gitobjects import EXECUTABLE, GITLINK, NOTHING, SYMLINK, Change, list_blobs, read_changes
-from saltdeploy.manifest import Manifest, hasher
+from saltdeploy.manifest import Manifest
 from saltdeploy.pointers import Pointer
 from saltdeploy.repository import Progress
 
@@ -151,7 +152,8 @@ class WorkTree:
                 ):  # rename(2) leaves one of two links to the same file
                     os.unlink(self._aside)
                 seen = os.lstat(self._at(path))
-                manifest.put(path, stub.change.mode, stub.change.oid, seen, stub.data)
+                digest = bytes.fromhex(stub.pointer.digest)
+                manifest.put(path, stub.change.mode, stub.change.oid, seen, digest, stub.data)
                 self._unsynced.written(path)
                 written.bytes += seen.st_size
         except OSError as error:
@@ -221,18 +223,20 @@ class WorkTree:
         """Write one path; return its size."""
         self._make_parents(os.path.dirname(change.path), manifest)
         self._make_room(change, manifest)
-        size: int | None = 0
+        digest: bytes | None
         if change.mode == GITLINK:
             self._make_directory(change.path)
+            digest = bytes.fromhex(change.oid)
         elif change.mode == SYMLINK:
-            size = self._link(change, supply)
+            digest = self._link(change, supply)
         else:
-            size = self._file(change, supply)
-        if size is None:
+            digest = self._file(change, supply)
+        if digest is None:
             return 0
-        manifest.put(change.path, change.mode, change.oid, os.lstat(self._at(change.path)))
+        seen = os.lstat(self._at(change.path))
+        manifest.put(change.path, change.mode, change.oid, seen, digest)
         self._unsynced.written(change.path)
-        return size
+        return 0 if change.mode == GITLINK else seen.st_size
 
     def _make_parents(self, directory: bytes, manifest: Manifest) -> None:
         """See to it that a directory and those above it are real ones."""
@@ -279,52 +283,49 @@ class WorkTree:
         elif change.mode == GITLINK:
             os.unlink(place)
 
-    def _link(self, change: Change, supply: Supply) -> int | None:
-        """Write a symbolic link; None when it is a pointer."""
+    def _link(self, change: Change, supply: Supply) -> bytes | None:
+        """Write a symbolic link; return the digest of its target, None when it is a pointer."""
         size, pieces = supply.next(change)
         target = b"".join(pieces)
-        digest = hasher(size, len(change.oid))
-        digest.update(target)
-        self._check_digest(change, digest.hexdigest())
+        digest = self._checked(change, size, target)
         if self._is_stub(change, target):
             return None
         os.symlink(target, self._aside)
         os.rename(self._aside, self._at(change.path))
-        return size
+        return digest
 
-    def _file(self, change: Change, supply: Supply) -> int | None:
-        """Write a file; None when it is a pointer."""
+    def _file(self, change: Change, supply: Supply) -> bytes | None:
+        """Write a file; return the digest of its content, None when it is a pointer."""
         size, pieces = supply.next(change)
-        digest = hasher(size, len(change.oid))
         if self._kinds and size <= pointers.MOST:
             data = b"".join(pieces)
             if self._is_stub(change, data):
-                digest.update(data)
-                self._check_digest(change, digest.hexdigest())
+                self._checked(change, size, data)
                 return None
             pieces = iter([data])
+        sums = Sums(size, len(change.oid))
         fd = os.open(self._aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             for piece in pieces:
-                digest.update(piece)
+                sums.update(piece)
                 _write_all(fd, piece)
             os.fchmod(fd, 0o755 if change.mode == EXECUTABLE else 0o644)
         finally:
             os.close(fd)
-        self._check_digest(change, digest.hexdigest())
+        self._check_digest(change, sums.oid)
         os.rename(self._aside, self._at(change.path))
-        return size
+        return sums.sha256
+
+    def _checked(self, change: Change, size: int, data: bytes) -> bytes:
+        """See to it that a whole content is what its blob is; return its digest."""
+        sums = Sums(size, len(change.oid))
+        sums.update(data)
+        self._check_digest(change, sums.oid)
+        return sums.sha256
 
     def _is_stub(self, change: Change, data: bytes) -> bool:
         """Whether the blob is a pointer; it is noted then."""
-        try:
-            pointer = pointers.read(change.mode, data, self._kinds)
-        except pointers.NoPointer as error:
-            raise Corrupt(
-                str(error),
-                path=change.path.decode("utf-8", "backslashreplace"),
-                next="mend the file in a new release; or take its kind out of `blobs`, if it is meant as it is",
-            ) from None
+        pointer = pointers.at(change.path, change.mode, data, self._kinds)
         if pointer is not None:
             self.stubs.append(Stub(change, data, pointer))
         return pointer is not None

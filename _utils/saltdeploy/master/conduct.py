@@ -251,6 +251,7 @@ class Conductor:
             dataclasses.replace(
                 order,
                 release=self._way_back(host, repo) if stage == ROLLBACK else order.release,
+                seal=None if stage == ROLLBACK else order.seal,  # it is that of another release
                 group=self._group_of[host],
                 attempt=max(1, self.course.attempts[stage, host]),
             )

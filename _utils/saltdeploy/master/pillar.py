@@ -46,7 +46,8 @@ def data_for(
             pin = _with_whole_release(pin, repo, host, root, pins)
             release = pin.release
             order = plan.by(pin.order, _transport(pin, host))
-            order = dataclasses.replace(order, group=group_of(repo, is_target))
+            seal = order.seal if order.seal and order.seal.shape == repo.shape else None
+            order = dataclasses.replace(order, group=group_of(repo, is_target), seal=seal)
             found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": order.to_wire()}
     return {"secret": secret_for(host, master_secret(root)), "pins": found}
 

@@ -147,7 +147,8 @@ class Pins:
 
 def pin_order(order: Order, epoch: int) -> Order:
     """The order that a pin hands to hosts: the deploy's fetch order, under the id ``pin``."""
-    return Order("pin", epoch, FETCH, order.release, order.transport, order.payloads, sources=order.sources)
+    return Order("pin", epoch, FETCH, order.release, order.transport, order.payloads, sources=order.sources,
+                 seal=order.seal)  # fmt: skip
 
 
 def master_secret(root: Path) -> bytes:

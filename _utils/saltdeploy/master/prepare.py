@@ -16,6 +16,7 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, Part, Script, Wish
+from saltdeploy.master.sealing import Sealer
 from saltdeploy.master.waves import Wave, limited, share_of, waves
 from saltdeploy.master.ways import Way
 from saltdeploy.master.world import Master
@@ -23,6 +24,7 @@ from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
 from saltdeploy.policy import AUTO
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
+from saltdeploy.seals import Seal
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,9 @@ def _offers(
     anew = wish.action == RESTART
     repo, source = one.repo, one.source
     served = fanouts.sources(repo, master.targets)
-    order = Order(deploy, epoch, FETCH, one.release, ways.most(travels), anew=anew, sources=served)
+    transport = ways.most(travels)
+    seal = _seal(one, transport, master)
+    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served, seal=seal)
     offers = Offers(
         order,
         one.tag,
@@ -198,6 +202,13 @@ def _offers(
         known = Pins(master.root).holdings(repo.name)
         offers.pack((host, known[host]) for host in one.hosts if host in known)
     return offers
+
+
+def _seal(one: _Found, transport: str, master: Master) -> Seal | None:
+    sealer = Sealer(one.repo, master.root)
+    if one.source is not None:
+        return sealer.seal(one.release, one.source, transport)
+    return sealer.seal_again(one.release, lambda: _source(one.repo, master), transport)
 
 
 def _part(one: _Found, offers: Offers, travels: tuple[Way, ...], master: Master) -> Part:

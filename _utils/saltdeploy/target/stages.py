@@ -29,7 +29,7 @@ from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
-from saltdeploy.target import checkpoints, manners, running, services, supplies
+from saltdeploy.target import admission, checkpoints, manners, running, services, supplies
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
@@ -73,6 +73,7 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     begin = host.clock()
     steps = Steps(Reporter(tasks[0].order, host.name, host.send, host.clock), host.clock)
     try:
+        admission.refuse(tasks)
         facts = _summed(_STAGES[tasks[0].order.stage](tasks, host, steps))
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
         return _answer(tasks, host, facts=facts)
@@ -109,6 +110,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     layout = layouts.of(repo)
     holdings = layout.holdings()
     is_live = holdings.live == order.release.commit and holdings.live in holdings.held
+    is_live = is_live and admission.is_sealed(order, repo, holdings)
     if is_live and not Record(host.cache, repo.name).is_unsettled():
         return {}
     live = layout.tree(holdings.live) if holdings.live else None
@@ -126,9 +128,10 @@ def _arrive(
     order: Order, layout: layouts.Layout, holdings: Holdings, repo: Repo, host: Host, steps: Steps
 ) -> dict[str, Any]:
     """Bring the release, unless it is here already, and let its tree be whole."""
+    root = order.seal.root if order.seal else ""
     if order.release.commit in holdings.held:
         try:
-            prepared = layout.prepare(order.release, steps.progress)
+            prepared = layout.prepare(order.release, steps.progress, root=root)
             return {**prepared, **_came(prepared)}
         except Corrupt:  # its tree is damaged, and the contents are not in the store
             pass
@@ -140,7 +143,7 @@ def _arrive(
     arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
     try:
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
-        prepared = layout.prepare(order.release, steps.progress, brought.contents)
+        prepared = layout.prepare(order.release, steps.progress, brought.contents, root)
     finally:
         disk.remove_tree(incoming)
     return _summed(

@@ -26,7 +26,7 @@ from saltdeploy import layouts
 from saltdeploy.errors import DeployError
 from saltdeploy.orders import ROLLBACK
 from saltdeploy.policy import Restart
-from saltdeploy.target import checkpoints, services
+from saltdeploy.target import admission, checkpoints, services
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.record import Record
@@ -74,6 +74,7 @@ class _Side:
         self._order = task.order
         self._record = Record(host.cache, task.repo.name)
         holdings, unsettled = self._layout.holdings(), self._record.is_unsettled()
+        admission.refuse_unlike(task.order, task.repo, holdings)
         tree = self._layout.tree(task.order.release.commit)
         self.is_ready = tree is not None
         is_live = holdings.live == task.order.release.commit

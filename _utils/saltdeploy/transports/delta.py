@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import IO
 
 from saltdeploy import disk, packed, payloads
+from saltdeploy.comparing import hasher
 from saltdeploy.contents import Files, Piece, Stored, Supply
 from saltdeploy.errors import Corrupt, GitFailed, from_os
 from saltdeploy.gitobjects import Change
-from saltdeploy.manifest import hasher
 from saltdeploy.orders import Order, Payload
 from saltdeploy.programs import is_installed
 from saltdeploy.repository import Progress, Repository, Tag

@@ -36,6 +36,11 @@ deployment_config:
   #   {codfw: {rate: 12.5MB, rtt: 40ms}, default: {rate: 100MB}}
   # links: {}
 
+  # Releases are signed with this key of the master, and targets take nothing that none of release_keys has signed
+  # (docs/trust.md): the path of a private key on the master, and a list of public keys in PEM.
+  # signing_key: null
+  # release_keys: []
+
   # Trebuchet's redis, for dashboards that read it.
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
 

@@ -18,7 +18,9 @@ from typing import Any
 from saltdeploy.errors import NoBase
 from saltdeploy.master import plan
 from saltdeploy.master.offers import Offers
+from saltdeploy.master.sealing import Sealer
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.seals import Seal
 from saltdeploy.target import stages
 
 from tests.repositories import EXECUTABLE, FILE, Entry, Source, Tree, link, snapshot
@@ -109,17 +111,26 @@ class Traveller(Target):
                 return result
 
     def _offers(self, number: int, deploy: str) -> Offers:
-        order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport)
-        there = plan.Source(dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root)
+        there = self._there()
+        seal = self.seal(number)
+        order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport, seal=seal)
         offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: there)
         offers.pack([("web1", stages.status(self.repo, self.host).holdings)])
         return offers
+
+    def seal(self, number: int) -> Seal | None:
+        """The master's seal of a release."""
+        return Sealer(self.repo, self._root).seal(self.source.release(number), self._there(), self.transport)
+
+    def _there(self) -> plan.Source:
+        return plan.Source(dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root)
 
     def travel(self, number: int) -> list[Result]:
         """Fetch and checkout of one deploy."""
         deploy = self._new()
         fetched = self.fetch(number, deploy)
-        return [fetched, self.run(Order(deploy, 1, CHECKOUT, self.source.release(number)))]
+        release, seal = self.source.release(number), self.seal(number)
+        return [fetched, self.run(Order(deploy, 1, CHECKOUT, release, seal=seal))]
 
     def go_back(self, number: int) -> Result:
         return self.run(Order(self._new(), 1, ROLLBACK, self.source.release(number)))

@@ -332,8 +332,9 @@ def host_finished(
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
 
 
-#: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong.
-_FACTS = ("bytes", "files", "seconds", "moved_aside", "source", "why", "left")
+#: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``
+#: is that of the tree on the host.
+_FACTS = ("bytes", "files", "seconds", "moved_aside", "source", "why", "left", "root")
 
 
 def _brief(value: Any, room: int) -> Any:

@@ -20,6 +20,7 @@ from saltdeploy.master.lock import is_held
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
+from saltdeploy.master.sealing import Sealer
 from saltdeploy.master.world import Master
 from saltdeploy.orders import PRESEED, Order, Result
 from saltdeploy.release import Release
@@ -82,6 +83,7 @@ def _packed(
     wanted = ways.of_each("", repo, list(held), master.targets)
     travels = ways.ways(wanted, Chooser(repo, source, tag, held, master).choose)
     transport = ways.most(travels)
+    Sealer(repo, master.root).seal(release, source, transport)  # so that the deploy finds its root known
     order = Order(deploy, 0, PRESEED, release, transport, sources=sources)
     others = ways.others(travels, transport)
     offers = Offers(order, tag, repo, master.payloads, lambda: source, others)

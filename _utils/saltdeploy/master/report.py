@@ -16,7 +16,8 @@ from saltdeploy.master.journal import replay
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.sync import Report
 from saltdeploy.master.world import Master
-from saltdeploy.orders import Result
+from saltdeploy.orders import Order, Result
+from saltdeploy.seals import Seal
 
 _ANSWER_WITHIN = 5.0  # seconds
 
@@ -25,7 +26,7 @@ def of_deploy(report: Report) -> dict[str, Any]:
     """The view ``outcome``: how a deploy ended."""
     outcome, script = report.outcome, report.course.script
     release, others = script.lead.release, script.parts[1:]
-    also = [{**part.release.to_wire(), "previous": part.previous} for part in others]
+    also = [{**part.release.to_wire(), "previous": part.previous, **_root(part.order)} for part in others]
     return {
         "view": "outcome",
         "retcode": 0 if outcome.word == CONVERGED else 1,
@@ -34,6 +35,7 @@ def of_deploy(report: Report) -> dict[str, Any]:
         "tag": release.tag,
         "commit": release.commit,
         "previous": script.lead.previous,
+        **_root(script.lead.order),
         **({"also": also} if also else {}),
         "ways": [way.to_wire() for part in script.parts for way in part.ways],
         "outcome": outcome.word,
@@ -92,7 +94,7 @@ def of_error(error: DeployError) -> dict[str, Any]:
 def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     """The view ``report``: ask every target what it runs; tell what was last seen of those that do not answer.
 
-    A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else), ``nothing``
+    A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else, or has other bytes), ``nothing``
     (no whole release of this repo is live), ``unsettled`` (its restart or checks after a switch did not all pass),
     ``stale`` (a process of its services is older than the switch) or ``unreachable``. The return code is 0 when all are ``pinned``.
     """
@@ -103,7 +105,7 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)
     own = pins.of_hosts(repo.name, hosts)
-    shown = {host: _host(answers.get(host), seen.get(host), own[host]) for host in hosts}
+    shown = {host: _host(answers.get(host), seen.get(host), own[host], repo) for host in hosts}
     agree = bool(shown) and all(entry["state"] == "pinned" for entry in shown.values())
     return {
         "view": "report",
@@ -118,7 +120,12 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
 
 
 def _release(pin: Pin) -> dict[str, str]:
-    return {"tag": pin.release.tag, "commit": pin.release.commit}
+    return {"tag": pin.release.tag, "commit": pin.release.commit, **_root(pin.order)}
+
+
+def _root(order: Order) -> dict[str, str]:
+    """The root of a release, where it is known."""
+    return {"root": order.seal.root} if order.seal else {}
 
 
 def _members(pin: Pin | None, master: Master) -> set[str]:
@@ -126,7 +133,7 @@ def _members(pin: Pin | None, master: Master) -> set[str]:
     return set(pin.hosts) & set(master.accepted()) if pin else set()
 
 
-def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None) -> dict[str, Any]:
+def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, repo: Repo) -> dict[str, Any]:
     held = answer.holdings if answer else Holdings.from_wire(seen and seen["holdings"])
     entry: dict[str, Any] = {
         "reachable": answer is not None,
@@ -134,8 +141,10 @@ def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None) -
         "tag": held.tags.get(held.live, ""),
         "held": [held.tags.get(commit) or commit for commit in held.held],
         "seen": seen["time"] if seen else None,
-        "state": _state(answer, held, pin),
+        "state": _state(answer, held, pin, repo),
     }
+    if held.live in held.roots:
+        entry["root"] = held.roots[held.live]
     if answer is not None and answer.error is not None:
         entry["error"] = answer.error.to_wire()
     if entry["state"] == "stale" and answer is not None:
@@ -143,13 +152,19 @@ def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None) -
     return entry
 
 
-def _state(answer: Result | None, held: Holdings, pin: Pin | None) -> str:
+def _state(answer: Result | None, held: Holdings, pin: Pin | None, repo: Repo) -> str:
     if answer is None:
         return "unreachable"
     if not held.live:
         return "nothing"
     if held.unsettled:
         return "unsettled"
-    if not pin or held.live != pin.release.commit:
+    if not pin or held.live != pin.release.commit or _has_other_bytes(held, pin.order.seal, repo):
         return "drift"
     return "stale" if answer.facts.get("stale") else "pinned"
+
+
+def _has_other_bytes(held: Holdings, seal: Seal | None, repo: Repo) -> bool:
+    """Whether a host has told a root, and it is not the one of its pin; that tells nothing of trees of another shape."""
+    known = seal is not None and seal.shape == repo.shape
+    return known and seal is not None and held.roots.get(held.live, seal.root) != seal.root

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saltdeploy.errors import Corrupt
 from saltdeploy.orders import Result
+from saltdeploy.seals import Seal
+from saltdeploy.target import stages
 
 from tests.repositories import Source, git, tree
-from tests.travels import APART, TRANSPORTS
+from tests.travels import APART, TRANSPORTS, Traveller
 from tests.unit.transports.conftest import Travellers
 
 #: first install, upgrade, one that skips one, one that removes much and swaps files with directories, downgrades; from
@@ -34,9 +37,41 @@ def test_each_release_is_what_git_would_check_out(traveller: Travellers, transpo
             assert result.ok, result.error
             answers.append(_plain(result))
         assert target.shows(number), number
+        assert _root_here(target, number) == _root_on_the_master(target, number)
     assert not list(target.cache.rglob("incoming/*"))
     _answers[:] = _answers or answers  # those of the transport that came first
     assert answers == _answers
+
+
+def _root_here(target: Traveller, number: int) -> str:
+    return stages.status(target.repo, target.host).holdings.roots[target.source.tag(number).commit]
+
+
+def _root_on_the_master(target: Traveller, number: int) -> str:
+    seal = target.seal(number)
+    assert seal is not None
+    return seal.root
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_tree_with_another_root_than_the_masters_is_not_taken(
+    traveller: Travellers, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if somebody had found two contents with the same id of git's."""
+    target = traveller(transport)
+    assert all(result.ok for result in target.travel(0))
+    true = target.seal(1)
+    assert true is not None
+    monkeypatch.setattr(target, "seal", lambda number: Seal(true.root[::-1]))
+    fetched, switched = target.travel(1)
+    assert isinstance(fetched.error, Corrupt)
+    assert true.root[:16] in fetched.error.cause
+    assert true.root[::-1][:16] in fetched.error.cause
+    assert not switched.ok
+    assert target.shows(0)
+    monkeypatch.undo()
+    assert all(result.ok for result in target.travel(1))
+    assert target.shows(1)
 
 
 def _plain(result: Result) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import shlex
 
 from saltdeploy.watch.text import clean, hosts, natural, table
 from saltdeploy.watch.views.hosts import held, notes, rows, seen
-from saltdeploy.watch.views.pieces import View, called, cell, mapping, release, repo, some, views
+from saltdeploy.watch.views.pieces import View, called, cell, digest, mapping, release, repo, some, views
 
 _MOST_NAMED = 5
+_SHORT_ROOT = 16
 _TO_SYNC = ("drift", "nothing", "unsettled")
 
 
@@ -21,6 +22,7 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
     if not shown:
         return [*lines, "no minion takes this repo"]
+    lines += _roots(pinned, shown)
 
     def cells(host: View) -> tuple[str, ...]:
         return seen(host, now), held(host)
@@ -34,6 +36,22 @@ def report(view: View, now: float, colour: bool) -> list[str]:
         lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
     next_act = _next(view, shown, pinned, partial)
     return [*lines, f"Next: {next_act}"] if next_act else lines
+
+
+def _roots(pinned: View | None, shown: dict[str, View]) -> list[str]:
+    """The one root of the fleet, and whose is another."""
+    root = digest(pinned.get("root")) if pinned else ""
+    if not pinned or not root:
+        return []
+    those = {name: host for name, host in shown.items() if host.get("live") == pinned.get("commit")}
+    told = {name: digest(those[name].get("root")) for name in sorted(those, key=natural)}
+    same = sum(1 for found in told.values() if found == root)
+    line = f"root {root[:_SHORT_ROOT]} on {same}/{len(shown)} hosts"
+    if other := [name for name, found in told.items() if found not in ("", root)]:
+        line += f"; another root on {some(other)}"
+    if silent := [name for name, found in told.items() if not found]:
+        line += f"; not told by {some(silent)}"
+    return [line]
 
 
 def targets(view: View, now: float, colour: bool) -> list[str]:

@@ -8,6 +8,7 @@ from saltdeploy.watch.views.pieces import (
     View,
     called,
     cell,
+    digest,
     end,
     mapping,
     release,
@@ -53,7 +54,8 @@ def _what(part: View) -> str:
     """What was deployed of one repo, and what was there before."""
     previous, tag = clean(part.get("previous")), clean(part.get("tag"))
     before = f", before: {previous}" if previous and previous != tag else ""
-    return f"{repo(part)}: {release(part)}{before}"
+    root = f", root {digest(part.get('root'))[:16]}" if digest(part.get("root")) else ""
+    return f"{repo(part)}: {release(part)}{before}{root}"
 
 
 def _cells(host: View) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from saltdeploy.merkle import is_root
 from saltdeploy.watch.text import clean, count, moment, outcome, short
 from saltdeploy.wording import utc
 
@@ -36,6 +37,11 @@ def word(view: View) -> str:
 def release(view: View) -> str:
     """``release/2026-11-23/1 (a1b2c3d)``."""
     return f"{cell(view.get('tag'))} ({short(view.get('commit')) or '-'})"
+
+
+def digest(value: object) -> str:
+    """The root of a tree; "" where that is not one."""
+    return clean(value, 64) if is_root(value) else ""
 
 
 def repo(view: View) -> str:

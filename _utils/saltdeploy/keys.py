@@ -75,7 +75,9 @@ def _public_keys(value: Any) -> tuple[str, ...]:
     for number, pem in enumerate(value if isinstance(value, (list, tuple)) else [value]):
         try:
             keys.append(seals.public_key(pem))
-        except ValueError as error:  # with a place: an error without one would show the value, maybe a private key
+        except (
+            ValueError
+        ) as error:  # with a place: an error without one would show the value, maybe a private key
             raise policy.Wrong(str(error), number) from None
     return tuple(keys)
 

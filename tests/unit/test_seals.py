@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from saltdeploy import seals
+from saltdeploy import config, seals
 from saltdeploy.errors import ConfigError, DeployError, Unsigned
 from saltdeploy.release import Release
 from saltdeploy.seals import Seal
@@ -28,8 +28,7 @@ def key(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def public(key: Path) -> str:
-    [found] = seals.public_keys([public_pem(key)])
-    return found
+    return seals.public_key(public_pem(key))
 
 
 def test_what_is_signed_is_accepted_also_after_a_journey(key: Path, public: str) -> None:
@@ -71,7 +70,7 @@ def test_a_release_without_a_seal_is_refused_only_where_keys_are_trusted(public:
 
 def test_keys_change_by_trusting_the_old_and_the_new_one_for_a_while(key: Path, tmp_path: Path) -> None:
     new = generate(tmp_path / "new.pem")
-    both = seals.public_keys([public_pem(key), public_pem(new)])
+    both = [seals.public_key(public_pem(each)) for each in (key, new)]
     for each in (key, new):
         seals.refuse_unsigned(RELEASE, seals.signed(RELEASE, SEAL, each), both)
     with pytest.raises(Unsigned):
@@ -118,16 +117,28 @@ def test_a_file_without_a_fit_key_is_one_error_that_tells_nothing_of_it(kind: st
     assert caught.value.path == "deployment_config:signing_key"
 
 
-@pytest.mark.parametrize("value", ["text", [""], ["text"], [7], {"a": 1}])
-def test_what_is_no_list_of_public_keys_is_a_wrong_value(value: object) -> None:
-    with pytest.raises(ValueError, match="public keys"):
-        seals.public_keys(value)
+@pytest.mark.parametrize("keys", ["text", [""], ["text"], [7], {"a": 1}, [None]])
+def test_what_is_no_public_key_is_a_wrong_value(keys: object) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(keys)
+    assert caught.value.path == "deployment_config:release_keys:0"
 
 
 def test_a_private_key_in_the_pillar_is_refused_without_being_shown(key: Path) -> None:
-    with pytest.raises(ValueError) as caught:
-        seals.public_keys([key.read_text()])
-    assert key.read_text().split("\n")[1] not in str(caught.value)
+    for keys in (key.read_text(), [key.read_text()]):
+        with pytest.raises(ConfigError) as caught:
+            load(keys)
+        assert key.read_text().split("\n")[1][:8] not in json.dumps(caught.value.to_wire())
+
+
+def test_the_pillar_takes_one_key_or_a_list(key: Path, public: str) -> None:
+    assert load(public_pem(key)).release_keys == load([public_pem(key)]).release_keys == (public,)
+    assert load(None).release_keys == ()
+
+
+def load(keys: object) -> config.Repo:
+    pillar = {"deployment_config": {"release_keys": keys}, "repo_config": {"demo": {}}}
+    return config.load(pillar, "demo")
 
 
 @given(anything)

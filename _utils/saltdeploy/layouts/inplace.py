@@ -8,6 +8,7 @@ a checkout is not finished, ``.git/deploy-unfinished`` says so, and nothing is r
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -215,14 +216,20 @@ class Inplace:
         with Manifest(self._catalogue()) as manifest:
             for path, mode, oid, digest in manifest.files():
                 kind = "" if path in found else compare(os.path.join(base, path), mode, oid, digest=digest)
-                if kind and not self._is_converted(live, path):
+                if kind and not self._is_converted(live, path, digest):
                     findings.add(kind, path)
 
-    def _is_converted(self, live: str, path: bytes) -> bool:
-        """Whether a file is what git makes of its blob: line ends and filters, as .gitattributes may ask for."""
+    def _is_converted(self, live: str, path: bytes, digest: bytes) -> bool:
+        """Whether a file is what git makes of a blob with that digest: line ends and filters, as .gitattributes asks."""
         name = path.decode("utf-8", "surrogateescape")
-        made = work_tree_git(self._location, ["cat-file", "--filters", f"{live}:{name}"])
         try:
-            return (self._location / name).read_bytes() == made.encode("utf-8", "surrogateescape")
+            found = (self._location / name).read_bytes()
         except OSError:
             return False
+        as_it_is, made = (
+            work_tree_git(self._location, ["cat-file", how, f"{live}:{name}"]).encode(
+                "utf-8", "surrogateescape"
+            )
+            for how in ("blob", "--filters")
+        )
+        return made == found and hashlib.sha256(as_it_is).digest() == digest

@@ -82,16 +82,16 @@ class Overlay:
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
         state = view.states[view.live]
-        if full and state.root and self._compute(view.live, state.commit) != state.root:
+        findings = self._compare(view.live.tree, state.commit, full=full)
+        if not findings.ok:
+            doubt(view.live, state)
+        elif full and state.root and self._compute(view.live, state.commit) != state.root:
             doubt(view.live, state)
             raise Corrupt(
                 f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
-        findings = self._compare(view.live.tree, state.commit, full=full)
-        if not findings.ok:
-            doubt(view.live, state)
         return findings
 
     def _compare(self, tree: Path, commit: str, *, full: bool) -> Findings:

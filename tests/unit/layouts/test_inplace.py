@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import DeployError, NotReady
+from saltdeploy.errors import Corrupt, DeployError, NotReady
 from saltdeploy.layouts.inplace import Inplace
+from saltdeploy.layouts.slots import Slots
 
 from tests.repositories import FILE, Entry, Source, add_raw, bring, deploy, git, prepare, repo, snapshot, tree
 
@@ -211,3 +215,52 @@ def test_verify_names_what_differs(full: bool, layout: Inplace, tmp_path: Path, 
     found = layout.verify(full=full)
     assert (found.changed, found.missing, sorted(found.extra)) == (["a"], ["lib/same"], ["ignored", "more"])
     assert found.wrong == 4
+
+
+def test_the_root_is_that_of_what_git_holds(layout: Inplace, source: Source, tmp_path: Path) -> None:
+    slots = Slots(repo(tmp_path / "other"))
+    for number in (0, 2, 1):
+        commit = source.tag(number).commit
+        assert deploy(layout, source, number)["root"] == deploy(slots, source, number)["root"]
+        assert layout.holdings().roots[commit] == slots.holdings().roots[commit]
+
+
+def test_a_release_with_another_root_is_not_ready(layout: Inplace, source: Source, location: Path) -> None:
+    deploy(layout, source, 0)
+    bring(layout, source, 1)
+    with pytest.raises(Corrupt):
+        layout.prepare(source.release(1), root="0" * 64)
+    assert source.tag(1).commit not in layout.holdings().roots
+    assert released(location) == source.checked_out(0)
+
+
+def test_verify_reads_every_file_and_names_each_difference_once(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 1)
+    deploy(layout, source, 0)
+    seen = (location / "a").stat()
+    (location / "a").write_text("!")
+    os.utime(location / "a", ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    (location / "lib/same").unlink()
+    found = layout.verify(full=True)
+    assert (found.changed, found.missing, found.extra) == (["a"], ["lib/same"], [])
+
+
+def test_what_git_was_told_to_convert_is_no_difference(tmp_path: Path, location: Path) -> None:
+    source = Source(tmp_path / "dos", tree(a="1\n2\n", **{".gitattributes": "a text eol=crlf\n"}))
+    layout = Inplace(repo(location, layout="inplace"))
+    deploy(layout, source, 0)
+    assert (location / "a").read_bytes() == b"1\r\n2\r\n"
+    assert layout.verify(full=True).ok
+    (location / "a").write_bytes(b"1\r\n3\r\n")
+    assert layout.verify(full=True).changed == ["a"]
+
+
+def test_verify_finds_what_gits_own_ids_do_not_tell(layout: Inplace, source: Source, location: Path) -> None:
+    """As if two contents had the same id of git's: what was sealed is another one than what lies there."""
+    deploy(layout, source, 0)
+    with closing(sqlite3.connect(location / ".git/deploy-catalogue.db", isolation_level=None)) as database:
+        database.execute("UPDATE files SET digest=? WHERE path=?", (b"\0" * 32, b"a"))
+    assert layout.verify(full=False).ok
+    assert layout.verify(full=True).changed == ["a"]

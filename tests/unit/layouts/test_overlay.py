@@ -9,13 +9,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from saltdeploy import layouts, mounts
-from saltdeploy.errors import ConfigError, NotReady, Unsupported
+from saltdeploy import layouts, mounts, seals, squash
+from saltdeploy.errors import ConfigError, Corrupt, NotReady, Unsupported
 from saltdeploy.layouts.mounted import Mounted
 from saltdeploy.orders import CHECKOUT, Order
 from saltdeploy.target import stages
 
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, tree
+from tests.signing import generate, public_pem
 from tests.travels import RELEASES, Traveller
 
 SMALL: list[Tree] = [
@@ -158,6 +159,50 @@ def test_a_live_release_that_differs_is_told_and_made_anew_beside_it(host: Host)
     host.goes_to(0)
     assert host.location.resolve() != live
     assert mounts.mounted(host.releases)[live.name] == seen  # its readers are not disturbed
+
+
+@pytest.mark.images
+def test_a_live_release_that_one_came_back_to_is_compared_as_well(host: Host) -> None:
+    for number in (0, 1):
+        host.goes_to(number)
+    assert host.go_back(0).ok
+    assert layouts.of(host.repo).verify(full=True).ok
+    host.goes_to(1)
+    assert host.go_back(0).ok
+    over = host.location.parent / "over"
+    over.write_text("not what it was")
+    subprocess.run(["mount", "--bind", str(over), str(host.location.resolve() / "a")], check=True)
+    assert layouts.of(host.repo).verify(full=True).changed == ["a"]
+
+
+@pytest.mark.images
+@pytest.mark.parametrize(("path", "asked"), [(b"a", False), (b"big", False), (b"big", True)])
+def test_images_with_other_bytes_than_the_release_has(
+    path: bytes, asked: bool, host: Host, tmp_path: Path
+) -> None:
+    """A file that has changed is read in any case; one that has not, where signatures are asked for, or by ``verify``."""
+    key = generate(tmp_path / "key.pem")
+    host.goes_to(0)
+    if asked:
+        keys = (seals.public_key(public_pem(key)),)
+        host.repo = dataclasses.replace(host.repo, release_keys=keys, signing_key=str(key))
+    asks = host.order_for(1)
+    evil = Source(tmp_path / "evil.git", SMALL[0], {**SMALL[1], path: Entry(FILE, b"evil")})
+    commits = [evil.tag(number).commit for number in (0, 1)]
+    image = host.payloads.find_or_pack(
+        "evil", *commits, lambda file: squash.write_overlay(evil.repository, *commits, file), "overlay"
+    )
+    payloads = [dataclasses.replace(image, base=p.base) if p.kind == "overlay" else p for p in asks.payloads]
+    fetched = host.run(dataclasses.replace(asks, payloads=tuple(payloads)))
+    if path == b"a" or asked:
+        assert isinstance(fetched.error, Corrupt)
+        assert path.decode() in fetched.error.cause
+        assert asks.release.commit not in fetched.holdings.held
+        assert host.shows(0)
+    else:
+        assert fetched.ok
+        assert host.run(dataclasses.replace(asks, stage=CHECKOUT)).ok
+        assert layouts.of(host.repo).verify(full=True).changed == ["big"]
 
 
 @pytest.mark.images

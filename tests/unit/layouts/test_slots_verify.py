@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from saltdeploy.comparing import blob_id
 from saltdeploy.errors import Corrupt
 from saltdeploy.layouts.slots import Slots
 
@@ -149,3 +151,23 @@ def test_full_compares_the_manifest_with_the_commit(
     with pytest.raises(Corrupt):
         layout.verify(full=True)
     assert layout.holdings().held == ()
+
+
+@pytest.mark.parametrize("table", ["files", "directories"])
+def test_full_computes_the_root_again(table: str, layout: Slots, tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / ".live.deploy/slots/0.db")) as database, database:
+        path = b"lib/one" if table == "files" else b""
+        database.execute(f"UPDATE {table} SET digest=? WHERE path=?", (b"\0" * 32, path))
+    with pytest.raises(Corrupt):
+        layout.verify(full=True)
+    assert layout.holdings().held == ()
+
+
+def test_full_finds_what_gits_own_ids_do_not_tell(layout: Slots, tmp_path: Path, location: Path) -> None:
+    """As if two contents had the same id of git's: the file is as its blob says, and not as it was written."""
+    other = b"filE"
+    (location / "file").write_bytes(other)
+    oid = blob_id(bytes(location / "file"), (location / "file").stat(), 40)
+    with contextlib.closing(sqlite3.connect(tmp_path / ".live.deploy/slots/0.db")) as database, database:
+        database.execute("UPDATE files SET oid=? WHERE path=?", (oid, b"file"))
+    assert layout.verify(full=False).changed == ["file"]

@@ -13,10 +13,11 @@ from pathlib import Path
 from saltdeploy import pointers
 from saltdeploy.comparing import Sums
 from saltdeploy.contents import Contents, Supply, supplied
+from saltdeploy.digests import Unreadable
 from saltdeploy.errors import Corrupt
 from saltdeploy.gitobjects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.gitreader import Reader
-from saltdeploy.manifest import Manifest, Unreadable, remove
+from saltdeploy.manifest import Manifest, remove
 
 
 def root_of(path: Path, commit: str, reader: Reader, contents: Contents, kinds: Collection[str] = ()) -> str:

@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import merkle, pointers
+from saltdeploy import pointers
 from saltdeploy.comparing import compare, digest_of, is_real, walk
-from saltdeploy.errors import Corrupt, DeployError, DiskFull, NoPermission
-from saltdeploy.gitobjects import FILE, GITLINK, SYMLINK, Change
-from saltdeploy.merkle import Entry
+from saltdeploy.digests import Digests, unreadable
+from saltdeploy.errors import DeployError, DiskFull, NoPermission
+from saltdeploy.gitobjects import Change
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -33,12 +33,7 @@ CREATE TABLE IF NOT EXISTS pointers (path BLOB PRIMARY KEY, data BLOB NOT NULL) 
 CREATE TABLE IF NOT EXISTS directories (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
 """
-_ENTRIES = "SELECT path, mode, size, digest FROM files WHERE path >= ?"
 _NAMED = 1000
-
-
-class Unreadable(Corrupt):
-    """The manifest itself is damaged; a new one comes with a new tree."""
 
 
 @dataclass
@@ -67,6 +62,9 @@ class Findings:
 class Manifest:
     """The database of one work tree. Use as a context manager.
 
+    Attributes:
+        digests: those of directories.
+
     Raises:
         Unreadable: in any method, when the file is not what was written.
         DiskFull, NoPermission: in any method.
@@ -74,13 +72,13 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stale: set[bytes] = set()  # directories whose digests are to be made anew
 
     def __enter__(self) -> Manifest:
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
         except sqlite3.Error as error:
             raise _ours(error, self.path) from error
+        self.digests = Digests(self._db, self.path)
         try:
             # with FULL a power cut just after a commit may bring the rolled back state to life again
             self._db.execute("PRAGMA synchronous=EXTRA")
@@ -110,7 +108,7 @@ class Manifest:
             yield
             self._db.execute("COMMIT")
         except BaseException:
-            self._stale.clear()
+            self.digests.forget()
             if self._db.in_transaction:  # sqlite has ended it by itself when the disk is full
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
@@ -168,19 +166,19 @@ class Manifest:
         self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
         if pointer:
             self._db.execute("INSERT INTO pointers VALUES (?,?)", (path, pointer))
-        self._touch(path)
+        self.digests.touch(path)
 
     def drop(self, path: bytes) -> None:
         """Note that a file is gone."""
         self._db.execute("DELETE FROM files WHERE path=?", (path,))
         self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
-        self._touch(path)
+        self.digests.touch(path)
 
     def clear(self) -> None:
         """Note that all files are gone."""
         for table in ("files", "pointers", "directories", "root"):
             self._db.execute(f"DELETE FROM {table}")
-        self._stale.clear()
+        self.digests.forget()
 
     def contents(self) -> set[str]:
         """The names of the contents that pointers of this tree point to."""
@@ -216,8 +214,7 @@ class Manifest:
 
     def root(self) -> str:
         """The root as it was made last, in hexadecimal; "" where it never was."""
-        row = self._db.execute("SELECT digest FROM directories WHERE path=?", (b"",)).fetchone()
-        return row[0].hex() if row else ""
+        return self.digests.root()
 
     def seal(self) -> str:
         """Make the digests of directories anew that hold something that has changed; in the same transaction.
@@ -225,21 +222,7 @@ class Manifest:
         Returns:
             The root.
         """
-        self._stale.add(b"")
-        for directory, digest in self._nodes(self._stale).items():
-            if digest is None:
-                self._db.execute("DELETE FROM directories WHERE path=?", (directory,))
-            else:
-                self._db.execute("INSERT OR REPLACE INTO directories VALUES (?,?)", (directory, digest))
-        self._stale.clear()
-        return self.root()
-
-    def recomputed(self) -> str:
-        """The root as it follows from the files alone; "" where the digest of one is not known. Changes nothing."""
-        if self._db.execute("SELECT 1 FROM files WHERE digest IS NULL LIMIT 1").fetchone():
-            return ""
-        top = self._nodes(self._all_directories())[b""]
-        return top.hex() if top else ""
+        return self.digests.make()
 
     def complete(self, root: Path) -> bool:
         """Find the digests that are not known, by reading the files; in a transaction, before :meth:`seal`.
@@ -261,76 +244,8 @@ class Manifest:
             if found is None:
                 return False
             self._db.execute("UPDATE files SET digest=? WHERE path=?", (found, path))
-        self._stale |= self._all_directories()
+        self.digests.touch_all()
         return True
-
-    def _touch(self, path: bytes) -> None:
-        """The digests of the directories above are stale."""
-        while path:
-            path = os.path.dirname(path)
-            if path in self._stale:
-                return
-            self._stale.add(path)
-
-    def _all_directories(self) -> set[bytes]:
-        found = {b""}
-        for (path,) in self._db.execute("SELECT path FROM files"):
-            directory = os.path.dirname(path)
-            while directory not in found:
-                found.add(directory)
-                directory = os.path.dirname(directory)
-        return found
-
-    def _nodes(self, directories: set[bytes]) -> dict[bytes, bytes | None]:
-        """The digests of directories, the deepest first; None of one that is not there any more, save the top."""
-        found: dict[bytes, bytes | None] = {}
-        for directory in sorted(directories, key=lambda each: each.count(b"/") + bool(each), reverse=True):
-            entries = [*self._entries(directory, found)]
-            found[directory] = merkle.node(entries) if entries or not directory else None
-        return found
-
-    def _entries(self, directory: bytes, found: dict[bytes, bytes | None]) -> Iterator[Entry]:
-        """What stands in a directory. What stands deeper is leapt over: a big directory may hold all files.
-
-        Args:
-            found: digests of directories that take the place of those that are noted.
-        """
-        above = directory + b"/" if directory else b""
-        start: bytes | None = above
-        while start is not None:
-            rows = self._rows(start, directory)
-            start = None
-            for path, mode, size, digest in rows:
-                name, deeper, _ = path[len(above) :].partition(b"/")
-                if deeper:
-                    yield self._directory(above + name, name, found)
-                    start = above + name + b"0"  # 0 follows /
-                    break
-                yield self._file(path, name, mode, size, digest)
-
-    def _rows(self, start: bytes, directory: bytes) -> sqlite3.Cursor:
-        """Files from a path on to the last one that stands in a directory or deeper."""
-        if not directory:
-            return self._db.execute(f"{_ENTRIES} ORDER BY path", (start,))
-        return self._db.execute(f"{_ENTRIES} AND path < ? ORDER BY path", (start, directory + b"0"))
-
-    def _directory(self, path: bytes, name: bytes, found: dict[bytes, bytes | None]) -> Entry:
-        digest = found.get(path)
-        if digest is None:
-            row = self._db.execute("SELECT digest FROM directories WHERE path=?", (path,)).fetchone()
-            digest = row[0] if row else None
-        if digest is None:
-            raise _unreadable(self.path, "the digest of a directory is missing")
-        return Entry(name, merkle.DIRECTORY, 0, digest)
-
-    def _file(self, path: bytes, name: bytes, mode: str, size: int, digest: bytes | None) -> Entry:
-        if digest is None:
-            raise _unreadable(self.path, "the digest of a file is missing")
-        if mode == GITLINK:  # a directory's size is the file system's affair
-            return Entry(name, mode, 0, digest)
-        if mode == SYMLINK and self._db.execute("SELECT 1 FROM pointers WHERE path=?", (path,)).fetchone():
-            mode = FILE
-        return Entry(name, mode, size, digest)
 
     # -- verifying --------------------------------------------------------------------------------------
 
@@ -395,10 +310,4 @@ def _ours(error: sqlite3.Error, path: Path) -> DeployError:
             path=str(path),
             next="look for a process that holds it (fuser) and at the kernel's log (dmesg), then try again",
         )
-    return _unreadable(path, text)
-
-
-def _unreadable(path: Path, why: str) -> Unreadable:
-    return Unreadable(
-        f"the manifest is damaged ({why})", path=str(path), next="the next fetch makes the tree anew"
-    )
+    return unreadable(path, text)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.comparing import blob_id, compare
+from saltdeploy.digests import Unreadable
 from saltdeploy.errors import NoPermission
 from saltdeploy.gitobjects import Change
-from saltdeploy.manifest import Manifest, Unreadable
+from saltdeploy.manifest import Manifest
 
 OID = "587be6b4c3f93f93c489c0111bba5596147a26cb"  # "x" and a line end
 

@@ -9,9 +9,10 @@ from typing import Any
 from saltdeploy.blobs.shelf import Shelf
 from saltdeploy.blobs.supply import Supply
 from saltdeploy.config import Repo
+from saltdeploy.digests import Unreadable
 from saltdeploy.layouts.slot import Slot
 from saltdeploy.layouts.worktree import WorkTree, Written
-from saltdeploy.manifest import Manifest, Unreadable
+from saltdeploy.manifest import Manifest
 from saltdeploy.repository import Progress
 
 

@@ -28,6 +28,7 @@ from typing import IO, Any
 from saltdeploy import disk
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Stored
+from saltdeploy.digests import Unreadable
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NotReady, SlotsBusy, from_os
 from saltdeploy.gitobjects import read_changes
 from saltdeploy.gitreader import Reader
@@ -36,7 +37,7 @@ from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import Slot, State, View, doubt, find_root, refuse_other_root, show
 from saltdeploy.layouts.worktree import WorkTree
-from saltdeploy.manifest import Findings, Manifest, Unreadable
+from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, no_progress
 from saltdeploy.trees import trees_of
@@ -127,7 +128,7 @@ class Slots:
             with tempfile.TemporaryFile() as content:
                 self._list_all(state.commit, content)
                 good = manifest.lists(read_changes(content))
-            good = good and (not state.root or manifest.recomputed() == state.root)
+            good = good and (not state.root or manifest.digests.recomputed() == state.root)
         if not good:
             raise Unreadable(
                 f"the manifest does not list the files of {state.commit}",

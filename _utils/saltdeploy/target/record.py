@@ -12,7 +12,8 @@ from typing import Any
 from saltdeploy import disk
 from saltdeploy.errors import Corrupt, Fenced
 from saltdeploy.orders import ROLLBACK, Order, Result
-from saltdeploy.release import file_name
+from saltdeploy.release import Release, file_name
+from saltdeploy.seals import Seal
 
 _KEPT = 20
 
@@ -76,6 +77,19 @@ class Record:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})
 
+    def keep_seal(self, release: Release, seal: Seal) -> None:
+        """Store the seal of a release that was brought here; the oldest are dropped."""
+        known = self._read()
+        others = {commit: other for commit, other in known["seals"].items() if commit != release.commit}
+        seals = {**others, release.commit: {"tag": release.tag, **seal.to_wire()}}
+        if seals != known["seals"]:
+            self._write({**known, "seals": dict([*seals.items()][-_KEPT:])})
+
+    def seal_of(self, release: Release) -> Seal | None:
+        """The seal that the release came with; None when it had none, or another tag."""
+        wire = self._read()["seals"].get(release.commit)
+        return Seal.from_wire(wire) if wire and wire.get("tag") == release.tag else None
+
     def begin_switch(self, commit: str) -> None:
         """Note durably that this host is being switched: what runs may not be what is live."""
         disk.clear_asides(self._switch)
@@ -94,7 +108,8 @@ class Record:
     def _read(self) -> dict[str, Any]:
         known = disk.read_json(self._file, {"epoch": 0, "results": {}})
         try:
-            return {**known, "epoch": int(known["epoch"]), "results": dict(known["results"])}
+            tables = {"results": dict(known["results"]), "seals": dict(known.get("seals", {}))}
+            return {**known, "epoch": int(known["epoch"]), **tables}
         except (TypeError, KeyError, ValueError):
             raise Corrupt(
                 "the record of this host's deploys holds something else",

@@ -111,6 +111,8 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     holdings = layout.holdings()
     is_live = holdings.live == order.release.commit and holdings.live in holdings.held
     is_live = is_live and admission.is_sealed(order, repo, holdings)
+    if order.seal is not None:
+        Record(host.cache, repo.name).keep_seal(order.release, order.seal)
     if is_live and not Record(host.cache, repo.name).is_unsettled():
         return {}
     live = layout.tree(holdings.live) if holdings.live else None
@@ -229,7 +231,8 @@ def order_from_disk(tag: str, repo: Repo, host: Host, group: str = "") -> Order 
         if name == tag:
             release = Release(repo.name, tag, commit)
             transport = fitting.usual(repo.transport, repo.layout)
-            return Order("pin", epoch(repo, host), FETCH, release, transport, group=group)
+            seal = Record(host.cache, repo.name).seal_of(release)
+            return Order("pin", epoch(repo, host), FETCH, release, transport, group=group, seal=seal)
     return None
 
 

@@ -176,3 +176,15 @@ def test_the_way_back_is_open_without_a_signature(careful: Target, roots: list[s
         deploy(careful, number, Seal(roots[number]), key)
     assert careful.run(careful.order(0, ROLLBACK)).ok
     assert snapshot(careful.location) == careful.source.checked_out(0)
+
+
+def test_a_release_on_disk_can_be_asked_for_by_its_tag_with_the_seal_that_it_came_with(
+    careful: Target, roots: list[str], key: Path
+) -> None:
+    for number in (0, 1):
+        deploy(careful, number, Seal(roots[number]), key)
+    order = stages.order_from_disk("v0", careful.repo, careful.host)
+    assert order is not None
+    for stage in (FETCH, CHECKOUT):
+        assert careful.run(sealed(dataclasses.replace(order, stage=stage), order.seal)).ok
+    assert snapshot(careful.location) == careful.source.checked_out(0)

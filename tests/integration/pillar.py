@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from tests.signing import generate, public_pem
+
 
 class Pillar:
     """The master reads it at each command, minions when they are told to.
 
-    In its values DISK is the host's own disk, HOST its id, SOURCE the repo's repository, SERVER the git server, PAYLOADS the
+    The fleet takes signed releases only. In its values DISK is the host's own disk, HOST its id, SOURCE the repo's repository, SERVER the git server, PAYLOADS the
     master's server of payloads.
     """
 
@@ -23,6 +25,7 @@ class Pillar:
         self._disks = disks
         self._sources = directory.with_name("sources")
         self._sources.mkdir(exist_ok=True)
+        self._key = generate(directory.with_name("signing.pem"))
         self._server = server
         self._payloads = payloads
         self._repos: dict[str, dict[str, Any]] = {}
@@ -48,10 +51,13 @@ class Pillar:
         self._write()
 
     def _write(self) -> None:
-        sections = {
-            "deployment_config": {"parent_dir": "DISK/srv/deployment", "servers": {"here": "127.0.0.1"}},
-            "repo_config": self._repos,
+        deployment = {
+            "parent_dir": "DISK/srv/deployment",
+            "servers": {"here": "127.0.0.1"},
+            "signing_key": str(self._key),
+            "release_keys": [public_pem(self._key)],
         }
+        sections = {"deployment_config": deployment, "repo_config": self._repos}
         aside = self.directory / "repos.new"
         aside.write_text(json.dumps(sections, indent=1))
         aside.replace(self.directory / "repos.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ def test_a_fetch_shows_nothing_until_the_checkout(repo: Repo) -> None:
     assert repo.on_disk() == repo.everywhere("v0")
     report = repo.run("report")
     assert (report.status, report.data["pinned"]["tag"]) == (0, "v0")
+    assert {host["root"] for host in report.data["hosts"].values()} == {report.data["pinned"]["root"]}
+    assert f"root {report.data['pinned']['root'][:16]} on 2/2 hosts" in repo.shown("report")
     assert all({"v0", "v1"} <= set(host["held"]) for host in report.data["hosts"].values())
     converged(repo.run("checkout", tag="v1"))
     assert repo.on_disk() == repo.everywhere("v1")
@@ -110,6 +113,21 @@ def test_a_report_tells_who_drifted_and_who_is_away(repo: Repo) -> None:
     assert (report.status, states) == (1, {"web1": "pinned", "web2": "drift", "web3": "unreachable"})
     assert (hosts["web3"]["tag"], hosts["web3"]["seen"] > 0) == ("v1", True)  # as it was seen last
     assert (hosts["web2"]["tag"], report.data["pinned"]["tag"]) == ("v0", "v1")
+
+
+def test_a_host_with_other_bytes_of_the_same_release_is_named_and_made_anew(repo: Repo) -> None:
+    repo.has("v0")
+    place = repo.place("web2")
+    [record] = (place.parent / f".{place.name}.deploy" / "slots").glob("*.json")
+    known = json.loads(record.read_text())
+    record.write_text(json.dumps({**known, "root": "0" * 64}))
+    report = repo.run("report")
+    states = {host: entry["state"] for host, entry in report.data["hosts"].items()}
+    assert (report.status, states) == (1, {"web1": "pinned", "web2": "drift"})
+    assert "another root on web2" in repo.shown("report")
+    converged(repo.sync("v0"))
+    assert repo.run("report").status == 0
+    assert repo.on_disk() == repo.everywhere("v0")
 
 
 @pytest.mark.repo(**WHOLE_FLEET)

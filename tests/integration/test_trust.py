@@ -144,3 +144,22 @@ def test_the_pillar_of_another_host_is_not_given(repo: Repo, impostor: Impostor)
     except Exception as error:  # the master ends the conversation
         given = error
     assert secret not in str(given)
+
+
+def test_a_release_that_the_master_did_not_sign_is_not_taken(repo: Repo) -> None:
+    """Somebody may call the minions' own functions: what they bring is chosen by who has the key."""
+    repo.has("v0")
+    repo.fleet.salt("web1", "saltutil.refresh_pillar", wait=True)
+    order = repo.call("web1", "pin").data["order"]
+    other = {**order["release"], "commit": repo.releases.commit("v1")}
+    unsigned = {key: value for key, value in order.items() if key != "seal"}
+    for forged in (
+        {**order, "release": other},
+        {**order, "release": {**order["release"], "tag": "v1"}},
+        unsigned,
+    ):
+        for function in ("fetch", "checkout"):
+            refused = repo.call("web1", function, order=forged)
+            assert (refused.status, refused.data["error"]["kind"]) == (1, "unsigned"), refused
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert repo.call("web1", "fetch", order=order).status == 0

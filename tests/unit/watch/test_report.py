@@ -13,7 +13,7 @@ from saltdeploy.watch import report
 from tests.unit.watch import hostile, views
 
 VIEWS = sorted({view["view"] for view in views.VIEWS.values()})
-FIELDS = "tag commit hosts user host since until deploy reason scope bad cause name window limit time outcome".split()
+FIELDS = "tag commit root hosts user host since until deploy reason scope bad cause name window limit time outcome".split()
 
 
 @pytest.mark.parametrize("name", views.VIEWS)
@@ -84,7 +84,7 @@ def test_a_hostile_text_in_a_result_has_no_power_over_the_terminal() -> None:
         some.sampled_from(
             (
                 "deploy repo tag commit previous outcome ok total reason next seconds hosts pinned versions error "
-                "astray left_out partly_pinned what counted locks running removed hash waves restarts checks guards"
+                "root astray left_out partly_pinned what counted locks running removed hash waves restarts checks guards"
             ).split()
         ),
         hostile.JSON

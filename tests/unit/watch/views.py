@@ -12,6 +12,7 @@ from tests.unit.watch.stories import BEGIN, COMMIT, DEPLOY, FULL, REPO, TAG
 BEFORE = "release/2026-11-20/1"
 BEFORE_COMMIT = "9f8e7d6c5b4a39281706f5e4d3c2b1a098765432"
 NOW = BEGIN + 60
+ROOT = "0123456789abcdef" * 4
 DAY = 86_400.0
 View = dict[str, Any]
 
@@ -66,6 +67,15 @@ def running(
     state: str = "pinned", commit: str = COMMIT, tag: str = TAG, held: tuple[str, ...] = (BEFORE,)
 ) -> View:
     return {"reachable": True, "live": commit, "tag": tag, "held": [tag, *held], "seen": NOW, "state": state}
+
+
+def rooted(roots: dict[str, str | None]) -> View:
+    """A fleet whose pin has a root, and what each host told of its own."""
+    hosts = {
+        name: {**running("pinned" if root in (ROOT, None) else "drift"), **({"root": root} if root else {})}
+        for name, root in roots.items()
+    }
+    return {**report(hosts), "pinned": {"tag": TAG, "commit": COMMIT, "root": ROOT}}
 
 
 def away(seen: float | None) -> View:
@@ -181,6 +191,9 @@ VIEWS: dict[str, View] = {
         }
     ),
     "preseed-nothing": preseeded({}),
+    "report-one-root": rooted({"web1": ROOT, "web2": ROOT, "web3": ROOT}),
+    "report-two-roots": rooted({"web1": ROOT, "web2": "f" * 64, "web3": None, "web4": "no root"}),
+    "outcome-root": {**outcome({"web1": switched()}, "CONVERGED", 1), "root": ROOT},
     "outcome-converged": outcome({f"web{n}": switched() for n in range(1, 4)}, "CONVERGED", 3),
     "outcome-nothing-to-do": outcome(
         {f"web{n}": switched("unchanged", 0, 0) for n in range(1, 4)},

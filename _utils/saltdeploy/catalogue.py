@@ -50,10 +50,12 @@ def _brought(path: Path, commit: str, reader: Reader, contents: Contents, kinds:
                 manifest.clear()
                 base = ""
             with supplied(reader, base, commit, contents, Path(nothing)) as (changes, supply):
+                # all of these first: a path may go as a file of a directory and come as one of a submodule
                 for change in read_changes(changes):
                     if change.mode == NOTHING:
                         manifest.drop(change.path)
-                    else:
+                for change in read_changes(changes):
+                    if change.mode != NOTHING:
                         _note(change, supply, manifest, contents, kinds)
             manifest.put_commit(commit)
             return manifest.seal()

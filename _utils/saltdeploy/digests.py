@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy import merkle
@@ -12,7 +11,11 @@ from saltdeploy.errors import Corrupt
 from saltdeploy.gitobjects import FILE, GITLINK, SYMLINK
 from saltdeploy.merkle import Entry
 
-_FILES = "SELECT path, mode, size, digest FROM files WHERE path >= ?"
+# sqlite writes most heads by itself, see saltdeploy.merkle: a directory may have ten thousand entries, and all of them
+# are needed when one has changed
+_HEADS = """SELECT path, CASE WHEN mode IN ('100644', '100755') AND length(digest) = 32 THEN
+    CAST(mode || ' ' || size || ' sha256:' || lower(hex(digest)) || ' ' AS BLOB) END
+    FROM files WHERE path >= ?"""
 
 
 class Unreadable(Corrupt):
@@ -88,34 +91,39 @@ class Digests:
         """The digests of directories, the deepest first; None of one that is not there any more, save the top."""
         found: dict[bytes, bytes | None] = {}
         for directory in sorted(directories, key=lambda each: each.count(b"/") + bool(each), reverse=True):
-            entries = [*self._entries(directory, found)]
-            found[directory] = merkle.node(entries) if entries or not directory else None
+            heads = self._heads(directory, found)
+            found[directory] = merkle.node_of(heads) if heads or not directory else None
         return found
 
-    def _entries(self, directory: bytes, found: dict[bytes, bytes | None]) -> Iterator[Entry]:
-        """What stands in a directory. What stands deeper is leapt over: a big directory may hold all files.
+    def _heads(self, directory: bytes, found: dict[bytes, bytes | None]) -> list[tuple[bytes, bytes]]:
+        """What stands in a directory: names and heads. What stands deeper is leapt over: a directory may hold all files.
 
         Args:
             found: digests of directories that take the place of those that are noted.
         """
         above = directory + b"/" if directory else b""
+        skip = len(above)
+        heads: list[tuple[bytes, bytes]] = []
         start: bytes | None = above
         while start is not None:
             rows = self._rows(start, directory)
             start = None
-            for path, mode, size, digest in rows:
-                name, deeper, _ = path[len(above) :].partition(b"/")
-                if deeper:
-                    yield self._directory(above + name, name, found)
+            for path, head in rows:
+                name = path[skip:]
+                if b"/" in name:
+                    name = name.partition(b"/")[0]
+                    heads.append((name, self._directory(above + name, name, found).head()))
                     start = above + name + b"0"  # 0 follows /
                     break
-                yield self._file(path, name, mode, size, digest)
+                heads.append((name, head or self._file(path, name).head()))
+            rows.close()  # or else the statement is still busy, and would be compiled anew for the next rows
+        return heads
 
     def _rows(self, start: bytes, directory: bytes) -> sqlite3.Cursor:
         """Files from a path on to the last one that stands in a directory or deeper."""
         if not directory:
-            return self._db.execute(f"{_FILES} ORDER BY path", (start,))
-        return self._db.execute(f"{_FILES} AND path < ? ORDER BY path", (start, directory + b"0"))
+            return self._db.execute(f"{_HEADS} ORDER BY path", (start,))
+        return self._db.execute(f"{_HEADS} AND path < ? ORDER BY path", (start, directory + b"0"))
 
     def _directory(self, path: bytes, name: bytes, found: dict[bytes, bytes | None]) -> Entry:
         digest = found.get(path)
@@ -126,7 +134,10 @@ class Digests:
             raise unreadable(self._path, "the digest of a directory is missing")
         return Entry(name, merkle.DIRECTORY, 0, digest)
 
-    def _file(self, path: bytes, name: bytes, mode: str, size: int, digest: bytes | None) -> Entry:
+    def _file(self, path: bytes, name: bytes) -> Entry:
+        """What is not a plain file with a sha256."""
+        row = self._db.execute("SELECT mode, size, digest FROM files WHERE path=?", (path,)).fetchone()
+        mode, size, digest = row
         if digest is None:
             raise unreadable(self._path, "the digest of a file is missing")
         if mode == GITLINK:  # a directory's size is the file system's affair

@@ -47,24 +47,21 @@ class Entry:
     size: int
     digest: bytes
 
-    def encoded(self) -> bytes:
-        """The entry as it stands in the encoding."""
+    def head(self) -> bytes:
+        """What stands before the name in the encoding."""
         kind = _KINDS.get(self.mode) or _ALGORITHMS[len(self.digest)]
-        return b"%s %d %s:%s %s\0" % (
-            self.mode.encode(),
-            self.size,
-            kind,
-            self.digest.hex().encode(),
-            self.name,
-        )
+        return b"%s %d %s:%s " % (self.mode.encode(), self.size, kind, self.digest.hex().encode())
 
 
 def node(entries: Iterable[Entry]) -> bytes:
     """The digest of a directory with these entries, in whatever order they come."""
-    digest = hashlib.sha256(_HEAD)
-    for entry in sorted(entries, key=lambda entry: entry.name):
-        digest.update(entry.encoded())
-    return digest.digest()
+    return node_of((entry.name, entry.head()) for entry in entries)
+
+
+def node_of(heads: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """As :func:`node`, of pairs of a name and of what stands before it."""
+    encoded = b"".join([b"%s%s\0" % (head, name) for name, head in sorted(heads)])
+    return hashlib.sha256(_HEAD + encoded).digest()
 
 
 def is_root(value: object) -> bool:

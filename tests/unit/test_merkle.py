@@ -128,7 +128,7 @@ def test_whatever_differs_gives_another_root(other: Tree) -> None:
 def test_a_digest_says_by_its_length_what_it_is_of() -> None:
     """The content of a directory's encoding, as a file, is not that directory."""
     inner = Entry(b"x", FILE, 1, hashlib.sha256(b"x").digest())
-    encoded = b"saltdeploy tree 1\n" + inner.encoded()
+    encoded = b"saltdeploy tree 1\n" + inner.head() + b"x\0"
     as_file = Entry(b"d", FILE, len(encoded), hashlib.sha256(encoded).digest())
     assert merkle.node([as_file]) != merkle.node([Entry(b"d", DIRECTORY, 0, merkle.node([inner]))])
 

@@ -11,6 +11,7 @@ import pytest
 from saltdeploy.errors import Corrupt, NotAsRecorded, Unavailable
 from saltdeploy.exports import Exports
 from saltdeploy.master import guards, plan
+from saltdeploy.master.sealing import Sealer
 from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.target import stages
 
@@ -97,10 +98,11 @@ class Host(Target):
         holdings = stages.status(self.repo, self.host).holdings
         order = super().order(number, stage, **{**options, "bases": []})
         packed: tuple[Payload, ...] = ()
+        source = plan.Source(self.repo, self.root)
         if stage == FETCH:
-            source = plan.Source(self.repo, self.root)
             packed = plan.pack(order, self.repo, source, self.payloads, source.tag(f"v{number}"), [holdings])
-        return Order(**{**order.__dict__, "payloads": packed})
+        seal = Sealer(self.repo, self.root).seal(order.release, source, order.transport)
+        return Order(**{**order.__dict__, "payloads": packed, "seal": seal})
 
     def files(self) -> dict[str, str]:
         return files_below(self.location)

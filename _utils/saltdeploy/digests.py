@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy import merkle
@@ -22,8 +24,15 @@ class Unreadable(Corrupt):
     """The manifest itself is damaged; a new one comes with a new tree."""
 
 
+Page = tuple[bytes, bytes]
+"""The key of the entry that ends it, b"" where no entry does; and its digest."""
+_END = b""
+
+
 class Digests:
-    """The table ``directories`` beside the table ``files``. Every method raises sqlite's own errors.
+    """The tables ``directories`` and ``pages`` beside the table ``files``. Every method raises sqlite's own errors.
+
+    A directory that has one page only is not in ``pages``.
 
     Args:
         db: the open database.
@@ -33,7 +42,10 @@ class Digests:
     def __init__(self, db: sqlite3.Connection, path: Path) -> None:
         self._db = db
         self._path = path
-        self._stale: set[bytes] = set()  # directories whose digests are to be made anew
+        self._stale: dict[bytes, set[bytes]] = {}  # directory to the keys of entries that have changed
+        self._is_new: bool | None = (
+            None  # there is no digest yet, and so all keys have changed: none is remembered
+        )
 
     def root(self) -> str:
         """The root as it was made last, in hexadecimal; "" where it never was."""
@@ -42,19 +54,34 @@ class Digests:
 
     def touch(self, path: bytes) -> None:
         """A file has changed: the digests of the directories above it are stale."""
+        if self._is_new is None:
+            self._is_new = not self.root()
+        key = os.path.basename(path)
         while path:
             path = os.path.dirname(path)
-            if path in self._stale:
-                return
-            self._stale.add(path)
+            if self._is_new:
+                if path in self._stale:
+                    return
+                self._stale[path] = set()
+            else:
+                keys = self._stale.setdefault(path, set())
+                if key in keys:
+                    return
+                keys.add(key)
+                key = os.path.basename(path) + b"/"
 
     def touch_all(self) -> None:
         """All digests are stale."""
-        self._stale |= self._all_directories()
+        self._db.execute("DELETE FROM pages")
+        self._db.execute("DELETE FROM directories")
+        self._is_new = True
+        for (path,) in self._db.execute("SELECT path FROM files"):
+            self.touch(path)
 
     def forget(self) -> None:
         """What was touched stays as it was after all."""
         self._stale.clear()
+        self._is_new = None
 
     def make(self) -> str:
         """Make the digests anew that are stale; return the root.
@@ -62,21 +89,30 @@ class Digests:
         Raises:
             Unreadable: a digest that is needed for that is missing.
         """
-        self._stale.add(b"")
-        for directory, digest in self._nodes(self._stale).items():
-            if digest is None:
-                self._db.execute("DELETE FROM directories WHERE path=?", (directory,))
+        self._stale.setdefault(b"", set())
+        found: dict[bytes, bytes] = {}
+        for directory in sorted(self._stale, key=_depth, reverse=True):
+            before = self._pages(directory)
+            pages = self._renewed(directory, before, found) if before else self._all_pages(directory, found)
+            self._keep(directory, before, pages)
+            if pages or not directory:
+                found[directory] = merkle.node(digest for _, digest in pages)
+                self._db.execute(
+                    "INSERT OR REPLACE INTO directories VALUES (?,?)", (directory, found[directory])
+                )
             else:
-                self._db.execute("INSERT OR REPLACE INTO directories VALUES (?,?)", (directory, digest))
-        self._stale.clear()
+                self._db.execute("DELETE FROM directories WHERE path=?", (directory,))
+        self.forget()
         return self.root()
 
     def recomputed(self) -> str:
         """The root as it follows from the files alone; "" where the digest of one is not known. Changes nothing."""
         if self._db.execute("SELECT 1 FROM files WHERE digest IS NULL LIMIT 1").fetchone():
             return ""
-        top = self._nodes(self._all_directories())[b""]
-        return top.hex() if top else ""
+        found: dict[bytes, bytes] = {}
+        for directory in sorted(self._all_directories(), key=_depth, reverse=True):
+            found[directory] = merkle.node(digest for _, digest in self._all_pages(directory, found))
+        return found[b""].hex()
 
     def _all_directories(self) -> set[bytes]:
         found = {b""}
@@ -87,45 +123,94 @@ class Digests:
                 directory = os.path.dirname(directory)
         return found
 
-    def _nodes(self, directories: set[bytes]) -> dict[bytes, bytes | None]:
-        """The digests of directories, the deepest first; None of one that is not there any more, save the top."""
-        found: dict[bytes, bytes | None] = {}
-        for directory in sorted(directories, key=lambda each: each.count(b"/") + bool(each), reverse=True):
-            heads = self._heads(directory, found)
-            found[directory] = merkle.node_of(heads) if heads or not directory else None
-        return found
+    # -- pages ------------------------------------------------------------------------------------------
 
-    def _heads(self, directory: bytes, found: dict[bytes, bytes | None]) -> list[tuple[bytes, bytes]]:
-        """What stands in a directory: names and heads. What stands deeper is leapt over: a directory may hold all files.
+    def _pages(self, directory: bytes) -> list[Page]:
+        """The pages as they were kept, in their order; none where there was one only."""
+        rows = self._db.execute("SELECT last, digest FROM pages WHERE directory=?", (directory,)).fetchall()
+        return sorted(rows, key=lambda row: (row[0] == _END, row[0]))
+
+    def _keep(self, directory: bytes, before: list[Page], pages: list[Page]) -> None:
+        after = pages if len(pages) > 1 else []
+        gone = {last for last, _ in before} - {last for last, _ in after}
+        for last in gone:
+            self._db.execute("DELETE FROM pages WHERE directory=? AND last=?", (directory, last))
+        known = set(before)
+        for last, digest in after:
+            if (last, digest) not in known:
+                self._db.execute("INSERT OR REPLACE INTO pages VALUES (?,?,?)", (directory, last, digest))
+
+    def _all_pages(self, directory: bytes, found: dict[bytes, bytes]) -> list[Page]:
+        return list(self._read(directory, _END, _END, found))
+
+    def _renewed(self, directory: bytes, before: list[Page], found: dict[bytes, bytes]) -> list[Page]:
+        """The pages of a directory, of which those are read that have an entry that has changed.
+
+        A page whose end has changed is read with the one behind it: they may be one now.
+        """
+        if before[-1][0] != _END:  # nothing stands behind the last end yet, and something may now
+            before = [*before, (_END, b"")]
+        keys = sorted(self._stale[directory])
+        pages: list[Page] = []
+        first, start = 0, _END
+        for number, (last, digest) in enumerate(before):
+            low = before[number - 1][0] if number else _END
+            high = bisect.bisect_right(keys, last) if last != _END else len(keys)
+            changed = high > (bisect.bisect_right(keys, low) if number else 0)
+            joined = number > first
+            if not changed and not joined:
+                if digest:
+                    pages.append((last, digest))
+                first, start = number + 1, last
+            elif last == _END or last not in self._stale[directory]:
+                pages += self._read(directory, start, last, found)
+                first, start = number + 1, last
+        return pages
+
+    def _read(self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]) -> Iterator[Page]:
+        """Pages made anew of the entries behind the one with the key ``start``, up to that with the key ``last``.
 
         Args:
+            start, last: b"" for the first and for the last one.
             found: digests of directories that take the place of those that are noted.
         """
+        encoded: list[bytes] = []
+        for key, entry in self._entries(directory, start, last, found):
+            encoded.append(entry)
+            if merkle.ends_page(key):
+                yield key, merkle.page(encoded)
+                encoded = []
+        if encoded:
+            yield _END, merkle.page(encoded)
+
+    def _entries(
+        self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and encoded entries. What stands deeper is leapt over: a directory may hold all files."""
         above = directory + b"/" if directory else b""
         skip = len(above)
-        heads: list[tuple[bytes, bytes]] = []
-        start: bytes | None = above
-        while start is not None:
-            rows = self._rows(start, directory)
-            start = None
+        after: bytes | None = _behind(above + start) if start else above
+        end = _behind(above + last) if last else directory + b"0" if directory else None  # 0 follows /
+        while after is not None:
+            rows = self._rows(after, end)
+            after = None
             for path, head in rows:
                 name = path[skip:]
                 if b"/" in name:
                     name = name.partition(b"/")[0]
-                    heads.append((name, self._directory(above + name, name, found).head()))
-                    start = above + name + b"0"  # 0 follows /
+                    yield name + b"/", self._directory(above + name, name, found).encoded()
+                    after = _behind(above + name + b"/")
                     break
-                heads.append((name, head or self._file(path, name).head()))
+                yield name, b"%s%s\0" % (head or self._file(path, name).head(), name)
             rows.close()  # or else the statement is still busy, and would be compiled anew for the next rows
-        return heads
 
-    def _rows(self, start: bytes, directory: bytes) -> sqlite3.Cursor:
-        """Files from a path on to the last one that stands in a directory or deeper."""
-        if not directory:
-            return self._db.execute(f"{_HEADS} ORDER BY path", (start,))
-        return self._db.execute(f"{_HEADS} AND path < ? ORDER BY path", (start, directory + b"0"))
+    def _rows(self, after: bytes, end: bytes | None) -> sqlite3.Cursor:
+        """Files from a path on to the last one before another."""
+        if end is None:
+            return self._db.execute(f"{_HEADS} ORDER BY path", (after,))
+        return self._db.execute(f"{_HEADS} AND path < ? ORDER BY path", (after, end))
 
-    def _directory(self, path: bytes, name: bytes, found: dict[bytes, bytes | None]) -> Entry:
+    def _directory(self, path: bytes, name: bytes, found: dict[bytes, bytes]) -> Entry:
         digest = found.get(path)
         if digest is None:
             row = self._db.execute("SELECT digest FROM directories WHERE path=?", (path,)).fetchone()
@@ -145,6 +230,15 @@ class Digests:
         if mode == SYMLINK and self._db.execute("SELECT 1 FROM pointers WHERE path=?", (path,)).fetchone():
             mode = FILE
         return Entry(name, mode, size, digest)
+
+
+def _behind(place: bytes) -> bytes:
+    """The least path that stands behind an entry: a file, or a directory with all that it holds."""
+    return place[:-1] + b"0" if place.endswith(b"/") else place + b"\0"
+
+
+def _depth(directory: bytes) -> int:
+    return directory.count(b"/") + bool(directory)
 
 
 def unreadable(path: Path, why: str) -> Unreadable:

@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pointers (path BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS directories (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pages (
+    directory BLOB NOT NULL, last BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (directory, last)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
 """
 _NAMED = 1000
@@ -176,7 +179,7 @@ class Manifest:
 
     def clear(self) -> None:
         """Note that all files are gone."""
-        for table in ("files", "pointers", "directories", "root"):
+        for table in ("files", "pointers", "directories", "pages", "root"):
             self._db.execute(f"DELETE FROM {table}")
         self.digests.forget()
 

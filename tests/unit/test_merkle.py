@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import random
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,26 +57,40 @@ def _node(tree: Tree) -> bytes:
         else:
             entries.append(Entry(name, entry.mode, len(entry.data), hashlib.sha256(entry.data).digest()))
     entries += [Entry(name, DIRECTORY, 0, _node(inner)) for name, inner in below.items()]
-    return merkle.node(entries)
+    return node(entries)
+
+
+def node(entries: list[Entry]) -> bytes:
+    """The digest of a directory, its pages made one by one."""
+    pages: list[list[bytes]] = [[]]
+    for entry in sorted(entries, key=Entry.key):
+        pages[-1].append(entry.encoded())
+        if merkle.ends_page(entry.key()):
+            pages.append([])
+    return merkle.node(merkle.page(each) for each in pages if each)
 
 
 def test_the_encoding_never_changes() -> None:
-    encoded = (Path(__file__).parent / "golden" / "merkle.bin").read_bytes()
-    inner = hashlib.sha256(
-        b"saltdeploy tree 1\n"
-        b"100755 10 sha256:" + hashlib.sha256(b"#!/bin/sh\n").hexdigest().encode() + b" run\0"
-        b"100644 0 sha256:" + hashlib.sha256(b"").hexdigest().encode() + b" \xff\n\0"
-    ).digest()
+    """The golden file holds two pages as they were written by hand."""
+    golden = (Path(__file__).parent / "golden" / "merkle.bin").read_bytes()
+    _, first, second = golden.split(b"saltdeploy page 1\n")
+    pages = [hashlib.sha256(b"saltdeploy page 1\n" + each).digest() for each in (first, second)]
+    directory = hashlib.sha256(b"saltdeploy tree 1\n" + b"".join(pages)).digest()
+    inner = [
+        Entry(b"run", EXECUTABLE, 10, hashlib.sha256(b"#!/bin/sh\n").digest()),
+        Entry(b"\xff\n", FILE, 0, hashlib.sha256(b"").digest()),
+    ]
     entries = [
-        Entry(b"bin", DIRECTORY, 0, inner),
+        Entry(b"bin", DIRECTORY, 0, node(inner)),
         Entry(b"README", FILE, 8, hashlib.sha256(b"read me\n").digest()),
         Entry(b"bin-x", FILE, 11, hashlib.sha256(b"before bin/").digest()),
+        Entry(b"e60", FILE, 0, hashlib.sha256(b"").digest()),
         Entry(b"fat", FILE, 4, hashlib.sha1(b"data").digest()),
         Entry(b"latest", SYMLINK, 7, hashlib.sha256(b"bin/run").digest()),
         Entry(b"module", GITLINK, 0, b"\x11" * 20),
     ]
-    assert merkle.node(entries) == hashlib.sha256(encoded).digest()
-    assert root(TREE) == "af1f7e9c670e7852f5a9bf3a646556e7660162869ab50d1934720676f26c63a8"
+    assert node(entries) == directory
+    assert root(TREE) == "c8cb41c9a3f1edd697e1fda55f87f547b60b58a81415ffa9100e9efa93686711"
 
 
 def test_the_root_of_nothing_is_that_of_an_empty_directory(tmp_path: Path) -> None:
@@ -83,6 +98,15 @@ def test_the_root_of_nothing_is_that_of_an_empty_directory(tmp_path: Path) -> No
         assert manifest.seal() == root({}) == hashlib.sha256(b"saltdeploy tree 1\n").hexdigest()
 
 
+@pytest.fixture(scope="module", params=[1, 2, 3, merkle.SEVERAL])
+def several(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Pages so small that these trees have many of them, and such as they are."""
+    before, merkle.SEVERAL = merkle.SEVERAL, request.param
+    yield request.param
+    merkle.SEVERAL = before
+
+
+@pytest.mark.usefixtures("several")
 @given(histories(), st.randoms(use_true_random=False))
 def test_a_manifest_comes_to_the_root_of_its_files_whatever_was_there_before(
     tmp_path_factory: pytest.TempPathFactory, history: list[Tree], shuffled: random.Random
@@ -128,9 +152,9 @@ def test_whatever_differs_gives_another_root(other: Tree) -> None:
 def test_a_digest_says_by_its_length_what_it_is_of() -> None:
     """The content of a directory's encoding, as a file, is not that directory."""
     inner = Entry(b"x", FILE, 1, hashlib.sha256(b"x").digest())
-    encoded = b"saltdeploy tree 1\n" + inner.head() + b"x\0"
+    encoded = b"saltdeploy tree 1\n" + inner.encoded()
     as_file = Entry(b"d", FILE, len(encoded), hashlib.sha256(encoded).digest())
-    assert merkle.node([as_file]) != merkle.node([Entry(b"d", DIRECTORY, 0, merkle.node([inner]))])
+    assert node([as_file]) != node([Entry(b"d", DIRECTORY, 0, node([inner]))])
 
 
 def test_what_failed_leaves_the_root_as_it_was(tmp_path: Path) -> None:

@@ -40,17 +40,21 @@ class Contents(Protocol):
     Attributes:
         place: where it is, for errors.
         advice: what to do when it gives wrong bytes.
+        brings: bytes of all files that it has and a release that is here has not, where it does not know single ones.
     """
 
     place: str
     advice: str
+    brings: int
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
-        """Bytes that will be written, as far as that can be known before.
+    def need(self, oids: IO[bytes]) -> int | None:
+        """The bytes of these blobs; None where that is not known before they come.
 
         Args:
             oids: a file of blob ids, one a line.
-            everything: whether they are all files of the release.
+
+        Raises:
+            Corrupt: one is missing.
         """
 
     def open(
@@ -94,8 +98,9 @@ class Stored:
         self._store = store
         self.place = str(store.git_dir)
         self.advice = store.advice
+        self.brings = 0
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+    def need(self, oids: IO[bytes]) -> int:
         """The sizes that git knows."""
         return self._store.total_size(oids)
 

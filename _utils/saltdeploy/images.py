@@ -85,17 +85,18 @@ class Layers:
     Args:
         images: the topmost first: a file is taken from the first that has it.
         room: a directory to make for what is in them.
+        brings: see :class:`saltdeploy.contents.Contents`.
     """
 
-    def __init__(self, images: Sequence[Path], room: Path) -> None:
+    def __init__(self, images: Sequence[Path], room: Path, brings: int = 0) -> None:
         self.images = tuple(images)
         self.place = ", ".join(map(str, self.images))
         self.advice = _ADVICE
+        self.brings = brings
         self._room = room
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+    def need(self, oids: IO[bytes]) -> None:
         """Not known before they are unpacked."""
-        return 0
 
     @contextlib.contextmanager
     def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:

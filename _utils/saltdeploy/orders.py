@@ -48,16 +48,19 @@ class Payload:
         size: bytes.
         kind: what is in it: ``bundle``, ``trees``, ``tar``, ``delta``, ``image`` or
             ``overlay``; see :mod:`saltdeploy.transports`.
+        brings: (trees) bytes of the files that the release has and ``base`` has not; they come another way.
     """
 
     base: str
     sha256: str
     size: int
     kind: str = "bundle"
+    brings: int = 0
 
     def to_wire(self) -> dict[str, Any]:
         """The payload's description as plain data."""
-        return {"base": self.base, "sha256": self.sha256, "size": self.size, "kind": self.kind}
+        known = {"base": self.base, "sha256": self.sha256, "size": self.size, "kind": self.kind}
+        return {**known, "brings": self.brings} if self.brings else known
 
     @classmethod
     def from_wire(cls, data: object) -> Payload:
@@ -78,7 +81,10 @@ class Payload:
         kind = data.get("kind", "bundle")
         if not isinstance(kind, str) or not _WORD.fullmatch(kind):
             raise DeployError("a payload without a kind")
-        return cls(base and check_commit(base), sha256, size, kind)
+        brings = data.get("brings", 0)
+        if not _is_count(brings):
+            raise DeployError("a payload that brings no number of bytes")
+        return cls(base and check_commit(base), sha256, size, kind, brings)
 
 
 @dataclass(frozen=True)

@@ -96,18 +96,19 @@ class Packed:
     Args:
         path: the file.
         base: the tar that it is a difference from.
+        brings: see :class:`saltdeploy.contents.Contents`.
     """
 
-    def __init__(self, path: Path, base: Path | None = None) -> None:
+    def __init__(self, path: Path, base: Path | None = None, brings: int = 0) -> None:
         self.place = str(path)
         self.advice = _ADVICE
+        self.brings = brings
         self._path = path
         self._base = base
         self._head = head_of(path)
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
-        """The archive's own size for a whole tree. What a part of it takes is not known before it is read."""
-        return self._head.size if everything else 0
+    def need(self, oids: IO[bytes]) -> None:
+        """Not known before it is read."""
 
     @contextlib.contextmanager
     def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:

@@ -6,11 +6,14 @@ channel. Whatever brings the contents need not be trusted any more.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from saltdeploy import disk, payloads
 from saltdeploy.errors import NoBase, Unsupported
+from saltdeploy.gitobjects import list_blobs, read_changes
 from saltdeploy.orders import Order, Payload
 from saltdeploy.release import file_name
 from saltdeploy.repository import Progress, Repository, Tag
@@ -21,17 +24,40 @@ TREES = "trees"
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
 
 
+@dataclass(frozen=True)
+class Came:
+    """What came with the trees of a release.
+
+    Attributes:
+        bytes: of them.
+        brings: bytes of the files that the release has and a release that is here has not, as the master says.
+    """
+
+    bytes: int
+    brings: int
+
+
 def pack_trees(store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str) -> Payload:
     """The bundle of the commit and of those of its trees that ``base`` has not."""
 
     def write(path: Path) -> None:
         source.pack(tag, base, path, contents=False)
 
-    return store.find_or_pack(repo, base, tag.commit, write, TREES)
+    return store.find_or_pack(
+        repo, base, tag.commit, write, TREES, lambda: _bytes_of(source, base, tag.commit)
+    )
 
 
-def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> int:
-    """Let the trees of the order's release be here; return how many bytes came.
+def _bytes_of(source: Repository, base: str, commit: str) -> int:
+    """Bytes of the files that a commit has and ``base`` has not."""
+    with tempfile.TemporaryFile() as changes, tempfile.TemporaryFile() as oids:
+        source.diff(base, commit, changes)
+        list_blobs(read_changes(changes), oids)
+        return source.total_size(oids)
+
+
+def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> Came:
+    """Let the trees of the order's release be here.
 
     Raises:
         NoBase: none of the order's payloads fits what is here.
@@ -40,10 +66,10 @@ def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> int:
     """
     trees, commit = trees_of(order, arrival), order.release.commit
     trees.open()
+    payload = choose(order, TREES, lambda base: trees.has(base) or arrival.store.has(base))
     if trees.has(commit):
         trees.keep(commit)
-        return 0
-    payload = choose(order, TREES, lambda base: trees.has(base) or arrival.store.has(base))
+        return Came(0, payload.brings if payload else 0)
     if payload is None:
         raise no_base(order, arrival)
     if payload.base and not trees.has(payload.base):
@@ -52,7 +78,7 @@ def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> int:
     disk.refuse_without_space(trees.git_dir, _ROOM * payload.size)
     trees.unpack(received, commit, progress)
     received.unlink()
-    return payload.size
+    return Came(payload.size, payload.brings)
 
 
 def trees_of(order: Order, arrival: Arrival) -> Trees:

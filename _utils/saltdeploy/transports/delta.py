@@ -7,6 +7,7 @@ tree, a program is missing), the target takes the whole archive.
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,15 +52,16 @@ class Delta:
         """Receive a difference from what is here, or the archive."""
         if arrival.store.has(order.release.commit):
             return arrival.stored(order.release.commit)
-        size = apart.bring_trees(order, arrival, progress)
+        came = apart.bring_trees(order, arrival, progress)
         payload = apart.choose(order, KIND, lambda base: arrival.tree(base) is not None)
         if payload is not None and payload.base:
             received = apart.receive(payload, order, arrival, progress)
-            size += payload.size
+            came = dataclasses.replace(came, bytes=came.bytes + payload.size)
             base = _base_of(payload, packed.head_of(received), order, arrival)
             if base is not None:
-                return Brought({"bytes": size, "base": payload.base}, packed.Packed(received, base))
-        return receive_archive(order, arrival, progress, size)
+                archive = packed.Packed(received, base, brings=came.brings)
+                return Brought({"bytes": came.bytes, "base": payload.base}, archive)
+        return receive_archive(order, arrival, progress, came)
 
 
 def _write_difference(source: Repository, base: str, commit: str, path: Path) -> None:
@@ -116,7 +118,9 @@ class _Verified:
         self._files = Files(tree, self.advice)
         self._oid_length = oid_length
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+    brings = 0
+
+    def need(self, oids: IO[bytes]) -> int:
         """Nothing: it is only read."""
         return 0
 

@@ -66,11 +66,12 @@ class Rsync:
                 path=f"repo_config:{release.repo}:rsync_url",
                 next="set rsync_url to where targets reach the master's exports: rsync://host/module, or host:/path",
             )
-        facts = {"bytes": apart.bring_trees(order, arrival, progress)}
+        came = apart.bring_trees(order, arrival, progress)
         beside: dict[str, int] = {}
         directory = apart.room(order, arrival) / secrets.token_hex(8)
         tree = f"{file_name(arrival.repo.packed_as)}/{release.commit}"
-        return Brought(facts, Rsynced(arrival.repo, tree, directory, beside), beside)
+        files = Rsynced(arrival.repo, tree, directory, beside, came.brings)
+        return Brought({"bytes": came.bytes}, files, beside)
 
 
 class Rsynced:
@@ -81,9 +82,12 @@ class Rsynced:
         tree: the tree, as a path in the exports.
         directory: made for what comes.
         beside: learns how many ``bytes`` came.
+        brings: see :class:`saltdeploy.contents.Contents`.
     """
 
-    def __init__(self, repo: Repo, tree: str, directory: Path, beside: dict[str, int]) -> None:
+    def __init__(
+        self, repo: Repo, tree: str, directory: Path, beside: dict[str, int], brings: int = 0
+    ) -> None:
         place = f"{repo.rsync_url.rstrip('/')}/{tree}/"
         self._exports, self._front = remote.split(place)
         self.place = public(place)
@@ -94,10 +98,10 @@ class Rsynced:
         self._timeout = repo.timeout
         self._rate = repo.supply.rate
         self._beside = beside
+        self.brings = brings
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+    def need(self, oids: IO[bytes]) -> None:
         """Not known before rsync has asked."""
-        return 0
 
     @contextlib.contextmanager
     def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:

@@ -36,7 +36,8 @@ class Squashfs:
         """Receive the images that are not here."""
         if arrival.store.has(order.release.commit):
             return arrival.stored(order.release.commit)
-        size = apart.bring_trees(order, arrival, progress)
+        came = apart.bring_trees(order, arrival, progress)
+        size = came.bytes
         base, overlay = _of_order(order, arrival)
         images = Images(arrival.repo.area / "images")
         images.open()
@@ -47,7 +48,8 @@ class Squashfs:
         if overlay is not None:
             layers.insert(0, apart.receive(overlay, order, arrival, progress))
             size += overlay.size
-        return Brought({"bytes": size, "base": base.base if here else ""}, Layers(layers, images.unpacked))
+        contents = Layers(layers, images.unpacked, came.brings)
+        return Brought({"bytes": size, "base": base.base if here else ""}, contents)
 
 
 def _images(payloads: Payloads, source: Repository, repo: str, commit: str) -> tuple[Payload, ...]:

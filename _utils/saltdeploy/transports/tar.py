@@ -40,8 +40,8 @@ class Tar:
         """Receive both."""
         if arrival.store.has(order.release.commit):
             return arrival.stored(order.release.commit)
-        size = apart.bring_trees(order, arrival, progress)
-        return receive_archive(order, arrival, progress, size)
+        came = apart.bring_trees(order, arrival, progress)
+        return receive_archive(order, arrival, progress, came)
 
 
 def pack_archive(store: payloads.Payloads, source: Repository, repo: str, commit: str) -> Payload:
@@ -58,11 +58,11 @@ def pack_archive(store: payloads.Payloads, source: Repository, repo: str, commit
     return store.find_or_pack(repo, "", commit, write, KIND)
 
 
-def receive_archive(order: Order, arrival: Arrival, progress: Progress, already: int) -> Brought:
+def receive_archive(order: Order, arrival: Arrival, progress: Progress, came: apart.Came) -> Brought:
     """Receive the order's archive.
 
     Args:
-        already: bytes that have come before.
+        came: what has come before.
 
     Raises:
         NoBase: the order has none.
@@ -71,7 +71,9 @@ def receive_archive(order: Order, arrival: Arrival, progress: Progress, already:
     if payload is None:
         raise apart.no_base(order, arrival)
     received = apart.receive(payload, order, arrival, progress)
-    return Brought({"bytes": already + payload.size, "base": ""}, packed.Packed(received))
+    return Brought(
+        {"bytes": came.bytes + payload.size, "base": ""}, packed.Packed(received, brings=came.brings)
+    )
 
 
 def write_tar(reader: Reader, commit: str, contents: Contents, basis: Path, out: IO[bytes]) -> int:

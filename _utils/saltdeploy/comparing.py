@@ -56,7 +56,7 @@ def compare(
         path: absolute.
         mode, oid: what it should be, as git says it.
         seen: size, mtime, ctime (ns) and inode when it was last known to be right; a file with the same ones is
-            not read. None: read it in any case.
+            not read. A ctime of 0 was not noted. None: read it in any case.
         pointer: what the blob holds, where the file should hold what that points to.
         digest: the sha256 of its content; None where only git's id is known.
     """
@@ -69,8 +69,10 @@ def compare(
     if git_mode(now) != (FILE if pointer and mode == SYMLINK else mode):
         return "changed"
     found = (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
+    if seen and found == seen:
+        return ""
     # the content may have further names in other trees, and the ctime changes with each that comes or goes
-    if seen and (found == seen or (pointer and _without_ctime(found) == _without_ctime(seen))):
+    if seen and (pointer or not seen[2]) and _without_ctime(found) == _without_ctime(seen):
         return ""
     try:
         return "" if _is_same(path, now, mode, oid, pointer, digest) else "changed"

@@ -35,6 +35,8 @@ class Repo:
         targets, targets_type: Salt's target expression for the repo's targets.
         transport, layout: names of :mod:`saltdeploy.transports` and :mod:`saltdeploy.layouts`.
         slots: how many whole work trees layout ``slots`` keeps.
+        keep_releases: how many releases layout ``releases`` keeps.
+        visible_releases: how many releases layout ``overlay`` shows at once, the live one over older ones.
         stat_limit: files; up to this many, a fetch compares the unchanged ones with the record as well.
         batch: how many hosts switch at once: a count or a share such as ``25%``.
         fetch_batch: how many hosts fetch at once: a count or a share.
@@ -72,6 +74,8 @@ class Repo:
     transport: str
     layout: str
     slots: int
+    keep_releases: int
+    visible_releases: int
     stat_limit: int
     batch: str
     fetch_batch: str
@@ -162,6 +166,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         transport=keys["transport"],
         layout=keys["layout"],
         slots=keys["slots"],
+        keep_releases=keys["keep_releases"],
+        visible_releases=keys["visible_releases"],
         stat_limit=keys["stat_limit"],
         batch=keys["batch"],
         fetch_batch=keys["fetch_batch"],
@@ -197,7 +203,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
 
 
 def _refuse_unfit(keys: dict[str, Any], name: str) -> None:
-    """What the layout cannot take must not be the transport of the repo, nor of a group."""
+    """What the layout cannot take must not be the transport of the repo, nor of a group; nor may it show what it cannot."""
+    fitting.refuse_unseen(keys["visible_releases"], keys["layout"], name)
     fitting.refuse_unfit(keys["transport"], keys["layout"], name)
     for number, group in enumerate(keys["groups"]):
         if group.transport:

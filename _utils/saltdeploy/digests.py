@@ -78,6 +78,15 @@ class Digests:
         for (path,) in self._db.execute("SELECT path FROM files"):
             self.touch(path)
 
+    def take(self, other: Digests) -> None:
+        """Take over what another manifest has, of the same files; where it has no root, all stay to be made."""
+        if not other.root():
+            return
+        for table, places in (("directories", "?,?"), ("pages", "?,?,?")):
+            rows = other._db.execute(f"SELECT * FROM {table}")
+            self._db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        self.forget()
+
     def forget(self) -> None:
         """What was touched stays as it was after all."""
         self._stale.clear()

@@ -75,7 +75,7 @@ class Unsynced:
     def sync(self) -> None:
         """Make all of it durable."""
         if self._many:
-            _syncfs(self._root)
+            sync_all(self._root)
         for path in self._paths:
             _fsync_path(os.path.join(os.fsencode(self._root), path))
         self._paths, self._many = set(), False
@@ -103,7 +103,8 @@ def _fsync_path(path: bytes) -> None:
         os.close(fd)
 
 
-def _syncfs(root: Path) -> None:
+def sync_all(root: Path) -> None:
+    """Make all that was written to the file system of ``root`` survive a power cut."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         if _libc.syncfs(fd) != 0:
@@ -156,12 +157,14 @@ def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
-def clear_asides(path: Path) -> None:
-    """Delete what those left beside ``path`` who were killed while they made it or replaced it.
+def asides(path: Path) -> list[Path]:
+    """What those left beside ``path`` who were killed while they made it or replaced it."""
+    return list(path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"))
 
-    Only for the one who alone writes there.
-    """
-    for aside in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"):
+
+def clear_asides(path: Path) -> None:
+    """Delete :func:`asides`. Only for the one who alone writes there."""
+    for aside in asides(path):
         remove_tree(aside)
 
 

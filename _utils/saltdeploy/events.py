@@ -51,6 +51,7 @@ JOURNAL_ONLY = (PLANNED, ASKED)
 PHASES = (
     "receive",
     "unpack",
+    "copy",
     "write",
     "blobs",
     "verify",

@@ -1,4 +1,4 @@
-"""Which transports a layout takes, where not every one will do; and what ``auto`` chooses from."""
+"""What goes with which layout, where not everything will do; and what ``auto`` chooses from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from saltdeploy.policy import AUTO
 
 #: Of these the master chooses when it is told to; the others need servers, of which it knows nothing.
 CHOSEN_FROM = ("bundle", "tar", "delta", "squashfs")
-_TAKES = {"overlay": ("squashfs",), "inplace": ("bundle", "git")}
+_TAKES = {"overlay": ("squashfs", "bundle", "git"), "inplace": ("bundle", "git")}
 
 
 def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
@@ -26,6 +26,21 @@ def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
             repo=repo,
             path=":".join(["repo_config", repo, *map(str, path or ("transport",))]),
             next=f"set transport to {' or '.join(takes)}, or layout to slots",
+        )
+
+
+def refuse_unseen(visible: int, layout: str, repo: str) -> None:
+    """See to it that a layout can show several releases at once where that is wanted.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if visible > 1 and layout != "overlay":
+        raise ConfigError(
+            f"layout {layout} shows one release at a time",
+            repo=repo,
+            path=f"repo_config:{repo}:visible_releases",
+            next="leave it out, or set layout to overlay",
         )
 
 

@@ -39,6 +39,26 @@ CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid 
 _NAMED = 1000
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A file of a tree: what git says of it, what was seen of it, its digest, and what its blob holds if that is a pointer."""
+
+    path: bytes
+    mode: str
+    oid: str
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+    digest: bytes | None
+    pointer: bytes
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """As :func:`saltdeploy.comparing.compare` wants it."""
+        return self.size, self.mtime, self.ctime, self.inode
+
+
 @dataclass
 class Findings:
     """How a tree differs from its manifest; at most 1,000 paths of each kind are named, all are counted."""
@@ -65,6 +85,10 @@ class Findings:
 class Manifest:
     """The database of one work tree. Use as a context manager.
 
+    Args:
+        path: the file.
+        shared: files of the tree may get further names, in other trees, which changes their ctime: it is not noted.
+
     Attributes:
         digests: those of directories.
 
@@ -73,8 +97,9 @@ class Manifest:
         DiskFull, NoPermission: in any method.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
+        self._shared = shared
 
     def __enter__(self) -> Manifest:
         try:
@@ -142,17 +167,24 @@ class Manifest:
         return listed == self._db.execute("SELECT COUNT(*) FROM files").fetchone()[0]
 
     def put(
-        self, path: bytes, mode: str, oid: str, seen: os.stat_result, digest: bytes, pointer: bytes = b""
+        self,
+        path: bytes,
+        mode: str,
+        oid: str,
+        seen: os.stat_result,
+        digest: bytes | None,
+        pointer: bytes = b"",
     ) -> None:
         """Note a file that was just written.
 
         Args:
             mode, oid: as git says it.
             seen: the file.
-            digest: of its content, see :func:`saltdeploy.comparing.digest_of`.
+            digest: of its content, see :func:`saltdeploy.comparing.digest_of`; None where it is not known.
             pointer: what the blob holds, where the file holds what that points to.
         """
-        stat = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        ctime = 0 if self._shared else seen.st_ctime_ns
+        stat = (seen.st_size, seen.st_mtime_ns, ctime, seen.st_ino)
         self._put((path, mode, oid, *stat, digest), pointer)
 
     def note(self, path: bytes, mode: str, oid: str, size: int, digest: bytes, pointer: bytes = b"") -> None:
@@ -187,6 +219,25 @@ class Manifest:
         """The names of the contents that pointers of this tree point to."""
         rows = self._db.execute("SELECT mode, data FROM pointers JOIN files USING (path)")
         return {found.name for mode, data in rows if (found := pointers.read(mode, data)) is not None}
+
+    def sizes(self) -> tuple[int, int]:
+        """How many files the tree should hold, and their bytes."""
+        files, size = self._db.execute("SELECT COUNT(*), TOTAL(size) FROM files").fetchone()
+        return files, int(size)
+
+    def size_of(self, path: bytes, oid: str) -> int | None:
+        """The bytes of the blob ``oid`` where the tree has it at ``path``, else None; a pointer counts as nothing."""
+        wanted = (
+            "SELECT CASE WHEN data IS NULL THEN size ELSE 0 END FROM files LEFT JOIN pointers USING (path)"
+        )
+        row = self._db.execute(f"{wanted} WHERE path=? AND oid=?", (path, oid)).fetchone()
+        return row[0] if row else None
+
+    def entries(self) -> Iterator[Entry]:
+        """All files, sorted by their paths."""
+        rows = "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) ORDER BY path"
+        for path, mode, oid, size, mtime, ctime, inode, digest, pointer in self._db.execute(rows):
+            yield Entry(path, mode, oid, size, mtime, ctime, inode, digest, pointer or b"")
 
     def holds_more_than(self, files: int) -> bool:
         """Whether the tree should hold more files than that; looks at no more of them than it must."""
@@ -265,17 +316,14 @@ class Manifest:
         findings = Findings()
         base = os.fsencode(root)
         real = {b""}
-        rows = self._db.execute(
-            "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) ORDER BY path"
-        )
-        for path, mode, oid, *seen, digest, pointer in rows:
+        for entry in self.entries():
             findings.files += 1
             kind = "missing"
-            if is_real(base, os.path.dirname(path), real):
-                known = None if full else tuple(seen)
-                kind = compare(os.path.join(base, path), mode, oid, known, pointer or b"", digest)
+            if is_real(base, os.path.dirname(entry.path), real):
+                place, known = os.path.join(base, entry.path), None if full else entry.seen
+                kind = compare(place, entry.mode, entry.oid, known, entry.pointer, entry.digest)
             if kind:
-                findings.add(kind, path)
+                findings.add(kind, entry.path)
         for path in walk(root):
             if self.entry(path.removesuffix(b"/")) is None:
                 if stray is None:

@@ -69,7 +69,7 @@ def _write(source: Reader, base: str, commit: str, image: Path) -> None:
                     archives.write_empty(change.path, tarfile.DIRTYPE, tar)
                 elif change.mode != NOTHING:
                     archives.write_file(change, supply, tar)
-            for path in _whiteouts(source, commit, changes):
+            for path in whiteouts(source, commit, changes):
                 archives.write_empty(path, tarfile.CHRTYPE, tar)
             archives.end(tar)
             tar.seek(0)
@@ -78,7 +78,7 @@ def _write(source: Reader, base: str, commit: str, image: Path) -> None:
         raise from_os(error, path=str(room)) from error
 
 
-def _whiteouts(source: Reader, commit: str, changes: IO[bytes]) -> Iterator[bytes]:
+def whiteouts(source: Reader, commit: str, changes: IO[bytes]) -> Iterator[bytes]:
     """What must be hidden of the base: of each removed path, the topmost part that the release has not as a directory.
 
     Where the release has something else at that part, that hides it already.

@@ -7,10 +7,15 @@ import random
 from pathlib import Path
 from typing import Any
 
+from saltdeploy.target import stages
+
 from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, link, snapshot
 from tests.targets import Target
 
-_AREA = {"store.git", "slots", "incoming"}
+_AREA = {
+    "slots": {"store.git", "slots", "incoming"},
+    "releases": {"store.git", "releases", "records", "incoming"},
+}
 _chance = random.SystemRandom()
 
 RELEASES = 24  # more than the store keeps: most have to arrive again each time round
@@ -89,9 +94,10 @@ class Host(Target):
         }
         found -= {name for name in found if name.startswith(f"beside: {self.location.name}.2")}  # moved aside
         found |= {f"incoming: {path.name}" for path in (area / "incoming").iterdir()}
-        found |= {f"area: {path.name}" for path in area.iterdir()} - {f"area: {name}" for name in _AREA}
-        slots = {f"{n}{end}" for n in range(self.repo.slots) for end in ("", ".json", ".db")}
-        found |= {f"slots: {path.name}" for path in (area / "slots").iterdir() if path.name not in slots}
+        found |= {f"area: {path.name}" for path in area.iterdir()} - {
+            f"area: {name}" for name in _AREA[self.repo.layout]
+        }
+        found |= self._left_of_slots(area) if self.repo.layout == "slots" else self._left_of_releases(area)
         known = {
             "HEAD",
             "config",
@@ -118,3 +124,17 @@ class Host(Target):
         if incoming.is_dir() and not list(incoming.iterdir()):
             found -= {"cache: incoming"}
         return found
+
+    def _left_of_slots(self, area: Path) -> set[str]:
+        slots = {f"{n}{end}" for n in range(self.repo.slots) for end in ("", ".json", ".db")}
+        return {f"slots: {path.name}" for path in (area / "slots").iterdir() if path.name not in slots}
+
+    def _left_of_releases(self, area: Path) -> set[str]:
+        trees = {path.name for path in (area / "releases").iterdir()}
+        records = {path.name for path in (area / "records").iterdir()}
+        expected = {f"{name}{end}" for name in trees for end in (".json", ".db")}
+        held = len(stages.status(self.repo, self.host).holdings.held)
+        surplus = (
+            {"more releases than are held"} if len(trees) > min(held, self.repo.keep_releases) else set()
+        )
+        return surplus | {f"records: {name}" for name in records ^ expected}

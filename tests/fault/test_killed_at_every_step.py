@@ -60,7 +60,8 @@ def three_releases(host: Host) -> None:
 
 def a_broken_slot(host: Host) -> None:
     three_releases(host)
-    (host.repo.area / "slots/0/lib/version").write_text("rubbish")
+    spare = {"slots": "slots/0", "releases": "releases/v1"}[host.repo.layout]
+    (host.repo.area / spare / "lib/version").write_text("rubbish")
 
 
 def a_lost_store(host: Host) -> None:
@@ -82,12 +83,13 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return Source(tmp_path_factory.mktemp("source") / "source", *releases(random.Random(1)))
 
 
+@pytest.mark.parametrize("layout", ["slots", "releases"])
 @pytest.mark.parametrize("state", STATES)
 def test_location_shows_a_whole_release_and_the_next_deploy_repairs(
-    state: str, tmp_path: Path, source: Source, start: Start
+    state: str, layout: str, tmp_path: Path, source: Source, start: Start
 ) -> None:
     begin, before = STATES[state]
-    host = Host(tmp_path / "host", source)
+    host = Host(tmp_path / "host", source, layout=layout, keep_releases=3)
     host.pack_all()
     begin(host)
     shutil.copytree(tmp_path / "host", tmp_path / "begin", symlinks=True)

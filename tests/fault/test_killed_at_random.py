@@ -18,12 +18,16 @@ ROUNDS = int(os.environ.get("SALTDEPLOY_ROUNDS", "24"))
 SEED = int(os.environ.get("SALTDEPLOY_SEED", "0")) or random.SystemRandom().getrandbits(32)
 
 
-@pytest.mark.parametrize("transport", ["bundle", "git"])
-def test_a_target_that_is_killed_again_and_again(transport: str, tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize(
+    ("transport", "layout"), [("bundle", "slots"), ("git", "slots"), ("bundle", "releases")]
+)
+def test_a_target_that_is_killed_again_and_again(
+    transport: str, layout: str, tmp_path: Path, start: Start
+) -> None:
     print(f"SALTDEPLOY_SEED={SEED}")
     chance = random.Random(SEED)
     source = Source(tmp_path / "source", *releases(chance))
-    host = Host(tmp_path, source, transport=transport, url=str(source.git_dir))
+    host = Host(tmp_path, source, transport=transport, layout=layout, url=str(source.git_dir))
     host.pack_all()
     began = time.monotonic()
     host.take(0)

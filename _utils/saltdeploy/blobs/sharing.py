@@ -14,12 +14,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+CLONE, LINK, COPY = "reflink", "hard link", "copy"
+
 _FICLONE = 0x40049409
 _CANNOT_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS)
 _CANNOT_LINK = (errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 
 
-def clone(source: Path, destination: bytes, mode: int) -> bool:
+def clone(source: Path | bytes, destination: bytes, mode: int) -> bool:
     """Make a reflink of ``source``; False, and nothing is there, where that cannot be done."""
     with open(source, "rb") as old, _new(destination, mode) as fd:
         try:
@@ -32,7 +34,7 @@ def clone(source: Path, destination: bytes, mode: int) -> bool:
             raise
 
 
-def link(source: Path, destination: bytes) -> bool:
+def link(source: Path | bytes, destination: bytes) -> bool:
     """Make a hard link to ``source``; False where that cannot be done."""
     try:
         os.link(source, destination)
@@ -43,7 +45,7 @@ def link(source: Path, destination: bytes) -> bool:
         raise
 
 
-def copy(source: Path, destination: bytes, mode: int) -> None:
+def copy(source: Path | bytes, destination: bytes, mode: int) -> None:
     """Copy the bytes."""
     with open(source, "rb") as old, _new(destination, mode) as fd, open(fd, "wb", closefd=False) as new:
         shutil.copyfileobj(old, new, 1 << 20)
@@ -51,10 +53,17 @@ def copy(source: Path, destination: bytes, mode: int) -> None:
 
 def shares(directory: Path) -> bool:
     """Whether two files in this directory can share their bytes."""
+    return way(directory) != COPY
+
+
+def way(directory: Path) -> str:
+    """The best way to have a second file in this directory: :data:`CLONE`, :data:`LINK` or :data:`COPY`."""
     one, other = directory / "share-1", os.fsencode(directory / "share-2")
     one.write_bytes(b"?")
     try:
-        return clone(one, other, 0o644) or link(one, other)
+        if clone(one, other, 0o644):
+            return CLONE
+        return LINK if link(one, other) else COPY
     finally:
         one.unlink()
         with contextlib.suppress(FileNotFoundError):

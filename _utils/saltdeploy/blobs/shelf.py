@@ -17,6 +17,7 @@ from saltdeploy import disk
 from saltdeploy.blobs import sharing
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
+from saltdeploy.sweep import Sweep
 
 _CHUNK = 1 << 20
 _EXECUTABLE = ".x"
@@ -97,15 +98,11 @@ class Shelf:
         if not sharing.link(path, destination):
             sharing.copy(path, destination, 0o755 if executable else 0o644)
 
-    def collect(self, names: Collection[str]) -> int:
-        """Delete the contents that have none of these names; return the bytes that are free again."""
-        freed = 0
+    def collect(self, names: Collection[str], sweep: Sweep) -> None:
+        """Delete the contents that have none of these names."""
         for path in self._directory.glob("[0-9a-f][0-9a-f]/*"):
             if path.name.removesuffix(_EXECUTABLE) not in names:
-                seen = path.stat()
-                freed += seen.st_size if seen.st_nlink == 1 else 0
-                path.unlink()
-        return freed
+                sweep.drop("contents", path)
 
     def _executable(self, pointer: Pointer) -> Path:
         plain = self._path(pointer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,10 +11,12 @@ from saltdeploy.contents import Contents
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.layouts.overlay import Overlay
+from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.manifest import Findings
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository
+from saltdeploy.sweep import Sweep
 from saltdeploy.trees import Trees
 
 
@@ -36,13 +38,19 @@ class Layout(Protocol):
         """Make ``store`` usable. Returns facts, as :meth:`flip` does."""
 
     def prepare(
-        self, release: Release, progress: Progress, contents: Contents | None = None, root: str = ""
+        self,
+        release: Release,
+        progress: Progress,
+        contents: Contents | None = None,
+        root: str = "",
+        needed: Collection[str] = (),
     ) -> dict[str, Any]:
         """Make the release's tree, whole and verified, without touching what is live.
 
         Args:
             contents: where the contents of its files come from; None: the store.
             root: that the tree must have, see :mod:`saltdeploy.merkle`; "" where nobody has said.
+            needed: commits that are to stay on disk whatever else is let go.
 
         Returns:
             Facts for people: ``files`` written, ``bytes`` written, ``slot``, ``root``, ...
@@ -51,8 +59,18 @@ class Layout(Protocol):
             DiskFull, Corrupt, SlotsBusy: nothing has changed for the users of ``location``.
         """
 
-    def flip(self, release: Release) -> dict[str, Any]:
+    def collect(self, sweep: Sweep, needed: Collection[str]) -> None:
+        """Let go of what nothing needs: releases beyond those to keep, what was on its way, what belonged to them.
+
+        Args:
+            needed: commits that stay.
+        """
+
+    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """Make a prepared release live; a release that is live already stays.
+
+        Args:
+            back: users are led back from what is live.
 
         Returns:
             Facts: ``moved_aside`` names what was found at ``location`` and kept.
@@ -86,6 +104,7 @@ def of(repo: Repo) -> Layout:
 
 _TABLE: dict[str, Callable[[Repo], Layout]] = {
     "slots": Slots,
+    "releases": Releases,
     "inplace": Inplace,
     "overlay": Overlay,
 }

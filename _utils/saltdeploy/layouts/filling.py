@@ -14,6 +14,7 @@ from saltdeploy.layouts.slot import Slot
 from saltdeploy.layouts.worktree import WorkTree, Written
 from saltdeploy.manifest import Manifest
 from saltdeploy.repository import Progress
+from saltdeploy.sweep import Sweep
 
 
 class Filling:
@@ -46,7 +47,7 @@ class Filling:
         work.place(self._shelf, manifest, written)
         return {"blobs": received, "blob_bytes": size}
 
-    def collect(self, slots: Iterable[Slot]) -> None:
+    def collect(self, slots: Iterable[Slot], sweep: Sweep) -> None:
         """Delete the contents that no tree uses. Where it cannot be told what a tree uses, all stay."""
         used: set[str] = set()
         try:
@@ -54,4 +55,4 @@ class Filling:
                 used |= slot.contents()
         except Unreadable:
             return
-        self._shelf.collect(used)
+        self._shelf.collect(used, sweep)

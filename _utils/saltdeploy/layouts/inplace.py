@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.merkle import is_root
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress, work_tree_git
+from saltdeploy.sweep import Sweep
 
 RESET_FAILED, CHECKOUT_FAILED = 20, 30  # Trebuchet's status numbers
 _PREVIOUS = "refs/deploy-previous"
@@ -104,6 +106,7 @@ class Inplace:
         progress: Progress = no_progress,
         contents: Contents | None = None,
         root: str = "",
+        needed: Collection[str] = (),
     ) -> dict[str, Any]:
         """The objects are in ``.git`` already; compute what they come to, and note the tag."""
         self._refuse_unless_held(release)
@@ -127,6 +130,10 @@ class Inplace:
         if known.get(commit) != value:
             disk.write_json(file, {**known, commit: value})
 
+    def collect(self, sweep: Sweep, needed: Collection[str]) -> None:
+        """Delete what killed processes left. What was deployed stays in ``.git``, as with Trebuchet."""
+        sweep.drop("incoming", *disk.asides(self._tags()), *disk.asides(self._unfinished))
+
     def _name(self, release: Release) -> None:
         """Let the tag name the commit in git, and remember it as the name by which the commit was deployed last."""
         self.store.name(release.commit, release.tag)
@@ -140,7 +147,7 @@ class Inplace:
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
             )
 
-    def flip(self, release: Release) -> dict[str, Any]:
+    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """``git checkout`` of the release, with Trebuchet's status numbers when it fails.
 
         Something else that is found at ``location`` is moved aside and named.

@@ -4,16 +4,18 @@ Below the repo's area::
 
     layers/<name>.img           an image; the name is its sha256, with a number behind it for another copy
     layers/<name>/              where it is mounted, once for all releases that need it
+    layers/base-..., over-...   layers that are directories (saltdeploy.layouts.directories)
     layers/empty/               a layer for releases of one image: an overlay has two at least
-    releases/<name>/            where the images are mounted over each other; the name is the commit, perhaps with a number
-    releases/<name>.layers.json the names of the images, the topmost first
-    releases/<name>.json        what is known of the release (saltdeploy.layouts.slot); there is none without it
+    mounts/<name>/              where the images are mounted over each other; the name is the commit, perhaps with a number
+    mounts/<name>.layers.json   the names of the images, the topmost first
+    mounts/<name>.json          what is known of the release (saltdeploy.layouts.slot); there is none without it
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 from itertools import count
 from pathlib import Path
@@ -21,7 +23,9 @@ from pathlib import Path
 from saltdeploy import disk, mounts, payloads
 from saltdeploy.errors import BadName, Corrupt
 from saltdeploy.images import keep
-from saltdeploy.layouts.slot import State
+from saltdeploy.layouts.directories import is_directory_layer
+from saltdeploy.layouts.slot import Slot, State
+from saltdeploy.sweep import Sweep
 
 _EMPTY = "empty"
 
@@ -49,16 +53,20 @@ class Shelf:
         raise AssertionError
 
     def has(self, name: str) -> bool:
-        """Whether the image is here; its bytes are compared when it is mounted."""
+        """Whether the layer is here; the bytes of an image are compared when it is mounted."""
+        if is_directory_layer(name):
+            return Slot(self.home / name).state().whole
         return self._image(name).is_file()
 
     def mount(self, name: str) -> None:
-        """Mount an image, unless it is.
+        """Mount an image, unless it is. A directory is there as it is.
 
         Raises:
             Corrupt: its bytes are not what its name says.
             Unsupported: this host cannot mount.
         """
+        if is_directory_layer(name) and self.has(name):
+            return
         seen = mounts.mounted(self.home).get(name)
         if seen is not None and seen.kind == "squashfs":
             return
@@ -71,19 +79,23 @@ class Shelf:
         disk.make_directory(self.home / name)
         mounts.mount_image(self._image(name), self.home / name)
 
-    def drop_all_but(self, names: set[str]) -> None:
+    def drop_all_but(self, names: set[str], sweep: Sweep) -> None:
         """Unmount and delete images that nobody needs; one that is still in use stays for now."""
         if not self.home.is_dir():
             return
         here = mounts.mounted(self.home)
         needed = {_EMPTY, *names, *(self._image(name).name for name in names)}
-        for path in self.home.iterdir():
-            if path.name in needed or (path.name in here and not mounts.unmount(path)):
+        found = list(self.home.iterdir())
+        for name in {path.name.partition(".")[0] for path in found if is_directory_layer(path.name)} - names:
+            layer = Slot(self.home / name)
+            sweep.drop("layers", *layer.paths, by=layer.remove)
+        for path in found:
+            if path.name in needed or is_directory_layer(path.name):
                 continue
-            if path.is_dir():
-                _remove_empty(path)
+            if path.name in here or path.is_dir():
+                sweep.drop("images", by=functools.partial(_unmount, path))
             else:
-                path.unlink()
+                sweep.drop("images", path)
 
     def _image(self, name: str) -> Path:
         return self.home / f"{name}.img"
@@ -97,7 +109,7 @@ class Mounted:
     """A release that is, or can be, mounted at ``tree``.
 
     Args:
-        tree: its place below ``releases``.
+        tree: its place below ``mounts``.
         shelf: has its images.
     """
 
@@ -169,14 +181,19 @@ class Mounted:
         _remove_empty(self.tree)
         return True
 
-    def clear_asides(self) -> None:
-        """Delete what somebody left who was killed while he wrote."""
-        for path in (self.tree, self._record, self._list):
-            disk.clear_asides(path)
+    def asides(self) -> list[Path]:
+        """What somebody left who was killed while he wrote."""
+        return [aside for path in (self.tree, self._record, self._list) for aside in disk.asides(path)]
 
     def _stack(self) -> tuple[str, ...]:
         layers = self.layers()
         return layers if len(layers) > 1 else (*layers, _EMPTY)
+
+
+def _unmount(place: Path) -> None:
+    """Unmount what may be mounted, and remove the place; what is still in use stays for now."""
+    if place.name not in mounts.mounted(place.parent) or mounts.unmount(place):
+        _remove_empty(place)
 
 
 def _remove_empty(place: Path) -> None:

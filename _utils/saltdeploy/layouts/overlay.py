@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -22,14 +22,19 @@ from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Files, Supply
 from saltdeploy.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
 from saltdeploy.gitobjects import read_changes
+from saltdeploy.gitreader import Reader
 from saltdeploy.holdings import Holdings
 from saltdeploy.images import Layers
+from saltdeploy.layouts.directories import Directories
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.mounted import Mounted, Shelf
+from saltdeploy.layouts.retention import surplus
 from saltdeploy.layouts.slot import State, View, doubt, refuse_other_root, show
+from saltdeploy.layouts.unions import Unions
 from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
+from saltdeploy.sweep import Sweep
 from saltdeploy.trees import Trees
 
 
@@ -39,10 +44,11 @@ class Overlay:
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
         self._area = repo.area
-        self._home = repo.area / "releases"
+        self._home = repo.area / "mounts"
         self._shelf = Shelf(repo.area)
+        self._unions = Unions(self._home)
         self._catalogue = repo.area / "catalogue.db"
-        self.store = Repository(repo.area / "none.git")  # no transport of this layout brings objects
+        self.store = Repository(repo.area / "store.git")
         self.trees = Trees(repo.area / "trees.git")
 
     # -- looking ----------------------------------------------------------------------------------------
@@ -82,7 +88,9 @@ class Overlay:
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
         state = view.states[view.live]
-        findings = self._compare(view.live.tree, state.commit, full=full)
+        shown = self._shown()
+        alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
+        findings = self._compare(shown, state.commit, full=full, alone=alone)
         if not findings.ok:
             doubt(view.live, state)
         elif full and state.root and self._compute(view.live, state.commit) != state.root:
@@ -94,14 +102,22 @@ class Overlay:
             )
         return findings
 
-    def _compare(self, tree: Path, commit: str, *, full: bool) -> Findings:
+    def _shown(self) -> Path:
+        """What ``location`` shows, by a name in the area, if that is where it leads."""
+        try:
+            return Path(os.path.normpath(self._repo.location.parent / os.readlink(self._repo.location)))
+        except OSError:
+            return self._repo.location
+
+    def _compare(self, tree: Path, commit: str, *, full: bool, alone: bool) -> Findings:
+        """Compare a tree with a commit. Where others lie below it (not ``alone``), their files are no surprise."""
         findings = Findings()
         root = os.fsencode(tree)
         known: set[bytes] = set()
         with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as listed:
             of_commit = listed.commit() == commit
             try:
-                self.trees.diff("", commit, content)
+                self._all().diff("", commit, content)
             except GitFailed as error:
                 raise Corrupt(
                     f"the trees of {commit} cannot be read: {error.cause}",
@@ -120,7 +136,7 @@ class Overlay:
                     kind = "changed"
                 if kind:
                     findings.add(kind, change.path)
-        for path in walk(tree):
+        for path in walk(tree) if alone else ():
             if path.removesuffix(b"/") not in known:
                 findings.add("extra", path)
         return findings
@@ -129,7 +145,7 @@ class Overlay:
         """The root of a mounted release; what has changed since the last that it was asked of is read."""
         source = _Mount(release.tree)
         try:
-            return catalogue.root_of(self._catalogue, commit, self.trees, source)
+            return catalogue.root_of(self._catalogue, commit, self._all(), source)
         except OSError as error:  # what a damaged image gives
             raise Corrupt(
                 f"the images cannot be read: {error.strerror}", path=source.place, next=source.advice
@@ -137,7 +153,9 @@ class Overlay:
 
     def _look(self) -> View[Mounted]:
         releases = list(self._releases())
-        real = os.path.realpath(self._repo.location)
+        shown = self._shown()
+        top = self._unions.top(shown)
+        real = os.path.realpath(self._home / top if top else shown)
         live = next((each for each in releases if os.path.realpath(each.tree) == real), None)
         return View(
             {each: each.state() for each in releases},
@@ -158,9 +176,15 @@ class Overlay:
     # -- preparing --------------------------------------------------------------------------------------
 
     def open(self) -> dict[str, Any]:
-        """Make the area."""
+        """Make the object store, where there is none that git can use."""
+        facts = {}
+        if os.path.lexists(self.store.git_dir) and not self.store.is_readable():
+            disk.remove_tree(self.store.git_dir)
+            facts["store"] = "made anew"
         disk.make_directory(self._area)
-        return {}
+        self.store.ensure()
+        self.store.recover()
+        return facts
 
     def prepare(
         self,
@@ -168,24 +192,35 @@ class Overlay:
         progress: Progress = no_progress,
         contents: Contents | None = None,
         root: str = "",
+        needed: Collection[str] = (),
     ) -> dict[str, Any]:
-        """Mount the release, from images that came or from those that are here; and the way back with it."""
+        """Mount the release, from layers that came or from those that are here; and the way back with it."""
         try:
-            return self._prepare(release, contents, root)
+            ready = self._bring(release, progress, contents)
+            return self._prepare(release, ready, root, needed)
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
             ) from error
 
-    def _prepare(self, release: Release, contents: Contents | None, root: str) -> dict[str, Any]:
+    def _bring(self, release: Release, progress: Progress, contents: Contents | None) -> Mounted:
+        """See to it that the layers of the release are here."""
         disk.make_directory(self._home)
-        for each in self._releases():
-            each.clear_asides()
+        for aside in self._asides():
+            disk.remove_tree(aside)
         if isinstance(contents, Layers):
             layers = tuple(self._shelf.take(image) for image in contents.images)
-            ready = self._place_for(release, layers)
-        else:
-            ready = self._sound(release)
+            return self._place_for(release, layers)
+        if contents is not None:
+            doubted = any(s.doubted for s in self._look().states.values() if s.commit == release.commit)
+            layers = self._directories().make(release, contents, progress, distrust=doubted)
+            return self._place_for(release, layers)
+        return self._sound(release)
+
+    def _prepare(
+        self, release: Release, ready: Mounted, root: str, needed: Collection[str]
+    ) -> dict[str, Any]:
+        """Mount it, and see to it that it is what it should be."""
         try:
             ready.mount()
             found = self._root(ready, release)
@@ -193,7 +228,7 @@ class Overlay:
         except Corrupt:
             doubt(ready, ready.state())  # so that nobody is told that it is here
             raise
-        self._tidy(ready)
+        self._tidy(Sweep(measure=False), {*needed, release.commit})
         self._mount_the_others(ready)
         return {"files": 0, "layers": len(ready.layers()), "root": found}
 
@@ -208,7 +243,7 @@ class Overlay:
             return state.root
         found = self._compute(ready, release.commit)
         if self._repo.release_keys:
-            findings = self._compare(ready.tree, release.commit, full=True)
+            findings = self._compare(ready.tree, release.commit, full=True, alone=True)
             if not findings.ok:
                 named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
                 raise Corrupt(
@@ -248,34 +283,69 @@ class Overlay:
                 except DeployError:
                     continue
 
-    def _tidy(self, ready: Mounted) -> None:
+    def collect(self, sweep: Sweep, needed: Collection[str]) -> None:
+        """Let go of releases, images and trees that nothing needs."""
+        sweep.drop("incoming", self._area / "incoming", *self._asides())
+        self._tidy(sweep, needed)
+        for store in self._stores() if not sweep.test else ():
+            with sweep.shrinking("objects", store.git_dir / "objects"):
+                store.compact()
+
+    def _asides(self) -> list[Path]:
+        return [aside for each in self._releases() for aside in each.asides()]
+
+    def _tidy(self, sweep: Sweep, needed: Collection[str]) -> None:
         """Let go of releases beyond those to keep, of images and of trees."""
         view = self._look()
-        keep = {each for each in (ready, view.live, view.previous()) if each is not None}
-        whole = (each for each, state in view.states.items() if state.whole)
-        for each in sorted(whole, key=lambda each: view.states[each].turn, reverse=True):
-            if len(keep) < self._repo.slots:
-                keep.add(each)
-        surplus = [each for each in view.states if each not in keep]
-        used = users_of([each.tree for each in surplus])
-        for each in surplus:
+        self._unions.drop_all_but(self._shown(), sweep)
+        gone = surplus(view, max(self._repo.slots, self._repo.visible_releases), needed)
+        used = users_of([each.tree for each in gone])
+        left = [each for each in view.states if each not in gone or each.tree in used]
+        for each in gone:
             if each.tree not in used:
-                each.remove()
-        left = list(self._releases())
-        self._shelf.drop_all_but({name for each in left for name in each.layers()})
-        if self.trees.git_dir.is_dir():
-            self.trees.forget_all_but({each.state().commit for each in left} - {""})
+                sweep.drop("mounts", by=each.remove)
+        if not sweep.test:  # those that somebody has in use without our seeing it are still there
+            left = list(self._releases())
+        layers = {name for each in left for name in each.layers()}
+        self._shelf.drop_all_but(layers, sweep)
+        if not sweep.test:
+            held = {*(each.state().commit for each in left), *self._directories().commits(layers), *needed}
+            for store in self._stores():
+                store.forget_all_but(held - {""})
+
+    def _directories(self) -> Directories:
+        return Directories(self._shelf.home, self._area / "incoming", self._all())
+
+    def _stores(self) -> list[Repository]:
+        """Those that there are."""
+        return [store for store in (self.store, self.trees) if store.git_dir.is_dir()]
+
+    def _all(self) -> Reader:
+        """Reads every commit and tree that is here."""
+        return self.trees.beside(self.store)
 
     # -- switching --------------------------------------------------------------------------------------
 
-    def flip(self, release: Release) -> dict[str, Any]:
+    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """Point ``location`` at the mount of the release."""
         view = self._look()
         ready = self._held(release.commit)
         if ready is None:
             raise _not_ready(release, self._area)
         ready.mount()
-        return show(view, ready, release, self._repo.location)
+        through = self._union(view, ready)
+        return show(view, ready, release, self._repo.location, back=back, through=through)
+
+    def _union(self, view: View[Mounted], top: Mounted) -> Path | None:
+        """The release over those that were live last, as many as are to be seen; None where it is seen alone."""
+        others = [each for each, state in view.states.items() if each != top and state.whole and state.turn]
+        others.sort(key=lambda each: view.states[each].turn, reverse=True)
+        below = others[: self._repo.visible_releases - 1]
+        if not below:
+            return None
+        for each in below:
+            each.mount()
+        return self._unions.make([each.name for each in (top, *below)])
 
 
 class _Mount:
@@ -284,9 +354,10 @@ class _Mount:
     def __init__(self, tree: Path) -> None:
         self.place = str(tree)
         self.advice = "run the same command again; if it repeats, look at the images of the release (dmesg)"
+        self.brings = 0
         self._tree = tree
 
-    def need(self, oids: IO[bytes], *, everything: bool) -> int:
+    def need(self, oids: IO[bytes]) -> int:
         """Nothing is written."""
         return 0
 

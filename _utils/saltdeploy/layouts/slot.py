@@ -7,6 +7,7 @@ is known of its files (:mod:`saltdeploy.manifest`). Both are written durably bef
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -29,6 +30,7 @@ class State:
         turn: grows with each switch; the tree with the greatest number was live last. 0: not since it changed.
         doubted: somebody found files in it that are not the release's. One can go back to it, since that is
             what users have read, but whoever deploys its release gets a new tree.
+        bad: this host was led back from it, and it has not been live since.
         shape: what was put in beside git's own files, see :attr:`saltdeploy.config.Repo.shape`.
         root: of the tree when it was last whole, see :mod:`saltdeploy.merkle`; "" where an older version made it.
     """
@@ -38,6 +40,7 @@ class State:
     towards: tuple[str, ...] = ()
     turn: int = 0
     doubted: bool = False
+    bad: bool = False
     shape: str = ""
     root: str = ""
 
@@ -56,13 +59,10 @@ class State:
         state = cls(**{**data, "towards": tuple(data.get("towards", ()))})
         for commit in filter(None, (state.commit, *state.towards)):
             check_commit(commit)
-        if not (
-            isinstance(state.turn, int)
-            and isinstance(state.doubted, bool)
-            and isinstance(state.shape, str)
-            and (not state.root or merkle.is_root(state.root))
-        ):
-            raise TypeError("turn, doubted, shape, root")
+        flags = isinstance(state.doubted, bool) and isinstance(state.bad, bool)
+        good = flags and isinstance(state.turn, int) and isinstance(state.shape, str)
+        if not good or (state.root and not merkle.is_root(state.root)):
+            raise TypeError("turn, doubted, bad, shape, root")
         return state
 
 
@@ -72,14 +72,25 @@ class Slot:
     Args:
         tree: the work tree.
         shape: what trees of this repo have today. One of another shape is doubted.
+        records: the directory of what is known of it; by default it lies beside the tree.
+        shared: whether other trees may have its files under names of their own.
     """
 
-    def __init__(self, tree: Path, shape: str = "") -> None:
+    def __init__(
+        self, tree: Path, shape: str = "", records: Path | None = None, *, shared: bool = False
+    ) -> None:
         self.tree = tree
         self._shape = shape
+        self._shared = shared
         self.name = tree.name
-        self._record = tree.with_name(f"{tree.name}.json")
-        self._database = tree.with_name(f"{tree.name}.db")
+        beside = tree.parent if records is None else records
+        self._record = beside / f"{tree.name}.json"
+        self._database = beside / f"{tree.name}.db"
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that is on disk of it."""
+        return self._record, self.tree, self._database, Path(f"{self._database}-journal")
 
     def state(self) -> State:
         """What is known; nothing, when a part of the slot is missing or cannot be read."""
@@ -97,7 +108,7 @@ class Slot:
 
     def manifest(self) -> Manifest:
         """The record of the tree's files."""
-        return Manifest(self._database)
+        return Manifest(self._database, shared=self._shared)
 
     def contents(self) -> set[str]:
         """The names of the contents that the tree's pointers point to.
@@ -110,16 +121,15 @@ class Slot:
         with self.manifest() as manifest:
             return manifest.contents()
 
-    def clear_asides(self) -> None:
-        """Delete what somebody left who was killed while he made the tree or wrote the record."""
-        disk.clear_asides(self.tree)
-        disk.clear_asides(self._record)
+    def asides(self) -> list[Path]:
+        """What somebody left who was killed while he made the tree or wrote the record."""
+        return [*disk.asides(self.tree), *disk.asides(self._record)]
 
     def remove(self) -> None:
         """Delete the tree and what is known of it; first of all, that it is whole."""
         self._record.unlink(missing_ok=True)
-        if self.tree.parent.is_dir():
-            disk.fsync_dir(self.tree.parent)
+        if self._record.parent.is_dir():
+            disk.fsync_dir(self._record.parent)
         disk.remove_tree(self.tree)
         manifest.remove(self._database)
 
@@ -227,6 +237,15 @@ class View(Generic[P]):
         ]
         return max(slots, key=lambda slot: self.states[slot].turn, default=None)
 
+    def last_good(self) -> P | None:
+        """Of the other whole trees that were live, the one of those not bad that was live last."""
+        slots = [
+            slot
+            for slot, state in self.states.items()
+            if slot != self.live and state.whole and state.turn and not state.bad
+        ]
+        return max(slots, key=lambda slot: self.states[slot].turn, default=None)
+
     def recyclable(self, slots: list[P]) -> list[P]:
         """Which of ``slots`` may take another release: never the live one, the previous one only if it is the last.
 
@@ -242,25 +261,38 @@ class View(Generic[P]):
         return max((state.turn for state in self.states.values()), default=0)
 
 
-def show(view: View[P], place: P, release: Release, location: Path) -> dict[str, Any]:
+def show(
+    view: View[P],
+    place: P,
+    release: Release,
+    location: Path,
+    *,
+    back: bool = False,
+    through: Path | None = None,
+) -> dict[str, Any]:
     """Point ``location`` at a tree, unless it does so already, and number the switch.
 
     Args:
         view: how things are before.
+        back: users are led back from what is live, which is bad therefore.
+        through: where the tree is seen, if not at its own place.
 
     Returns:
         Facts: ``moved_aside`` names what was found at ``location`` and kept.
     """
     facts: dict[str, Any] = {}
     last = view.last_turn()
-    if place != view.live:
+    tree = through or place.tree
+    if place != view.live or os.path.realpath(location) != os.path.realpath(tree):
         if view.live and view.states[view.live].whole:  # a switch that was killed did not get its number
-            last = _number(view.live, view.states[view.live], last)
+            left = view.states[view.live]
+            bad = left.bad or (back and place != view.live)
+            last = _number(view.live, dataclasses.replace(left, bad=bad), last)
         try:
-            moved_aside = disk.flip(location, place.tree)
+            moved_aside = disk.flip(location, tree)
         except OSError as error:
             raise from_os(error, repo=release.repo, path=str(location)) from error
         if moved_aside:
             facts["moved_aside"] = moved_aside
-    _number(place, dataclasses.replace(view.states[place], tag=release.tag), last)
+    _number(place, dataclasses.replace(view.states[place], tag=release.tag, bad=False), last)
     return facts

@@ -26,7 +26,6 @@ from saltdeploy.pointers import Pointer
 from saltdeploy.repository import Progress
 
 _BAD_PARTS = (b"", b".", b"..")
-_BLOCK = 4096
 _TOLD_EVERY = 64
 
 
@@ -85,20 +84,6 @@ class WorkTree:
             Corrupt: a path is not legal.
         """
         return list_blobs(_legal(read_changes(changes)), oids)
-
-    def refuse_if_full(self, oids: IO[bytes], count: int, *, everything: bool) -> None:
-        """Find out before anything is written whether it fits.
-
-        Args:
-            oids, count: from :meth:`oids_to_write`.
-            everything: whether that is the whole release.
-
-        Raises:
-            DiskFull: with the number of bytes or inodes that are missing.
-            Corrupt: a blob is missing.
-        """
-        need = self._contents.need(oids, everything=everything) + count * _BLOCK
-        disk.refuse_without_space(self._incoming, need, count)
 
     def apply(
         self, changes: IO[bytes], oids: IO[bytes], count: int, manifest: Manifest, tell: Progress

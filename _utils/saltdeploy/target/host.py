@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Host:
         clock: seconds since the epoch.
         get: asks a web server: ``get(url, headers, timeout in seconds)``.
         ca_bundle: a file with the authorities that servers' certificates may be signed by; "" for the system's.
+        pins: repo to the commit that the master has pinned for this host.
     """
 
     name: str
@@ -38,3 +39,8 @@ class Host:
     clock: Callable[[], float]
     get: Callable[[str, Mapping[str, str], float], Response] = _no_web
     ca_bundle: str = ""
+    pins: Mapping[str, str] = field(default_factory=dict)
+
+    def pinned(self, repo: str) -> tuple[str, ...]:
+        """The commits of a repo that this host may be wanted to go to by itself."""
+        return tuple(filter(None, [self.pins.get(repo, "")]))

@@ -130,10 +130,10 @@ def _arrive(
     order: Order, layout: layouts.Layout, holdings: Holdings, repo: Repo, host: Host, steps: Steps
 ) -> dict[str, Any]:
     """Bring the release, unless it is here already, and let its tree be whole."""
-    root = order.seal.root if order.seal else ""
+    root, pinned = order.seal.root if order.seal else "", host.pinned(repo.name)
     if order.release.commit in holdings.held:
         try:
-            prepared = layout.prepare(order.release, steps.progress, root=root)
+            prepared = layout.prepare(order.release, steps.progress, root=root, needed=pinned)
             return {**prepared, **_came(prepared)}
         except Corrupt:  # its tree is damaged, and the contents are not in the store
             pass
@@ -145,7 +145,7 @@ def _arrive(
     arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
     try:
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
-        prepared = layout.prepare(order.release, steps.progress, brought.contents, root)
+        prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned)
     finally:
         disk.remove_tree(incoming)
     return _summed(
@@ -279,11 +279,11 @@ def differing(answer: Result, findings: Findings) -> Result:
 
 
 def _refuse_unsupported(repo: Repo) -> None:
-    if repo.shape and repo.layout != "slots":
+    if repo.shape and repo.layout not in ("slots", "releases"):
         raise Unsupported(
             f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
             path=f"repo_config:{repo.name}:layout",
-            next="choose layout slots; or leave out blobs, gitfat_enabled and checkout_submodules",
+            next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
         )
 
 

@@ -85,7 +85,8 @@ class _Side:
 
     def flip(self) -> str:
         """Show the release to its users."""
-        self.facts.update(self._layout.flip(self._order.release))
+        back = self._order.stage == ROLLBACK
+        self.facts.update(self._layout.flip(self._order.release, back=back))
         return self._order.release.tag
 
     def phases(self, restart: Restart) -> Phases:

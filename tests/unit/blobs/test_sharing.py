@@ -10,6 +10,7 @@ import pytest
 from saltdeploy.blobs import sharing
 from saltdeploy.errors import Corrupt
 from saltdeploy.orders import FETCH, ROLLBACK
+from saltdeploy.sweep import Sweep
 from saltdeploy.target import stages
 
 from tests.blobstores import Server, fat, fill, lfs
@@ -182,5 +183,5 @@ def test_a_lost_manifest_keeps_contents_from_being_collected(host: Target) -> No
     layout = stages.layouts.of(host.repo)
     with pytest.raises(Corrupt):
         layout._slots[0].contents()  # type: ignore[attr-defined]
-    layout._filling.collect(layout._look().states)  # type: ignore[attr-defined]
+    layout._filling.collect(layout._look().states, Sweep())  # type: ignore[attr-defined]
     assert NEW in contents(host)

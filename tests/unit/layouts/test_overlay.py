@@ -1,4 +1,4 @@
-"""Releases that are mounted images, on a kernel that mounts them. Each test has mounts of its own."""
+"""Releases that are mounted images or directories, on a kernel that mounts them. Each test has mounts of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 from saltdeploy import layouts, mounts, seals, squash
 from saltdeploy.errors import ConfigError, Corrupt, NotReady, Unsupported
 from saltdeploy.layouts.mounted import Mounted
+from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.orders import CHECKOUT, Order
+from saltdeploy.sweep import Sweep
 from saltdeploy.target import stages
 
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, tree
@@ -20,7 +22,8 @@ from tests.signing import generate, public_pem
 from tests.travels import RELEASES, Traveller
 
 SMALL: list[Tree] = [
-    {**tree(a="1", dir__old="o"), b"big": Entry(FILE, os.urandom(1 << 16)), b"mod": Entry(GITLINK, b"1" * 40)},
+    {**tree(a="1", dir__old="o"), b"big": Entry(FILE, os.urandom(1 << 16)), b"mod": Entry(GITLINK, b"1" * 40),
+     **tree(**{f"same{n}": str(n) for n in range(8)})},
 ]  # fmt: skip
 SMALL += [{**SMALL[0], b"a": Entry(FILE, b"%d" % n), b"link": link("a")} for n in (2, 3, 4, 5)]
 
@@ -28,9 +31,8 @@ SMALL += [{**SMALL[0], b"a": Entry(FILE, b"%d" % n), b"link": link("a")} for n i
 class Host(Traveller):
     """A target of layout ``overlay``."""
 
-    def __init__(self, place: Path, source: Source, **keys: object) -> None:
-        super().__init__(place, source, "squashfs", **keys)
-        self.repo = repo(self.location, layout="overlay", transport="squashfs", **keys)
+    def __init__(self, place: Path, source: Source, transport: str = "squashfs", **keys: object) -> None:
+        super().__init__(place, source, transport, layout="overlay", **keys)
 
     def goes_to(self, number: int) -> None:
         for result in self.travel(number):
@@ -39,7 +41,7 @@ class Host(Traveller):
 
     @property
     def releases(self) -> Path:
-        return self.repo.area / "releases"
+        return self.repo.area / "mounts"
 
     def mounted(self) -> set[str]:
         """The commits of which a mount is there."""
@@ -58,14 +60,20 @@ class Host(Traveller):
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
-    return Host(tmp_path / "host", Source(tmp_path / "source.git", *SMALL))
+def host(tmp_path: Path, request: pytest.FixtureRequest) -> Host:
+    """One that gets images, unless the test says otherwise."""
+    transport = getattr(request, "param", "squashfs")
+    return Host(tmp_path / "host", Source(tmp_path / "source.git", *SMALL), transport)
+
+
+both = pytest.mark.parametrize("host", ["squashfs", "bundle"], indirect=True)
 
 
 @pytest.mark.images
-def test_each_release_is_what_git_would_check_out(tmp_path: Path) -> None:
-    """First install, upgrade, a skip, swaps, deletions, downgrades, a way back: each over the images of others."""
-    host = Host(tmp_path / "host", Source(tmp_path / "source.git", *RELEASES))
+@pytest.mark.parametrize("transport", ["squashfs", "bundle", "git"])
+def test_each_release_is_what_git_would_check_out(tmp_path: Path, transport: str) -> None:
+    """First install, upgrade, a skip, swaps, deletions, downgrades, a way back: each over the layers of others."""
+    host = Host(tmp_path / "host", Source(tmp_path / "source.git", *RELEASES), transport)
     for number in (0, 1, 3, 2, 0, 1, 2):
         host.goes_to(number)
     assert not list(host.cache.rglob("incoming/*"))
@@ -87,6 +95,7 @@ def test_releases_that_nobody_needs_are_unmounted_and_their_images_deleted(host:
 
 
 @pytest.mark.images
+@both
 def test_a_release_that_a_process_uses_stays_mounted_until_it_is_left(host: Host) -> None:
     host.goes_to(0)
     with open(host.location / "a") as file:
@@ -99,6 +108,7 @@ def test_a_release_that_a_process_uses_stays_mounted_until_it_is_left(host: Host
 
 
 @pytest.mark.images
+@both
 def test_after_a_reboot_the_next_fetch_mounts_again_without_the_network(host: Host) -> None:
     host.goes_to(0)
     host.goes_to(1)
@@ -121,6 +131,7 @@ def test_after_a_reboot_the_next_fetch_mounts_again_without_the_network(host: Ho
 
 
 @pytest.mark.images
+@both
 def test_the_first_install_keeps_what_was_there_and_cannot_be_written_into(host: Host) -> None:
     host.location.mkdir(parents=True)
     (host.location / "theirs").write_text("kept")
@@ -145,7 +156,171 @@ def test_an_image_that_was_damaged_is_never_mounted_and_comes_again(host: Host) 
     assert host.received[-1]["bytes"] > 1 << 16
 
 
+def layers(host: Host) -> dict[str, Path]:
+    """The layers that are directories."""
+    home = host.repo.area / "layers"
+    return {path.name: path for path in home.iterdir() if path.is_dir() and "-" in path.name}
+
+
 @pytest.mark.images
+@pytest.mark.parametrize("host", ["bundle"], indirect=True)
+def test_a_directory_holds_what_differs_from_the_base_and_goes_with_its_release(host: Host) -> None:
+    for number in range(5):
+        host.goes_to(number)
+    commits = [host.source.tag(number).commit for number in range(5)]
+    over = {f"over-{commits[0]}-{commits[number]}" for number in (2, 3, 4)}
+    assert set(layers(host)) == {f"base-{commits[0]}", *over}
+    names = {path.name for path in layers(host)[f"over-{commits[0]}-{commits[4]}"].iterdir()}
+    assert names == {"a", "link"}
+    records = {path.stem for path in (host.repo.area / "layers").glob("*.db")}
+    assert records == set(layers(host))
+
+
+@pytest.mark.images
+def test_a_release_that_differs_much_is_a_base_of_its_own(tmp_path: Path) -> None:
+    source = Source(
+        tmp_path / "s.git", tree(a="1", b="1", c="1"), tree(a="2", b="2", d="1"), tree(a="2", b="2", d="2")
+    )
+    host = Host(tmp_path / "host", source, "bundle")
+    for number in range(3):
+        host.goes_to(number)
+    assert {name[:5] for name in layers(host)} == {"base-"}
+
+
+@pytest.mark.images
+@pytest.mark.parametrize("host", ["bundle"], indirect=True)
+@pytest.mark.parametrize("kind", ["base-", "over-"])
+def test_a_directory_that_somebody_wrote_into_is_found_and_made_anew(host: Host, kind: str) -> None:
+    host.goes_to(0)
+    host.goes_to(1)
+    [layer] = [path for name, path in layers(host).items() if name.startswith(kind)]
+    spoilt = {"base-": "big", "over-": "a"}[kind]
+    (layer / spoilt).write_bytes(b"spoilt")
+    assert layouts.of(host.repo).verify(full=True).changed == [spoilt]
+    host.goes_to(1)
+
+
+# -- several releases at once -----------------------------------------------------------------------------
+
+ASSETS: list[Tree] = [
+    {**tree(**{f"same{n}": str(n) for n in range(16)}), **tree(index=str(n), **{f"asset{n}": "x"})}
+    for n in range(6)
+]
+
+
+def static_host(place: Path, transport: str, visible: int = 3) -> Host:
+    source = Source(place / "source.git", *ASSETS)
+    return Host(place / "host", source, transport, visible_releases=visible)
+
+
+def assets(host: Host) -> set[str]:
+    return {path.name for path in host.location.iterdir() if path.name.startswith("asset")}
+
+
+def comes_to(host: Host, number: int) -> None:
+    for result in host.travel(number):
+        assert result.ok, result.error
+    assert (host.location / "index").read_text() == str(number)
+    assert stages.status(host.repo, host.host).holdings.live == host.source.tag(number).commit
+    assert stages.verify(host.repo, host.host, full=True).ok
+
+
+@pytest.mark.images
+@pytest.mark.parametrize("transport", ["squashfs", "bundle"])
+def test_files_of_older_releases_are_seen_below_those_of_the_live_one(tmp_path: Path, transport: str) -> None:
+    host = static_host(tmp_path, transport)
+    for number in range(5):
+        comes_to(host, number)
+        assert assets(host) == {f"asset{n}" for n in range(max(0, number - 2), number + 1)}
+    shown = {name for name in mounts.mounted(host.releases) if name.startswith("shown-")}
+    assert len(shown) <= 2  # the live one, and the one that it replaced
+    host.has_no_network()
+    assert host.go_back(3).ok
+    assert (host.location / "index").read_text() == "3"
+    assert assets(host) == {"asset2", "asset3", "asset4"}
+    assert not list(host.location.parent.glob("demo.2*"))  # nothing was taken for somebody else's link
+
+
+@pytest.mark.images
+def test_after_a_reboot_older_releases_are_seen_again(tmp_path: Path) -> None:
+    host = static_host(tmp_path, "bundle")
+    for number in range(3):
+        comes_to(host, number)
+    host.reboots()
+    assert stages.status(host.repo, host.host).holdings.live == ""
+    host.has_no_network()
+    comes_to(host, 2)
+    assert assets(host) == {"asset0", "asset1", "asset2"}
+
+
+@pytest.mark.images
+def test_a_reader_of_an_older_union_is_not_disturbed(tmp_path: Path) -> None:
+    host = static_host(tmp_path, "bundle", visible=2)
+    for number in (0, 1):
+        comes_to(host, number)
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=host.location.resolve()) as reader:
+        for number in (2, 3, 4, 5):
+            comes_to(host, number)
+        seen = Path(f"/proc/{reader.pid}/cwd")
+        assert (seen / "index").read_text() == "1"
+        assert (seen / "asset0").read_text() == "x"
+        reader.kill()
+
+
+@pytest.mark.images
+def test_the_number_of_releases_that_are_seen_may_change(tmp_path: Path) -> None:
+    host = static_host(tmp_path, "bundle")
+    for number in range(3):
+        comes_to(host, number)
+    host.repo = dataclasses.replace(host.repo, visible_releases=1)
+    comes_to(host, 2)
+    assert assets(host) == {"asset2"}
+    host.repo = dataclasses.replace(host.repo, visible_releases=2)
+    comes_to(host, 2)
+    assert assets(host) == {"asset1", "asset2"}
+
+
+@pytest.mark.images
+def test_a_file_of_the_live_release_that_was_spoilt_is_found_in_a_union(tmp_path: Path) -> None:
+    host = static_host(tmp_path, "bundle")
+    for number in range(2):
+        comes_to(host, number)
+    [over] = [path for name, path in layers(host).items() if name.startswith("over-")]
+    (over / "index").write_text("spoilt")
+    assert layouts.of(host.repo).verify(full=True).changed == ["index"]
+
+
+def test_a_layout_that_shows_one_release_refuses_to_show_several(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        repo(tmp_path / "live", visible_releases=2)
+    assert caught.value.path == "repo_config:demo:visible_releases"
+
+
+# -- garbage ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.images
+@both
+def test_garbage_is_told_first_and_what_is_live_stays(host: Host) -> None:
+    for number in range(5):
+        host.goes_to(number)
+    few = layouts.of(dataclasses.replace(host.repo, slots=2))
+    told, done = Sweep(test=True), Sweep()
+    few.collect(told, ())
+    assert host.mounted() == host.commits(2, 3, 4)
+    few.collect(done, ())
+    assert host.mounted() == host.commits(3, 4)
+    freed = done.freed()
+    kind = {"squashfs": "images", "bundle": "layers"}[host.transport]
+    assert freed[kind] == told.freed()[kind] > 0
+    assert host.shows(4)
+    host.has_no_network()
+    assert host.go_back(3).ok
+    assert host.shows(3)
+
+
+@pytest.mark.images
+@both
 def test_a_live_release_that_differs_is_told_and_made_anew_beside_it(host: Host) -> None:
     host.goes_to(0)
     over = host.location.parent / "over"
@@ -206,10 +381,12 @@ def test_images_with_other_bytes_than_the_release_has(
 
 
 @pytest.mark.images
+@both
 def test_killed_at_any_step_and_run_again(host: Host) -> None:
     host.goes_to(0)
+    own = {"squashfs": (mounts, "mount_image"), "bundle": (WorkTree, "apply")}
     steps = [
-        (mounts, "mount_image"),
+        own[host.transport],
         (mounts, "mount_overlay"),
         (Mounted, "begin"),
         (Mounted, "note"),
@@ -239,13 +416,14 @@ def _die(step, given, when: str) -> None:  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.images
+@both
 def test_from_slots_to_mounts_and_back(host: Host) -> None:
     mounting = host.repo
-    host.repo = repo(host.location, layout="slots", transport="squashfs")
+    host.repo = dataclasses.replace(mounting, layout="slots")
     host.goes_to(0)
     host.repo = mounting
     host.goes_to(1)
-    host.repo = repo(host.location, layout="slots", transport="squashfs")
+    host.repo = dataclasses.replace(mounting, layout="slots")
     host.goes_to(2)
 
 
@@ -266,12 +444,12 @@ def test_a_host_that_may_not_mount_is_told_what_to_choose(
 
 def test_another_transport_is_refused_before_anything_is_brought(host: Host) -> None:
     with pytest.raises(ConfigError) as caught:
-        repo(host.location, layout="overlay")
+        repo(host.location, layout="overlay", transport="rsync")
     assert caught.value.path == "repo_config:demo:transport"
     host.transport = "tar"  # for once, on the command line
     error = host.fetch(0).error
     assert isinstance(error, ConfigError)
-    assert "squashfs" in error.next
+    assert "squashfs or bundle or git" in error.next
     assert host.carrier.fetched == []
 
 

@@ -1,10 +1,11 @@
-"""From every awkward tree to every other, in the slot that holds the one: only what differs is written."""
+"""From every awkward tree to every other, in or beside the tree that holds the one: only what differs is written."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
 
 from tests.repositories import (
@@ -101,6 +102,21 @@ def test_a_spare_slot_is_brought_there_and_back(name: str, tmp_path: Path, locat
         assert "made_anew" not in facts
         assert facts["files"] == sum(was.get(path) != entry for path, entry in wanted.items())
         assert facts["removed"] == len(was.keys() - wanted.keys())
+        assert layout.verify(full=True).ok
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_release_is_made_out_of_another_one(name: str, tmp_path: Path, location: Path) -> None:
+    before, after = ({**KEEP, **case} for case in CASES[name])
+    source = Source(tmp_path / "source", before, after)
+    layout = Releases(repo(location, layout="releases"))
+    deploy(layout, source, 0)
+    facts = deploy(layout, source, 1)
+    assert facts["files"] == sum(before.get(path) != entry for path, entry in after.items())
+    for number in (1, 0):
+        deploy(layout, source, number)
+        assert snapshot(location) == source.checked_out(number)
+        assert layout.verify(full=False).ok
         assert layout.verify(full=True).ok
 
 

@@ -1,4 +1,4 @@
-"""Whatever the releases and whatever the way between them: a slot holds what ``git checkout`` would make."""
+"""Whatever the releases and whatever the way between them: a tree holds what ``git checkout`` would make."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from saltdeploy.layouts.beside import Beside
+from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
 
 from tests.repositories import Source, Tree, bring_bundle, repo, snapshot
@@ -17,13 +19,15 @@ EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-@given(trees=histories(), slots=st.integers(2, 4), data=st.data())
-def test_a_slot_holds_what_git_checkout_makes(trees: list[Tree], slots: int, data: st.DataObject) -> None:
+@given(trees=histories(), of=st.sampled_from([Slots, Releases]), keep=st.integers(2, 4), data=st.data())
+def test_a_tree_holds_what_git_checkout_makes(
+    trees: list[Tree], of: type[Beside], keep: int, data: st.DataObject
+) -> None:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         source = Source(place / "source", *trees)
         location = place / "live"
-        layout = Slots(repo(location, slots=slots))
+        layout = of(repo(location, slots=keep, keep_releases=keep))
         walk = data.draw(st.lists(st.integers(0, len(trees) - 1), min_size=1, max_size=6), label="walk")
         for number in walk:
             bring_bundle(layout, source, number, data.draw(bases(layout), label="base"))
@@ -36,5 +40,5 @@ def test_a_slot_holds_what_git_checkout_makes(trees: list[Tree], slots: int, dat
             assert layout.verify(full=False).ok
 
 
-def bases(layout: Slots) -> st.SearchStrategy[str]:
+def bases(layout: Beside) -> st.SearchStrategy[str]:
     return st.sampled_from(["", *layout.store.kept()] if layout.store.git_dir.is_dir() else [""])

@@ -1,0 +1,323 @@
+"""Whole work trees beside each other; ``location`` is a symbolic link to one of them.
+
+What layouts ``slots`` and ``releases`` have in common. A tree is brought to a release by writing what differs from
+another one. It is marked as unclean, durably, before it is touched, and as whole once everything in it is on the disk;
+an unclean tree is never shown. A file is what its blob is: git's conversions (line ends, filters) do not happen.
+"""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import IO, Any
+
+from saltdeploy import disk
+from saltdeploy.config import Repo
+from saltdeploy.contents import Contents, Stored
+from saltdeploy.digests import Unreadable
+from saltdeploy.errors import DiskFull, GitFailed, NotReady, from_os
+from saltdeploy.layouts import room
+from saltdeploy.layouts.farm import Differs, Farm
+from saltdeploy.layouts.filling import Filling
+from saltdeploy.layouts.inuse import users_of
+from saltdeploy.layouts.slot import Slot, State, View, doubt, find_root, refuse_other_root, show
+from saltdeploy.layouts.standing import Standing
+from saltdeploy.layouts.worktree import WorkTree
+from saltdeploy.manifest import Manifest
+from saltdeploy.release import Release
+from saltdeploy.repository import Progress, no_progress
+from saltdeploy.sweep import Sweep
+
+_MOST_LOOKED_AT = 8  # trees that may know how large a file is
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A release that is to get a tree.
+
+    Attributes:
+        contents: where the contents of its files are.
+        root: that the tree must have, see :mod:`saltdeploy.merkle`; "" where nobody has said.
+        tell: hears of progress.
+    """
+
+    release: Release
+    contents: Contents
+    root: str
+    tell: Progress
+
+
+class Beside(Standing):
+    """The trees of one repo. A layout says which there are, which of them takes a release, and which may go."""
+
+    def __init__(self, repo: Repo, home: Path) -> None:
+        super().__init__(repo, home)
+        self._filling = Filling(repo)
+
+    @abc.abstractmethod
+    def _bring(self, job: Job) -> dict[str, Any]:
+        """Make the release's tree, by :meth:`_write`; it is nowhere yet."""
+
+    @abc.abstractmethod
+    def _surplus(self, view: View[Slot], needed: Collection[str]) -> list[Slot]:
+        """The trees that nothing speaks for any more."""
+
+    # -- preparing --------------------------------------------------------------------------------------
+
+    def open(self) -> dict[str, Any]:
+        """Make the object store, where there is none that git can use."""
+        facts = {}
+        if os.path.lexists(self.store.git_dir) and not self.store.is_readable():
+            disk.remove_tree(self.store.git_dir)
+            facts["store"] = "made anew"
+        disk.make_directory(self._area)
+        self.store.ensure()
+        self._recover()
+        return facts
+
+    def prepare(
+        self,
+        release: Release,
+        progress: Progress = no_progress,
+        contents: Contents | None = None,
+        root: str = "",
+        needed: Collection[str] = (),
+    ) -> dict[str, Any]:
+        """Make the release's tree, whole and verified, and let go of what nothing needs any more."""
+        try:
+            return self._prepare(Job(release, contents or Stored(self.store), root, progress), needed)
+        except OSError as error:
+            raise from_os(
+                error, repo=self._repo.name, path="" if error.filename else str(self._area)
+            ) from error
+
+    def _prepare(self, job: Job, needed: Collection[str]) -> dict[str, Any]:
+        self._clear_the_way()
+        ready = self._ready(job.release.commit, job.root)
+        if ready is not None:
+            found = ready.state().root
+            facts: dict[str, Any] = {"slot": ready.name, "files": 0, "bytes_written": 0, "root": found}
+        else:
+            facts = self._bring(job)
+        self._tidy(Sweep(measure=False), {*needed, job.release.commit})
+        return facts
+
+    def collect(self, sweep: Sweep, needed: Collection[str]) -> None:
+        """Delete what nothing needs: trees, what was on its way, contents of pointers, objects."""
+        if not self._area.is_dir():
+            return
+        if not sweep.test:
+            self._recover()
+        sweep.drop("incoming", *_within(self._incoming), *self._asides())
+        self._tidy(sweep, needed)
+        for store in (self.store, self.trees):
+            if store.git_dir.is_dir() and not sweep.test:
+                with sweep.shrinking("objects", store.git_dir / "objects"):
+                    store.compact()
+
+    def _recover(self) -> None:
+        for store in (self.store, self.trees):
+            if store.git_dir.is_dir():
+                store.recover()
+
+    def _clear_the_way(self) -> None:
+        self._recover()
+        disk.make_directory(self._home)
+        disk.remove_tree(self._incoming)
+        disk.make_directory(self._incoming)
+        for aside in self._asides():
+            disk.remove_tree(aside)
+
+    def _asides(self) -> list[Path]:
+        """What was left by those who were killed while they made a directory, a tree or a record."""
+        made = [self._area, self._home, self._incoming]
+        return [
+            *(aside for directory in made for aside in disk.asides(directory)),
+            *(aside for slot in self._places() for aside in slot.asides()),
+        ]
+
+    def _tidy(self, sweep: Sweep, needed: Collection[str]) -> None:
+        """Let go of trees and objects that nothing needs any more."""
+        view = self._look()
+        surplus = self._surplus(view, needed)
+        used = users_of([slot.tree for slot in surplus])
+        gone = [slot for slot in surplus if slot.tree not in used]
+        for slot in gone:
+            sweep.drop("trees", *slot.paths, by=slot.remove)
+        left = {slot: state for slot, state in view.states.items() if slot not in gone}
+        held = {c for state in left.values() for c in (state.commit, *state.towards) if c}
+        for store in (self.store, self.trees):
+            if store.git_dir.is_dir() and not sweep.test:
+                store.forget_all_but({*held, *needed})
+        self._filling.collect(left, sweep)
+
+    def _ready(self, commit: str, root: str) -> Slot | None:
+        """A slot that holds the release already, and still does; one that does not is doubted from now on."""
+        view = self._look()
+        for slot in view.holding(commit):
+            state = view.states[slot]
+            if not state.doubted:
+                if self._is_sound(slot, state, root, read=slot == view.live or bool(users_of([slot.tree]))):
+                    return slot
+                doubt(slot, slot.state())
+        return None
+
+    def _is_sound(self, slot: Slot, state: State, root: str, *, read: bool) -> bool:
+        """Compare a whole tree by its stat, unless it is above ``stat_limit``; and its root, if it has to be a certain one.
+
+        What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
+        """
+        work = WorkTree(slot.tree, self._incoming, Stored(self.store))
+        try:
+            with slot.manifest() as manifest:
+                self._check_manifest(manifest, state, full=False)
+                if not state.root and not find_root(slot, state, manifest):
+                    return False
+                if root not in ("", manifest.root()):
+                    return False
+                if manifest.holds_more_than(self._repo.stat_limit):
+                    return True
+
+                def stray(path: bytes) -> None:
+                    if not read:
+                        work.remove_stray(path, manifest)
+
+                sound = manifest.verify(slot.tree, full=False, stray=stray).ok
+                work.sync()
+                return sound
+        except Unreadable:
+            return False
+
+    def _write(self, slot: Slot, state: State, job: Job, copy: Farm | None = None) -> dict[str, Any]:
+        """Write what differs.
+
+        Args:
+            slot: where.
+            state: of what is there, or will be by ``copy``.
+            copy: makes a tree to begin with.
+
+        Raises:
+            Differs, Unreadable: that is not what was thought; whatever is in the slot now is not whole.
+        """
+        spool = lambda: tempfile.TemporaryFile(dir=self._incoming)  # noqa: E731
+        release, contents = job.release, job.contents
+        with spool() as changes, spool() as oids:
+            base = self._list_changes(state, release.commit, changes)
+            work = WorkTree(slot.tree, self._incoming, contents, self._repo.blobs)
+            count = work.oids_to_write(changes, oids)
+            self._refuse_if_full(changes, oids, count, contents, copy if base else None)
+            if not base or copy:
+                slot.remove()
+                disk.make_directory(slot.tree)
+            if base:
+                towards = dict.fromkeys((*state.towards, release.commit))
+                slot.note(dataclasses.replace(state, commit=base, towards=tuple(towards), turn=0))
+            try:
+                with slot.manifest() as manifest, manifest.transaction():
+                    if base and copy:
+                        copy.make(slot.tree, manifest)
+                        manifest.put_commit(base)
+                    if base and manifest.commit() not in (base, *state.towards):
+                        raise Differs("the manifest of the spare slot was another tree's")
+                    complete = not base or bool(manifest.root())
+                    written = work.apply(changes, oids, count, manifest, job.tell)
+                    filled = self._filling.fill(slot.tree, work, manifest, written, job.tell)
+                    compared = self._compare(slot, state, work, manifest, copy) if base else 0
+                    if not complete and not manifest.complete(slot.tree):
+                        raise Differs("files of the spare slot differed")
+                    work.sync()
+                    if copy:
+                        disk.sync_all(slot.tree)
+                    found = manifest.seal()
+                    refuse_other_root(found, job.root, release, slot.tree)
+                    manifest.put_commit(release.commit)
+                slot.note(State(release.commit, release.tag, shape=self._repo.shape, root=found))
+            except (DiskFull, OSError):
+                if not base or copy:  # half a tree helps nobody on a full disk
+                    with contextlib.suppress(OSError):
+                        slot.remove()
+                raise
+        return {
+            "slot": slot.name,
+            "files": written.files,
+            "removed": written.removed,
+            "bytes_written": written.bytes,
+            "compared": compared,
+            "root": found,
+            **filled,
+        }
+
+    def _refuse_if_full(
+        self, changes: IO[bytes], oids: IO[bytes], count: int, contents: Contents, copy: Farm | None
+    ) -> None:
+        """Find out before anything is written whether it fits.
+
+        Raises:
+            DiskFull: with the number of bytes or inodes that are missing.
+            Corrupt: a blob is missing.
+        """
+        whole = [(state.turn, slot) for slot, state in self._look().states.items() if state.whole]
+        whole.sort(key=lambda each: each[0], reverse=True)
+        looked_at = [slot for _, slot in whole[:_MOST_LOOKED_AT]]
+        need, inodes = room.need(changes, oids, count, contents, looked_at), count
+        if copy is not None:
+            need, inodes = need + copy.bytes, inodes + copy.inodes
+        disk.refuse_without_space(self._incoming, need, inodes)
+
+    def _list_changes(self, state: State, commit: str, changes: IO[bytes]) -> str:
+        """List what may differ between a tree and ``commit``; return the commit that it builds upon, or "".
+
+        A tree that somebody began to bring elsewhere differs from ``commit`` where its last whole commit does,
+        and where one of the commits does that it was brought towards.
+        """
+        if state.commit and not state.doubted:
+            try:
+                self._all().diff_any([state.commit, *state.towards], commit, changes)
+                return state.commit
+            except GitFailed:  # the store has lost an old commit: nothing to build upon
+                changes.seek(0)
+                changes.truncate()
+        self._list_all(commit, changes)
+        return ""
+
+    def _compare(
+        self, slot: Slot, state: State, work: WorkTree, manifest: Manifest, copy: Farm | None
+    ) -> int:
+        """Compare all files by their stat; not in a tree above ``stat_limit`` or just made, unless there is a reason to.
+
+        Returns:
+            How many were compared.
+        """
+        reason = not state.whole or work.surprised
+        if not reason and (copy or manifest.holds_more_than(self._repo.stat_limit)):
+            return 0
+        findings = manifest.verify(
+            slot.tree, full=False, stray=lambda path: work.remove_stray(path, manifest)
+        )
+        if not findings.ok:
+            named = ", ".join([*findings.missing, *findings.changed][:3])
+            raise Differs(f"{findings.wrong} files of the spare slot differed ({named})")
+        return findings.files
+
+    # -- switching --------------------------------------------------------------------------------------
+
+    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
+        """Point ``location`` at the tree that holds the release."""
+        view = self._look()
+        slot = next(iter(view.holding(release.commit)), None)
+        if slot is None:
+            raise NotReady(
+                f"{release.tag} ({release.commit[:12]}) is not whole on disk",
+                path=str(self._area),
+                next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
+            )
+        return {"slot": slot.name, **show(view, slot, release, self._repo.location, back=back)}
+
+
+def _within(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []

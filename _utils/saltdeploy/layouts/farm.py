@@ -1,0 +1,132 @@
+"""A second tree with the files of a first one, which take no second space where the file system can do that.
+
+Each file is a reflink of the other if that can be; else a hard link; else a copy. A hard link is the same file: whoever
+writes *into* it changes both trees. So only a file that nobody but its owner may write, and whose owner we are, is linked;
+services that run as other users cannot spoil it. Whoever brings a tree to a release never writes into a file
+(:mod:`saltdeploy.layouts.worktree`). Times of files stay as they are, for those who tell clients when a file changed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from saltdeploy.blobs import sharing
+from saltdeploy.comparing import compare, is_real
+from saltdeploy.errors import from_os
+from saltdeploy.gitobjects import GITLINK, SYMLINK
+from saltdeploy.layouts.slot import Slot
+from saltdeploy.manifest import Entry, Manifest
+from saltdeploy.repository import Progress
+
+_BLOCK = 4096
+_TOLD_EVERY = 4096
+_OTHERS_MAY_WRITE = 0o022
+
+
+class Differs(Exception):
+    """A tree is not what its manifest says."""
+
+
+class Farm:
+    """What is needed to make a tree out of another one.
+
+    Args:
+        base: a whole tree.
+        room: a directory on the same file system, to find out what that can do.
+        tell: hears of progress in files.
+
+    Attributes:
+        way: how files are shared: :data:`sharing.CLONE`, ``LINK`` or ``COPY``.
+        bytes, inodes: the space that it takes at most.
+
+    Raises:
+        Unreadable: the manifest of the base is damaged.
+    """
+
+    def __init__(self, base: Slot, room: Path, tell: Progress) -> None:
+        self.base = base
+        self.way = sharing.way(room)
+        self._tell = tell
+        with base.manifest() as manifest:
+            self._files, size = manifest.sizes()
+        copied = self.way == sharing.COPY
+        self.bytes = size + self._files * _BLOCK if copied else 0
+        self.inodes = 0 if self.way == sharing.LINK else self._files
+
+    def make(self, tree: Path, manifest: Manifest) -> None:
+        """Make the tree, and note each file in its manifest.
+
+        Args:
+            tree: an empty directory.
+            manifest: of this tree, within a transaction.
+
+        Raises:
+            Differs: a file of the base is not what it was.
+            DiskFull, NoPermission: the operating system's errors, with the path.
+        """
+        with self.base.manifest() as known:
+            made, real = {b""}, {b""}
+            for number, entry in enumerate(known.entries()):
+                self._make_one(entry, tree, manifest, made, real)
+                if number % _TOLD_EVERY == 0:
+                    self._tell("copy", number, self._files, "files")
+            manifest.digests.take(known.digests)
+
+    def _make_one(
+        self, entry: Entry, tree: Path, manifest: Manifest, made: set[bytes], real: set[bytes]
+    ) -> None:
+        """Make one file.
+
+        Args:
+            made: directories of the new tree that are there; grows.
+            real: directories of the base that are no links; grows.
+        """
+        old, new, above = os.fsencode(self.base.tree), os.fsencode(tree), os.path.dirname(entry.path)
+        source, place = os.path.join(old, entry.path), os.path.join(new, entry.path)
+        what = (entry.mode, entry.oid, entry.seen, entry.pointer, entry.digest)
+        if not is_real(old, above, real) or compare(source, *what):
+            raise Differs(f"{entry.path.decode('utf-8', 'backslashreplace')} of {self.base.tree} differed")
+        try:
+            _make_directories(new, above, made)
+            self._put(entry, source, place)
+            seen = os.lstat(place)
+        except OSError as error:
+            raise from_os(error, path=place.decode("utf-8", "backslashreplace")) from error
+        manifest.put(entry.path, entry.mode, entry.oid, seen, entry.digest, entry.pointer)
+
+    def _put(self, entry: Entry, source: bytes, place: bytes) -> None:
+        if entry.mode == GITLINK:
+            os.mkdir(place)
+            os.chmod(place, 0o755)
+        elif entry.mode == SYMLINK and not entry.pointer:
+            os.symlink(os.readlink(source), place)
+        else:
+            self._share(source, place)
+
+    def _share(self, source: bytes, place: bytes) -> None:
+        seen = os.lstat(source)
+        mode = stat.S_IMODE(seen.st_mode) & ~_OTHERS_MAY_WRITE
+        if self.way == sharing.CLONE and sharing.clone(source, place, mode):
+            pass
+        elif self.way == sharing.LINK and _is_ours(seen) and sharing.link(source, place):
+            return
+        else:
+            sharing.copy(source, place, mode)
+        os.utime(place, ns=(seen.st_mtime_ns, seen.st_mtime_ns))
+
+
+def _is_ours(seen: os.stat_result) -> bool:
+    """Whether nobody but us may write into a file."""
+    return seen.st_uid == os.geteuid() and not seen.st_mode & _OTHERS_MAY_WRITE
+
+
+def _make_directories(root: bytes, directory: bytes, made: set[bytes]) -> None:
+    if directory in made:
+        return
+    _make_directories(root, os.path.dirname(directory), made)
+    place = os.path.join(root, directory)
+    os.mkdir(place)
+    os.chmod(place, 0o755)
+    made.add(directory)

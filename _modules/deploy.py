@@ -18,7 +18,7 @@ saltdeploy.require("0.1.0")
 
 from saltdeploy import checks, config, errors, orders, support
 from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.target import preseeding, stages
+from saltdeploy.target import collecting, preseeding, stages
 
 __virtualname__ = "deploy"
 
@@ -220,6 +220,33 @@ def verify(repo, full=False):
     return _answer(repo, look)
 
 
+def gc(repo=None, test=False, wanted=None):
+    """
+    Free what this minion keeps and nobody needs: releases beyond those to keep, payloads, what was on its way. A repo
+    of which a stage runs is left out. ``facts`` tell the bytes.
+
+    repo
+        Name of the repo. Without it: every repo of the pillar, and the payloads.
+    test
+        Change nothing; tell what would be freed.
+    wanted
+        What the master says of the payloads that it still has.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.gc test=True
+    """
+    names = [str(repo)] if repo else config.repo_names(_pillar())
+    try:
+        found = [_config(name) for name in names]
+        answer = collecting.collect(found, _host(), whole=not repo, wanted=wanted, test=bool(test))
+    except errors.DeployError as error:
+        return _refused(repo or "", error)
+    return answer.to_wire(_ours().get("secret", ""))
+
+
 def get_config(repo):
     """
     The repo's configuration as this minion understands it: Trebuchet's keys and the new ones, with defaults.
@@ -381,4 +408,5 @@ def _host():
         clock=time.time,
         get=checks.client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
+        pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
     )

@@ -27,7 +27,7 @@ saltdeploy.require("0.1.0")
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltdeploy import config, errors, events, orders, support
-from saltdeploy.master import background, forecast, journal, preseeding
+from saltdeploy.master import background, collecting, forecast, journal, preseeding
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
 from saltdeploy.master.control import Control
@@ -46,6 +46,7 @@ __load__ = [
     "answer",
     "checkout",
     "fetch",
+    "gc",
     "lock",
     "locks",
     "plan",
@@ -446,6 +447,28 @@ def locks():
         "locks": [each.to_wire() for each in found.all()],
         "running": [each.to_wire() for each in found.running()],
     }
+
+
+@_door
+def gc(repo="", test=False):
+    """
+    Free what nobody needs any more: payloads, exports and mirrors here, releases and payloads on targets and fanouts.
+    It takes no lock; hosts leave out repos of which a stage runs.
+
+    repo
+        Name of the repo: only its targets, and only what is its own there.
+    test
+        Change nothing; tell what would be freed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.gc test=True
+    """
+    names = [_text(repo)] if repo else config.repo_names(pillar(__opts__))
+    with open_master(__opts__, _user()) as master:
+        return collecting.collect([_config(name) for name in names], master, whole=not repo, test=bool(test))
 
 
 @_door

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 
 from saltdeploy import disk
@@ -15,6 +16,7 @@ from saltdeploy.errors import Corrupt, from_os
 from saltdeploy.gitobjects import GITLINK, SYMLINK, Change, read_changes
 from saltdeploy.gitreader import Reader
 from saltdeploy.release import check_commit, file_name
+from saltdeploy.sweep import Sweep
 
 
 class Exports:
@@ -47,13 +49,21 @@ class Exports:
             raise from_os(error, path=str(tree)) from error
         return tree
 
-    def collect(self, older_than: float) -> None:
-        """Delete trees that nobody asked for since ``older_than`` (epoch), but the newest of each repo."""
+    def collect(
+        self, older_than: float, sweep: Sweep | None = None, repos: Collection[str] | None = None
+    ) -> None:
+        """Delete trees that nobody asked for since ``older_than`` (epoch), but the newest of each repo.
+
+        Args:
+            repos: those that there are; of others no tree stays. None: all.
+        """
+        sweep = sweep or Sweep(measure=False)
         for home in self._directory.glob("*"):
             trees = sorted(home.iterdir(), key=lambda tree: tree.stat().st_mtime)
-            for tree in trees[:-1]:
+            known = repos is None or home.name in map(file_name, repos)
+            for tree in trees[:-1] if known else trees:
                 if tree.stat().st_mtime < older_than:
-                    disk.remove_tree(tree)
+                    sweep.drop("exports", tree)
 
 
 def _write(source: Reader, commit: str, root: Path) -> None:

@@ -7,11 +7,12 @@ The name is also the capability: nothing lists the store to a minion.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from saltdeploy import disk
@@ -19,6 +20,7 @@ from saltdeploy.errors import Corrupt, DeployError
 from saltdeploy.exports import Exports
 from saltdeploy.orders import Payload
 from saltdeploy.release import check_commit, file_name
+from saltdeploy.sweep import Sweep
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
@@ -41,7 +43,13 @@ class Payloads:
         return path if path is not None and path.is_file() else None
 
     def find_or_pack(
-        self, repo: str, base: str, commit: str, pack: Callable[[Path], None], kind: str = "bundle"
+        self,
+        repo: str,
+        base: str,
+        commit: str,
+        pack: Callable[[Path], None],
+        kind: str = "bundle",
+        brings: Callable[[], int] = lambda: 0,
     ) -> Payload:
         """The payload that brings a host of ``repo`` from ``base`` to ``commit``; packed once and then found.
 
@@ -49,11 +57,12 @@ class Payloads:
             base: a commit, or "" for a host that holds nothing.
             pack: writes the file at the path that it is given.
             kind: of the payload.
+            brings: counts :attr:`saltdeploy.orders.Payload.brings`.
         """
         note = self._note(repo, base, commit, kind)
         payload = self._known(note)
         if payload is None:
-            payload = self._add(base, pack, kind)
+            payload = dataclasses.replace(self._add(base, pack, kind), brings=brings())
             disk.write_json(note, payload.to_wire())
         return payload
 
@@ -82,14 +91,19 @@ class Payloads:
         os.utime(note)
         return payload
 
-    def collect(self, keep: set[str], older_than: float) -> None:
+    def collect(self, keep: Collection[str], older_than: float, sweep: Sweep | None = None) -> None:
         """Delete payloads whose name is not in ``keep`` and that nobody has used since ``older_than`` (epoch)."""
+        sweep = sweep or Sweep(measure=False)
         for path in [*self._directory.glob("*"), *self._directory.glob("pairs/*/*")]:
             with contextlib.suppress(FileNotFoundError):  # deploys of other repos collect as well
                 surplus = path.is_file() and path.name not in keep
                 # what a master left that was killed while it packed
                 if (surplus or path.name.startswith(".delta-")) and path.stat().st_mtime < older_than:
-                    disk.remove_tree(path)
+                    sweep.drop("payloads", path)
+
+    def names(self) -> set[str]:
+        """The names of all payloads that are here."""
+        return {path.name for path in self._directory.glob("*") if _NAME.fullmatch(path.name)}
 
     def add(self, payload: Payload, aside: Path) -> None:
         """Keep a payload for whoever asks for it by its name.
@@ -132,6 +146,11 @@ class Payloads:
         directory.mkdir(parents=True, exist_ok=True)
         pair = f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}"
         return directory / (f"{pair}.json" if kind == "bundle" else f"{pair}.{kind}.json")
+
+
+def alias(name: str) -> str:
+    """A word for a payload that does not tell its name, which is what lets one have it."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def digest_of(path: Path) -> str:

@@ -196,14 +196,24 @@ class Repository(Reader):
         except (GitFailed, DiskFull):
             self._delete(*_HALF_PACKS)
 
+    def compact(self) -> None:
+        """Write everything anew without what was let go of; where there is no room for that, it stays as it is."""
+        try:
+            self._join()
+        except (GitFailed, DiskFull):
+            self._delete(*_HALF_PACKS)
+
+    def _join(self) -> None:
+        self._run(["repack", "--quiet", "-a", "-d"])
+        self._run(["prune", "--expire=now"])
+
     def _tidy(self, most_packs: int) -> None:
         sizes = sorted(path.stat().st_size for path in (self.git_dir / "objects" / "pack").glob("*.pack"))
         if len(sizes) <= most_packs:
             return
         doubled = sum(sizes[:-1]) >= sizes[-1]
         if doubled and not self._is_work_tree():
-            self._run(["repack", "--quiet", "-a", "-d"])
-            self._run(["prune", "--expire=now"])
+            self._join()
         elif git_version() >= (2, 32):
             self._run(["repack", "--quiet", "-d", "--geometric=2"])
 

@@ -51,10 +51,12 @@ class Trees(Repository):
         return Reader(self.git_dir, git_dir)
 
     def _tidy(self, most_packs: int) -> None:
+        if len(list(self.git_dir.glob("objects/pack/*.pack"))) > most_packs:
+            self._join()
+
+    def _join(self) -> None:
         """Make one pack of what is held. ``git repack`` cannot: it looks for the blobs."""
         packs = self.git_dir / "objects" / "pack"
-        if len(list(packs.glob("*.pack"))) <= most_packs:
-            return
         kept = [commit for release in self.kept() for commit in (release, *self.parts(release))]
         wanted = "".join(f"{commit}\n" for commit in kept).encode()
         with tempfile.TemporaryFile(dir=packs) as joined:

@@ -12,6 +12,8 @@ WAYS = {
     "git from a server": {"transport": "git", "url": "SERVER"},
     "bundle of what a server has": {"source": "SERVER"},
     "differences of archives": {"transport": "delta"},
+    "a directory for each release": {"layout": "releases"},
+    "a directory for each release, differences of archives": {"layout": "releases", "transport": "delta"},
     "in place, by bundle": {"layout": "inplace"},
     "in place, git from a server": {"layout": "inplace", "transport": "git", "url": "SERVER"},
 }

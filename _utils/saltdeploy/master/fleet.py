@@ -274,8 +274,20 @@ def survey(
     Returns:
         Host to its signed answer; hosts that gave none within ``timeout`` seconds are left out.
     """
+    return gather(bus, hosts, "deploy.status", [repo], secret, timeout)
+
+
+def gather(
+    bus: Bus,
+    hosts: list[str],
+    function: str,
+    arguments: list[Any],
+    secret: Callable[[str], str],
+    timeout: float,
+) -> dict[str, Result]:
+    """Call a function on every host that answers as a stage does; see :func:`survey`."""
     jid = bus.new_jid()
-    bus.publish(hosts, "deploy.status", [repo], jid)
+    bus.publish(hosts, function, arguments, jid)
     found: dict[str, Result] = {}
     end = bus.now() + timeout
     while len(found) < len(hosts) and (left := end - bus.now()) > 0:

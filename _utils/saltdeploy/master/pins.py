@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -123,11 +123,12 @@ class Pins:
         """Host to what it was last seen to hold."""
         return {host: Holdings.from_wire(entry["holdings"]) for host, entry in self.seen(repo).items()}
 
-    def payload_names(self) -> set[str]:
-        """The digests of all payloads that pins offer."""
+    def payload_names(self, repos: Collection[str] | None = None) -> set[str]:
+        """The digests of all payloads that pins offer; of these repos' pins only, where they are said."""
         return {
             payload.sha256
             for repo in self.repos()
+            if repos is None or repo in repos
             for pin in self.all(repo)
             for payload in pin.order.payloads
         }

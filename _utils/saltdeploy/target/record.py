@@ -11,7 +11,7 @@ from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.errors import Corrupt, Fenced
-from saltdeploy.orders import ROLLBACK, Order, Result
+from saltdeploy.orders import FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release, file_name
 from saltdeploy.seals import Seal
 
@@ -41,12 +41,16 @@ class Record:
         known = Result.from_wire(wire) if wire else None
         return known if known and known.attempt >= attempt else None
 
+    def fetched(self) -> str:
+        """The commit that was last asked to be fetched, whatever became of it; "" when none was."""
+        return str(self._read().get("fetched", ""))
+
     def epoch(self) -> int:
         """The last epoch seen; 0 when none was."""
         return self._read()["epoch"]
 
     def admit(self, order: Order) -> None:
-        """Note the order's epoch, and that its deploy is being rolled back if that is what it is about.
+        """Note the order's epoch, and what it fetches, or that its deploy is being rolled back.
 
         Raises:
             Fenced: this host has heard of a newer deploy, or is not to go forth with this one any more.
@@ -64,6 +68,8 @@ class Record:
                 next=f"salt-run deploy.watch repo={order.release.repo}",
             )
         news = {**known, "epoch": order.epoch}
+        if order.stage == FETCH:
+            news["fetched"] = order.release.commit
         if order.stage == ROLLBACK and order.deploy != "pin":
             news["rolled_back"] = order.deploy
         if news != known:

@@ -23,7 +23,7 @@ from saltdeploy.target.record import Record
 
 #: What facts and events call these two.
 HERE, MASTER = "here", "master"
-_KEPT = 7 * 86_400.0  # seconds
+KEPT = 7 * 86_400.0  # seconds
 _MOST_ASKED = 5  # fanouts that may turn out to be bad, each after a while, before the master is asked
 
 
@@ -46,7 +46,7 @@ def place(repo: Repo, host: Host) -> Path:
 
 def tidy(order: Order, repo: Repo, host: Host) -> None:
     """Delete payloads that were brought here and that nobody has wanted for a week."""
-    Payloads(place(repo, host)).collect(set(names(order)), time.time() - _KEPT)
+    Payloads(place(repo, host)).collect(set(names(order)), time.time() - KEPT)
 
 
 class Suppliers:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from saltdeploy.watch.text import clean
 from saltdeploy.watch.views.fleet import report, targets
+from saltdeploy.watch.views.gc import gc
 from saltdeploy.watch.views.locks import locks
 from saltdeploy.watch.views.outcome import outcome, watched
 from saltdeploy.watch.views.pieces import View
@@ -21,6 +22,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "told": told,
     "plan": plan,
     "preseed": preseed,
+    "gc": gc,
     "report": report,
     "targets": targets,
     "versions": versions,

@@ -12,6 +12,7 @@ from saltdeploy import config
 from saltdeploy.errors import Fenced
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Result, authentic
 from saltdeploy.target import stages
+from saltdeploy.target.record import Record
 from saltdeploy.target.task import Task
 
 from tests.repositories import Source
@@ -199,3 +200,10 @@ def test_a_host_that_died_in_the_switch_finishes_it_when_asked_again(
     assert pair.run(CHECKOUT, numbers, 7).ok
     assert pair.live() == {"demo": "1", "l10n": "1"}
     assert {"well demo: 11", "well l10n: 11"} <= set(pair.told())
+
+
+def test_what_was_fetched_last_is_noted_for_each_repo(pair: Pair) -> None:
+    """The answer is kept with the first of them; who frees space must know it of each."""
+    assert pair.run(FETCH, {"demo": 1, "l10n": 2}, 77).ok
+    fetched = {name: Record(pair.host.cache, name).fetched() for name in BOTH}
+    assert fetched == {"demo": pair.target.source.tag(1).commit, "l10n": pair.target.source.tag(2).commit}

@@ -167,6 +167,26 @@ WAYS = [
 ]
 
 VIEWS: dict[str, View] = {
+    "gc": {
+        "view": "gc",
+        "retcode": 1,
+        "repo": "",
+        "test": False,
+        "master": {"payloads": 120_400_000, "mirrors": 3_000_000},
+        "hosts": {
+            "web1": {"state": "collected", "freed": 2_345_678, "trees": 2_000_000, "objects": 345_678},
+            "web2": {"state": "collected", "freed": 0, "skipped": "mediawiki: a stage of it runs here"},
+            "web10": {"state": "unreachable"},
+        },
+    },
+    "gc-test-of-one": {
+        "view": "gc",
+        "retcode": 0,
+        "repo": REPO,
+        "test": True,
+        "master": {},
+        "hosts": {"web1": {"state": "collected", "freed": 2_000_000, "trees": 2_000_000}},
+    },
     "preseed": preseeded(
         {
             "fan1": {

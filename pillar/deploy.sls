@@ -71,13 +71,19 @@ repo_config:
     # deploy1.example.org:/var/cache/salt/master/deploy/exports by ssh.
     # rsync_url: null
 
-    # How releases lie on a target's disk: `slots` (whole trees beside each other, switched by one rename) or
-    # `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic). `overlay` mounts the images of
-    # `transport: squashfs`, and takes no other.
+    # How releases lie on a target's disk: `slots` (a few whole trees, recycled, switched by one rename), `releases` (a
+    # directory for each release), `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic), or
+    # `overlay` (layers mounted over each other, with `transport: squashfs`, `bundle` or `git`).
     layout: slots
 
     # How many trees `slots` keeps: 3 leaves the readers of the previous release undisturbed.
     # slots: 3
+
+    # How many releases `releases` keeps, besides what is needed.
+    # keep_releases: 5
+
+    # How many releases `overlay` shows at once, the live one over older ones. For hosts that serve static files.
+    # visible_releases: 1
 
     # Up to this many files, a fetch also compares all files that it did not write with its record.
     # stat_limit: 50000

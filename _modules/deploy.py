@@ -18,7 +18,9 @@ saltdeploy.require("0.1.0")
 
 from saltdeploy import checks, config, errors, orders, support
 from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.target import collecting, preseeding, stages
+from saltdeploy.carriers.swarm import Place
+from saltdeploy.swarms import Identity
+from saltdeploy.target import collecting, preseeding, stages, swarming
 
 __virtualname__ = "deploy"
 
@@ -50,6 +52,23 @@ def fetch(repo, order=None):
         salt -G 'deployment_target:test/testrepo' deploy.fetch 'test/testrepo'
     """
     return _stage(orders.FETCH, repo, order, FETCH_WITHOUT_TAG)
+
+
+def join(repo):
+    """
+    Get ready for a swarm: let this minion's seeder run, which gives pieces of payloads to others and takes theirs, and
+    answer where it listens. The master asks for it before a fetch by ``transport: swarm``; the seeder ends by itself.
+
+    repo
+        Name of the repo.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.join 'test/testrepo'
+    """
+    return _answer(repo, lambda found: swarming.join(found, _host()))
 
 
 def preseed(repo, order=None):
@@ -409,4 +428,5 @@ def _host():
         get=checks.client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
         pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
+        place=Place(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),
     )

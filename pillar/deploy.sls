@@ -35,6 +35,8 @@ deployment_config:
   # How far it is to a host, by its grain `site`, for `transport: auto` (docs/transports.md):
   #   {codfw: {rate: 12.5MB, rtt: 40ms}, default: {rate: 100MB}}
   # links: {}
+  # What swarms keep to (docs/swarm.md): {ports: 6881-6889, upload: 12500000, least: 4194304}
+  # swarm: {}
 
   # Releases are signed with this key of the master, and targets take nothing that none of release_keys has signed
   # (docs/trust.md): the path of a private key on the master, and a list of public keys in PEM.
@@ -63,7 +65,8 @@ repo_config:
     # How releases travel: `bundle` (packed once by the master, through Salt's own file channel), `git` (each target
     # fetches from `url`), `tar` (one archive per release), `delta` (the difference of two archives), `rsync`
     # (from `rsync_url`), `squashfs` (a base image, and one of what has changed since), or `auto` (the cheapest for each
-    # host). A group may have a transport of its own.
+    # host). A group may have a transport of its own. `swarm` is `bundle` with hosts that give each other pieces of it
+    # (docs/swarm.md); `tar+swarm`, `delta+swarm`, `squashfs+swarm` and `auto+swarm` likewise.
     # `deploy.sync ... transport=tar` overrides it once.
     transport: bundle
 

@@ -55,6 +55,7 @@ def open_master(
                 place=checks.Place(call=functools.partial(_call, opts), get=functools.partial(get, opts)),
                 aborted=aborted,
                 watchers=watchers,
+                interface=str(opts.get("interface") or "0.0.0.0"),
             )
 
 

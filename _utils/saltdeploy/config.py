@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, fitting, locations, origins, supply
+from saltdeploy import checklist, fitting, locations, origins, supply, swarms
 from saltdeploy.errors import ConfigError, UnknownRepo
 from saltdeploy.freeze import Window
 from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
@@ -33,7 +33,8 @@ class Repo:
         url: where targets fetch from with transport ``git``.
         rsync_url: where targets reach the master's exported trees with transport ``rsync``.
         targets, targets_type: Salt's target expression for the repo's targets.
-        transport, layout: names of :mod:`saltdeploy.transports` and :mod:`saltdeploy.layouts`.
+        transport, layout: names of :mod:`saltdeploy.transports` and :mod:`saltdeploy.layouts`; whether payloads travel
+            by swarm is said in ``supply``.
         slots: how many whole work trees layout ``slots`` keeps.
         keep_releases: how many releases layout ``releases`` keeps.
         visible_releases: how many releases layout ``overlay`` shows at once, the live one over older ones.
@@ -150,7 +151,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
     _refuse_half_set(keys, repos[name], name)
-    _refuse_unfit(keys, name)
+    transport, _ = swarms.split(keys["transport"])
+    _refuse_unfit({**keys, "transport": transport}, name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     locations.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
@@ -163,7 +165,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         rsync_url=keys["rsync_url"] or "",
         targets=keys["targets"] or _by_grain(name, keys["grain"]),
         targets_type=keys["targets_type"] if keys["targets"] else "compound",
-        transport=keys["transport"],
+        transport=transport,
         layout=keys["layout"],
         slots=keys["slots"],
         keep_releases=keys["keep_releases"],

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from saltdeploy import checklist, freeze, origins, policy, seals, supply
+from saltdeploy import checklist, freeze, origins, policy, seals, supply, swarms
 from saltdeploy.disk import literal
 
 SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
@@ -106,7 +106,7 @@ REPO_KEYS: dict[str, Key] = {
     "rsync_url": (None, _url),
     "targets": (None, policy.text),
     "targets_type": ("compound", policy.one_of(*policy.TARGET_TYPES)),
-    "transport": ("bundle", policy.one_of(*policy.TRANSPORTS)),
+    "transport": ("bundle", policy.one_of(*policy.TRANSPORTS, *swarms.TRANSPORTS)),
     "layout": ("slots", policy.one_of("slots", "releases", "inplace", "overlay")),
     "slots": (3, supply.whole(2, 16)),
     "keep_releases": (5, supply.whole(2, 1000)),
@@ -146,4 +146,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "links": ({}, supply.links),
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
+    "swarm": ({}, supply.swarm),
 }

@@ -19,6 +19,7 @@ from saltdeploy.errors import DeployError, Forged, from_wire, is_status
 from saltdeploy.holdings import Holdings, legal
 from saltdeploy.release import Release, check_commit, check_host
 from saltdeploy.seals import Seal
+from saltdeploy.swarms import Swarm
 from saltdeploy.wording import legible
 
 FETCH = "fetch"
@@ -103,6 +104,7 @@ class Order:
         anew: (checkout) restart and check also where the release is live and settled already.
         sources: where payloads can be had besides the master.
         seal: the root that the release's tree must have, and the signature; None where the master has none.
+        swarm: who gives pieces of them to whom.
     """
 
     deploy: str
@@ -116,6 +118,7 @@ class Order:
     anew: bool = False
     sources: tuple[places.Source, ...] = ()
     seal: Seal | None = None
+    swarm: Swarm = Swarm()
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -131,6 +134,7 @@ class Order:
             "anew": self.anew,
             "sources": [source.to_wire() for source in self.sources],
             **({"seal": self.seal.to_wire()} if self.seal else {}),
+            "swarm": self.swarm.to_wire(),
         }
 
     @classmethod
@@ -174,6 +178,7 @@ class Order:
             anew=anew,
             sources=places.from_wire(data.get("sources")),
             seal=Seal.from_wire(data.get("seal")),
+            swarm=Swarm.from_wire(data.get("swarm")),
         )
 
 

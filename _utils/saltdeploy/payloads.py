@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DeployError
+from saltdeploy.errors import Corrupt, DeployError, Unavailable
 from saltdeploy.exports import Exports
 from saltdeploy.orders import Payload
 from saltdeploy.release import check_commit, file_name
@@ -24,6 +24,7 @@ from saltdeploy.sweep import Sweep
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20
+_MADE = ".made"  # no repo's name begins with a dot
 
 
 class Payloads:
@@ -65,6 +66,28 @@ class Payloads:
             payload = dataclasses.replace(self._add(base, pack, kind), brings=brings())
             disk.write_json(note, payload.to_wire())
         return payload
+
+    def made_of(self, payload: Payload, make: Callable[[Path], bytes], kind: str) -> Payload:
+        """What is made of a payload that is here; made once and then found.
+
+        Args:
+            make: takes the payload's path.
+            kind: tells it from what else is made of the same payload.
+
+        Raises:
+            Unavailable: the payload is not here.
+        """
+        path = self.path(payload.sha256)
+        if path is None:
+            raise Unavailable(f"payload {payload.sha256} is not here")
+        directory = self._directory / "pairs" / _MADE
+        directory.mkdir(parents=True, exist_ok=True)
+        note = directory / f"{payload.sha256}.{kind}.json"
+        made = self._known(note)
+        if made is None:
+            made = self._add(payload.base, lambda aside: _write(aside, make(path)), kind)
+            disk.write_json(note, made.to_wire())
+        return made
 
     def last(self, repo: str, kind: str) -> Payload | None:
         """The payload of a repo and a kind that was packed or found last; it counts as used."""
@@ -146,6 +169,10 @@ class Payloads:
         directory.mkdir(parents=True, exist_ok=True)
         pair = f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}"
         return directory / (f"{pair}.json" if kind == "bundle" else f"{pair}.{kind}.json")
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def alias(name: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import policy
+from saltdeploy import policy, swarms
 from saltdeploy.errors import BadName
 from saltdeploy.policy import Wrong
 from saltdeploy.sources import check_url
@@ -49,6 +49,23 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Swarming:
+    """What hosts keep to that take part in swarms, and the master too.
+
+    Attributes:
+        wanted: whether the repo's payloads travel by swarm.
+        ports: the first and the last TCP port; each takes the first of them that is free.
+        upload: bytes per second that each gives at most; 0: as many as are wanted.
+        least: bytes; a smaller payload travels as without a swarm.
+    """
+
+    wanted: bool = False
+    ports: tuple[int, int] = (6881, 6889)
+    upload: int = 0
+    least: int = 4 << 20
+
+
+@dataclass(frozen=True)
 class Supply:
     """How a target comes by payloads.
 
@@ -61,6 +78,7 @@ class Supply:
         jitter: seconds, of which each host waits a random part before it asks a fanout.
         links: site to the way to its hosts, for ``transport: auto``.
         nice: the niceness of a fetch, 0 to 19; above 0 its disk accesses are of the lowest best-effort class too.
+        swarm: what holds for swarms.
     """
 
     fanouts: tuple[Fanout, ...] = ()
@@ -71,6 +89,7 @@ class Supply:
     jitter: float = 0.0
     nice: int = 0
     links: Mapping[str, Link] = field(default_factory=dict)
+    swarm: Swarming = Swarming()
 
     @property
     def at_once(self) -> int:
@@ -115,12 +134,22 @@ def transfer(value: Any) -> dict[str, Any]:
     return read
 
 
+def swarm(value: Any) -> dict[str, Any]:
+    """The table of what swarms keep to: ``ports``, ``upload``, ``least``.
+
+    Raises:
+        Wrong: it cannot be meant.
+    """
+    return policy.table(value, _SWARM, required=(), path=())
+
+
 def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Supply:
     """What holds for one repo: its own fanouts stand before those for all."""
     place = deployment["payload_dir"]
     named = (*repo["fanouts"], *deployment["fanouts"])
     kept, links = deployment["transfer"], deployment["links"]
-    return Supply(named, site, Path(place) if place else None, links=links, **kept)
+    swarming = Swarming(swarms.split(repo["transport"])[1], **deployment["swarm"])
+    return Supply(named, site, Path(place) if place else None, links=links, swarm=swarming, **kept)
 
 
 def links(value: Any) -> dict[str, Link]:
@@ -135,6 +164,17 @@ def links(value: Any) -> dict[str, Link]:
             raise Wrong("must be the name of a site: letters, digits, and . _ - within", site)
         found[site] = Link(**policy.table(entry, _LINK, path=(site,)))
     return found
+
+
+def _ports(value: Any) -> tuple[int, int]:
+    first, dash, last = (str(value) if isinstance(value, (str, int)) else "").partition("-")
+    try:
+        ports = int(first), int(last if dash else first)
+    except ValueError:
+        ports = 0, 0
+    if not 0 < ports[0] <= ports[1] < 1 << 16:
+        raise Wrong("must be two ports with a dash between them, such as 6881-6889")
+    return ports
 
 
 def _url(value: Any) -> str:
@@ -183,6 +223,7 @@ _FANOUT = {
     "targets": policy.text,
     "targets_type": policy.one_of(*policy.TARGET_TYPES),
 }
+_SWARM = {"ports": _ports, "upload": whole(1024, 1 << 40), "least": whole(0, 1 << 40)}
 _TRANSFER = {
     "rate": whole(1024, 1 << 40),
     "fleet_rate": whole(1024, 1 << 40),

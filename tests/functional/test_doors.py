@@ -18,7 +18,7 @@ from tests.functional.loaders import REPO
 from tests.installed import build_wheel, copy_doors, install_beside
 
 STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
-MODULES = {*STAGES, "status", "result", "verify", "gc", "get_config", "sync_all", "pin"}
+MODULES = {*STAGES, "join", "status", "result", "verify", "gc", "get_config", "sync_all", "pin"}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {*DEPLOYS, "gc", "lock", "unlock", "locks", "report", "versions", "targets", "watch"}
 

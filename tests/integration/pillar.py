@@ -56,6 +56,8 @@ class Pillar:
             "servers": {"here": "127.0.0.1"},
             "signing_key": str(self._key),
             "release_keys": [public_pem(self._key)],
+            # all hosts share one address, and their releases are small
+            "swarm": {"ports": "17100-17199", "least": 10_000},
         }
         sections = {"deployment_config": deployment, "repo_config": self._repos}
         aside = self.directory / "repos.new"

@@ -28,11 +28,13 @@ class Supplier:
     Attributes:
         name: as operators know it: a URL, ``master``.
         why: why it is asked, and asked now.
+        told: what there is to say instead when it has served.
     """
 
     name: str
     why: str
     carrier: Carrier
+    told: Callable[[], str] = str
 
 
 @dataclass
@@ -92,7 +94,10 @@ class Fanout:
             return {}
         found: dict[str, Any] = {"bytes": self.received}
         if self.served is not None:
-            found |= {"source": self.served.name[:_LONGEST], "why": self.served.why[:_LONGEST]}
+            found |= {
+                "source": self.served.name[:_LONGEST],
+                "why": (self.served.told() or self.served.why)[:_LONGEST],
+            }
         return {**found, "left": self._who_was_left()[:_LONGEST]} if self.left else found
 
     def _fetch_from(self, supplier: Supplier, payload: Payload, partial: Path, progress: Progress) -> None:

@@ -28,6 +28,7 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.world import Master, Watcher
 from saltdeploy.orders import FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
+from saltdeploy.swarms import Swarm
 
 _TICK = 0.25  # seconds
 
@@ -262,7 +263,7 @@ class Conductor:
         """The order for a stage, made of that for a fetch; only there the transport makes a difference."""
         order = dataclasses.replace(fetch[repo], epoch=self._leases[repo].epoch, stage=stage)
         if stage != FETCH:
-            return dataclasses.replace(order, payloads=())
+            return dataclasses.replace(order, payloads=(), swarm=Swarm())
         return plan.by(order, transport or order.transport)
 
     def _way_back(self, host: str, repo: str) -> Release:

@@ -63,7 +63,7 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
     release = Release(repo.name, tag.name, tag.commit)
     wanted = ways.of_each(wish.transport, repo, hosts, master.targets)
     holds, silent = held.asked(repo, hosts, master)
-    facts = _facts(repo, release, groups, holds, wanted)
+    facts = _facts(repo, release, groups, holds, wanted, plan.by_swarm(wish.transport, repo))
     travels = ways.ways(wanted, Chooser(repo, source, tag, holds, master).choose)
     refusals = _refusals(wish, repo, source, tag, everybody, master)
     return {
@@ -100,7 +100,8 @@ def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, .
     hosts = [host for wave in groups for host in wave.hosts]
     known = wish.plan
     wanted = ways.of_each(wish.transport, repo, hosts, master.targets)
-    facts = _facts(repo, release, groups, held.asked(repo, hosts, master)[0], wanted)
+    swarm = plan.by_swarm(wish.transport, repo)
+    facts = _facts(repo, release, groups, held.asked(repo, hosts, master)[0], wanted, swarm)
     if _hash_of(facts) == known:
         return
     then = disk.read_json(_note(repo, known, master)) if _HASH.fullmatch(known) else None
@@ -121,11 +122,12 @@ def _facts(
     groups: tuple[Wave, ...],
     held: dict[str, Holdings],
     wanted: dict[str, str],
+    swarm: bool,
 ) -> Facts:
     facts = {
         "tag": release.tag,
         "commit": release.commit,
-        "transport": ", ".join(sorted(set(wanted.values()))),
+        "transport": ", ".join(sorted(set(wanted.values()))) + (" by swarm" if swarm else ""),
         "transports": wanted,
         "waves": [{key: getattr(wave, key) for key in _WAVE} for wave in groups],
         "hosts": {host: held[host].live for host in held},

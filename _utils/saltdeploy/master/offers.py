@@ -12,6 +12,7 @@ from saltdeploy.master import plan
 from saltdeploy.orders import Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
+from saltdeploy.swarms import Swarm
 
 _NOTHING = Holdings()
 
@@ -45,6 +46,16 @@ class Offers:
         self._payloads = payloads
         self._source = source
         self._offered: dict[str, tuple[Payload, ...]] = {}
+        self._swarm_of: Callable[[tuple[Payload, ...]], Swarm] = lambda payloads: Swarm()
+
+    def spread(self, swarm_of: Callable[[tuple[Payload, ...]], Swarm]) -> None:
+        """From now on the order's payloads may come by swarm too.
+
+        Args:
+            swarm_of: seeds payloads, and tells who takes part.
+        """
+        self._swarm_of = swarm_of
+        self.order = dataclasses.replace(self.order, swarm=swarm_of(self.order.payloads))
 
     def pack(self, held: Iterable[tuple[str, Holdings]]) -> None:
         """Pack what these hosts need that hold this, once, and put it into the order."""
@@ -69,7 +80,8 @@ class Offers:
         order = plan.by(self.order, transport)
         packed = plan.pack(order, self._repo, self._source(), self._payloads, self._tag, holdings)
         offers = {(payload.kind, payload.base): payload for payload in (*self.order.payloads, *packed)}
-        self.order = dataclasses.replace(self.order, payloads=tuple(offers.values()))
+        if (found := tuple(offers.values())) != self.order.payloads:
+            self.order = dataclasses.replace(self.order, payloads=found, swarm=self._swarm_of(found))
 
     def given(self, hosts: list[str]) -> None:
         """Hosts get the order as it is now."""

@@ -1,4 +1,4 @@
-"""What the ext_pillar tells a minion: its secret, and the pins of the repos that it takes."""
+"""What the ext_pillar tells a minion: its secret, the certificate for swarms, and the pins of the repos that it takes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from saltdeploy import config
 from saltdeploy.errors import DeployError
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import plan
+from saltdeploy.master.certificate import identity
 from saltdeploy.master.pins import Pin, Pins, master_secret
 from saltdeploy.master.waves import group_of
 from saltdeploy.orders import secret_for
@@ -32,7 +33,7 @@ def data_for(
         is_target: whether this minion matches ``(expression, type)``.
 
     Returns:
-        ``{"secret": ..., "pins": {repo: {"tag", "commit", "order"}}}``.
+        ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``.
     """
     pins = Pins(root)
     found = {}
@@ -49,7 +50,8 @@ def data_for(
             seal = order.seal if order.seal and order.seal.shape == repo.shape else None
             order = dataclasses.replace(order, group=group_of(repo, is_target), seal=seal)
             found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": order.to_wire()}
-    return {"secret": secret_for(host, master_secret(root)), "pins": found}
+    secret = secret_for(host, master_secret(root))
+    return {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
 
 
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import transports
+from saltdeploy import swarms, transports
 from saltdeploy.config import Repo, load
 from saltdeploy.errors import (
     BadRelease,
@@ -239,6 +239,11 @@ def by(order: Order, transport: str) -> Order:
     kinds = transports.of(transport).kinds
     payloads = tuple(payload for payload in order.payloads if payload.kind in kinds)
     return dataclasses.replace(order, transport=transport, payloads=payloads)
+
+
+def by_swarm(wanted: str, repo: Repo) -> bool:
+    """Whether the payloads of a deploy travel by swarm: as the operator wants, or as the repo does."""
+    return swarms.split(wanted)[1] if wanted else repo.supply.swarm.wanted
 
 
 def pack(

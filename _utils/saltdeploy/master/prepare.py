@@ -89,7 +89,7 @@ def prepare(
         action=wish.action,
         user=master.user,
         reason=wish.reason,
-        parts=tuple(_part(one, offers[one.repo.name], travels[one.repo.name], master) for one in found),
+        parts=tuple(_part(wish, one, offers[one.repo.name], travels[one.repo.name], master) for one in found),
         waves=groups,
         rules=_rules(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
         left_out=tuple(sorted({host for one in found for host in one.left_out})),
@@ -211,7 +211,7 @@ def _seal(one: _Found, transport: str, master: Master) -> Seal | None:
     return sealer.seal_again(one.release, lambda: _source(one.repo, master), transport)
 
 
-def _part(one: _Found, offers: Offers, travels: tuple[Way, ...], master: Master) -> Part:
+def _part(wish: Wish, one: _Found, offers: Offers, travels: tuple[Way, ...], master: Master) -> Part:
     return Part(
         order=offers.order,
         ways=travels,
@@ -219,6 +219,7 @@ def _part(one: _Found, offers: Offers, travels: tuple[Way, ...], master: Master)
         previous=one.pin.release.tag if one.pin else "",
         partial=bool(one.left_out),
         baselines=gates.measure(one.repo, master.place, Baselines(master.store).of(one.release)),
+        swarm=plan.by_swarm(wish.transport, one.repo),
     )
 
 

@@ -62,6 +62,7 @@ class Part:
         partial: whether a limit leaves out others of its targets.
         baselines: what metric checks measured before anything had changed; None where there was no number.
         ways: how the release travels to whom.
+        swarm: whether payloads are to travel by swarm.
     """
 
     order: Order
@@ -70,6 +71,7 @@ class Part:
     partial: bool = False
     baselines: dict[str, float | None] = field(default_factory=dict)
     ways: tuple[Way, ...] = ()
+    swarm: bool = False
 
     @property
     def transports(self) -> dict[str, str]:

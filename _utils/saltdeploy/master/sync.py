@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy import config, events
 from saltdeploy.errors import BadArguments, DependencyFailed, NoSuchDeploy, Unavailable
-from saltdeploy.master import guards, plan
+from saltdeploy.master import guards, plan, spread
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.conduct import Conductor
 from saltdeploy.master.course import Course
@@ -23,6 +24,7 @@ from saltdeploy.master.instructions import CONVERGED, MIXED, Outcome
 from saltdeploy.master.journal import Journal, Journals, replay
 from saltdeploy.master.lease import Lease
 from saltdeploy.master.lock import Locks
+from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins, pin_order
 from saltdeploy.master.prepare import offers_of, prepare
 from saltdeploy.master.script import SYNC, Script, Wish
@@ -67,7 +69,8 @@ def run(wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Mast
             may_fetch = {} if wish.action == CHECKOUT else offers
             conductor = Conductor(Course.of(script), repos, leases, master, journal, may_fetch)
             _open(conductor, script, journal, master)
-            return _finish(conductor, leases, master)
+            with _seeding(conductor, repos, may_fetch, master):
+                return _finish(conductor, leases, master)
 
 
 def run_with_dependencies(
@@ -120,7 +123,8 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
             }
             conductor = Conductor(course, repos, leases, master, journal, offers)
             conductor.tell(events.resumed, user=master.user, epoch=leases[name].epoch)
-            return _finish(conductor, leases, master)
+            with _seeding(conductor, repos, offers, master):
+                return _finish(conductor, leases, master)
 
 
 def _refuse_to_go_on(course: Course, journals: Journals) -> None:
@@ -172,6 +176,15 @@ def _open(conductor: Conductor, script: Script, journal: Journal, master: Master
         History(master.store).started(each)
     for part in script.parts:
         Baselines(master.store).keep(part.release, part.baselines)
+
+
+def _seeding(
+    conductor: Conductor, repos: Sequence[config.Repo], offers: Mapping[str, Offers], master: Master
+) -> AbstractContextManager[None]:
+    def warn(text: str) -> None:
+        conductor.tell(events.warned, text=text)
+
+    return spread.seeding(conductor.script.parts, repos, offers, master, warn)
 
 
 def _finish(conductor: Conductor, leases: Leases, master: Master) -> Report:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy import fitting, transports
+from saltdeploy import fitting, swarms, transports
 from saltdeploy.config import Repo
 from saltdeploy.master.waves import assigned
 from saltdeploy.policy import AUTO
@@ -51,6 +51,7 @@ def of_each(
     Raises:
         ConfigError: there is none of this name, or the layout can make nothing of it.
     """
+    operators, _ = swarms.split(operators)
     if operators:
         if operators != AUTO:
             transports.of(operators)

@@ -39,6 +39,7 @@ class Master:
         place: where checks of the master run.
         aborted: "" or why this process shall stop its deploy.
         watchers: read the events.
+        interface: the address at which the master listens.
     """
 
     root: Path
@@ -51,6 +52,7 @@ class Master:
     place: Place
     aborted: Callable[[], str] = lambda: ""
     watchers: tuple[Watcher, ...] = ()
+    interface: str = "0.0.0.0"
 
     @property
     def payloads(self) -> Payloads:

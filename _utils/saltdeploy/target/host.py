@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.carriers import Carrier
+from saltdeploy.carriers.swarm import Place
 from saltdeploy.checks import Response
 
 
@@ -29,6 +30,7 @@ class Host:
         get: asks a web server: ``get(url, headers, timeout in seconds)``.
         ca_bundle: a file with the authorities that servers' certificates may be signed by; "" for the system's.
         pins: repo to the commit that the master has pinned for this host.
+        place: where it stands in swarms.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Host:
     get: Callable[[str, Mapping[str, str], float], Response] = _no_web
     ca_bundle: str = ""
     pins: Mapping[str, str] = field(default_factory=dict)
+    place: Place = Place()
 
     def pinned(self, repo: str) -> tuple[str, ...]:
         """The commits of a repo that this host may be wanted to go to by itself."""

@@ -29,7 +29,7 @@ from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
-from saltdeploy.target import admission, checkpoints, manners, running, services, supplies
+from saltdeploy.target import admission, checkpoints, manners, running, services, supplies, swarming
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
 from saltdeploy.target.progress import Reporter
@@ -158,10 +158,16 @@ def _came(prepared: dict[str, Any]) -> dict[str, Any]:
     return {"bytes": prepared["blob_bytes"]} if "blob_bytes" in prepared else {}
 
 
+def _switch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
+    for task in tasks:
+        swarming.leave(task.repo, host)
+    return switch(tasks, host, steps)
+
+
 _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {
     FETCH: _fetch_all,
-    CHECKOUT: switch,
-    ROLLBACK: switch,
+    CHECKOUT: _switch_all,
+    ROLLBACK: _switch_all,
 }
 
 

@@ -1,4 +1,4 @@
-"""Who brings payloads to this host: its own shelf, then fanouts, the nearest first, then the master."""
+"""Who brings payloads to this host: its own shelf, then a swarm if there is one, then fanouts, the nearest first, then the master."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from saltdeploy.carriers import nearest
+from saltdeploy.carriers.den import Den
 from saltdeploy.carriers.fanout import Fanout, Supplier
 from saltdeploy.carriers.http import Http
 from saltdeploy.carriers.pace import Limits
 from saltdeploy.carriers.shelf import Shelf
+from saltdeploy.carriers.swarm import BySwarm, Member, Party
 from saltdeploy.config import Repo
 from saltdeploy.errors import Unavailable
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress
 from saltdeploy.sources import Source
+from saltdeploy.swarms import Swarm
 from saltdeploy.target.host import Host
 from saltdeploy.target.record import Record
 
-#: What facts and events call these two.
-HERE, MASTER = "here", "master"
+#: What facts and events call these.
+HERE, SWARM, MASTER = "here", "swarm", "master"
 KEPT = 7 * 86_400.0  # seconds
 _MOST_ASKED = 5  # fanouts that may turn out to be bad, each after a while, before the master is asked
 
@@ -30,7 +33,7 @@ _MOST_ASKED = 5  # fanouts that may turn out to be bad, each after a while, befo
 def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     """The carrier for one stage of one repo."""
     tidy(order, repo, host)
-    suppliers = Suppliers(order.sources, repo, host)
+    suppliers = Suppliers(order.sources, repo, host, order.swarm)
     return Fanout(suppliers, Record(host.cache, repo.name).partial, names(order))
 
 
@@ -49,17 +52,30 @@ def tidy(order: Order, repo: Repo, host: Host) -> None:
     Payloads(place(repo, host)).collect(set(names(order)), time.time() - KEPT)
 
 
+def member(repo: Repo, host: Host) -> Member:
+    """This host, as one that takes part in swarms."""
+    return Member(Den(host.cache / "swarm"), host.place, repo.supply.swarm)
+
+
+def _party(swarm: Swarm, repo: Repo, host: Host) -> Party:
+    supply = repo.supply
+    return Party(repo.name, host.name, supply.site, swarm, float(repo.timeout), supply.rate)
+
+
 class Suppliers:
     """All who may have a payload, in the order in which this host asks them.
 
     Args:
         sources: fanouts. How near they are is measured once, when the first of them is needed.
+        swarm: the order's.
     """
 
-    def __init__(self, sources: Sequence[Source], repo: Repo, host: Host) -> None:
+    def __init__(self, sources: Sequence[Source], repo: Repo, host: Host, swarm: Swarm = Swarm()) -> None:  # noqa: B008 - frozen
         self._others = [source for source in sources if source.host != host.name]
         self._repo = repo
         self._host = host
+        self._swarm = swarm
+        self._by_swarm = BySwarm(member(repo, host), _party(swarm, repo, host), host.carrier.fetch)
         self._silent: list[Source] = []
         self._chosen: list[nearest.Choice] | None = None
 
@@ -68,6 +84,8 @@ class Suppliers:
         kept = Payloads(place(self._repo, self._host))
         if kept.path(payload.sha256) is not None:
             yield Supplier(HERE, "preseeded", Shelf(kept))
+        if self._swarm.torrent(payload.sha256) is not None:
+            yield Supplier(SWARM, "", self._by_swarm, self._by_swarm.told)
         if self._chosen is None:
             self._chosen = self._choose()
         for source in self._silent:

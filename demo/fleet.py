@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Fleet:
         values: what the master's configuration says under ``deploy_demo``, for the pillar to read.
         grains: of every minion.
         master, minion: more settings for the configuration files.
+        enter: how a command is begun on the host of a minion, or on that of ``master``, where those are hosts apart.
 
     Attributes:
         config: the master's configuration directory, for ``salt -c`` and ``salt-run -c``.
@@ -59,6 +60,7 @@ class Fleet:
         grains: dict[str, Any] | None = None,
         master: dict[str, Any] | None = None,
         minion: dict[str, Any] | None = None,
+        enter: Callable[[str], list[str]] = lambda _: [],
     ) -> None:
         self.directory = directory
         self.minions = list(minions)
@@ -66,6 +68,7 @@ class Fleet:
         self.minion_pids: dict[str, int] = {}
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._kept = False
+        self._enter = enter
         publish_port, ret_port = _free_ports(2)
         doors = {"module_dirs": [str(checkout)]}
         self._master = {
@@ -125,6 +128,11 @@ class Fleet:
         """Run ``salt`` on the master, as :meth:`salt_run`."""
         return self._command("salt", arguments, show)
 
+    @property
+    def master_pid(self) -> int:
+        """The process id of the master, while the fleet is up."""
+        return self._daemons["master"].pid
+
     def keep(self) -> None:
         """Let the fleet go on after the ``with``, until ``processes.end_all(directory)``."""
         self._kept = True
@@ -170,7 +178,7 @@ class Fleet:
 
     def _launch(self, name: str, program: str, *options: str) -> None:
         home = self.directory / name
-        command = [_salt(program), "-c", str(home), *options]
+        command = [*self._enter(name), _salt(program), "-c", str(home), *options]
         self._daemons[name] = processes.launch(self.directory, command, home / "out")
 
     def _bus(self) -> Any:
@@ -217,7 +225,7 @@ class Fleet:
         self, program: str, arguments: Iterable[str], show: bool
     ) -> subprocess.CompletedProcess[str]:
         kept = None if show else subprocess.PIPE
-        command = [_salt(program), "-c", str(self.config), *arguments]
+        command = [*self._enter("master"), _salt(program), "-c", str(self.config), *arguments]
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=kept, stderr=kept, text=True)
 
 

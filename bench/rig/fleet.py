@@ -1,0 +1,55 @@
+"""A Salt master on the hub and a minion on each target."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import CHECKOUT
+from bench.rig.rig import Rig
+from demo.fleet import Fleet
+
+
+@contextlib.contextmanager
+def fleet(rig: Rig, repos: dict[str, Any], **settings: dict[str, Any]) -> Iterator[Fleet]:
+    """Start Salt on the rig.
+
+    Args:
+        rig: where.
+        repos: ``repo_config`` of the pillar; ``{{ srv }}`` in it is the target's ``/srv``.
+        settings: more for the configuration of ``master`` and ``minion``.
+    """
+    names = {"master": rig.hub, **{host.name: host for host in rig.targets}}
+    master = {"interface": rig.hub.address, "timeout": 60, **settings.get("master", {})}
+    salt = Fleet(
+        rig.directory / "salt",
+        CHECKOUT,
+        [host.name for host in rig.targets],
+        pillar=_pillar(rig.directory / "pillar", repos),
+        master=master,
+        minion={"master": rig.hub.address, "bench": _srv(rig), **settings.get("minion", {})},
+        enter=lambda name: names[name].enter,
+    )
+    with salt:
+        daemons = {"hub": salt.master_pid, **salt.minion_pids}
+        for name, pid in daemons.items():
+            rig.host(name).roots.append(pid)
+        yield salt
+
+
+def _srv(rig: Rig) -> dict[str, str]:
+    # on hosts apart it is the same on each; else the pillar's template adds the minion's id
+    return {"disks": "" if rig.isolated else str(rig.directory / "disks")}
+
+
+def _pillar(place: Path, repos: dict[str, Any]) -> Path:
+    """The directory of a pillar with these repos, for all minions."""
+    place.mkdir()
+    (place / "top.sls").write_text("base: {'*': [repos]}\n")
+    head = "{% set disks = opts.get('bench', {}).get('disks', '') %}\n"
+    head += "{% set srv = disks ~ '/' ~ opts.id if disks else '/srv' %}\n"
+    (place / "repos.sls").write_text(head + json.dumps({"repo_config": repos}, indent=1))
+    return place

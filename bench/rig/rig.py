@@ -1,0 +1,143 @@
+"""The rig: a hub, from which releases come, and its targets."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.rig import meters, network
+from bench.rig.host import Host
+from bench.rig.loopback import Loopback
+from bench.rig.network import Network
+from demo import processes
+
+_PREFIX, _LOCK = "deploy-rig-", "in-use"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the rig shall be like.
+
+    Attributes:
+        targets: how many.
+        sites: one, or two with a slow line between them; the hub is in the first, the targets in turns.
+        rate: of each host's link as ``tc`` says it (``100mbit``); empty is as fast as the machine is.
+        loopback: do without namespaces even where they are possible.
+    """
+
+    targets: int = 10
+    sites: int = 1
+    rate: str = ""
+    loopback: bool = False
+
+
+@dataclass
+class Measured:
+    """What something took: seconds, and figures by the host's name."""
+
+    seconds: float = 0.0
+    hosts: dict[str, meters.Figures] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        assert self.hosts is not None
+        return {
+            "seconds": self.seconds,
+            "hosts": {name: each.as_dict() for name, each in self.hosts.items()},
+        }
+
+
+class Rig:
+    """A hub and its targets, for as long as a ``with`` lasts.
+
+    Attributes:
+        hub: where the commands of operators run, and all servers.
+        targets: the other hosts.
+        directory: where everything lies; removed at the end.
+        labels: what a reader of the figures has to know of the rig.
+    """
+
+    def __init__(self, wishes: Wishes) -> None:
+        why = "as wished" if wishes.loopback else network.possible()
+        self._net: Network | Loopback
+        self.isolated = not why
+        clear()
+        usual = tempfile.gettempdir()  # Salt's sockets lie in it, and their paths must be short
+        self.directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=usual if len(usual) < 30 else "/tmp"))
+        self._lock = open(self.directory / _LOCK, "w")  # noqa: SIM115 - held until close()
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.hub: Host
+        self.targets: list[Host] = []
+        try:
+            self._net = Loopback(why) if why else Network(wishes.sites, wishes.rate)
+            self.hub = self._add("hub", 1, 1)
+            for number in range(1, wishes.targets + 1):
+                site = 1 + (number - 1) % wishes.sites
+                self.targets.append(self._add(f"web{number}", site, number + 1))
+        except BaseException:
+            self.close()
+            raise
+        self.labels = self._net.labels
+
+    def __enter__(self) -> Rig:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def hosts(self) -> list[Host]:
+        return [self.hub, *self.targets]
+
+    def host(self, name: str) -> Host:
+        return next(host for host in self.hosts if host.name == name)
+
+    @contextlib.contextmanager
+    def measure(self) -> Iterator[Measured]:
+        """Measure what is done meanwhile; commands that this process runs count as the hub's."""
+        measured = Measured()
+        roots = {host.name: list(host.roots) for host in self.hosts}
+        before, commands = {name: meters.read(each) for name, each in roots.items()}, meters.read_commands()
+        watch = meters.Watch(roots)
+        began = time.perf_counter()
+        try:
+            yield measured
+        finally:
+            measured.seconds = time.perf_counter() - began
+            peaks = watch.stop()
+        after = {name: meters.read(each).since(before[name], peaks[name]) for name, each in roots.items()}
+        own, hub = meters.read_commands(), after["hub"]
+        cpu, written = hub.cpu + own.cpu - commands.cpu, hub.written + own.written - commands.written
+        after["hub"] = meters.Figures(hub.received, hub.sent, cpu, written, hub.memory)
+        measured.hosts = after
+
+    def close(self) -> None:
+        """End all processes and remove all files."""
+        if hasattr(self, "_net"):
+            self._net.close()
+        processes.end_all(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self._lock.close()
+
+    def _add(self, name: str, site: int, number: int) -> Host:
+        disk, state = self.directory / "disks" / name, self.directory / name
+        disk.mkdir(parents=True)
+        state.mkdir()
+        return self._net.add(name, site, number, disk, state)
+
+
+def clear(report: Callable[[str], None] = lambda _: None) -> None:
+    """Remove what rigs of killed runs left behind; one that is in use holds its lock."""
+    for place in {tempfile.gettempdir(), "/tmp"}:
+        for directory in Path(place).glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError), open(directory / _LOCK) as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                report(f"removing {directory}")
+                processes.end_all(directory)
+                shutil.rmtree(directory, ignore_errors=True)

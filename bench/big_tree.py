@@ -22,11 +22,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
+
+from bench import cache
 
 HOTFIXES, SPREADS, FILES_EACH = 8, 6, 20
 _EDITABLE = (b".js", b".ts", b".mjs", b".css", b".scss")
@@ -87,11 +88,6 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "typescript": ("5.1.3", "5.1.6"),
     "vuetify": ("3.3.0",),
 }
-
-
-def default_directory() -> Path:
-    """Where the benchmarks keep what they build, unless they are told: below ``$TMPDIR``."""
-    return Path(tempfile.gettempdir(), "saltdeploy-bench")
 
 
 def build(directory: Path) -> Path:
@@ -247,7 +243,7 @@ def _place(package: str, path: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    made = build(Path(sys.argv[1]) if len(sys.argv) > 1 else default_directory())
+    made = build(Path(sys.argv[1]) if len(sys.argv) > 1 else cache())
     listing = subprocess.run(
         ["git", f"--git-dir={made}", "ls-tree", "-r", "-l", "-z", "base"], check=True, stdout=subprocess.PIPE
     ).stdout.split(b"\0")[:-1]

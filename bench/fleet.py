@@ -27,7 +27,7 @@ from typing import Any
 from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
 
-from bench import CHECKOUT, big_tree, end_in_good_order, long_history
+from bench import CHECKOUT, big_tree, cache, end_in_good_order, long_history
 from demo.fleet import Fleet
 
 REPO = "demo"  # the repo of the example pillar
@@ -41,9 +41,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--directory", type=Path, default=big_tree.default_directory(), help="where all is built"
-    )
+    parser.add_argument("--directory", type=Path, default=cache(), help="where all is built")
     parser.add_argument("--minions", type=int, default=10)
     options = parser.parse_args()
     end_in_good_order()

@@ -37,7 +37,7 @@ from typing import Any
 from saltdeploy.gitobjects import read_changes
 from saltdeploy.repository import Repository
 
-from bench import CHECKOUT, big_tree
+from bench import CHECKOUT, big_tree, cache
 
 SLOTS = 3
 ABOVE_EVERY_TREE = 100_000_000
@@ -61,9 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--directory", type=Path, default=big_tree.default_directory(), help="where all is built"
-    )
+    parser.add_argument("--directory", type=Path, default=cache(), help="where all is built")
     parser.add_argument("--full", action="store_true", help="also measure a checkout into a new directory")
     parser.add_argument("--keep", action="store_true", help="leave the trees (8 GB) for a look")
     options = parser.parse_args()

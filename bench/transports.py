@@ -42,7 +42,7 @@ from saltdeploy.repository import Progress, Repository
 from saltdeploy.target import stages
 from saltdeploy.transports.tar import write_tar
 
-from bench import big_tree
+from bench import big_tree, cache
 
 PACKAGES = ("antd", "core-js", "date-fns", "lodash", "ol", "rxjs")
 #: The two slots are filled by the first two; the others are written into a slot that holds an older release.
@@ -59,9 +59,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--directory", type=Path, default=big_tree.default_directory(), help="where all is built"
-    )
+    parser.add_argument("--directory", type=Path, default=cache(), help="where all is built")
     options = parser.parse_args()
     source = Repository(build(options.directory))
     work = options.directory.resolve() / "transports"

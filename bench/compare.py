@@ -1,0 +1,224 @@
+"""Measure this project and its peers side by side: the same rig, the same tree, the same releases.
+
+Every peer is given a new rig, takes the same row of releases, and is looked at after each: the tree of every target
+must be right, or the run ends. The cases, in their order:
+
+==========  =====================================================================================================
+first       a release to targets that have none
+second      20 files changed, right after the first install
+third       20 files changed; now tools that keep a few trees have filled them
+small       20 files changed, three times; the median
+none        the same release again
+large       10,000 files changed (a third of a small tree)
+rollback    back to the release before
+==========  =====================================================================================================
+
+What an operator's tools do on the hub is part of a deploy (packing, committing to a repository of their own); that git
+takes a new tag into the hub's repository, or a staging tree gets the release, is not.
+
+Usage::
+
+    python3 -m bench compare [--minions N] [--files N] [--peers a,b] [--sites 2] [--rate 100mbit] [--loopback] [--again]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import big_tree, end_in_good_order, peers, report, trees
+from bench.peers import Peer, Place
+from bench.peers.ours import Ours
+from bench.results import Cell, Results
+from bench.rig import Rig, Wishes
+from bench.rig.host import Host
+from bench.trees import Tree
+
+SMALL = ("small/3", "small/4", "small/5")
+LOOKED_AT = 200  # files of each target that are read after each case
+
+
+@dataclass
+class Run:
+    """One peer on its rig.
+
+    Attributes:
+        released: tags that went to the targets, oldest first.
+    """
+
+    peer: Peer
+    tree: Tree
+    place: Place
+    results: Results
+    released: list[str] = field(default_factory=lambda: [""])
+
+    def case(self, name: str, tag: str) -> Cell:
+        """Bring the targets to ``tag``; what it took."""
+        self._publish(tag)
+        act = {"first": self.peer.install, "rollback": self.peer.rollback}.get(name, self.peer.upgrade)
+        before = time.time_ns()
+        with self.place.rig.measure() as measured:
+            act(tag)
+        cell = measured.as_dict()
+        one = self.place.rig.targets[0]
+        cell["files_written"] = big_tree.changed_since(one.disk, before)
+        self._look(tag)
+        self.released.append(tag)
+        big_tree.say(f"{self.peer.name}: {name}: {cell['seconds']:.2f} s")
+        return cell
+
+    def keep(self, name: str, cell: Cell) -> None:
+        """Write a cell down."""
+        self.results.put({**cell, "labels": self.place.rig.labels}, self.peer.name, name)
+
+    def _publish(self, tag: str) -> None:
+        origin, source = self.place.origin, self.tree.repository
+        _git(origin, "fetch", "--quiet", "--no-tags", str(source), f"refs/tags/{tag}:refs/tags/{tag}")
+        _git(origin, "update-ref", "refs/heads/main", f"refs/tags/{tag}")
+        _git(origin, "update-server-info")
+        index = {"GIT_INDEX_FILE": str(self.place.work / "index")}
+        _git(origin, f"--work-tree={self.place.staging}", "read-tree", "--reset", "-u", tag, **index)
+        self.peer.publish(tag)
+
+    def _look(self, tag: str) -> None:
+        """Every target holds what changed, and the first one all files in their sizes."""
+        changed = self.tree.changes(self.released[-1], tag)
+        some = random.Random(tag).sample(changed, min(LOOKED_AT, len(changed)))
+        contents = {path: self.tree.content(tag, path) for path in some}
+        for host in self.place.rig.targets:
+            root = os.fsencode(_seen_from_outside(host, self.peer.live(host)))
+            for path, content in contents.items():
+                if Path(os.fsdecode(os.path.join(root, path))).read_bytes() != content:
+                    raise SystemExit(f"{self.peer.name}: {path!r} on {host.name} is not as {tag} has it")
+        wanted = self.tree.sizes(tag)
+        host = self.place.rig.targets[0]
+        found = _sizes(_seen_from_outside(host, self.peer.live(host)))
+        if found != wanted:
+            wrong = sorted(path for path in {**found, **wanted} if found.get(path) != wanted.get(path))
+            raise SystemExit(f"{self.peer.name}: {len(wrong)} files of {host.name} are wrong: {wrong[:5]}")
+
+
+def _seen_from_outside(host: Host, live: Path) -> Path:
+    """Where the live tree of a target lies for us, whose links lead to paths as the target calls them."""
+    path = host.outside(live)
+    for _ in range(5):
+        if not path.is_symlink():
+            break
+        target = Path(os.readlink(path))
+        path = host.outside(target) if target.is_absolute() else path.parent / target
+    return path
+
+
+def _sizes(tree: Path) -> dict[bytes, int]:
+    """The size of each file of a tree, git's own left out."""
+    root = os.fsencode(tree)
+    found, todo = {}, [root]
+    while todo:
+        with os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                if entry.name == b".git":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    todo.append(entry.path)
+                else:
+                    found[os.path.relpath(entry.path, root)] = entry.stat(follow_symlinks=False).st_size
+    return found
+
+
+def _git(repository: Path, *arguments: str, **environment: str) -> None:
+    command = ["git", f"--git-dir={repository}", *arguments]
+    subprocess.run(command, check=True, env={**os.environ, **environment})
+
+
+# -- one peer -------------------------------------------------------------------------------------------------
+
+
+def measure(kind: type[Peer], tree: Tree, wishes: Wishes, results: Results) -> None:
+    """All cases of a peer; each cell is written as soon as it is known."""
+    with Rig(wishes) as rig:
+        run = Run(kind(_place(rig)), tree, _place(rig), results)
+        with run.peer.ready():
+            for name, tag in (("first", "base"), ("second", "small/1"), ("third", "small/2")):
+                run.keep(name, run.case(name, tag))
+            run.keep("small", _median([run.case("small", tag) for tag in SMALL]))
+            run.keep("none", run.case("none", SMALL[-1]))
+            run.keep("large", run.case("large", "large/1"))
+            run.keep("rollback", run.case("rollback", SMALL[-1]))
+            if isinstance(run.peer, Ours):
+                pings = []
+                for _ in range(3):
+                    with rig.measure() as measured:
+                        run.peer.ping()
+                    pings.append(measured.as_dict())
+                run.keep("ping", _median(pings))
+
+
+CASES = ("first", "second", "third", "small", "none", "large", "rollback")
+
+
+def _place(rig: Rig) -> Place:
+    origin, staging, work = (
+        rig.hub.disk / "git" / "origin.git",
+        rig.hub.disk / "staging",
+        rig.hub.disk / "work",
+    )
+    if not origin.exists():
+        origin.parent.mkdir()
+        staging.mkdir()
+        work.mkdir()
+        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", origin], check=True)
+    return Place(rig, origin, staging, work)
+
+
+def _median(cells: list[Cell]) -> Cell:
+    """The cell in the middle by its seconds, with the seconds of all."""
+    ordered = sorted(cells, key=lambda cell: cell["seconds"])
+    assert len(ordered) % 2 == 1 and statistics.median(c["seconds"] for c in cells) is not None
+    return {**ordered[len(ordered) // 2], "all_seconds": [cell["seconds"] for cell in cells]}
+
+
+# -- the command ----------------------------------------------------------------------------------------------
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What ``python3 -m bench compare`` takes."""
+    parser.add_argument("--minions", type=int, default=10, help="how many targets")
+    parser.add_argument("--files", type=int, default=20_000, help="in the tree; up to 300,000")
+    parser.add_argument(
+        "--peers", default="", help="names, with commas between; all that are there by default"
+    )
+    parser.add_argument("--sites", type=int, choices=(1, 2), default=1, help="two: 40 ms between them")
+    parser.add_argument("--rate", default="", help="of each link, as tc says it: 100mbit")
+    parser.add_argument("--loopback", action="store_true", help="without namespaces")
+    parser.add_argument("--again", action="store_true", help="measure again what has been measured")
+
+
+def main(options: argparse.Namespace, directory: Path) -> int:
+    """Measure what is missing, and report; 1 when a target of the project is missed."""
+    end_in_good_order()
+    tree = trees.build(directory, options.files)
+    wishes = Wishes(options.minions, options.sites, options.rate, options.loopback)
+    results = Results(directory / "results" / _profile(options))
+    known = peers.table()
+    for name in options.peers.split(",") if options.peers else known:
+        kind = known[name]
+        if not options.again and all(results.has(name, case) for case in CASES):
+            continue
+        why = kind.missing() or (
+            "it needs hosts with a /srv of their own" if kind.apart and options.loopback else ""
+        )
+        results.put({"missing": why}, name, "missing") if why else measure(kind, tree, wishes, results)
+    return report.compare(results, tree, wishes)
+
+
+def _profile(options: argparse.Namespace) -> str:
+    more = [f"{options.sites}-sites"] if options.sites > 1 else []
+    more += [options.rate] if options.rate else []
+    more += ["loopback"] if options.loopback else []
+    return "-".join([f"compare-{options.files}-files-{options.minions}-targets", *more])

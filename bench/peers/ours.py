@@ -1,0 +1,70 @@
+"""This project: ``salt-run deploy.sync``, with its defaults; the layout ``slots`` and one peer for each transport."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from bench.peers.peer import ATOMIC_REUSE, Peer
+from bench.rig.fleet import fleet
+
+REPO = "app"
+
+
+class Ours(Peer):
+    """Transport ``bundle``, the default."""
+
+    name = "deploy"
+    source = "docs/operations.md"
+    programs = ("git",)
+    way = ATOMIC_REUSE
+    transport = "bundle"
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[None]:
+        repo = {
+            "location": "{{ srv }}/app",
+            "source": str(self.place.origin),
+            "targets": "*",
+            "targets_type": "glob",
+            "transport": self.transport,
+            "timeout": 7200,
+        }
+        with fleet(self.rig, {REPO: repo}) as self.fleet:
+            yield
+
+    def install(self, tag: str) -> None:
+        self.upgrade(tag)
+
+    def upgrade(self, tag: str) -> None:
+        self._ask("deploy.sync", f"repo={REPO}", f"tag={tag}")
+
+    def rollback(self, tag: str) -> None:
+        self._ask("deploy.rollback", f"repo={REPO}", f"tag={tag}")
+
+    def ping(self) -> None:
+        """One round of ``test.ping``, from prompt to prompt."""
+        done = self.fleet.salt("*", "test.ping", "--out=json", "--static")
+        if done.stdout.count("true") != len(self.rig.targets):
+            raise SystemExit(f"not everybody answers a ping: {done.stdout}")
+
+    def _ask(self, *words: str) -> None:
+        done = self.fleet.salt_run(*words, "--out=json")
+        if done.returncode:
+            raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+
+
+class Tar(Ours):
+    """Transport ``tar``."""
+
+    name, transport = "deploy:tar", "tar"
+
+
+class Delta(Ours):
+    """Transport ``delta``."""
+
+    name, transport = "deploy:delta", "delta"
+    programs = ("git", "zstd", "xdelta3")
+
+
+PEERS = (Ours, Tar, Delta)

@@ -1,4 +1,12 @@
-"""Every benchmark by its name: ``python -m bench NAME``; ``--help`` lists them.
+"""Every benchmark by its name: ``python -m bench [NAME ...] [options]``.
+
+==============  ================================================================================================
+compare         this project and its peers side by side, on a rig of hosts (``bench/compare.py``); the default
+target          one target, 300,000 files, without Salt (``bench/target_side.py``)
+fleet           ten minions, a repository with a long history (``bench/fleet.py``)
+overhead        what a deploy costs beyond its work (``bench/overhead.py``)
+all             all of them
+==============  ================================================================================================
 
 Exits with 1 when a promise of docs/performance.md, or a target of the project, is missed.
 """
@@ -7,25 +15,45 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from bench import cache, compare
+from bench import cache, compare, fleet, overhead, target_side
+
+Bench = Callable[[argparse.Namespace, Path], int]
+
+BENCHES: dict[str, Bench] = {
+    "compare": compare.main,
+    "target": lambda options, directory: target_side.main(["--directory", str(directory)]),
+    "fleet": lambda options, directory: fleet.main(
+        ["--directory", str(directory), "--minions", str(options.minions)]
+    ),
+    "overhead": lambda options, directory: overhead.main([]),
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
-    parser.add_argument("--directory", type=Path, default=cache(), help="where all is built and kept")
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser(
-        "compare",
-        help="peers side by side",
-        description=compare.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    compare.arguments(one)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*BENCHES, "all"], default="compare")
+    parser.add_argument("--directory", type=Path, default=cache(), help="where all is built and kept")
+    parser.add_argument("--minions", type=int, default=10, help="how many targets")
+    parser.add_argument("--files", type=int, default=20_000, help="in the tree; up to 300,000")
+    parser.add_argument("--peers", default="", help="names, with commas between; else all that can be had")
+    parser.add_argument("--sites", type=int, choices=(1, 2), default=1, help="two: 40 ms between them")
+    parser.add_argument("--rate", default="", help="of each host's link, as tc says it: 100mbit")
+    parser.add_argument("--loopback", action="store_true", help="without namespaces")
+    parser.add_argument("--quick", action="store_true", help="few cases, few peers")
+    parser.add_argument("--again", action="store_true", help="measure again what has been measured")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
-    return compare.main(options, options.directory.resolve())
+    wanted = [options.names] if isinstance(options.names, str) else options.names
+    missed = 0
+    for name in BENCHES if "all" in wanted else wanted:
+        print(f"== {name} ==", flush=True)
+        missed = BENCHES[name](options, options.directory.resolve()) or missed
+    return missed
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ takes a new tag into the hub's repository, or a staging tree gets the release, i
 
 Usage::
 
-    python3 -m bench compare [--minions N] [--files N] [--peers a,b] [--sites 2] [--rate 100mbit] [--loopback] [--again]
+    python3 -m bench compare [--minions N] [--files N] [--peers a,b] [--sites 2] [--rate 100mbit] [--loopback]
+                             [--quick] [--again]
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import statistics
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -38,9 +38,22 @@ from bench.peers.ours import Ours
 from bench.results import Cell, Results
 from bench.rig import Rig, Wishes
 from bench.rig.host import Host
+from bench.rig.network import possible
 from bench.trees import Tree
 
-SMALL = ("small/3", "small/4", "small/5")
+Plan = dict[str, tuple[str, ...]]  # case -> the releases by which it is measured, in this order
+PLAN: Plan = {
+    "first": ("base",),
+    "second": ("small/1",),
+    "third": ("small/2",),
+    "small": ("small/3", "small/4", "small/5"),
+    "none": ("small/5",),
+    "large": ("large/1",),
+    "rollback": ("small/5",),
+}
+#: What ``--quick`` is content with; ours has not filled its slots by then.
+QUICK: Plan = {"first": ("base",), "small": ("small/1",), "none": ("small/1",), "rollback": ("base",)}
+QUICK_PEERS = ("deploy", "rsync", "git-smart")
 LOOKED_AT = 200  # files of each target that are read after each case
 
 
@@ -99,6 +112,8 @@ class Run:
         wanted = self.tree.sizes(tag)
         host = self.place.rig.targets[0]
         found = _sizes(_seen_from_outside(host, self.peer.live(host)))
+        for path in self.peer.adds:
+            found.pop(path, None)
         if found != wanted:
             wrong = sorted(path for path in {**found, **wanted} if found.get(path) != wanted.get(path))
             raise SystemExit(f"{self.peer.name}: {len(wrong)} files of {host.name} are wrong: {wrong[:5]}")
@@ -139,27 +154,23 @@ def _git(repository: Path, *arguments: str, **environment: str) -> None:
 # -- one peer -------------------------------------------------------------------------------------------------
 
 
-def measure(kind: type[Peer], tree: Tree, wishes: Wishes, results: Results) -> None:
-    """All cases of a peer; each cell is written as soon as it is known."""
+def measure(kind: type[Peer], tree: Tree, wishes: Wishes, results: Results, plan: Plan) -> None:
+    """The cases of a plan by one peer; each cell is written as soon as it is known."""
     with Rig(wishes) as rig:
-        run = Run(kind(_place(rig)), tree, _place(rig), results)
+        place = _place(rig)
+        run = Run(kind(place), tree, place, results)
         with run.peer.ready():
-            for name, tag in (("first", "base"), ("second", "small/1"), ("third", "small/2")):
-                run.keep(name, run.case(name, tag))
-            run.keep("small", _median([run.case("small", tag) for tag in SMALL]))
-            run.keep("none", run.case("none", SMALL[-1]))
-            run.keep("large", run.case("large", "large/1"))
-            run.keep("rollback", run.case("rollback", SMALL[-1]))
+            for case, tags in plan.items():
+                run.keep(case, _median([run.case(case, tag) for tag in tags]))
             if isinstance(run.peer, Ours):
-                pings = []
-                for _ in range(3):
-                    with rig.measure() as measured:
-                        run.peer.ping()
-                    pings.append(measured.as_dict())
-                run.keep("ping", _median(pings))
+                run.keep("ping", _median([ping(rig, run.peer) for _ in range(3)]))
 
 
-CASES = ("first", "second", "third", "small", "none", "large", "rollback")
+def ping(rig: Rig, ours: Ours) -> Cell:
+    """What a round of pings costs, from prompt to prompt."""
+    with rig.measure() as measured:
+        ours.ping()
+    return measured.as_dict()
 
 
 def _place(rig: Rig) -> Place:
@@ -179,24 +190,10 @@ def _place(rig: Rig) -> Place:
 def _median(cells: list[Cell]) -> Cell:
     """The cell in the middle by its seconds, with the seconds of all."""
     ordered = sorted(cells, key=lambda cell: cell["seconds"])
-    assert len(ordered) % 2 == 1 and statistics.median(c["seconds"] for c in cells) is not None
     return {**ordered[len(ordered) // 2], "all_seconds": [cell["seconds"] for cell in cells]}
 
 
 # -- the command ----------------------------------------------------------------------------------------------
-
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What ``python3 -m bench compare`` takes."""
-    parser.add_argument("--minions", type=int, default=10, help="how many targets")
-    parser.add_argument("--files", type=int, default=20_000, help="in the tree; up to 300,000")
-    parser.add_argument(
-        "--peers", default="", help="names, with commas between; all that are there by default"
-    )
-    parser.add_argument("--sites", type=int, choices=(1, 2), default=1, help="two: 40 ms between them")
-    parser.add_argument("--rate", default="", help="of each link, as tc says it: 100mbit")
-    parser.add_argument("--loopback", action="store_true", help="without namespaces")
-    parser.add_argument("--again", action="store_true", help="measure again what has been measured")
 
 
 def main(options: argparse.Namespace, directory: Path) -> int:
@@ -205,20 +202,25 @@ def main(options: argparse.Namespace, directory: Path) -> int:
     tree = trees.build(directory, options.files)
     wishes = Wishes(options.minions, options.sites, options.rate, options.loopback)
     results = Results(directory / "results" / _profile(options))
-    known = peers.table()
-    for name in options.peers.split(",") if options.peers else known:
+    plan, known = QUICK if options.quick else PLAN, peers.table()
+    usual = QUICK_PEERS if options.quick else tuple(known)
+    for name in options.peers.split(",") if options.peers else usual:
         kind = known[name]
-        if not options.again and all(results.has(name, case) for case in CASES):
-            continue
-        why = kind.missing() or (
-            "it needs hosts with a /srv of their own" if kind.apart and options.loopback else ""
-        )
-        results.put({"missing": why}, name, "missing") if why else measure(kind, tree, wishes, results)
+        if options.again or not all(results.has(name, case) for case in plan):
+            if why := kind.missing() or _unfit(kind, options):
+                results.put({"missing": why}, name, "missing")
+            else:
+                measure(kind, tree, wishes, results, plan)
     return report.compare(results, tree, wishes)
+
+
+def _unfit(kind: type[Peer], options: argparse.Namespace) -> str:
+    together = options.loopback or possible()
+    return "it needs hosts with a /srv of their own" if kind.apart and together else ""
 
 
 def _profile(options: argparse.Namespace) -> str:
     more = [f"{options.sites}-sites"] if options.sites > 1 else []
     more += [options.rate] if options.rate else []
-    more += ["loopback"] if options.loopback else []
+    more += [word for word in ("loopback", "quick") if getattr(options, word)]
     return "-".join([f"compare-{options.files}-files-{options.minions}-targets", *more])

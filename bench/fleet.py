@@ -37,13 +37,13 @@ PINGS = 11
 Row = dict[str, Any]
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--directory", type=Path, default=cache(), help="where all is built")
     parser.add_argument("--minions", type=int, default=10)
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     end_in_good_order()
     repository = long_history.build(options.directory.resolve())
     usual = tempfile.gettempdir()

@@ -39,13 +39,13 @@ ALLOWED = 1.5  # times two rounds of test.ping, beyond the work
 Row = dict[str, float]
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--minions", type=int, default=8)
     parser.add_argument("--releases", type=int, default=12)
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     end_in_good_order()
     usual = tempfile.gettempdir()
     directory = Path(tempfile.mkdtemp(prefix="deploy-bench-", dir=usual if len(usual) < 30 else "/tmp"))

@@ -67,8 +67,8 @@ def _overview(measured: Cells) -> str:
         row = [name]
         for case in CASES:
             took = cells.get(case, {}).get("seconds")
-            beside = ratio(took, ours.get(case, {}).get("seconds")) if name != OURS else ""
-            row.append(f"{seconds(took)} {f'({beside})' if beside else ''}".strip())
+            base = ours.get(case, {}).get("seconds") if name != OURS else None
+            row.append(f"{seconds(took)} ({ratio(took, base)})" if took and base else seconds(took))
         rows.append(row)
     return table(("seconds (× ours)", *CASES), rows)
 

@@ -57,14 +57,14 @@ PLAN = [
 Row = dict[str, Any]
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--directory", type=Path, default=cache(), help="where all is built")
     parser.add_argument("--full", action="store_true", help="also measure a checkout into a new directory")
     parser.add_argument("--keep", action="store_true", help="leave the trees (8 GB) for a look")
-    options = parser.parse_args()
+    options = parser.parse_args(words)
     source = Repository(big_tree.build(options.directory))
     work = options.directory.resolve() / "target"
     shutil.rmtree(work, ignore_errors=True)

@@ -26,6 +26,7 @@ class Capistrano(WebShell):
     programs = ("cap", "git")
     way = NEW_DIRECTORY
     apart = True
+    adds = (b"REVISION",)
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:

@@ -40,7 +40,7 @@ class Ours(Peer):
         self._ask("deploy.sync", f"repo={REPO}", f"tag={tag}")
 
     def rollback(self, tag: str) -> None:
-        self._ask("deploy.rollback", f"repo={REPO}", f"tag={tag}")
+        self._ask("deploy.rollback", f"repo={REPO}", f"to={tag}")
 
     def ping(self) -> None:
         """One round of ``test.ping``, from prompt to prompt."""

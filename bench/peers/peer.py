@@ -45,6 +45,7 @@ class Peer:
         way: :data:`IN_PLACE`, :data:`NEW_DIRECTORY` or :data:`ATOMIC_REUSE`.
         programs: that must be there.
         apart: whether it needs hosts with a ``/srv`` of their own.
+        adds: files of its own that it puts into a release.
     """
 
     name = ""
@@ -52,6 +53,7 @@ class Peer:
     way = IN_PLACE
     programs: tuple[str, ...] = ()
     apart = False
+    adds: tuple[bytes, ...] = ()
 
     @classmethod
     def missing(cls) -> str:

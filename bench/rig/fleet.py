@@ -23,14 +23,16 @@ def fleet(rig: Rig, repos: dict[str, Any], **settings: dict[str, Any]) -> Iterat
         settings: more for the configuration of ``master`` and ``minion``.
     """
     names = {"master": rig.hub, **{host.name: host for host in rig.targets}}
-    master = {"interface": rig.hub.address, "timeout": 60, **settings.get("master", {})}
+    # the pillar is rendered with the master's options; on hosts apart /srv is the same path on each
+    own = {"disks": "" if rig.isolated else str(rig.directory / "disks")}
+    master = {"interface": rig.hub.address, "timeout": 60, "bench": own, **settings.get("master", {})}
     salt = Fleet(
         rig.directory / "salt",
         CHECKOUT,
         [host.name for host in rig.targets],
         pillar=_pillar(rig.directory / "pillar", repos),
         master=master,
-        minion={"master": rig.hub.address, "bench": _srv(rig), **settings.get("minion", {})},
+        minion={"master": rig.hub.address, **settings.get("minion", {})},
         enter=lambda name: names[name].enter,
     )
     with salt:
@@ -38,11 +40,6 @@ def fleet(rig: Rig, repos: dict[str, Any], **settings: dict[str, Any]) -> Iterat
         for name, pid in daemons.items():
             rig.host(name).roots.append(pid)
         yield salt
-
-
-def _srv(rig: Rig) -> dict[str, str]:
-    # on hosts apart it is the same on each; else the pillar's template adds the minion's id
-    return {"disks": "" if rig.isolated else str(rig.directory / "disks")}
 
 
 def _pillar(place: Path, repos: dict[str, Any]) -> Path:

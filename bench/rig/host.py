@@ -23,6 +23,7 @@ class Host:
         state: where the rig keeps what is no part of the disk, such as logs.
         enter: what a command is preceded by to run on it.
         roots: processes that all of its own descend from.
+        device: its network interface; empty when it has none of its own.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Host:
     state: Path
     enter: list[str] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
+    device: str = ""
 
     def command(self, words: Sequence[object]) -> list[str]:
         """The command as one runs it from outside."""

@@ -104,14 +104,14 @@ def everyone() -> dict[int, Process]:
     return found
 
 
-def read(roots: list[int], device: str = "eth0") -> Figures:
-    """The figures of the host whose processes descend from these."""
+def read(roots: list[int], device: str) -> Figures:
+    """The figures of the host whose processes descend from these; ``device`` is its interface, if it has one of its own."""
     processes = below(roots, everyone())
     traffic, written = None, 0
     for process in processes:
         with contextlib.suppress(OSError):
             written += parse_io(Path(f"/proc/{process.pid}/io").read_text())
-    with contextlib.suppress(OSError, IndexError):
+    if device:
         traffic = parse_devices(Path(f"/proc/{roots[0]}/net/dev").read_text(), device)
     received, sent = traffic or (None, None)
     cpu, memory = sum(each.cpu for each in processes), sum(each.memory for each in processes)

@@ -81,7 +81,7 @@ class Network:
         space.run("ip", "link", "set", "eth0", "up")
         self._shape(self._wire, link)
         self._shape(space, "eth0")
-        return Host(name, address, disk, Path("/srv"), state, space.enter(), [space.pid])
+        return Host(name, address, disk, Path("/srv"), state, space.enter(), [space.pid], "eth0")
 
     def close(self) -> None:
         """End all processes of all hosts; the kernel removes the interfaces."""

@@ -102,16 +102,15 @@ class Rig:
     def measure(self) -> Iterator[Measured]:
         """Measure what is done meanwhile; commands that this process runs count as the hub's."""
         measured = Measured()
-        roots = {host.name: list(host.roots) for host in self.hosts}
-        before, commands = {name: meters.read(each) for name, each in roots.items()}, meters.read_commands()
-        watch = meters.Watch(roots)
+        before, commands = self._read(), meters.read_commands()
+        watch = meters.Watch({host.name: list(host.roots) for host in self.hosts})
         began = time.perf_counter()
         try:
             yield measured
         finally:
             measured.seconds = time.perf_counter() - began
             peaks = watch.stop()
-        after = {name: meters.read(each).since(before[name], peaks[name]) for name, each in roots.items()}
+        after = {name: now.since(before[name], peaks[name]) for name, now in self._read().items()}
         own, hub = meters.read_commands(), after["hub"]
         cpu, written = hub.cpu + own.cpu - commands.cpu, hub.written + own.written - commands.written
         after["hub"] = meters.Figures(hub.received, hub.sent, cpu, written, hub.memory)
@@ -124,6 +123,9 @@ class Rig:
         processes.end_all(self.directory)
         shutil.rmtree(self.directory, ignore_errors=True)
         self._lock.close()
+
+    def _read(self) -> dict[str, meters.Figures]:
+        return {host.name: meters.read(host.roots, host.device) for host in self.hosts}
 
     def _add(self, name: str, site: int, number: int) -> Host:
         disk, state = self.directory / "disks" / name, self.directory / name

@@ -1,184 +1,252 @@
-"""Measure every transport on the same releases of a real tree of some 15,000 files, in one run.
+"""Measure every transport on the same releases, in one run: what travels, and what it costs the master and a target.
 
-Without Salt: the stages of a target run in a process of their own, and payloads travel by copying a file. rsync's daemon
-serves the master's exports on the loopback interface; ``git`` fetches from a path. Beside them stand the two ways that
-the transports are measured against:
+Without Salt: a target on the rig runs its stages by ``bench/stage.py``; payloads come by http from nginx, git by smart http,
+rsync from its daemon. Beside the transports stand two ways that they are measured against:
 
 ==========  ================================================================================================
 rsync -a    ``rsync -a --delete`` from a staging tree that git updates into a tree that holds the older release; no
             check, no switch
 rsync tar   rsync of the uncompressed archive onto the older one; nothing is unpacked
 ==========  ================================================================================================
-
-Usage::
-
-    python3 -m bench.transports [--directory DIR]
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import getpass
 import itertools
 import json
 import os
-import re
 import resource
-import shutil
-import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from saltdeploy import config, transports
+from saltdeploy import transports
 from saltdeploy.contents import Stored
 from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
-from saltdeploy.repository import Progress, Repository
-from saltdeploy.target import stages
+from saltdeploy.repository import Repository
 from saltdeploy.transports.tar import write_tar
 
-from bench import big_tree, cache
+from bench import big_tree, blobs, plots, tables, trees
+from bench.results import Results, machine
+from bench.rig import Rig, Wishes, meters
+from bench.rig.host import Host
+from bench.rig.web import Web
 
-PACKAGES = ("antd", "core-js", "date-fns", "lodash", "ol", "rxjs")
-#: The two slots are filled by the first two; the others are written into a slot that holds an older release.
-RELEASES = ("base", "hotfix/1", "hotfix/2", "upgrade")
-TOLD = {"base": "first install", "hotfix/2": "20 files", "upgrade": "upgrade"}
-NAMES = ("bundle", "git", "tar", "delta", "rsync")
-_EDITED = 20
-_RECEIVED = re.compile(r"Total bytes received: ([0-9,]+)")
+#: Each way with the pillar's keys for it.
+WAYS: dict[str, dict[str, Any]] = {
+    "bundle": {"transport": "bundle"},
+    "git": {"transport": "git"},
+    "tar": {"transport": "tar"},
+    "delta": {"transport": "delta"},
+    "rsync": {"transport": "rsync"},
+    "squashfs": {"transport": "squashfs"},
+    "squashfs, mounted": {"transport": "squashfs", "layout": "overlay"},
+}
+BASELINES = ("rsync -a", "rsync tar")
+_SLOTS = 2
+_RSYNC_PORT = 8730
 
 Row = dict[str, Any]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--directory", type=Path, default=cache(), help="where all is built")
-    options = parser.parse_args()
-    source = Repository(build(options.directory))
-    work = options.directory.resolve() / "transports"
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir()
-    try:
-        with daemon(work / "exports") as url:
-            rows = [row for name in NAMES for row in travel(name, source, work, url)]
-            rows += baselines(source, work, url)
-        report(rows)
-    finally:
-        shutil.rmtree(work)
+@dataclass(frozen=True)
+class Course:
+    """A repository, and its releases in the order in which a target gets them: tag and what it is called in the table.
+
+    The first two fill the two slots; a tag that comes twice is asked for again.
+    """
+
+    name: str
+    repository: Path
+    releases: tuple[tuple[str, str], ...]
+
+
+def main(options: argparse.Namespace, directory: Path) -> int:
+    """Measure what is missing of both courses, and print the tables."""
+    for course in courses(options, directory):
+        results = Results(directory / "results" / f"transports-{course.name}")
+        labels: list[str] = []
+        for way in (*WAYS, *BASELINES):
+            if options.again or not all(results.has(way, called) for _, called in course.releases):
+                with Bench(course) as bench:
+                    labels = bench.rig.labels
+                    rows = bench.baseline(way) if way in BASELINES else bench.travel(way, WAYS[way])
+                    for row in rows:
+                        results.put({**row, "labels": labels}, way, row["called"])
+        report(course, results)
     return 0
 
 
-def build(directory: Path) -> Path:
-    """Make the repository, unless it is there already."""
-    repository = directory / "middle.git"
-    if not (repository / "complete").exists():
-        wanted = [(name, version) for name in PACKAGES for version in big_tree.PACKAGES[name]]
-        archives = {each: big_tree.fetch(directory / "packages", *each) for each in wanted}
-        big_tree.import_history(repository, lambda out: _write(out, archives))
-    return repository
-
-
-def _write(out: IO[bytes], archives: dict[tuple[str, str], Path]) -> None:
-    editable: dict[bytes, bytes] = {}
-    big_tree.begin_commit(out, 0, "base")
-    for name in PACKAGES:
-        for path, mode, content in big_tree.files_of(archives[name, big_tree.PACKAGES[name][0]]):
-            place = b"%s/%s" % (name.encode(), path)
-            big_tree.put_file(out, place, mode, content)
-            if mode == "100644" and path.endswith(b".js") and len(content) < 20_000:
-                editable[place] = content
-    big_tree.tag(out, "base")
-    chosen = sorted(editable)[:: len(editable) // _EDITED][:_EDITED]
-    for number in (1, 2):
-        big_tree.begin_commit(out, number, f"hotfix {number}")
-        for path in chosen:
-            big_tree.put_file(out, path, "100644", editable[path] + b"\n// hotfix %d\n" % number)
-        big_tree.tag(out, f"hotfix/{number}")
-    big_tree.begin_commit(out, 3, "upgrade")
-    for name in PACKAGES:
-        out.write(b"D %s\n" % name.encode())
-        for path, mode, content in big_tree.files_of(archives[name, big_tree.PACKAGES[name][1]]):
-            big_tree.put_file(out, b"%s/%s" % (name.encode(), path), mode, content)
-    big_tree.tag(out, "upgrade")
-
-
-# -- ours ---------------------------------------------------------------------------------------------------
-
-
-class Copies:
-    """The carrier."""
-
-    def __init__(self, payloads: Payloads) -> None:
-        self._payloads = payloads
-
-    def fetch(self, payload: Payload, destination: Path, progress: Progress) -> None:
-        path = self._payloads.path(payload.sha256)
-        assert path is not None
-        shutil.copyfile(path, destination)
-
-
-def travel(name: str, source: Repository, work: Path, url: str) -> Iterator[Row]:
-    """Every release by one transport; a row for each."""
-    place = work / name
-    location = place / "srv/live"
-    location.parent.mkdir(parents=True)
-    keys = {"location": str(location), "slots": 2, "url": f"file://{source.git_dir}", "rsync_url": url}
-    repo = config.load({"repo_config": {"bench": keys}}, "bench")
-    payloads = Payloads(work / f"payloads-{name}")
-    host = stages.Host(
-        "bench", place / "cache", Copies(payloads), lambda *_: None, lambda *_: None, time.time
+def courses(options: argparse.Namespace, directory: Path) -> Iterator[Course]:
+    """The tree of small files, and the big ones."""
+    tree = trees.build(directory, options.files)
+    steps = (
+        ("base", "first install"),
+        ("small/1", "second slot"),
+        ("small/2", "20 files"),
+        ("small/2", "nothing"),
+        ("medium/1", "1,000 files"),
+        ("large/1", "10,000 files"),
     )
-    previous, numbers = "", itertools.count(1)
-    for release in RELEASES:
-        tag = source.tag(release)
-        began, cpu = time.perf_counter(), _cpu()
-        packed = transports.of(name).pack(payloads, source, "bench", tag, previous)
-        row = {
-            "way": name,
-            "release": release,
-            "pack_s": time.perf_counter() - began,
-            "pack_cpu": _cpu() - cpu,
-        }
-        order = Order(f"{next(numbers):020d}", 1, FETCH, Release("bench", release, tag.commit), name, packed)
-        row |= in_child(lambda order=order: _fetch(order, repo, host))  # type: ignore[misc]
-        done = stages.run(Order(order.deploy, 1, CHECKOUT, order.release), repo, host)
-        assert done.ok, done.error
-        big_tree.say(json.dumps(row))
-        yield row
-        previous = tag.commit
+    yield Course(f"{options.files}-files", tree.repository, steps)
+    yield Course(
+        f"{options.blobs}-MB-of-blobs",
+        blobs.build(directory, options.blobs),
+        (("base", "first install"), ("next/1", "second slot"), ("next/2", "1 % changed")),
+    )
 
 
-def _fetch(order: Order, repo: config.Repo, host: stages.Host) -> Row:
-    result = stages.run(order, repo, host)
-    assert result.ok, result.error
-    return {key: result.facts.get(key, 0) for key in ("bytes", "files")}
+class Bench:
+    """A rig with one target, on which one way is measured."""
 
-
-def in_child(act: Callable[[], Row]) -> Row:
-    """What ``act`` returns, called in a process of its own, with what that process and its children needed."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
+    def __init__(self, course: Course) -> None:
+        self.course, self.source = course, Repository(course.repository)
+        self.rig = Rig(Wishes(1))
         try:
-            began = time.perf_counter()
-            row = act()
-            io = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
-            row |= {"wall": time.perf_counter() - began, "cpu": _cpu(), "written": int(io["write_bytes"])}
-            os.write(writing, json.dumps(row).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        answer: Row = json.loads(pipe.read())
-    os.waitpid(child, 0)
-    return answer
+            self.target = self.rig.targets[0]
+            self.served = self.rig.hub.disk / "served"
+            self.payloads = Payloads(self.served / "payloads")
+            self.served.mkdir()
+            (self.served / "source.git").symlink_to(course.repository)
+            self.web = Web(self.rig, self.served)
+            self.rsync = self._rsync_daemon()
+        except BaseException:
+            self.rig.close()
+            raise
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.rig.close()
+
+    def travel(self, way: str, keys: dict[str, Any]) -> Iterator[Row]:
+        """Every release by one transport; a row for each."""
+        keys = {
+            "location": str(self.target.srv / "live"),
+            "slots": _SLOTS,
+            "url": f"{self.web.url}/smart/source.git",
+            "rsync_url": self.rsync,
+            "timeout": 7200,
+            **keys,
+        }
+        previous, offered, numbers = "", (), itertools.count(1)
+        for name, called in self.course.releases:
+            tag = self.source.tag(name)
+            row: Row = {"way": way, "called": called}
+            if tag.commit != previous:
+                began, cpu = time.perf_counter(), _cpu()
+                offered = self._pack(keys["transport"], name, previous)
+                row |= {"pack_seconds": time.perf_counter() - began, "pack_cpu": _cpu() - cpu}
+            order = Order(
+                f"{next(numbers):020d}",
+                1,
+                FETCH,
+                Release("bench", name, tag.commit),
+                keys["transport"],
+                offered,
+            )
+            row |= self._metered(lambda order=order: self._stage(order, keys))  # type: ignore[misc]
+            done = self._stage(Order(order.deploy, 1, CHECKOUT, order.release), keys)
+            row["switch_seconds"] = done["seconds"]
+            big_tree.say(json.dumps(row))
+            yield row
+            previous = tag.commit
+
+    def _pack(self, transport: str, name: str, previous: str) -> tuple[Payload, ...]:
+        tag = self.source.tag(name)
+        return transports.of(transport).pack(self.payloads, self.source, "bench", tag, previous)
+
+    def _stage(self, order: Order, keys: dict[str, Any]) -> Row:
+        asked = {
+            "order": order.to_wire(),
+            "keys": keys,
+            "cache": str(self.target.srv / "cache"),
+            "url": f"{self.web.url}/plain/payloads",
+        }
+        command = self.target.command([sys.executable, "-m", "bench.stage"])
+        done = subprocess.run(
+            command,
+            input=json.dumps(asked),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[1],
+        )
+        row: Row = json.loads(done.stdout)
+        return row
+
+    def _metered(self, act: Any) -> Row:
+        """What ``act`` tells, with the bytes that it moved over the wire and the processor time of the hub's servers."""
+        hub, target = self._read(self.rig.hub), self._read(self.target)
+        row: Row = act()
+        served, moved = self._read(self.rig.hub).since(hub, 0), self._read(self.target).since(target, 0)
+        wire = None if moved.received is None or moved.sent is None else moved.received + moved.sent
+        return {**row, "wire": wire, "served_cpu": served.cpu}
+
+    @staticmethod
+    def _read(host: Host) -> meters.Figures:
+        return meters.read(host.roots, host.device)
+
+    # -- what they are measured against -----------------------------------------------------------------------
+
+    def baseline(self, way: str) -> Iterator[Row]:
+        """Plain rsync of the tree, or of its archive; the daemon runs on the hub."""
+        exports = self.served / "exports"
+        tree, archive = exports / "tree", exports / "archive"
+        tree.mkdir(parents=True)
+        index = self.rig.hub.state / "index"
+        for name, called in self.course.releases:
+            commit = self.source.tag(name).commit
+            began, cpu = time.perf_counter(), _cpu()
+            if way == "rsync tar":
+                with open(archive, "wb") as out:
+                    write_tar(self.source, commit, Stored(self.source), self.rig.hub.state, out)
+                arguments = ["--ignore-times", f"{self.rsync}/archive", str(self.target.srv / "archive")]
+            else:
+                place = ["git", f"--git-dir={self.source.git_dir}", f"--work-tree={tree}"]
+                environment = {**os.environ, "GIT_INDEX_FILE": str(index)}
+                subprocess.run([*place, "read-tree", "--reset", "-u", commit], check=True, env=environment)
+                arguments = ["-a", "--delete", f"{self.rsync}/tree/", f"{self.target.srv / 'tree'}/"]
+            row = {
+                "way": way,
+                "called": called,
+                "pack_seconds": time.perf_counter() - began,
+                "pack_cpu": _cpu() - cpu,
+            }
+            row |= self._metered(lambda arguments=arguments: self._rsync(arguments))  # type: ignore[misc]
+            big_tree.say(json.dumps(row))
+            yield row
+
+    def _rsync(self, arguments: list[str]) -> Row:
+        before, began = meters.read_commands(), time.perf_counter()
+        self.target.run("rsync", *arguments)
+        seconds = time.perf_counter() - began
+        took = meters.read_commands().since(before, 0)
+        return {"seconds": seconds, "cpu": took.cpu, "written": took.written}
+
+    def _rsync_daemon(self) -> str:
+        """rsync's daemon on the hub; the URL of what it exports."""
+        exports, hub = self.served / "exports", self.rig.hub
+        exports.mkdir()
+        settings = hub.state / "rsyncd.conf"
+        root = "uid = root\ngid = root\n" if os.getuid() == 0 else ""
+        settings.write_text(f"use chroot = no\n{root}[exports]\npath = {exports}\n")
+        listen = [f"--address={hub.address}", f"--port={_RSYNC_PORT}", f"--config={settings}"]
+        hub.launch("rsync", "--daemon", "--no-detach", *listen)
+        url = f"rsync://{hub.address}:{_RSYNC_PORT}/exports"
+        for _ in range(100):
+            if self.target.run("rsync", url, check=False, stderr=subprocess.DEVNULL).returncode == 0:
+                return url
+            time.sleep(0.1)
+        raise SystemExit("rsync's daemon does not answer")
 
 
 def _cpu() -> float:
@@ -186,100 +254,52 @@ def _cpu() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-# -- what they are measured against ---------------------------------------------------------------------------
+# -- the tables -----------------------------------------------------------------------------------------------
+
+HEAD = (
+    "wire",
+    "× bundle",
+    "pack s",
+    "pack CPU",
+    "serve CPU",
+    "target s",
+    "× bundle",
+    "target CPU",
+    "written",
+)
 
 
-@contextlib.contextmanager
-def daemon(exports: Path) -> Iterator[str]:
-    """rsync's daemon on the loopback interface; its URL."""
-    exports.mkdir()
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    settings = exports.with_name("rsyncd.conf")
-    settings.write_text(f"use chroot = no\nuid = {getpass.getuser()}\n[exports]\npath = {exports}\n")
-    command = [
-        "rsync",
-        "--daemon",
-        "--no-detach",
-        "--address=127.0.0.1",
-        f"--port={port}",
-        f"--config={settings}",
-    ]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
-        try:
-            while True:
-                with (
-                    contextlib.suppress(ConnectionRefusedError),
-                    socket.create_connection(("127.0.0.1", port)),
-                ):
-                    break
-                time.sleep(0.05)
-            yield f"rsync://127.0.0.1:{port}/exports"
-        finally:
-            process.terminate()
-
-
-def baselines(source: Repository, work: Path, url: str) -> Iterator[Row]:
-    """Plain rsync of the tree, and of its archive."""
-    tree, tar, staging = work / "tree", work / "archive", work / "exports" / "staging"
-    for each in (tree, staging):
-        each.mkdir()
-    for release in RELEASES:
-        commit = source.tag(release).commit
-        archive = work / "exports" / "archive"
-        with open(archive, "wb") as out:
-            write_tar(source, commit, Stored(source), work, out)
-        place = ["git", f"--git-dir={source.git_dir}", f"--work-tree={staging}"]
-        environment = {**os.environ, "GIT_INDEX_FILE": str(work / "index")}
-        subprocess.run([*place, "read-tree", "--reset", "-u", commit], check=True, env=environment)
-        for way, command in {
-            "rsync -a": ["-a", "--delete", f"{url}/staging/", f"{tree}/"],
-            "rsync tar": ["--ignore-times", f"{url}/archive", str(tar)],
-        }.items():
-            row = {"way": way, "release": release, "pack_s": 0.0, "pack_cpu": 0.0}
-            row |= in_child(lambda command=command: _rsync(command))  # type: ignore[misc]
-            big_tree.say(json.dumps(row))
-            yield row
-
-
-def _rsync(arguments: list[str]) -> Row:
-    said = subprocess.run(["rsync", "--stats", *arguments], check=True, capture_output=True, text=True).stdout
-    found = _RECEIVED.search(said)
-    assert found is not None
-    return {"bytes": int(found[1].replace(",", "")), "files": 0}
-
-
-# -- the table ------------------------------------------------------------------------------------------------
-
-
-def report(rows: list[Row]) -> None:
+def report(course: Course, results: Results) -> None:
     """Print a table for each kind of release; ratios are to the bundle of the same run."""
-    for release, kind in TOLD.items():
-        those = [row for row in rows if row["release"] == release]
-        bundle = those[0]
-        print(f"\n{kind} ({bundle['files']:,} files written)\n")
-        print(
-            "| way | received | × bundle | master, s CPU | target, s | × bundle | target, s CPU | written |"
-        )
-        print("|---|---:|---:|---:|---:|---:|---:|---:|")
-        for row in those:
-            print(
-                f"| {row['way']} | {_received(row, bundle)} | {row['pack_cpu']:.2f} "
-                f"| {row['wall']:.2f} | {row['wall'] / bundle['wall']:.2f} | {row['cpu']:.2f} | {_size(row['written'])} |"
-            )
+    parts, seconds = [], {}
+    for _, called in course.releases:
+        rows = {way: row for way in (*WAYS, *BASELINES) if (row := results.get(way, called))}
+        if not rows:
+            continue
+        base = rows.get("bundle", {})
+        parts.append(tables.table((called, *HEAD), [_line(way, row, base) for way, row in rows.items()]))
+        seconds[called] = {way: row["seconds"] for way, row in rows.items()}
+    label = next((row["labels"] for _, row in results.all() if "labels" in row), [])
+    told = f"{course.name.replace('-', ' ')}, one target ({machine()}); {'; '.join(label)}\n\n" + "\n".join(
+        parts
+    )
+    print(told)
+    (results.directory / "table.md").write_text(told)
+    ways = dict.fromkeys(way for rows in seconds.values() for way in rows)
+    shown = {way: {called: rows[way] for called, rows in seconds.items() if way in rows} for way in ways}
+    plots.bars(results.directory / "seconds", shown, "seconds", "fetch of a release, one target")
 
 
-def _received(row: Row, bundle: Row) -> str:
-    """What came, and its ratio to the bundle; git does not tell."""
-    if row["way"] == "git":
-        return "not known |"
-    return f"{_size(row['bytes'])} | {row['bytes'] / bundle['bytes']:.2f}"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.1f} KB"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+def _line(way: str, row: Row, base: Row) -> list[str]:
+    return [
+        way,
+        tables.size(row["wire"]),
+        tables.ratio(row["wire"], base.get("wire")),
+        tables.seconds(row.get("pack_seconds")),
+        tables.seconds(row.get("pack_cpu")),
+        tables.seconds(row["served_cpu"]),
+        tables.seconds(row["seconds"]),
+        tables.ratio(row["seconds"], base.get("seconds")),
+        tables.seconds(row["cpu"]),
+        tables.size(row["written"]),
+    ]

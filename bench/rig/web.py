@@ -1,4 +1,8 @@
-"""nginx on the hub: git repositories by smart http and by dumb http, and plain files."""
+"""lighttpd on the hub: git repositories by smart http and by dumb http, and plain files.
+
+git's manual tells how (git-http-backend(1)). Not nginx and fcgiwrap: that one forgets its children, so that nobody could
+tell what they had cost.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 
 class Web:
-    """Starts nginx, and fcgiwrap with git's own ``http-backend`` behind it.
+    """Starts lighttpd with git's own ``http-backend``.
 
     Attributes:
         url: of the server; ``/smart/<name>.git`` and ``/plain/<path>`` lead to what lies in ``root``.
@@ -27,66 +31,40 @@ class Web:
         self.root, self.url = root, f"http://{rig.hub.address}:{PORT}"
         home = rig.hub.state / "web"
         home.mkdir()
-        socket = rig.hub.state / "fcgi"
-        rig.hub.launch(_program("fcgiwrap"), "-c", os.cpu_count(), "-s", f"unix:{socket}")
-        (home / "nginx.conf").write_text(self._configuration(rig.hub.address, home, socket))
-        rig.hub.launch(_program("nginx"), "-p", home, "-c", home / "nginx.conf", "-e", home / "error")
+        (home / "conf").write_text(self._configuration(rig.hub.address, home))
+        rig.hub.launch(_program(), "-D", "-f", home / "conf")
         deadline = time.monotonic() + _PATIENCE
-        while not (socket.exists() and (home / "pid").exists()):
+        while not (home / "pid").exists():
             if time.monotonic() > deadline:
-                raise SystemExit(f"nginx: {(rig.hub.state / 'out').read_text()}")
+                raise SystemExit(f"lighttpd: {(rig.hub.state / 'out').read_text()}")
             time.sleep(0.05)
 
-    def _configuration(self, address: str, home: Path, socket: Path) -> str:
-        user = "user root;" if os.getuid() == 0 else ""
-        temporary = "".join(
-            f"{kind}_temp_path {home}/{kind};\n"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        return f"""{user}
-worker_processes auto;
-daemon off;
-pid {home}/pid;
-events {{ worker_connections 1024; }}
-http {{
-  {temporary}
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  client_max_body_size 0;
-  keepalive_requests 1000000;
-  server {{
-    listen {address}:{PORT};
-    location /plain/ {{ alias {self.root}/; }}
-    location /smart/ {{
-      fastcgi_pass unix:{socket};
-      fastcgi_buffering off;
-      fastcgi_read_timeout 3600;
-      fastcgi_param SCRIPT_FILENAME {_backend()};
-      fastcgi_param GIT_PROJECT_ROOT {self.root};
-      fastcgi_param GIT_HTTP_EXPORT_ALL 1;
-      fastcgi_param GIT_PROTOCOL $http_git_protocol;
-      fastcgi_param PATH_INFO $git_path;
-      fastcgi_param QUERY_STRING $query_string;
-      fastcgi_param REQUEST_METHOD $request_method;
-      fastcgi_param CONTENT_TYPE $content_type;
-      fastcgi_param CONTENT_LENGTH $content_length;
-      fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
-    }}
-  }}
-  map $uri $git_path {{ ~^/smart(?<path>/.*)$ $path; }}
+    def _configuration(self, address: str, home: Path) -> str:
+        return f"""
+server.modules = ("mod_alias", "mod_cgi", "mod_setenv")
+server.bind = "{address}"
+server.port = {PORT}
+server.document-root = "{self.root}"
+server.pid-file = "{home}/pid"
+server.errorlog = "{home}/error"
+server.upload-dirs = ("{home}")
+server.stream-response-body = 1
+server.max-keep-alive-requests = 100000
+alias.url = ("/smart" => "{_backend()}", "/plain/" => "{self.root}/")
+$HTTP["url"] =~ "^/smart/" {{
+  cgi.assign = ("" => "")
+  setenv.set-environment = ("GIT_PROJECT_ROOT" => "{self.root}", "GIT_HTTP_EXPORT_ALL" => "1")
 }}
 """
 
 
 def available() -> str:
     """Why it cannot be started here; empty if it can."""
-    missing = [name for name in ("nginx", "fcgiwrap") if shutil.which(name, path=_PATH) is None]
-    return f"no {missing[0]}" if missing else ""
+    return "" if shutil.which("lighttpd", path=_PATH) else "no lighttpd"
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name, path=_PATH)
+def _program() -> str:
+    found = shutil.which("lighttpd", path=_PATH)
     assert found is not None
     return found
 

@@ -13,7 +13,7 @@ TAGS ?=
 MINIONS ?= 5
 KEEP ?=
 
-.PHONY: help demo demo-stop test unit fault functional integration lint format bench clean
+.PHONY: help demo demo-stop test unit fault functional integration lint format bench peers clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -63,8 +63,15 @@ format: $(READY)  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)  ## measure; see bench/
-	$(BIN)/python -m bench
+# make bench BENCH="compare transports" OPTIONS="--minions 10 --files 300000"; docs/bench.md names them all.
+BENCH ?= compare
+OPTIONS ?=
+PROFILE ?=
+bench: $(READY)  ## measure a fleet and its peers on this machine; PROFILE=1 shows where time goes
+	$(BIN)/python -m bench $(if $(PROFILE),profile,$(BENCH)) $(OPTIONS)
+
+peers:  ## install what `make bench` compares with (Debian, root)
+	@tools/peers
 
 clean:  ## remove all that make made
 	rm -rf $(VENV) build dist *.egg-info .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

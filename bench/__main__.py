@@ -3,6 +3,8 @@
 ==============  ================================================================================================
 compare         this project and its peers side by side, on a rig of hosts (``bench/compare.py``); the default
 transports      every transport, one target (``bench/transports.py``)
+scale           what a target costs the master, by the size of the fleet (``bench/scale.py``)
+profile         where the time of a deploy goes (``bench/profiles.py``)
 target          one target, 300,000 files, without Salt (``bench/target_side.py``)
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
 overhead        what a deploy costs beyond its work (``bench/overhead.py``)
@@ -19,13 +21,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cache, compare, fleet, overhead, target_side, transports
+from bench import cache, compare, fleet, overhead, profiles, scale, target_side, transports
 
 Bench = Callable[[argparse.Namespace, Path], int]
 
 BENCHES: dict[str, Bench] = {
     "compare": compare.main,
     "transports": transports.main,
+    "scale": scale.main,
+    "profile": profiles.main,
     "target": lambda options, directory: target_side.main(["--directory", str(directory)]),
     "fleet": lambda options, directory: fleet.main(
         ["--directory", str(directory), "--minions", str(options.minions)]
@@ -43,6 +47,7 @@ def main() -> int:
     parser.add_argument("--minions", type=int, default=10, help="how many targets")
     parser.add_argument("--files", type=int, default=20_000, help="in the tree; up to 300,000")
     parser.add_argument("--blobs", type=int, default=500, help="MB of binary files, for transports")
+    parser.add_argument("--sizes", default="", help="of fleets, with commas between, for scale")
     parser.add_argument("--peers", default="", help="names, with commas between; else all that can be had")
     parser.add_argument("--sites", type=int, choices=(1, 2), default=1, help="two: 40 ms between them")
     parser.add_argument("--rate", default="", help="of each host's link, as tc says it: 100mbit")

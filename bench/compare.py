@@ -68,7 +68,6 @@ class Run:
     peer: Peer
     tree: Tree
     place: Place
-    results: Results
     released: list[str] = field(default_factory=lambda: [""])
 
     def case(self, name: str, tag: str) -> Cell:
@@ -86,9 +85,9 @@ class Run:
         big_tree.say(f"{self.peer.name}: {name}: {cell['seconds']:.2f} s")
         return cell
 
-    def keep(self, name: str, cell: Cell) -> None:
+    def keep(self, results: Results, name: str, cell: Cell) -> None:
         """Write a cell down."""
-        self.results.put({**cell, "labels": self.place.rig.labels}, self.peer.name, name)
+        results.put({**cell, "labels": self.place.rig.labels}, self.peer.name, name)
 
     def _publish(self, tag: str) -> None:
         origin, source = self.place.origin, self.tree.repository
@@ -157,13 +156,13 @@ def _git(repository: Path, *arguments: str, **environment: str) -> None:
 def measure(kind: type[Peer], tree: Tree, wishes: Wishes, results: Results, plan: Plan) -> None:
     """The cases of a plan by one peer; each cell is written as soon as it is known."""
     with Rig(wishes) as rig:
-        place = _place(rig)
-        run = Run(kind(place), tree, place, results)
+        place = place_on(rig)
+        run = Run(kind(place), tree, place)
         with run.peer.ready():
             for case, tags in plan.items():
-                run.keep(case, _median([run.case(case, tag) for tag in tags]))
+                run.keep(results, case, _median([run.case(case, tag) for tag in tags]))
             if isinstance(run.peer, Ours):
-                run.keep("ping", _median([ping(rig, run.peer) for _ in range(3)]))
+                run.keep(results, "ping", _median([ping(rig, run.peer) for _ in range(3)]))
 
 
 def ping(rig: Rig, ours: Ours) -> Cell:
@@ -173,7 +172,8 @@ def ping(rig: Rig, ours: Ours) -> Cell:
     return measured.as_dict()
 
 
-def _place(rig: Rig) -> Place:
+def place_on(rig: Rig) -> Place:
+    """Where a peer works on this rig."""
     origin, staging, work = (
         rig.hub.disk / "git" / "origin.git",
         rig.hub.disk / "staging",

@@ -3,11 +3,13 @@
 ==============  ================================================================================================
 compare         this project and its peers side by side, on a rig of hosts (``bench/compare.py``); the default
 transports      every transport, one target (``bench/transports.py``)
+egress          what leaves the master over links of 100 Mbit/s (``bench/egress.py``)
 scale           what a target costs the master, by the size of the fleet (``bench/scale.py``)
 profile         where the time of a deploy goes (``bench/profiles.py``)
 target          one target, 300,000 files, without Salt (``bench/target_side.py``)
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
 overhead        what a deploy costs beyond its work (``bench/overhead.py``)
+caps            whether transfers keep to their rates (``bench/caps.py``)
 all             all of them
 ==============  ================================================================================================
 
@@ -21,13 +23,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cache, compare, fleet, overhead, profiles, scale, target_side, transports
+from bench import cache, caps, compare, egress, fleet, overhead, profiles, scale, target_side, transports
 
 Bench = Callable[[argparse.Namespace, Path], int]
 
 BENCHES: dict[str, Bench] = {
     "compare": compare.main,
     "transports": transports.main,
+    "egress": egress.main,
     "scale": scale.main,
     "profile": profiles.main,
     "target": lambda options, directory: target_side.main(["--directory", str(directory)]),
@@ -35,6 +38,7 @@ BENCHES: dict[str, Bench] = {
         ["--directory", str(directory), "--minions", str(options.minions)]
     ),
     "overhead": lambda options, directory: overhead.main([]),
+    "caps": lambda options, directory: caps.main([]),
 }
 
 
@@ -47,6 +51,7 @@ def main() -> int:
     parser.add_argument("--minions", type=int, default=10, help="how many targets")
     parser.add_argument("--files", type=int, default=20_000, help="in the tree; up to 300,000")
     parser.add_argument("--blobs", type=int, default=500, help="MB of binary files, for transports")
+    parser.add_argument("--payload", type=int, default=240, help="MB, up to 270, for egress")
     parser.add_argument("--sizes", default="", help="of fleets, with commas between, for scale")
     parser.add_argument("--peers", default="", help="names, with commas between; else all that can be had")
     parser.add_argument("--sites", type=int, choices=(1, 2), default=1, help="two: 40 ms between them")

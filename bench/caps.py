@@ -42,12 +42,12 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=4.0, help="what each measurement takes")
-    seconds = parser.parse_args().seconds
+    seconds = parser.parse_args(words).seconds
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         found = {

@@ -14,23 +14,27 @@ from demo.fleet import Fleet
 
 
 @contextlib.contextmanager
-def fleet(rig: Rig, repos: dict[str, Any], **settings: dict[str, Any]) -> Iterator[Fleet]:
+def fleet(
+    rig: Rig, repos: dict[str, Any], deployment: dict[str, Any] | None = None, **settings: dict[str, Any]
+) -> Iterator[Fleet]:
     """Start Salt on the rig.
 
     Args:
         rig: where.
         repos: ``repo_config`` of the pillar; ``{{ srv }}`` in it is the target's ``/srv``.
+        deployment: ``deployment_config`` of the pillar.
         settings: more for the configuration of ``master`` and ``minion``.
     """
     names = {"master": rig.hub, **{host.name: host for host in rig.targets}}
     # the pillar is rendered with the master's options; on hosts apart /srv is the same path on each
     own = {"disks": "" if rig.isolated else str(rig.directory / "disks")}
     master = {"interface": rig.hub.address, "timeout": 60, "bench": own, **settings.get("master", {})}
+    values = {"repo_config": repos, "deployment_config": deployment or {}}
     salt = Fleet(
         rig.directory / "salt",
         CHECKOUT,
         [host.name for host in rig.targets],
-        pillar=_pillar(rig.directory / "pillar", repos),
+        pillar=_pillar(rig.directory / "pillar", values),
         master=master,
         minion={"master": rig.hub.address, **settings.get("minion", {})},
         enter=lambda name: names[name].enter,
@@ -42,11 +46,11 @@ def fleet(rig: Rig, repos: dict[str, Any], **settings: dict[str, Any]) -> Iterat
         yield salt
 
 
-def _pillar(place: Path, repos: dict[str, Any]) -> Path:
-    """The directory of a pillar with these repos, for all minions."""
+def _pillar(place: Path, values: dict[str, Any]) -> Path:
+    """The directory of a pillar with these values, for all minions."""
     place.mkdir()
     (place / "top.sls").write_text("base: {'*': [repos]}\n")
     head = "{% set disks = opts.get('bench', {}).get('disks', '') %}\n"
     head += "{% set srv = disks ~ '/' ~ opts.id if disks else '/srv' %}\n"
-    (place / "repos.sls").write_text(head + json.dumps({"repo_config": repos}, indent=1))
+    (place / "repos.sls").write_text(head + json.dumps(values, indent=1))
     return place

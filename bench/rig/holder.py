@@ -5,7 +5,7 @@ the kernel ends all its processes and takes its interfaces away.
 
 Usage::
 
-    unshare --net --mount --pid --fork --mount-proc --kill-child python -m bench.rig.holder [DISK]
+    unshare --net --mount --pid --fork --mount-proc --kill-child python -m bench.rig.holder [DISK HOSTS]
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def main() -> None:
     with contextlib.suppress(OSError):  # its chatter would be counted
         Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    for disk in sys.argv[1:]:
-        subprocess.run(["mount", "--bind", "--", disk, "/srv"], check=True)
+    for source, place in zip(sys.argv[1:], ("/srv", "/etc/hosts"), strict=False):
+        subprocess.run(["mount", "--bind", "--", source, place], check=True)
     signal.signal(signal.SIGCHLD, _collect)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit())

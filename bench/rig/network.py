@@ -16,7 +16,7 @@ from bench import CHECKOUT
 from bench.rig.host import Host
 
 #: From the range for benchmarks of networks (RFC 2544).
-_NETWORK = "198.18.{site}.{number}"
+_NETWORK = "198.18.0."
 _INSIDE, _BETWEEN = 0.0005, 0.04  # seconds there and back
 
 
@@ -49,9 +49,12 @@ def possible() -> str:
 class Network:
     """The hosts' spaces and what joins them. Use ``close()`` when done."""
 
-    def __init__(self, sites: int, rate: str) -> None:
+    def __init__(self, sites: int, rate: str, names: list[str], hosts: Path) -> None:
+        """Make the bridges; ``names`` of all hosts, in the order of their numbers, go to the file ``hosts``."""
         self.labels: list[str] = []
-        self._rate = rate
+        self._rate, self._hosts = rate, hosts
+        lines = (f"{_address(number)} {name}\n" for number, name in enumerate(names, 1))
+        hosts.write_text("127.0.0.1 localhost\n" + "".join(lines))
         self._spaces: list[Space] = []
         self._lines: list[subprocess.Popen[str]] = []
         self._wire = self._space()
@@ -70,8 +73,8 @@ class Network:
 
     def add(self, name: str, site: int, number: int, disk: Path, state: Path) -> Host:
         """A new host with a link to the bridge of its site."""
-        space = self._space(disk)
-        address = _NETWORK.format(site=0, number=number)
+        space = self._space(disk, self._hosts)
+        address = _address(number)
         link = f"h{number}"
         ends = ["name", link, "netns", str(self._wire.pid), "type", "veth"]
         peer = ["peer", "name", "eth0", "netns", str(space.pid)]
@@ -91,9 +94,9 @@ class Network:
         for process in (*self._lines, *(space.holder for space in self._spaces)):
             process.wait()
 
-    def _space(self, *disks: Path) -> Space:
+    def _space(self, *mounted: Path) -> Space:
         unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "--"]
-        holder = _begin([*unshare, *_module("bench.rig.holder", map(str, disks))])
+        holder = _begin([*unshare, *_module("bench.rig.holder", map(str, mounted))])
         children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()
         self._spaces.append(Space(holder, int(children[0])))
         return self._spaces[-1]
@@ -131,6 +134,10 @@ class Network:
         line = _module("bench.rig.delay", [str(one_way), "far1", left, "far2", right])
         self._lines.append(_begin([*self._wire.enter(), *line]))
         self.labels.append(f"round trip between sites {told} (a process that relays frames)")
+
+
+def _address(number: int) -> str:
+    return f"{_NETWORK}{number}"
 
 
 def _module(name: str, arguments: Iterable[str]) -> list[str]:

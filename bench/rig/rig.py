@@ -75,11 +75,12 @@ class Rig:
         self.hub: Host
         self.targets: list[Host] = []
         try:
-            self._net = Loopback(why) if why else Network(wishes.sites, wishes.rate)
+            names = ["hub", *(f"web{number}" for number in range(1, wishes.targets + 1))]
+            hosts = self.directory / "hosts"
+            self._net = Loopback(why) if why else Network(wishes.sites, wishes.rate, names, hosts)
             self.hub = self._add("hub", 1, 1)
-            for number in range(1, wishes.targets + 1):
-                site = 1 + (number - 1) % wishes.sites
-                self.targets.append(self._add(f"web{number}", site, number + 1))
+            for number, name in enumerate(names[1:], 2):
+                self.targets.append(self._add(name, 1 + number % wishes.sites, number))
         except BaseException:
             self.close()
             raise

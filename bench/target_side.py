@@ -41,7 +41,7 @@ from bench import CHECKOUT, big_tree, cache
 
 SLOTS = 3
 ABOVE_EVERY_TREE = 100_000_000
-DEFAULT_STAT_LIMIT = 50_000
+DEFAULT_STAT_LIMIT = 5_000
 
 #: release, the kind of row it is counted in, stat_limit. The three slots are filled by the first three.
 PLAN = [

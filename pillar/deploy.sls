@@ -89,7 +89,7 @@ repo_config:
     # visible_releases: 1
 
     # Up to this many files, a fetch also compares all files that it did not write with its record.
-    # stat_limit: 50000
+    # stat_limit: 5000
 
     # How many hosts switch at once: a count (3) or a share (25%).
     batch: 50%

@@ -111,7 +111,7 @@ REPO_KEYS: dict[str, Key] = {
     "slots": (3, supply.whole(2, 16)),
     "keep_releases": (5, supply.whole(2, 1000)),
     "visible_releases": (1, supply.whole(1, 16)),
-    "stat_limit": (50_000, supply.whole(0, 100_000_000)),
+    "stat_limit": (5_000, supply.whole(0, 100_000_000)),
     "batch": ("100%", policy.window),
     "fetch_batch": ("100%", policy.window),
     "failure_limit": ("0", policy.share),

@@ -316,6 +316,21 @@ def refuse_without_space(directory: Path, need: int, inodes: int = 0) -> None:
         )
 
 
+def link_or_copy(path: Path, destination: Path) -> None:
+    """The same file under another name as well, or a copy of it where links cannot be.
+
+    Raises:
+        FileNotFoundError: it has just gone.
+    """
+    destination.unlink(missing_ok=True)
+    try:
+        os.link(path, destination)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, destination)
+
+
 def remove_tree(path: Path) -> None:
     """Delete a directory tree, or whatever else is there; nothing there is fine."""
     if not path.is_symlink() and path.is_dir():  # in this order: a link's target may be no legal path at all

@@ -7,6 +7,7 @@ has not, and never what came and went between them.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -53,6 +54,21 @@ class Repository(Reader):
         """Create an empty bare repository where there is none."""
         if not self.is_readable():
             self._make([])
+
+    def ensure_usable(self) -> dict[str, Any]:
+        """As :meth:`ensure`; what git cannot use goes away first, and what a process that was killed left as well.
+
+        Returns:
+            Facts for people: ``store`` where it was made anew.
+        """
+        facts = {}
+        if os.path.lexists(self.git_dir) and not self.is_readable():
+            disk.remove_tree(self.git_dir)
+            facts["store"] = "made anew"
+        disk.make_directory(self.git_dir.parent)
+        self.ensure()
+        self.recover()
+        return facts
 
     def _make(self, options: list[str]) -> None:
         self.git_dir.parent.mkdir(parents=True, exist_ok=True)

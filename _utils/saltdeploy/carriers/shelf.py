@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
+from saltdeploy import disk
 from saltdeploy.errors import Unavailable
 from saltdeploy.orders import Payload
 from saltdeploy.payloads import Payloads, check
@@ -29,10 +28,7 @@ class Shelf:
         if path is None:
             raise Unavailable("is not here")
         check(path, payload)
-        destination.unlink(missing_ok=True)
         try:
-            os.link(path, destination)
+            disk.link_or_copy(path, destination)
         except FileNotFoundError:
             raise Unavailable("has just been collected") from None
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(path, destination)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from saltdeploy import payloads
+from saltdeploy import disk, payloads
 from saltdeploy.carriers import torrent
 from saltdeploy.carriers.den import Address, Den, Listen, State, Wish
 from saltdeploy.errors import Unavailable
@@ -143,7 +142,10 @@ class BySwarm:
         except (Unavailable, OSError):
             self._den.withdraw(payload.sha256)
             raise
-        _place(self._den.data / payload.sha256, destination)
+        try:
+            disk.link_or_copy(self._den.data / payload.sha256, destination)
+        except FileNotFoundError:
+            raise Unavailable("the seeder has just given it away") from None
         self._told = _told(state, self._master())
 
     def told(self) -> str:
@@ -228,17 +230,6 @@ class BySwarm:
             peer.address or self._member.place.master for peer in self._party.swarm.peers if not peer.host
         ]
         return peers[0] if peers else ""
-
-
-def _place(path: Path, destination: Path) -> None:
-    """The same file under another name: it is written no more, and takes no room twice."""
-    destination.unlink(missing_ok=True)
-    try:
-        os.link(path, destination)
-    except FileNotFoundError:
-        raise Unavailable("the seeder has just given it away") from None
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(path, destination)
 
 
 def _told(state: State, master: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
-import os
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -71,14 +70,7 @@ class Beside(Standing):
 
     def open(self) -> dict[str, Any]:
         """Make the object store, where there is none that git can use."""
-        facts = {}
-        if os.path.lexists(self.store.git_dir) and not self.store.is_readable():
-            disk.remove_tree(self.store.git_dir)
-            facts["store"] = "made anew"
-        disk.make_directory(self._area)
-        self.store.ensure()
-        self._recover()
-        return facts
+        return self.store.ensure_usable()
 
     def prepare(
         self,

@@ -177,14 +177,7 @@ class Overlay:
 
     def open(self) -> dict[str, Any]:
         """Make the object store, where there is none that git can use."""
-        facts = {}
-        if os.path.lexists(self.store.git_dir) and not self.store.is_readable():
-            disk.remove_tree(self.store.git_dir)
-            facts["store"] = "made anew"
-        disk.make_directory(self._area)
-        self.store.ensure()
-        self.store.recover()
-        return facts
+        return self.store.ensure_usable()
 
     def prepare(
         self,

@@ -122,9 +122,9 @@ def test_who_holds_the_release_needs_no_thought(world: World) -> None:
 
 
 def test_a_layout_that_takes_one_transport_leaves_no_choice(world: World) -> None:
-    world.keys |= {"layout": "overlay", "transport": "auto"}
+    world.keys |= {"layout": "inplace", "transport": "auto"}
     world.held = {"moon1": world.holds()}
-    assert world.chooser().choose("moon1") == ("squashfs", "auto: squashfs, nothing else fits")
+    assert world.chooser().choose("moon1") == ("bundle", "auto: bundle, nothing else fits")
 
 
 def test_where_nothing_else_can_be_packed_it_is_the_bundle_and_the_line_says_so(

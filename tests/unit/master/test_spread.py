@@ -278,7 +278,7 @@ def test_one_port_is_a_range_too() -> None:
 def test_layout_overlay_takes_its_images_by_swarm(tmp_path: Path) -> None:
     pillar = {"repo_config": {"demo": {"layout": "overlay", "transport": "squashfs+swarm"}}}
     assert config.load(pillar, "demo").transport == "squashfs"
-    pillar["repo_config"]["demo"]["transport"] = "swarm"
+    pillar["repo_config"]["demo"]["transport"] = "tar+swarm"
     with pytest.raises(ConfigError):
         config.load(pillar, "demo")
 

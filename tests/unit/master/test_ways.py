@@ -50,7 +50,7 @@ def test_a_transport_that_nobody_knows_is_refused() -> None:
         ways.of_each("pigeon", repo(), HOSTS, targets)
 
 
-@pytest.mark.parametrize("transport", ["tar", "git"])
+@pytest.mark.parametrize("transport", ["tar", "delta"])
 def test_what_the_layout_cannot_take_is_refused_before_anybody_is_asked(transport: str) -> None:
     with pytest.raises(ConfigError, match="layout overlay"):
         ways.of_each(transport, repo(layout="overlay", transport="squashfs"), HOSTS, targets)

@@ -257,10 +257,12 @@ def gc(repo=None, test=False, wanted=None):
 
         salt '*' deploy.gc test=True
     """
-    names = [str(repo)] if repo else config.repo_names(_pillar())
+    site = str(__grains__.get("site", ""))
     try:
-        found = [_config(name) for name in names]
-        answer = collecting.collect(found, _host(), whole=not repo, wanted=wanted, test=bool(test))
+        found, unreadable = ([_config(repo)], {}) if repo else config.load_all(_pillar(), site)
+        answer = collecting.collect(
+            found, _host(), whole=not repo, wanted=wanted, test=bool(test), unreadable=unreadable
+        )
     except errors.DeployError as error:
         return _refused(repo or "", error)
     return answer.to_wire(_ours().get("secret", ""))

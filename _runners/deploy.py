@@ -453,7 +453,8 @@ def locks():
 def gc(repo="", test=False):
     """
     Free what nobody needs any more: payloads, exports and mirrors here, releases and payloads on targets and fanouts.
-    It takes no lock; hosts leave out repos of which a stage runs.
+    It takes no lock; hosts leave out repos of which a stage runs. Where the pillar of a repo cannot be read, only what is
+    another repo's own is freed.
 
     repo
         Name of the repo: only its targets, and only what is its own there.
@@ -466,9 +467,9 @@ def gc(repo="", test=False):
 
         salt-run deploy.gc test=True
     """
-    names = [_text(repo)] if repo else config.repo_names(pillar(__opts__))
+    found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
-        return collecting.collect([_config(name) for name in names], master, whole=not repo, test=bool(test))
+        return collecting.collect(found, master, whole=not repo, test=bool(test), unreadable=unreadable)
 
 
 @_door

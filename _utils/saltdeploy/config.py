@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import checklist, fitting, locations, origins, supply, swarms
-from saltdeploy.errors import ConfigError, UnknownRepo
+from saltdeploy.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.freeze import Window
 from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
 from saltdeploy.policy import Check, Group, Restart, Wrong
@@ -127,6 +127,17 @@ def repo_names(pillar: dict[str, Any]) -> list[str]:
     """The names of all repos in the pillar, sorted."""
     section = pillar.get("repo_config")
     return sorted(map(str, section)) if isinstance(section, dict) else []
+
+
+def load_all(pillar: dict[str, Any], site: str = "") -> tuple[list[Repo], dict[str, str]]:
+    """Every repo of the pillar that can be read; and of the others, by their names, why they cannot."""
+    found, unreadable = [], {}
+    for name in repo_names(pillar):
+        try:
+            found.append(load(pillar, name, site))
+        except DeployError as error:
+            unreadable[name] = str(error)
+    return found, unreadable
 
 
 def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,3 +96,8 @@ class Sweep:
 def _bytes_in(directory: Path) -> int:
     """Of plain files, in whatever is there."""
     return sum(path.lstat().st_blocks * _BLOCK for path in directory.rglob("*") if path.is_file())
+
+
+def left_out(skipped: Mapping[str, str]) -> str:
+    """What was not looked at, as one line: repo to the reason."""
+    return "; ".join(f"{name}: {why}" for name, why in skipped.items())

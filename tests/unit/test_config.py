@@ -410,3 +410,10 @@ def test_sources_of_blobs_may_be_one_or_many_or_none() -> None:
     repo = config.load({"repo_config": {"demo": {"blobs": said, "gitfat_enabled": True}}}, "demo")
     assert repo.blobs == {"fat": (), "lfs": ("/srv/lfs",), "annex": ("host:/x", "host::y")}
     assert repo.shape == "annex+fat+lfs"
+
+
+def test_a_repo_that_cannot_be_read_hides_no_other() -> None:
+    found, unreadable = config.load_all({"repo_config": {"good": {}, "bad": {"slotz": 3}}})
+    assert [repo.name for repo in found] == ["good"]
+    assert list(unreadable) == ["bad"]
+    assert "repo_config:bad:slotz" in unreadable["bad"]

@@ -5,7 +5,7 @@ It takes no lock of a deploy: what a running deploy needs is kept here, and a ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saltdeploy.config import Repo
@@ -20,23 +20,33 @@ from saltdeploy.master.world import Master
 from saltdeploy.orders import Result
 from saltdeploy.payloads import alias
 from saltdeploy.release import repo_of
-from saltdeploy.sweep import Sweep
+from saltdeploy.sweep import Sweep, left_out
 
 _JUST_USED = 86_400.0  # seconds
 _AWAKE_WITHIN = 5.0  # seconds
+_EVERYTHING_READ: Mapping[str, str] = {}
 
 
-def collect(repos: Sequence[Repo], master: Master, *, whole: bool, test: bool) -> dict[str, Any]:
-    """The view ``gc``: free what can be freed; the return code is 0 when every host has answered.
+def collect(
+    repos: Sequence[Repo],
+    master: Master,
+    *,
+    whole: bool,
+    test: bool,
+    unreadable: Mapping[str, str] = _EVERYTHING_READ,
+) -> dict[str, Any]:
+    """The view ``gc``: free what can be freed; the return code is 0 when every host has answered and nothing was unreadable.
 
     Args:
         repos: whose hosts are asked.
         whole: these are all repos that there are: the payloads of master and fanouts are looked at as well.
         test: change nothing; only say what would be freed.
+        unreadable: repos of the pillar that cannot be read, and why. What belongs to no repo stays then: it may be theirs.
     """
     sweep = Sweep(test=test)
-    wanted = _collect_here(repos, master, sweep) if whole else []
-    options = {"__kwarg__": True, "test": test, **({"wanted": wanted} if whole else {})}
+    known = whole and not unreadable
+    wanted = _collect_here(repos, master, sweep) if known else []
+    options = {"__kwarg__": True, "test": test, **({"wanted": wanted} if known else {})}
     arguments = [options] if whole else [repos[0].name, options]
     hosts = _hosts(repos, master, whole=whole)
     awake = _awake(hosts, master)
@@ -44,10 +54,11 @@ def collect(repos: Sequence[Repo], master: Master, *, whole: bool, test: bool) -
     answers = gather(master.bus, awake, "deploy.gc", arguments, master.secret, timeout) if awake else {}
     return {
         "view": "gc",
-        "retcode": 0 if all(host in answers and answers[host].ok for host in hosts) else 1,
+        "retcode": 0 if not unreadable and all(host in answers and answers[host].ok for host in hosts) else 1,
         "repo": "" if whole else repos[0].name,
         "test": test,
         "master": sweep.freed(),
+        **({"skipped": left_out(unreadable)} if unreadable else {}),
         "hosts": {host: _of_host(answers.get(host)) for host in hosts},
     }
 

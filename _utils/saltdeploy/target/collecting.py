@@ -16,11 +16,12 @@ from saltdeploy.errors import DeployError, from_os
 from saltdeploy.orders import Result
 from saltdeploy.payloads import Payloads, alias
 from saltdeploy.release import file_name
-from saltdeploy.sweep import Sweep
+from saltdeploy.sweep import Sweep, left_out
 from saltdeploy.target import supplies
 from saltdeploy.target.host import Host
 from saltdeploy.target.record import Record
 
+_EVERYTHING_READ: Mapping[str, str] = {}
 _BUSY = "a stage of it runs here"
 _JUST_USED = 86_400.0  # seconds; somebody may be about to deploy what was brought ahead
 
@@ -32,6 +33,7 @@ def collect(
     whole: bool,
     wanted: Collection[str] | None = None,
     test: bool = False,
+    unreadable: Mapping[str, str] = _EVERYTHING_READ,
 ) -> Result:
     """Free what can be freed.
 
@@ -40,11 +42,12 @@ def collect(
         whole: these are all that this host is told of: payloads, which belong to all, are looked at as well.
         wanted: aliases of the payloads that the master still has; None where it was not asked: all stay for longer then.
         test: change nothing; only say what would be freed.
+        unreadable: repos of the pillar that cannot be read, and why.
 
     Returns:
         Facts: ``freed`` bytes, and bytes for each kind; ``skipped``: repos that were left out, and why.
     """
-    sweep, skipped = Sweep(test=test), {}
+    sweep, skipped = Sweep(test=test), dict(unreadable)
     with contextlib.ExitStack() as held:
         for repo in sorted(repos, key=lambda repo: repo.name):  # in the order of the stages: see there
             why = _collect_repo(repo, host, sweep, held)
@@ -87,5 +90,5 @@ def _facts(sweep: Sweep, skipped: Mapping[str, str]) -> dict[str, Any]:
     freed = sweep.freed()
     facts: dict[str, Any] = {"freed": sum(freed.values()), **freed}
     if skipped:
-        facts["skipped"] = "; ".join(f"{name}: {why}" for name, why in skipped.items())
+        facts["skipped"] = left_out(skipped)
     return facts

@@ -112,6 +112,19 @@ def test_payloads_go_that_no_pin_offers_and_that_nobody_has_used_for_a_day(fleet
     assert [fleet.path(each).exists() for each in (old, pinned, fresh)] == [False, True, True]
 
 
+def test_while_a_repo_cannot_be_read_nothing_goes_that_might_be_its_own(fleet: Fleet) -> None:
+    old = fleet.pack(b"old")
+    mirror = fleet.master.root / "mirrors" / "wiki.git"
+    mirror.mkdir(parents=True)
+    view = collecting.collect(
+        [fleet.repo()], fleet.master, whole=True, test=False, unreadable={"wiki": "'slotz' is not a key"}
+    )
+    assert (view["retcode"], view["skipped"]) == (1, "wiki: 'slotz' is not a key")
+    assert view["master"] == {}
+    assert mirror.exists() and fleet.path(old).exists()
+    assert {host["state"] for host in view["hosts"].values()} == {"collected"}
+
+
 def test_what_belongs_to_repos_that_are_not_in_the_pillar_goes(fleet: Fleet) -> None:
     gone = fleet.pack(b"pinned once", repo="gone")
     fleet.pin(gone, repo="gone")

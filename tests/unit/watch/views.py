@@ -179,6 +179,23 @@ VIEWS: dict[str, View] = {
             "web10": {"state": "unreachable"},
         },
     },
+    "gc-unreadable": {
+        "view": "gc",
+        "retcode": 1,
+        "repo": "",
+        "test": False,
+        "master": {},
+        "skipped": "wiki: 'slotz' is not a key that we know",
+        "hosts": {
+            f"web{number}": {
+                "state": "collected",
+                "freed": 1000,
+                "trees": 1000,
+                "skipped": "wiki: 'slotz' is not a key that we know",
+            }
+            for number in (1, 2)
+        },
+    },
     "gc-test-of-one": {
         "view": "gc",
         "retcode": 0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from saltdeploy.watch.text import clean, count, natural, table
 from saltdeploy.watch.views.hosts import notes
-from saltdeploy.watch.views.pieces import View, cell, mapping
+from saltdeploy.watch.views.pieces import View, cell, mapping, some
 from saltdeploy.wording import size
 
 _NO_KIND = ("state", "freed", "skipped", "error")
@@ -19,11 +19,13 @@ def gc(view: View, now: float, colour: bool) -> list[str]:
     master = ("master", "collected", size(sum(map(count, own.values()))), _kinds(own))
     total = sum(map(count, own.values())) + sum(count(host.get("freed")) for host in shown.values())
     verb = "would be freed" if view.get("test") else "freed"
-    skipped = [
-        f"{name}: left out {clean(host['skipped'])}" for name, host in shown.items() if "skipped" in host
-    ]
+    skipped: dict[str, list[str]] = {}
+    for name, host in [("master", view), *((name, shown[name]) for name in sorted(shown, key=natural))]:
+        if "skipped" in host:
+            skipped.setdefault(clean(host["skipped"]), []).append(name)
     lines = table([("HOST", "STATE", "FREED", "OF"), *([] if view.get("repo") else [master]), *hosts])
-    lines = [*lines, "", *sorted(skipped, key=natural), *notes(shown), f"{size(total)} {verb}"]
+    left = [f"{some(names)}: left out {what}" for what, names in skipped.items()]
+    lines = [*lines, "", *left, *notes(shown), f"{size(total)} {verb}"]
     silent = [name for name in sorted(shown, key=natural) if shown[name].get("state") == "unreachable"]
     return (
         [*lines, f"Next: salt '{clean(silent[0])}' test.ping; then the same command again"]

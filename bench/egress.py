@@ -2,19 +2,16 @@
 
 The release holds archives of npm packages, which no packing makes smaller, so that the payload is about as big as they are.
 The ways: one target alone, which is what all others are measured by; all targets by http through two fanouts, which get it
-by ``deploy.preseed``; and, where this version has it, the swarm.
+by ``deploy.preseed``; and the swarm.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-
-from saltdeploy import errors, transports
 
 from bench import big_tree, end_in_good_order, tables
 from bench.peers.ours import REPO
@@ -37,15 +34,11 @@ class Way:
     alone: bool = False
 
 
-def ways() -> Iterator[Way]:
-    """Those that this version has."""
-    yield Way("one target alone", alone=True)
-    yield Way("http, two fanouts", fanouts=2)
-    try:
-        transports.of("swarm")
-    except errors.ConfigError:
-        return
-    yield Way("swarm", transport="swarm")
+WAYS = (
+    Way("one target alone", alone=True),
+    Way("http, two fanouts", fanouts=2),
+    Way("swarm", transport="swarm"),
+)
 
 
 def build(directory: Path, megabytes: int) -> Path:
@@ -73,7 +66,7 @@ def main(options: argparse.Namespace, directory: Path) -> int:
     end_in_good_order()
     source = build(directory, options.payload)
     results = Results(directory / "results" / f"egress-{options.payload}-MB-{options.minions}-targets")
-    for way in ways():
+    for way in WAYS:
         if options.again or not results.has(way.name):
             results.put(measure(way, source, 1 if way.alone else options.minions), way.name)
     return report(results, options.minions)
@@ -116,7 +109,7 @@ def report(results: Results, targets: int) -> int:
     alone = results.get("one target alone")
     assert alone is not None
     rows, missed = [], 0
-    for way in ways():
+    for way in WAYS:
         cell = results.get(way.name)
         if cell is None:
             continue

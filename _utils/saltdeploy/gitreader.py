@@ -67,6 +67,14 @@ class Reader:
         """What to do when objects are missing or damaged: the next fetch brings them again."""
         return f"git --git-dir={self.git_dir} fsck; rm -r -- {self.git_dir}; then run the same command again"
 
+    def lacks(self, commit: str, cause: GitFailed) -> Corrupt:
+        """The error for a commit of which git cannot find a part here."""
+        return Corrupt(
+            f"the object store lacks a part of {commit}: {cause.cause}",
+            path=str(self.git_dir),
+            next=self.advice,
+        )
+
     def tag(self, name: str) -> Tag:
         """Look up a tag.
 

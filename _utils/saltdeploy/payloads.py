@@ -85,7 +85,7 @@ class Payloads:
         note = directory / f"{payload.sha256}.{kind}.json"
         made = self._known(note)
         if made is None:
-            made = self._add(payload.base, lambda aside: _write(aside, make(path)), kind)
+            made = self._add(payload.base, lambda aside: aside.write_bytes(make(path)), kind)
             disk.write_json(note, made.to_wire())
         return made
 
@@ -152,7 +152,7 @@ class Payloads:
             return False
         return True
 
-    def _add(self, base: str, pack: Callable[[Path], None], kind: str) -> Payload:
+    def _add(self, base: str, pack: Callable[[Path], object], kind: str) -> Payload:
         aside = self._directory / f".{secrets.token_hex(8)}"
         try:
             pack(aside)
@@ -169,10 +169,6 @@ class Payloads:
         directory.mkdir(parents=True, exist_ok=True)
         pair = f"{check_commit(base) if base else 'nothing'}-{check_commit(commit)}"
         return directory / (f"{pair}.json" if kind == "bundle" else f"{pair}.{kind}.json")
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 def alias(name: str) -> str:

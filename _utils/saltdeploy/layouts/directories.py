@@ -22,7 +22,7 @@ from typing import IO
 from saltdeploy import disk, squash
 from saltdeploy.contents import Contents
 from saltdeploy.digests import Unreadable
-from saltdeploy.errors import Corrupt, GitFailed, Unsupported
+from saltdeploy.errors import GitFailed, Unsupported
 from saltdeploy.gitobjects import read_changes
 from saltdeploy.gitreader import Reader
 from saltdeploy.layouts import room
@@ -154,11 +154,7 @@ class Directories:
         try:
             self._reader.diff(base, commit, changes)
         except GitFailed as error:
-            raise Corrupt(
-                f"the object store lacks a part of {commit}: {error.cause}",
-                path=str(self._reader.git_dir),
-                next=self._reader.advice,
-            ) from error
+            raise self._reader.lacks(commit, error) from error
 
 
 def _is_sound(layer: Slot) -> bool:

@@ -134,8 +134,4 @@ class Standing(abc.ABC):
             self._all().diff("", commit, content)
         except GitFailed as error:
             store = self.trees if self.trees.has(commit) else self.store
-            raise Corrupt(
-                f"the object store lacks a part of {commit}: {error.cause}",
-                path=str(store.git_dir),
-                next=store.advice,
-            ) from error
+            raise store.lacks(commit, error) from error

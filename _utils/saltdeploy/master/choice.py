@@ -13,6 +13,7 @@ from saltdeploy.supply import Link
 from saltdeploy.wording import size
 
 _TRIPS = 3  # round trips until a payload begins to come: a connection, perhaps encrypted, and a question
+_NOTICED = 1.0  # seconds; what takes less is not worth a reckoning
 
 
 @dataclass(frozen=True)
@@ -94,9 +95,6 @@ def packed(transport: str, received: int, payloads: int, files: int) -> Candidat
 def could_pay(bundle: Candidate, link: Link) -> bool:
     """Whether anything can be cheaper than this bundle: packing and unpacking another one takes a while as well."""
     return bundle.coming(link) > _NOTICED
-
-
-_NOTICED = 1.0  # seconds
 
 
 def cheapest(candidates: Sequence[Candidate], link: Link) -> Candidate:

@@ -11,14 +11,13 @@ from saltdeploy.errors import DeployError
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import choice, plan
 from saltdeploy.master.choice import Candidate
+from saltdeploy.master.plan import IMAGES
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
 from saltdeploy.supply import DEFAULT, Link
 from saltdeploy.transports import apart
-
-_IMAGES = ("image", "overlay")
 
 
 class Chooser:
@@ -60,8 +59,8 @@ class Chooser:
 
     def _is_able(self, transport: str, held: Holdings) -> bool:
         """Whether this host and that one have the programs; bundles need none."""
-        needed = transports.of(transport).programs
-        return all(program in held.programs and _has(program) for program in needed)
+        way = transports.of(transport)
+        return set(way.programs) <= set(held.programs) and all(map(_has, way.packers))
 
     def _reckon(self, held: Holdings, base: str, link: Link, others: Sequence[str]) -> tuple[str, str]:
         bundle = self._packed("bundle", held, 0)
@@ -126,15 +125,12 @@ def needed(payloads: Sequence[Payload], held: Holdings) -> tuple[int, int]:
     """How many bytes of these a host receives, and in how many files: the trees, all images, and the smallest that
     holds contents.
     """
-    fits = [each for each in payloads if each.kind in _IMAGES or each.base in ("", *held.held)]
-    images = [each.size for each in fits if each.kind in _IMAGES]
+    fits = [each for each in payloads if each.kind in IMAGES or each.base in ("", *held.held)]
+    images = [each.size for each in fits if each.kind in IMAGES]
     trees = [each.size for each in fits if each.kind == "trees"]
-    others = [each.size for each in fits if each.kind not in (*_IMAGES, "trees")]
+    others = [each.size for each in fits if each.kind not in (*IMAGES, "trees")]
     taken = [*sorted(trees)[:1], *images, *sorted(others)[:1]]
     return sum(taken), len(taken)
 
 
-@functools.cache
-def _has(program: str) -> bool:
-    # an image is made by another program than it is unpacked with
-    return programs.is_installed("sqfstar" if program == "unsquashfs" else program)
+_has = functools.cache(programs.is_installed)

@@ -36,7 +36,8 @@ from saltdeploy.wording import public
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 _MOST_PAYLOADS = 8
-_IMAGES = ("image", "overlay")  # one of these builds upon another, and not upon what a host holds
+#: Kinds of payloads that build upon another, and not upon what a host holds.
+IMAGES = ("image", "overlay")
 
 
 class Source:
@@ -266,8 +267,8 @@ def pack(
 
 def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:
     """What a host needs of these that holds ``base``: of the trees and of what holds contents, what builds upon it."""
-    chosen = [payload for payload in payloads if payload.kind in _IMAGES]
-    others = [payload for payload in payloads if payload.kind not in _IMAGES]
+    chosen = [payload for payload in payloads if payload.kind in IMAGES]
+    others = [payload for payload in payloads if payload.kind not in IMAGES]
     for trees in (True, False):
         those = [payload for payload in others if (payload.kind == "trees") == trees]
         chosen += [each for each in those if each.base == base] or [each for each in those if not each.base]

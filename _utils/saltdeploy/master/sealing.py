@@ -47,10 +47,11 @@ class Sealer:
         if self._repo.submodules and transport == "git":
             return None
         with flock.alone(self._file(".lock")):
-            found = self._known().get(release.commit)
+            known = self._known()
+            found = known.get(release.commit)
             if found is None:
                 found = self._compute(release, source, transport)
-                self._remember(release.commit, found)
+                self._remember({**known, release.commit: found})
         return self._signed(release, found)
 
     def seal_again(self, release: Release, source: Callable[[], plan.Source], transport: str) -> Seal | None:
@@ -101,10 +102,10 @@ class Sealer:
         fine = isinstance(known, dict)
         return {commit: root for commit, root in known.items() if is_root(root)} if fine else {}
 
-    def _remember(self, commit: str, root: str) -> None:
+    def _remember(self, roots: dict[str, str]) -> None:
         file = self._file(".json")
         disk.clear_asides(file)
-        disk.write_json(file, dict([*self._known().items(), (commit, root)][-_KEPT:]))
+        disk.write_json(file, dict([*roots.items()][-_KEPT:]))
         for other in self._home.glob(
             f"{file_name(self._repo.name)}+*"
         ):  # of a shape that the pillar had before

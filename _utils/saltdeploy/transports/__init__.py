@@ -33,6 +33,10 @@ class Transport(Protocol):
     def programs(self) -> tuple[str, ...]:
         """What a host runs for it besides git."""
 
+    @property
+    def packers(self) -> tuple[str, ...]:
+        """What the master runs for it besides git."""
+
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:

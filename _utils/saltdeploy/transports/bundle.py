@@ -24,6 +24,7 @@ class Bundle:
 
     kinds: tuple[str, ...] = (KIND,)
     programs: tuple[str, ...] = ()
+    packers: tuple[str, ...] = ()
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -34,6 +34,7 @@ class Delta:
 
     kinds: tuple[str, ...] = (apart.TREES, KIND, ARCHIVE)
     programs: tuple[str, ...] = ("zstd", "xdelta3")
+    packers: tuple[str, ...] = ("zstd", "xdelta3")
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -18,6 +18,7 @@ class Git:
 
     kinds: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
+    packers: tuple[str, ...] = ()
 
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -47,6 +47,7 @@ class Rsync:
 
     kinds: tuple[str, ...] = (apart.TREES,)
     programs: tuple[str, ...] = ("rsync",)
+    packers: tuple[str, ...] = ()
 
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str

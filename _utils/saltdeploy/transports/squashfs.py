@@ -23,6 +23,7 @@ class Squashfs:
 
     kinds: tuple[str, ...] = (apart.TREES, BASE, OVERLAY)
     programs: tuple[str, ...] = ("unsquashfs",)
+    packers: tuple[str, ...] = ("sqfstar",)
 
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str

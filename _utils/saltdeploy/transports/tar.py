@@ -28,6 +28,7 @@ class Tar:
 
     kinds: tuple[str, ...] = (apart.TREES, KIND)
     programs: tuple[str, ...] = ("zstd",)
+    packers: tuple[str, ...] = ("zstd",)
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -19,19 +19,19 @@ from saltdeploy.target import collecting as on_target
 from tests.repositories import Source, tree
 from tests.stores import Directory
 from tests.targets import Target
+from tests.unit.master.buses import Quiet
 
 NOW = 1_795_435_200.0
 LONG_AGO = NOW - 10 * 86_400
 
 
-class Fleet:
+class Fleet(Quiet):
     """A master, and a host ``web1``; ``web2`` never answers."""
 
     def __init__(self, place: Path, source: Source) -> None:
+        super().__init__(NOW)
         self.host = Target(place / "host", source, layout="releases")
         self.asked: list[tuple[str, list[str], list[Any]]] = []
-        self._now = NOW
-        self._messages: list[tuple[str, dict[str, Any]]] = []
         self.targets = ["web1"]
         self.master = Master(
             root=place / "master",
@@ -51,24 +51,12 @@ class Fleet:
         self.asked.append((function, hosts, arguments))
         for host in set(hosts) & {"web1"}:
             answer = True if function == "test.ping" else self._collect(arguments)
-            self._messages.append((f"salt/job/{jid}/ret/{host}", {"return": answer}))
+            self.messages.append((f"salt/job/{jid}/ret/{host}", {"return": answer}))
 
     def _collect(self, arguments: list[Any]) -> dict[str, Any]:
         *repo, options = arguments
         named = {key: value for key, value in options.items() if key != "__kwarg__"}
         return on_target.collect([self.host.repo], self.host.host, whole=not repo, **named).to_wire()
-
-    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
-        if self._messages:
-            return self._messages.pop(0)
-        self._now += wait
-        return None
-
-    def fire(self, tag: str, data: dict[str, Any]) -> None:
-        raise AssertionError("nothing is to be told")
-
-    def now(self) -> float:
-        return self._now
 
     def repo(self, name: str = "demo") -> config.Repo:
         return config.load({"repo_config": {name: {"location": "/srv/x", "targets": "web1"}}}, name)

@@ -31,23 +31,23 @@ from saltdeploy.target.task import Task
 from tests.repositories import Source
 from tests.stores import Directory
 from tests.targets import Copies
+from tests.unit.master.buses import Quiet
 
 DEPLOY = "20261123101112000000"
 HOSTS = ("web1", "web2", "web3")
 
 
-class Bench:
+class Bench(Quiet):
     """A master and three targets on one machine; jobs are done at once, by the real code of a target."""
 
     def __init__(self, place: Path, source: Source) -> None:
+        super().__init__()
         self.place = place
         self.source = source
         self.silent: set[str] = set()
         self.warned: list[str] = []
         self.least = 1000
         self.known: Identity | None = identity(place / "master")
-        self._messages: list[tuple[str, dict[str, Any]]] = []
-        self._now = 1_795_435_200.0
         self.master = Master(
             root=place / "master",
             bus=self,
@@ -69,19 +69,7 @@ class Bench:
         for host in hosts:
             if host not in self.silent:
                 wire = swarming.join(self.repo(host), self.host(host)).to_wire()
-                self._messages.append((f"salt/job/{jid}/ret/{host}", {"return": wire}))
-
-    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
-        if self._messages:
-            return self._messages.pop(0)
-        self._now += wait
-        return None
-
-    def fire(self, tag: str, data: dict[str, Any]) -> None:
-        raise AssertionError("nothing is to be told")
-
-    def now(self) -> float:
-        return self._now
+                self.messages.append((f"salt/job/{jid}/ret/{host}", {"return": wire}))
 
     def repo(self, host: str = "master") -> config.Repo:
         swarm = {"ports": "17400-17499", "least": self.least}

@@ -154,6 +154,20 @@ def test_files_are_readable_by_all_whatever_the_umask(
     assert [oct(path.stat().st_mode & 0o777) for path in (area, area / "slots", location)] == ["0o755"] * 3
 
 
+def test_a_directory_that_a_killed_fetch_left_closed_is_opened(tmp_path: Path, location: Path) -> None:
+    files = {b"a/b/file": text()}
+    source = Source(tmp_path / "source", KEEP, files, files | {b"a/b/more": text()})
+    layout = Slots(repo(location, slots=2))
+    deploy(layout, source, 0)
+    deploy(layout, source, 1)
+    recycled = location.resolve()
+    (location / "a" / "b").chmod(0o700)  # made under a umask of 077, and killed before its mode was set
+    deploy(layout, source, 0)
+    deploy(layout, source, 2)
+    assert location.resolve() == recycled
+    assert (location / "a" / "b").stat().st_mode & 0o777 == 0o755
+
+
 def test_a_path_that_is_too_long_for_the_disk_is_an_error_and_changes_nothing(
     tmp_path: Path, location: Path
 ) -> None:

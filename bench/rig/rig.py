@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.rig import meters, network
+from bench.rig import meters, network, volumes
 from bench.rig.host import Host
 from bench.rig.loopback import Loopback
 from bench.rig.network import Network
@@ -75,6 +75,7 @@ class Rig:
         self.hub: Host
         self.targets: list[Host] = []
         try:
+            self._volumes = self.isolated and volumes.possible(self.directory)
             names = ["hub", *(f"web{number}" for number in range(1, wishes.targets + 1))]
             hosts = self.directory / "hosts"
             self._net = Loopback(why) if why else Network(wishes.sites, wishes.rate, names, hosts)
@@ -84,7 +85,8 @@ class Rig:
         except BaseException:
             self.close()
             raise
-        self.labels = self._net.labels
+        shared = [] if self._volumes else ["all hosts on one file system, which others have used before"]
+        self.labels = [*self._net.labels, *shared]
 
     def __enter__(self) -> Rig:
         return self
@@ -121,8 +123,7 @@ class Rig:
         """End all processes and remove all files."""
         if hasattr(self, "_net"):
             self._net.close()
-        processes.end_all(self.directory)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        _remove(self.directory)
         self._lock.close()
 
     def _read(self) -> dict[str, meters.Figures]:
@@ -131,6 +132,8 @@ class Rig:
     def _add(self, name: str, site: int, number: int) -> Host:
         disk, state = self.directory / "disks" / name, self.directory / name
         disk.mkdir(parents=True)
+        if self._volumes:
+            volumes.mount(self.directory / f"{name}.img", disk)
         state.mkdir()
         return self._net.add(name, site, number, disk, state)
 
@@ -142,5 +145,11 @@ def clear(report: Callable[[str], None] = lambda _: None) -> None:
             with contextlib.suppress(OSError), open(directory / _LOCK) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 report(f"removing {directory}")
-                processes.end_all(directory)
-                shutil.rmtree(directory, ignore_errors=True)
+                _remove(directory)
+
+
+def _remove(directory: Path) -> None:
+    """End what runs for a rig and remove what it left."""
+    processes.end_all(directory)
+    volumes.unmount_below(directory)
+    shutil.rmtree(directory, ignore_errors=True)

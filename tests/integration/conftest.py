@@ -17,6 +17,7 @@ import pytest
 import salt._logging
 from saltfactories.manager import FactoriesManager
 
+from bench.rig.volumes import unmount_below
 from tests.integration.factories import Factories
 from tests.integration.fleet import HERE, Fleet
 from tests.integration.gitserver import GitServer
@@ -48,6 +49,7 @@ def short_directory() -> Iterator[Path]:
     """Where sockets may lie: their paths are limited to 107 bytes."""
     with tempfile.TemporaryDirectory(prefix="deploy-", dir="/tmp", ignore_cleanup_errors=True) as directory:
         yield Path(directory)
+        unmount_below(Path(directory))  # a minion mounts the layers of its pin again whenever it starts
 
 
 @pytest.fixture(scope="session")

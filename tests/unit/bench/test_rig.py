@@ -75,6 +75,16 @@ def test_a_rig_leaves_no_process_and_no_file(loopback):
     assert not directory.exists() and not processes.alive(directory)
 
 
+@pytest.mark.skipif(network.possible() != "", reason="NOT TESTED: disks of hosts; run this as root")
+def test_each_host_has_a_file_system_of_its_own_and_none_stays_mounted():
+    with rig(False) as hosts:
+        assert len({os.stat(host.disk).st_dev for host in hosts.hosts}) == len(hosts.hosts)
+        hosts.targets[0].run("touch", "/srv/file")
+        assert (hosts.targets[0].disk / "file").exists()
+        directory = hosts.directory
+    assert str(directory) not in Path("/proc/self/mounts").read_text()
+
+
 BUILDS = """
 import sys, time
 from bench.rig import Rig, Wishes

@@ -100,6 +100,7 @@ class Manifest:
     def __init__(self, path: Path, *, shared: bool = False) -> None:
         self.path = path
         self._shared = shared
+        self._points = True  # whether there may be a pointer
 
     def __enter__(self) -> Manifest:
         try:
@@ -132,6 +133,7 @@ class Manifest:
     def transaction(self) -> Iterator[None]:
         """All writes within happen together when the block ends, or not at all."""
         self._db.execute("BEGIN IMMEDIATE")
+        self._points = self._db.execute("SELECT 1 FROM pointers LIMIT 1").fetchone() is not None
         try:
             yield
             self._db.execute("COMMIT")
@@ -141,6 +143,8 @@ class Manifest:
                 with contextlib.suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
             raise
+        finally:
+            self._points = True
 
     def commit(self) -> str:
         """The commit whose files are noted here; "" when they were never brought to one."""
@@ -198,9 +202,11 @@ class Manifest:
     def _put(self, row: tuple[Any, ...], pointer: bytes) -> None:
         path = row[0]
         self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", row)
-        self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
         if pointer:
-            self._db.execute("INSERT INTO pointers VALUES (?,?)", (path, pointer))
+            self._db.execute("INSERT OR REPLACE INTO pointers VALUES (?,?)", (path, pointer))
+            self._points = True
+        elif self._points:
+            self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
         self.digests.touch(path)
 
     def drop(self, path: bytes) -> None:

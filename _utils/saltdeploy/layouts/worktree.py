@@ -10,12 +10,14 @@ changes, so half a file in it harms nobody. Paths come from a repository and are
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from saltdeploy import disk, pointers
 from saltdeploy.blobs.shelf import Shelf
@@ -27,9 +29,11 @@ from saltdeploy.manifest import Manifest
 from saltdeploy.pointers import Pointer
 from saltdeploy.repository import Progress
 
-_BAD_PARTS = (b"", b".", b"..")
+_ILLEGAL = re.compile(rb"(?:^|/)(?:\.{0,2}|\.git)(?:/|\Z)", re.IGNORECASE)
 _TOLD_EVERY = 64
 _READABLE = 0o755  # directories
+_Made = TypeVar("_Made")
+_Noted = tuple[bytes, os.stat_result]  # the digest of what was written, and how it was seen then
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -209,18 +213,12 @@ class WorkTree:
     def _put(self, change: Change, supply: Supply, manifest: Manifest) -> int:
         """Write one path; return its size."""
         self._make_parents(os.path.dirname(change.path), manifest)
-        self._make_room(change, manifest)
-        digest: bytes | None
-        if change.mode == GITLINK:
-            self._make_directory(change.path)
-            digest = bytes.fromhex(change.oid)
-        elif change.mode == SYMLINK:
-            digest = self._link(change, supply)
-        else:
-            digest = self._file(change, supply)
-        if digest is None:
+        write = {GITLINK: self._submodule, SYMLINK: self._link}.get(change.mode, self._file)
+        made = write(change, supply, manifest)
+        if made is None:
+            self._make_room(change.path, manifest)
             return 0
-        seen = os.lstat(self._at(change.path))
+        digest, seen = made
         manifest.put(change.path, change.mode, change.oid, seen, digest)
         self._unsynced.written(change.path)
         return 0 if change.mode == GITLINK else seen.st_size
@@ -251,42 +249,56 @@ class WorkTree:
             os.unlink(place)
         except FileNotFoundError:
             self.surprised |= manifest.holds_below(directory)
-        self._make_directory(directory)
-
-    def _make_directory(self, directory: bytes) -> None:
-        place = self._at(directory)
-        os.mkdir(place)
-        os.chmod(place, _READABLE)  # whatever the umask
+        self._make_directory(place)
         self._unsynced.written(directory)
 
-    def _make_room(self, change: Change, manifest: Manifest) -> None:
-        """See to it that nothing is where a file will be, and no file where a submodule's directory will be."""
-        place = self._at(change.path)
+    @staticmethod
+    def _make_directory(place: bytes) -> None:
+        os.mkdir(place)
+        os.chmod(place, _READABLE)  # whatever the umask
+
+    def _where_nothing_is(self, path: bytes, manifest: Manifest, make: Callable[[bytes], _Made]) -> _Made:
+        """Make something that must be new; what is there gives way."""
+        place = self._at(path)
+        try:
+            return make(place)
+        except FileExistsError:
+            self._make_room(path, manifest)
+            return make(place)
+
+    def _make_room(self, path: bytes, manifest: Manifest) -> None:
+        """Delete what is at a path where something else is to be."""
+        place = self._at(path)
         try:
             is_directory = stat.S_ISDIR(os.lstat(place).st_mode)
         except FileNotFoundError:
             return
-        if is_directory:
-            if manifest.holds_below(change.path):
-                raise _twofold(change.path)
-            entry = manifest.entry(change.path)
-            self.surprised |= entry is None or entry[0] != GITLINK
-            disk.remove_tree(Path(os.fsdecode(place)))
-        else:
+        if not is_directory:
             os.unlink(place)
+            return
+        if manifest.holds_below(path):
+            raise _twofold(path)
+        entry = manifest.entry(path)
+        self.surprised |= entry is None or entry[0] != GITLINK
+        disk.remove_tree(Path(os.fsdecode(place)))
 
-    def _link(self, change: Change, supply: Supply) -> bytes | None:
-        """Write a symbolic link; return the digest of its target, None when it is a pointer."""
+    def _submodule(self, change: Change, _supply: Supply, manifest: Manifest) -> _Noted:
+        """Make a submodule's directory."""
+        self._where_nothing_is(change.path, manifest, self._make_directory)
+        return bytes.fromhex(change.oid), os.lstat(self._at(change.path))
+
+    def _link(self, change: Change, supply: Supply, manifest: Manifest) -> _Noted | None:
+        """Write a symbolic link; None when it is a pointer."""
         size, pieces = supply.next(change)
         target = b"".join(pieces)
         digest = self._checked(change, size, target)
         if self._is_stub(change, target):
             return None
-        os.symlink(target, self._at(change.path))
-        return digest
+        self._where_nothing_is(change.path, manifest, functools.partial(os.symlink, target))
+        return digest, os.lstat(self._at(change.path))
 
-    def _file(self, change: Change, supply: Supply) -> bytes | None:
-        """Write a file; return the digest of its content, None when it is a pointer."""
+    def _file(self, change: Change, supply: Supply, manifest: Manifest) -> _Noted | None:
+        """Write a file; None when it is a pointer."""
         size, pieces = supply.next(change)
         if self._kinds and size <= pointers.MOST:
             data = b"".join(pieces)
@@ -295,16 +307,20 @@ class WorkTree:
                 return None
             pieces = iter([data])
         sums = Sums(size, len(change.oid))
-        fd = os.open(self._at(change.path), _NEW, 0o600)
+        mode = 0o755 if change.mode == EXECUTABLE else 0o644
+        fd = self._where_nothing_is(change.path, manifest, functools.partial(_open_new, mode=mode))
         try:
             for piece in pieces:
                 sums.update(piece)
                 _write_all(fd, piece)
-            os.fchmod(fd, 0o755 if change.mode == EXECUTABLE else 0o644)
+            seen = os.fstat(fd)
+            if stat.S_IMODE(seen.st_mode) != mode:  # the umask is another than usual
+                os.fchmod(fd, mode)
+                seen = os.fstat(fd)
         finally:
             os.close(fd)
         self._check_digest(change, sums.oid)
-        return sums.sha256
+        return sums.sha256, seen
 
     def _checked(self, change: Change, size: int, data: bytes) -> bytes:
         """See to it that a whole content is what its blob is; return its digest."""
@@ -330,6 +346,10 @@ class WorkTree:
 
     def _at(self, path: bytes) -> bytes:
         return os.path.join(self._root, path) if path else self._root
+
+
+def _open_new(place: bytes, mode: int) -> int:
+    return os.open(place, _NEW, mode)
 
 
 def _write_all(fd: int, piece: bytes) -> None:
@@ -358,8 +378,7 @@ def _check(path: bytes) -> None:
     Raises:
         Corrupt: for ``..``, ``.git`` and the like as a part of the path.
     """
-    parts = path.split(b"/")
-    if any(part in _BAD_PARTS or part.lower() == b".git" for part in parts):
+    if _ILLEGAL.search(path):
         raise Corrupt(
             f"the release holds the illegal path {path!r}", next="git fsck in the repository of the release"
         )

@@ -36,6 +36,9 @@ class Request(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.server.answer(self)
 
+    def do_HEAD(self) -> None:
+        self.server.answer_head(self)
+
     def log_message(self, *args: object) -> None:
         """Nothing."""
 
@@ -62,6 +65,7 @@ class PayloadServer(ThreadingHTTPServer):
     Attributes:
         data: what it serves under its sha256.
         answer: answers a request; as a good server does, until a test gives another one.
+        answer_head: the same for a request that asks for no content.
         asked: ``(path, value of the header Range)`` of each request.
         told: lets a server go on that waits for it; set when the test is over.
     """
@@ -73,6 +77,7 @@ class PayloadServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Request)
         self.data = data
         self.answer: Callable[[Request], None] = self.well
+        self.answer_head: Callable[[Request], None] = lambda request: request.send(404)
         self.asked: list[tuple[str, str]] = []
         self.told = threading.Event()
         self.scheme = "http"

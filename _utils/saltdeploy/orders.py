@@ -103,6 +103,8 @@ class Order:
         attempt: grows when an operator wants a stage tried again; each attempt is made once.
         anew: (checkout) restart and check also where the release is live and settled already.
         sources: where payloads can be had besides the master.
+        turns: hosts that are asked with this order, each with its number, by which equally near sources are shared out;
+            () where there is nothing to share.
         seal: the root that the release's tree must have, and the signature; None where the master has none.
         swarm: who gives pieces of them to whom.
     """
@@ -117,6 +119,7 @@ class Order:
     attempt: int = 1
     anew: bool = False
     sources: tuple[places.Source, ...] = ()
+    turns: tuple[tuple[str, int], ...] = ()
     seal: Seal | None = None
     swarm: Swarm = Swarm()
 
@@ -133,6 +136,7 @@ class Order:
             "attempt": self.attempt,
             "anew": self.anew,
             "sources": [source.to_wire() for source in self.sources],
+            **({"turns": dict(self.turns)} if self.turns else {}),
             **({"seal": self.seal.to_wire()} if self.seal else {}),
             "swarm": self.swarm.to_wire(),
         }
@@ -177,6 +181,7 @@ class Order:
             attempt=attempt,
             anew=anew,
             sources=places.from_wire(data.get("sources")),
+            turns=_turns(data.get("turns", {})),
             seal=Seal.from_wire(data.get("seal")),
             swarm=Swarm.from_wire(data.get("swarm")),
         )
@@ -294,6 +299,14 @@ class Result:
             facts=_facts(data.get("facts")),
             also=tuple(_part(each) for each in also[:MOST_REPOS]) if isinstance(also, (list, tuple)) else (),
         )
+
+
+def _turns(data: object) -> tuple[tuple[str, int], ...]:
+    if not isinstance(data, dict) or not all(
+        isinstance(host, str) and _is_count(turn) for host, turn in data.items()
+    ):
+        raise DeployError("an order in which the turns of hosts are no numbers")
+    return tuple(data.items())
 
 
 def _part(data: object) -> Result:

@@ -1,18 +1,22 @@
-"""Which source is asked first, and why: its site, then its measured round trip, then chance that is the same each time.
+"""Which source is asked first, and why: its site, then its measured round trip, then whether it is busy, then turns.
 
 Round trips that differ by less than a factor of two count as equal: what is left of them is noise, and hosts that all
-follow the noise would all ask one server. Among equals each host has an order of its own, made of a digest over
-both names (rendezvous hashing, Thaler and Ravishankar 1998), so the load is even and a host keeps to its source.
+follow the noise would all ask one server. For the same reason a server is busy or it is not: how long one takes to
+answer that serves others just now differs from one moment to the next by more than from server to server. Equals are
+taken by turns, by the number that the master gave to the host. Where it gave none, each host has an order of its own,
+made of a digest over both names (rendezvous hashing, Thaler and Ravishankar 1998): even in the long run, and a host
+keeps to its source.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
+import itertools
 import socket
+import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,6 +27,20 @@ _PATIENCE = 1.0  # seconds to take a connection; who needs longer is no near sou
 _AT_ONCE = 32
 _ADDRESSES = 3  # of one name: a server may have an address of a family that leads nowhere
 _EQUAL = 0.001  # seconds: round trips up to this long are all the same
+_BUSY = 0.25  # seconds; an idle server answers within a few milliseconds, an overloaded one within tenths of a second
+
+
+@dataclass(frozen=True)
+class Trip:
+    """How a source took a connection.
+
+    Attributes:
+        seconds: until it did.
+        busy: it gave no answer to a request soon after.
+    """
+
+    seconds: float
+    busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -33,8 +51,8 @@ class Choice:
     why: str
 
 
-def round_trips(sources: Sequence[Source], patience: float = _PATIENCE) -> dict[Source, float | None]:
-    """Seconds that each source takes to accept a connection; None for one that does not in time."""
+def round_trips(sources: Sequence[Source], patience: float = _PATIENCE) -> dict[Source, Trip | None]:
+    """How each source takes a connection; None for one that does not within ``patience`` seconds."""
     if not sources:
         return {}
     with ThreadPoolExecutor(min(_AT_ONCE, len(sources))) as pool:
@@ -43,39 +61,77 @@ def round_trips(sources: Sequence[Source], patience: float = _PATIENCE) -> dict[
 
 
 def arrange(
-    sources: Sequence[Source], trips: Mapping[Source, float | None], host: str, site: str
+    sources: Sequence[Source],
+    trips: Mapping[Source, Trip | None],
+    host: str,
+    site: str,
+    turn: int | None = None,
 ) -> list[Choice]:
     """The sources that answered, in the order in which a host should ask them.
 
     Args:
         host: the host that asks.
         site: its grain ``site``, or "".
+        turn: its number among the hosts that ask; None where the master gave it none.
     """
-    answering = [source for source in sources if trips.get(source) is not None]
+    answering = {source: trip for source in sources if (trip := trips.get(source)) is not None}
+    distances = _distances(trip.seconds for trip in answering.values())
 
-    def rank(source: Source) -> tuple[bool, int, bytes]:
-        drawn = hashlib.sha256(f"{host} {source.url}".encode()).digest()
-        return not _same(source, site), _distance(trips[source] or 0.0), drawn
+    def nearness(source: Source) -> tuple[bool, int]:
+        return not _same(source, site), distances[answering[source].seconds]
 
-    return [
-        Choice(source, _why(source, site, trips[source] or 0.0)) for source in sorted(answering, key=rank)
-    ]
+    choices = []
+    for _, those in itertools.groupby(sorted(answering, key=nearness), nearness):
+        near = list(those)
+        busy = [source for source in near if answering[source].busy]
+        for equals in ([source for source in near if source not in busy], busy):
+            ordered = _drawn(equals, host) if turn is None else _by_turn(equals, turn)
+            how = _how(len(equals), len(busy), drawn=turn is None, is_busy=equals is busy)
+            choices += [Choice(each, _where(each, site, answering[each]) + how) for each in ordered]
+    return choices
 
 
-def _why(source: Source, site: str, trip: float) -> str:
+def _drawn(equals: list[Source], host: str) -> list[Source]:
+    return sorted(equals, key=lambda source: hashlib.sha256(f"{host} {source.url}".encode()).digest())
+
+
+def _by_turn(equals: list[Source], turn: int) -> Iterator[Source]:
+    """Each turn has another first one; those that have the same first one take turns at the second one, and so on."""
+    left = sorted(equals, key=lambda source: source.url)
+    while left:
+        turn, place = divmod(turn, len(left))
+        yield left.pop(place)
+
+
+def _where(source: Source, site: str, trip: Trip) -> str:
     near = "same site, " if _same(source, site) else ""
-    return f"{near}{trip * 1000:.1f} ms"
+    return f"{near}{trip.seconds * 1000:.1f} ms"
+
+
+def _how(equals: int, busy: int, *, drawn: bool, is_busy: bool) -> str:
+    """Why one of so many equals, when so many that are as near are busy."""
+    among = f", {'drawn' if drawn else 'its turn'} among {equals}" if equals > 1 else ""
+    if is_busy:
+        return f", busy{among}"
+    return among + (f", {busy} more as near, but busy" if busy else "")
 
 
 def _same(source: Source, site: str) -> bool:
     return bool(site) and source.site == site
 
 
-def _distance(trip: float) -> int:
-    return math.ceil(math.log2(trip / _EQUAL)) if trip > _EQUAL else 0
+def _distances(trips: Iterable[float]) -> dict[float, int]:
+    """Seconds to a number that those have in common who are equally near."""
+    found: dict[float, int] = {}
+    number, equal = -1, -1.0
+    for seconds in sorted(trips):
+        if seconds > equal:
+            number, equal = number + 1, max(_EQUAL, 2 * seconds)
+        found[seconds] = number
+    return found
 
 
-def _round_trip(source: Source, patience: float) -> float | None:
+def _round_trip(source: Source, patience: float) -> Trip | None:
     parts = source.parts
     port = parts.port or PORTS[parts.scheme]
     try:
@@ -83,8 +139,45 @@ def _round_trip(source: Source, patience: float) -> float | None:
     except (OSError, UnicodeError):  # a name that is none
         return None
     for address in addresses[:_ADDRESSES]:
-        begin = time.monotonic()
         with contextlib.suppress(OSError):
-            socket.create_connection((str(address[0]), port), patience).close()
-            return time.monotonic() - begin
+            return _trip_to(source, (str(address[0]), port), patience)
     return None
+
+
+def _trip_to(source: Source, address: tuple[str, int], patience: float) -> Trip:
+    """The better of two: a host that begins many things at once may be slow itself at the first."""
+    begin = time.monotonic()
+    socket.create_connection(address, patience).close()
+    first = time.monotonic()
+    with socket.create_connection(address, patience) as connection:
+        seconds = min(first - begin, time.monotonic() - first)
+        return Trip(seconds, busy=not _answers(connection, source, _BUSY + 2 * seconds))
+
+
+def _answers(connection: socket.socket, source: Source, patience: float) -> bool:
+    """Whether it answers soon, whatever it says: what is asked for is no payload."""
+    connection.settimeout(patience)
+    try:
+        if source.parts.scheme != "https":
+            return _is_heard(connection, source)
+        with _UNVERIFIED.wrap_socket(connection, server_hostname=source.parts.hostname) as encrypted:
+            return _is_heard(encrypted, source)
+    except (OSError, ValueError):  # the latter for a name that TLS cannot ask for
+        return False
+
+
+def _is_heard(connection: socket.socket, source: Source) -> bool:
+    path, host = source.parts.path, source.parts.netloc
+    connection.sendall(f"HEAD {path}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    return bool(connection.recv(1))
+
+
+def _unverified() -> ssl.SSLContext:
+    """For a question of which nothing but the time counts; whoever fetches looks at the certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+_UNVERIFIED = _unverified()

@@ -17,7 +17,7 @@ from typing import Any
 from saltdeploy import events
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, Fenced, NoBase, NotReady
-from saltdeploy.master import answers, gates, plan
+from saltdeploy.master import answers, fanouts, gates, plan
 from saltdeploy.master.control import Control
 from saltdeploy.master.course import Course
 from saltdeploy.master.fleet import Fleet
@@ -25,6 +25,7 @@ from saltdeploy.master.instructions import Ask, Gate, Instruction, Outcome, Paus
 from saltdeploy.master.journal import Journal
 from saltdeploy.master.lease import Lease
 from saltdeploy.master.offers import Offers
+from saltdeploy.master.script import Part
 from saltdeploy.master.world import Master, Watcher
 from saltdeploy.orders import FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
@@ -69,6 +70,7 @@ class Conductor:
         self._offers = offers
         self._takes = {part.repo: frozenset(part.hosts) for part in self.script.parts}
         self._transports = {part.repo: part.transports for part in self.script.parts}
+        self._turns = {part.repo: self._turns_of(part) for part in self.script.parts}
         self._group_of = {host: wave.group for wave in self.script.waves for host in wave.hosts}
         lead, deploy = self.script.lead.repo, self.script.deploy
         self._control = Control(master.root, lead, deploy)
@@ -235,6 +237,9 @@ class Conductor:
                 for order in orders:
                     if order.release.repo in self._offers:
                         self._offers[order.release.repo].given(those)
+                orders = tuple(
+                    fanouts.with_turns(order, those, self._turns[order.release.repo]) for order in orders
+                )
             self._fleet.ask(those, orders)
 
     def _orders_for(self, host: str, stage: str, made: Callable[[str, str], Order]) -> tuple[Order, ...]:
@@ -269,6 +274,10 @@ class Conductor:
     def _way_back(self, host: str, repo: str) -> Release:
         commit, tag = self.course.hosts[host].before.get(repo, ("", ""))
         return Release(repo, tag or f"commit-{commit[:12]}", commit)
+
+    def _turns_of(self, part: Part) -> dict[str, int]:
+        hosts = [host for host in self.script.hosts if host in self._takes[part.repo]]
+        return fanouts.turns(hosts, part.order.sources, self._master.targets)
 
     # -- hearing ----------------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 
 from saltdeploy.config import Repo
 from saltdeploy.errors import ConfigError
+from saltdeploy.orders import Order
 from saltdeploy.sources import MOST, Source
 from saltdeploy.supply import HOST
 
@@ -47,3 +49,25 @@ def servers(found: tuple[Source, ...]) -> tuple[Source, ...]:
 def minions(found: tuple[Source, ...]) -> list[str]:
     """The minions among them."""
     return sorted({source.host for source in found if source.host})
+
+
+def turns(hosts: Iterable[str], found: tuple[Source, ...], targets: Targets) -> dict[str, int]:
+    """Host to its number, by which equally near fanouts are shared out evenly; {} where there is nothing to share.
+
+    Hosts of one site have numbers that follow each other, in the order in which they are asked: so those who fetch at the same
+    time are spread as well.
+    """
+    if len(found) < 2:
+        return {}
+    site_of = {
+        host: site
+        for site in dict.fromkeys(source.site for source in found if source.site)
+        for host in targets(f"site:{site}", "grain")
+    }
+    ordered = sorted(hosts, key=lambda host: site_of.get(host, ""))
+    return {host: number for number, host in enumerate(ordered)}
+
+
+def with_turns(order: Order, hosts: Iterable[str], numbers: Mapping[str, int]) -> Order:
+    """The order as it goes to these hosts."""
+    return dataclasses.replace(order, turns=tuple((host, numbers[host]) for host in hosts if host in numbers))

@@ -7,7 +7,8 @@ deploy packs the same, finds it packed, and its targets find it on their fanout 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from saltdeploy.config import Repo
@@ -62,7 +63,8 @@ def preseed(
     asked = _Asked(repo, deploy, master, tell)
     asked.ask({offers.order: minions})
     if targets:
-        asked.ask(_of_targets(offers, sources, held, set(minions), repo, master))
+        numbers = fanouts.turns(held, sources, master.targets)
+        asked.ask(_of_targets(offers, sources, held, set(minions), repo, master), numbers)
     return _view(repo, offers.order, asked.heard)
 
 
@@ -140,13 +142,17 @@ class _Asked:
             master.bus, deploy, master.secret, float(repo.timeout), lambda text: tell(f"Warning: {text}")
         )
 
-    def ask(self, asked: dict[Order, list[str]]) -> None:
-        """Ask these, and wait for all of them."""
+    def ask(self, asked: dict[Order, list[str]], numbers: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Ask these, and wait for all of them.
+
+        Args:
+            numbers: see :func:`saltdeploy.master.fanouts.turns`.
+        """
         waiting: dict[str, str] = {}  # host to how far it is
         for order, hosts in asked.items():
             if hosts and order.payloads:
                 waiting |= dict.fromkeys(hosts, "")
-                self._fleet.ask(hosts, (order,))
+                self._fleet.ask(hosts, (fanouts.with_turns(order, hosts, numbers),))
         while waiting:
             heard = self._fleet.hear(_TICK)
             for event in heard.progress:

@@ -49,9 +49,7 @@ def _fetch_all(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
     lacking = [payload for payload in order.payloads if not shelf.is_whole(payload)]
     disk.refuse_without_space(place, sum(payload.size for payload in lacking))
     incoming = place / f".incoming.{file_name(repo.name)}"
-    carrier = Fanout(
-        supplies.Suppliers(order.sources, repo, host), incoming / "partial", supplies.names(order)
-    )
+    carrier = Fanout(supplies.Suppliers(order, repo, host), incoming / "partial", supplies.names(order))
     report = Reporter(order, host.name, host.send, host.clock)
     for payload in lacking:
         _keep(payload, carrier, shelf, incoming, report)

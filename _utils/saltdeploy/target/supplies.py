@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.carriers import nearest
@@ -33,8 +33,7 @@ _MOST_ASKED = 5  # fanouts that may turn out to be bad, each after a while, befo
 def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     """The carrier for one stage of one repo."""
     tidy(order, repo, host)
-    suppliers = Suppliers(order.sources, repo, host, order.swarm)
-    return Fanout(suppliers, Record(host.cache, repo.name).partial, names(order))
+    return Fanout(Suppliers(order, repo, host), Record(host.cache, repo.name).partial, names(order))
 
 
 def names(order: Order) -> frozenset[str]:
@@ -66,16 +65,16 @@ class Suppliers:
     """All who may have a payload, in the order in which this host asks them.
 
     Args:
-        sources: fanouts. How near they are is measured once, when the first of them is needed.
-        swarm: the order's.
+        order: names fanouts and the swarm. How near the fanouts are is measured once, when the first of them is needed.
     """
 
-    def __init__(self, sources: Sequence[Source], repo: Repo, host: Host, swarm: Swarm = Swarm()) -> None:  # noqa: B008 - frozen
-        self._others = [source for source in sources if source.host != host.name]
+    def __init__(self, order: Order, repo: Repo, host: Host) -> None:
+        self._others = [source for source in order.sources if source.host != host.name]
+        self._turn = dict(order.turns).get(host.name)
         self._repo = repo
         self._host = host
-        self._swarm = swarm
-        self._by_swarm = BySwarm(member(repo, host), _party(swarm, repo, host), host.carrier.fetch)
+        self._swarm = order.swarm
+        self._by_swarm = BySwarm(member(repo, host), _party(order.swarm, repo, host), host.carrier.fetch)
         self._silent: list[Source] = []
         self._chosen: list[nearest.Choice] | None = None
 
@@ -102,7 +101,8 @@ class Suppliers:
         time.sleep(random.uniform(0, self._repo.supply.jitter))
         trips = nearest.round_trips(self._others)
         self._silent = [source for source, trip in trips.items() if trip is None]
-        return nearest.arrange(self._others, trips, self._host.name, self._repo.supply.site)[:_MOST_ASKED]
+        site = self._repo.supply.site
+        return nearest.arrange(self._others, trips, self._host.name, site, self._turn)[:_MOST_ASKED]
 
     def _limits(self, payload: Payload) -> Limits:
         """A server with which the fetch would not be done in time is too slow as well."""

@@ -1,11 +1,13 @@
-"""Which source a host asks first: of its own site, then the nearest, then evenly; and it can say why."""
+"""Which source a host asks first: of its own site, then the nearest, then one that is not busy, then evenly; and why."""
 
 from __future__ import annotations
 
+import ssl
 from collections import Counter
 
 import pytest
-from saltdeploy.carriers.nearest import arrange, round_trips
+import trustme
+from saltdeploy.carriers.nearest import Trip, arrange, round_trips
 from saltdeploy.sources import Source
 
 from tests.payloadserver import PayloadServer
@@ -16,8 +18,19 @@ NEAR = Source("http://near:80", "codfw")
 FAR = Source("http://far:80")
 
 
-def order(trips: dict[Source, float | None], host: str = "web1", site: str = "eqiad") -> list[Source]:
-    return [choice.source for choice in arrange(list(trips), trips, host, site)]
+Trips = dict[Source, float | Trip | None]
+FANOUTS = [Source(f"http://fan{n}", "eqiad") for n in range(4)]
+
+
+def order(trips: Trips, host: str = "web1", site: str = "eqiad", turn: int | None = None) -> list[Source]:
+    measured = {source: Trip(trip) if isinstance(trip, float) else trip for source, trip in trips.items()}
+    return [choice.source for choice in arrange(list(trips), measured, host, site, turn)]
+
+
+def firsts(trips: Trips, turns: range = range(18)) -> list[int]:
+    """How many of the hosts with these turns ask each source first."""
+    first = Counter(order(trips, turn=turn)[0] for turn in turns)
+    return [first[source] for source in trips]
 
 
 def test_the_same_site_comes_before_a_shorter_way() -> None:
@@ -37,14 +50,14 @@ def test_a_host_has_always_the_same_order() -> None:
 
 
 def test_hosts_that_are_equally_near_spread_over_the_sources() -> None:
-    sources: dict[Source, float | None] = {Source(f"http://fan{n}"): 0.0002 for n in range(4)}
+    sources: Trips = {Source(f"http://fan{n}"): 0.0002 for n in range(4)}
     first = Counter(order(sources, host=f"web{n}")[0] for n in range(1000))
     assert len(first) == 4
     assert max(first.values()) < 1.5 * min(first.values())
 
 
 def test_when_a_source_goes_away_nobody_else_changes_his() -> None:
-    sources: dict[Source, float | None] = {Source(f"http://fan{n}"): 0.0002 for n in range(4)}
+    sources: Trips = {Source(f"http://fan{n}"): 0.0002 for n in range(4)}
     before = {host: order(sources, host=host)[0] for host in map(str, range(200))}
     gone, *_ = sources
     after = {host: order({**sources, gone: None}, host=host)[0] for host in before}
@@ -53,12 +66,72 @@ def test_when_a_source_goes_away_nobody_else_changes_his() -> None:
     }
 
 
+def test_eighteen_hosts_share_two_sources_evenly() -> None:
+    assert firsts({HERE: 0.0002, ALSO_HERE: 0.0009}) == [9, 9]
+
+
+@pytest.mark.parametrize("begin", [0, 5, 18])
+def test_hosts_of_one_site_share_evenly_whatever_number_they_begin_with(begin: int) -> None:
+    assert firsts(dict.fromkeys(FANOUTS[:3], 0.0002), range(begin, begin + 18)) == [6, 6, 6]
+
+
+def test_round_trips_around_a_millisecond_are_as_equal_as_others() -> None:
+    assert firsts({HERE: 0.0009, ALSO_HERE: 0.0011}) == [9, 9]
+    assert firsts({HERE: 0.032, ALSO_HERE: 0.033}) == [9, 9]
+
+
+def test_sources_at_twice_the_distance_are_not_equal() -> None:
+    assert firsts({HERE: 0.01, ALSO_HERE: 0.021}) == [18, 0]
+
+
+def test_a_dead_source_is_skipped_and_the_others_share_evenly() -> None:
+    assert firsts({HERE: 0.0002, NEAR: None, ALSO_HERE: 0.0002}) == [9, 0, 9]
+
+
+def test_hosts_that_a_source_fails_are_shared_out_among_the_others() -> None:
+    """Each host finds out by itself, and none knows of the others."""
+    alike: Trips = dict.fromkeys(FANOUTS, 0.0002)
+    orders = [order(alike, turn=turn) for turn in range(48)]
+    second = Counter(each[1] for each in orders if each[0] == FANOUTS[0])
+    assert second == {source: 4 for source in FANOUTS[1:]}
+
+
+def test_the_same_turn_gives_the_same_order() -> None:
+    turned = dict(reversed(dict.fromkeys(FANOUTS, 0.0002).items()))
+    assert order(turned, "web1", turn=7) == order(dict.fromkeys(FANOUTS, 0.0002), "web2", turn=7)
+
+
+def test_a_busy_source_gets_no_host_while_another_one_is_as_near() -> None:
+    assert firsts({HERE: Trip(0.0002, busy=True), ALSO_HERE: 0.0009}) == [0, 18]
+
+
+def test_busy_sources_share_evenly_and_come_before_those_that_are_farther_away() -> None:
+    busy: Trips = {HERE: Trip(0.0002, busy=True), ALSO_HERE: Trip(0.0002, busy=True), NEAR: 0.0002}
+    assert firsts(busy) == [9, 9, 0]
+
+
 @pytest.mark.parametrize(
-    ("source", "trip", "why"), [(HERE, 0.0004, "same site, 0.4 ms"), (FAR, 0.04, "40.0 ms")]
+    ("trips", "turn", "whys"),
+    [
+        ({HERE: 0.0004}, 0, ["same site, 0.4 ms"]),
+        ({FAR: 0.04}, None, ["40.0 ms"]),
+        ({HERE: 0.0004, ALSO_HERE: 0.0004}, 0, ["same site, 0.4 ms, its turn among 2"] * 2),
+        ({HERE: 0.0004, ALSO_HERE: 0.0004}, None, ["same site, 0.4 ms, drawn among 2"] * 2),
+        (
+            {HERE: 0.0004, ALSO_HERE: Trip(0.0004, busy=True)},
+            3,
+            ["same site, 0.4 ms, 1 more as near, but busy", "same site, 0.4 ms, busy"],
+        ),
+        (
+            dict.fromkeys((HERE, ALSO_HERE), Trip(0.001, busy=True)),
+            3,
+            ["same site, 1.0 ms, busy, its turn among 2"] * 2,
+        ),
+    ],
 )
-def test_the_reason_is_told(source: Source, trip: float, why: str) -> None:
-    (choice,) = arrange([source], {source: trip}, "web1", "eqiad")
-    assert choice.why == why
+def test_the_reason_is_told(trips: Trips, turn: int | None, whys: list[str]) -> None:
+    measured = {source: Trip(trip) if isinstance(trip, float) else trip for source, trip in trips.items()}
+    assert [choice.why for choice in arrange(list(trips), measured, "web1", "eqiad", turn)] == whys
 
 
 def test_who_takes_connections_is_measured_and_who_does_not_is_known(server: PayloadServer) -> None:
@@ -67,8 +140,33 @@ def test_who_takes_connections_is_measured_and_who_does_not_is_known(server: Pay
     sources = [Source(server.url), Source(away.url), Source("http://nobody.invalid")]
     trips = round_trips(sources)
     assert [trips[source] is None for source in sources] == [False, True, True]
+    assert not trips[sources[0]].busy
     assert server.asked == []
 
 
 def test_nobody_is_nobody() -> None:
     assert round_trips([]) == {}
+
+
+def test_who_takes_connections_and_does_not_answer_is_busy(server: PayloadServer) -> None:
+    server.answer_head = server.is_silent
+    trip = round_trips([Source(server.url)])[Source(server.url)]
+    assert trip is not None
+    assert trip.busy
+
+
+def test_over_tls_it_is_measured_too_whatever_the_certificate_says() -> None:
+    """That is found out by who fetches."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("elsewhere.example.org").configure_cert(context)
+    with PayloadServer().running(context) as server:
+        trip = round_trips([Source(server.url)])[Source(server.url)]
+    assert trip is not None
+    assert not trip.busy
+
+
+def test_who_speaks_no_tls_there_is_not_worth_more_than_a_busy_one(server: PayloadServer) -> None:
+    source = Source(server.url.replace("http:", "https:"))
+    trip = round_trips([source])[source]
+    assert trip is not None
+    assert trip.busy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from saltdeploy.master.script import Part
 from saltdeploy.master.waves import Wave
 from saltdeploy.master.ways import Way
 from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload
+from saltdeploy.sources import Source
 
 from tests.unit.master.simulated_deploys import DEPLOY, SimulatedDeploy
 from tests.unit.master.simulation import JOB, NEW, Simulation
@@ -57,8 +59,8 @@ def world() -> Recording:
     return Recording(1, HOSTS)
 
 
-def deploy(root: Path, world: Recording) -> SimulatedDeploy:
-    return SimulatedDeploy(root, world, (Wave("", "", HOSTS, 4, 0),), Rules(), PART)
+def deploy(root: Path, world: Recording, part: Part = PART) -> SimulatedDeploy:
+    return SimulatedDeploy(root, world, (Wave("", "", HOSTS, 4, 0),), Rules(), part)
 
 
 def test_each_host_is_asked_to_fetch_by_its_own_transport(tmp_path: Path, world: Recording) -> None:
@@ -70,6 +72,23 @@ def test_all_are_asked_to_switch_by_one_job(tmp_path: Path, world: Recording) ->
     deploy(tmp_path, world).run()
     [(hosts, order)] = [each for each in world.orders if each[1].stage == CHECKOUT]
     assert (hosts, order.payloads) == (HOSTS, ())
+
+
+def test_to_fetch_each_host_has_a_number_of_its_own_by_which_fanouts_are_shared(
+    tmp_path: Path, world: Recording
+) -> None:
+    served = (Source("http://fan1:8010"), Source("http://fan2:8010"))
+    part = replace(PART, order=replace(PART.order, sources=served))
+    deploy(tmp_path, world, part).run()
+    told = {host: order.turns for hosts, order in world.orders if order.stage == FETCH for host in hosts}
+    assert [dict(told[host])[host] for host in HOSTS] == [0, 1, 2, 3]
+    assert all(order.turns == () for _, order in world.orders if order.stage == CHECKOUT)
+
+
+def test_with_one_fanout_nobody_is_numbered(tmp_path: Path, world: Recording) -> None:
+    part = replace(PART, order=replace(PART.order, sources=(Source("http://fan1:8010"),)))
+    deploy(tmp_path, world, part).run()
+    assert all(order.turns == () for _, order in world.orders)
 
 
 @pytest.mark.parametrize("after", [3, 5, 8, 13])

@@ -174,6 +174,16 @@ def test_a_target_that_has_it_ahead_fetches_nothing(bench: Bench) -> None:
     assert (fetched.ok, fetched.facts["bytes"], fetched.facts["source"]) == (True, 0, "here")
 
 
+def test_targets_share_two_fanouts_evenly(bench: Bench) -> None:
+    bench.preseed()
+    shelf = bench.place / FAN / "shelf"
+    with embedded(shelf) as also:
+        bench.fanouts.append({"url": also, "site": "here"})
+        hosts = bench.preseed(targets=True)["hosts"]
+    assert len({hosts[host]["source"] for host in WEBS}) == len(WEBS) == 2
+    assert hosts["web1"]["why"].endswith(", its turn among 2")
+
+
 def test_nothing_that_anybody_sees_changes(bench: Bench) -> None:
     bench.preseed(targets=True)
     for host in WEBS:

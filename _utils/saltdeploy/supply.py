@@ -79,6 +79,7 @@ class Supply:
         links: site to the way to its hosts, for ``transport: auto``.
         nice: the niceness of a fetch, 0 to 19; above 0 its disk accesses are of the lowest best-effort class too.
         swarm: what holds for swarms.
+        booked: the file in which this host's transfers book what they take of ``rate``; None: each is alone.
     """
 
     fanouts: tuple[Fanout, ...] = ()
@@ -90,6 +91,7 @@ class Supply:
     nice: int = 0
     links: Mapping[str, Link] = field(default_factory=dict)
     swarm: Swarming = Swarming()
+    booked: Path | None = None
 
     @property
     def at_once(self) -> int:

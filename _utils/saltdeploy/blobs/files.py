@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Hear, places
+from saltdeploy.blobs.sources import Cap, Hear, places
 from saltdeploy.blobs.web import Failed, Web
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
@@ -51,12 +51,12 @@ class Site:
     """Plain files behind a web server.
 
     Args:
-        rate: bytes per second at most; 0: as many as come.
+        cap: what may come.
     """
 
-    def __init__(self, url: str, rate: int = 0) -> None:
+    def __init__(self, url: str, cap: Cap = Cap()) -> None:  # noqa: B008 - frozen
         self._url = url.rstrip("/")
-        self._web = Web(rate)
+        self._web = Web(cap)
 
     def __str__(self) -> str:
         return public(self._url)

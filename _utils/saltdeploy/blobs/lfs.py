@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 
 from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Hear
+from saltdeploy.blobs.sources import Cap, Hear
 from saltdeploy.blobs.web import Failed, Web, reason
 from saltdeploy.pointers import Pointer
 from saltdeploy.wording import public
@@ -25,12 +25,12 @@ class LfsServer:
 
     Args:
         url: of the API, without ``/objects/batch``; it may bear a user and a password.
-        rate: bytes per second at most; 0: as many as come.
+        cap: what may come.
     """
 
-    def __init__(self, url: str, rate: int = 0) -> None:
+    def __init__(self, url: str, cap: Cap = Cap()) -> None:  # noqa: B008 - frozen
         self._url = url.rstrip("/")
-        self._web = Web(rate)
+        self._web = Web(cap)
 
     def __str__(self) -> str:
         return public(self._url)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from saltdeploy import disk, remote
 from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Hear, places
+from saltdeploy.blobs.sources import Cap, Hear, places
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
 from saltdeploy.wording import public
@@ -33,14 +33,14 @@ class Rsync:
 
     Args:
         place: the same; a password in the URL is given to rsync by its environment.
-        rate: bytes per second at most; 0: as many as come.
+        cap: what may come. The program knows nothing of what others have booked, and keeps to the rate by itself.
         ssh: how ssh is called.
     """
 
-    def __init__(self, place: str, rate: int = 0, ssh: str = remote.SSH) -> None:
+    def __init__(self, place: str, cap: Cap = Cap(), ssh: str = remote.SSH) -> None:  # noqa: B008 - frozen
         self._place, self._password = _without_password(place)
         self._root, self._below = remote.split(self._place)
-        self._cap = remote.cap(rate)
+        self._cap = remote.cap(cap.rate)
         self._ssh = ssh
 
     def __str__(self) -> str:

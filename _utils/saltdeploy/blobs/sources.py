@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from saltdeploy.blobs.shelf import Shelf
@@ -25,6 +27,19 @@ Hear = Callable[[int], None]
 """Hears how many more bytes have come."""
 
 _ANNEX_LETTERS = "0123456789zqjxkmvwgpfZQJXKMVWGPF"
+
+
+@dataclass(frozen=True)
+class Cap:
+    """How much may come from a source.
+
+    Attributes:
+        rate: bytes per second at most; 0: as many as will.
+        booked: see :class:`saltdeploy.supply.Supply`.
+    """
+
+    rate: int = 0
+    booked: Path | None = None
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from saltdeploy import disk
 from saltdeploy.blobs import sharing, upstream
 from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Source
+from saltdeploy.blobs.sources import Cap, Source
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, Unavailable
 from saltdeploy.gitcommand import Progress
@@ -89,9 +89,9 @@ class Supply:
                 raise self._missing(kind, wanted, reasons)
 
     def _sources(self, kind: str) -> list[Source]:
-        rate = self._repo.supply.rate
-        said = [upstream.named(place, rate) for place in self._repo.blobs[kind]]
-        return [*said, *upstream.of_release(kind, self._tree, self._repo.url, rate)]
+        cap = Cap(self._repo.supply.rate, self._repo.supply.booked)
+        said = [upstream.named(place, cap) for place in self._repo.blobs[kind]]
+        return [*said, *upstream.of_release(kind, self._tree, self._repo.url, cap)]
 
     def _missing(self, kind: str, wanted: Wanted, reasons: dict[str, list[str]]) -> DeployError:
         name, (path, pointer) = next(iter(wanted.items()))

@@ -12,7 +12,7 @@ from saltdeploy import disk, origins, remote
 from saltdeploy.blobs.files import Directory, Site
 from saltdeploy.blobs.lfs import LfsServer
 from saltdeploy.blobs.rsync import Rsync
-from saltdeploy.blobs.sources import Source
+from saltdeploy.blobs.sources import Cap, Source
 from saltdeploy.errors import Corrupt
 from saltdeploy.gitcommand import settings
 from saltdeploy.origins import FAT, LFS
@@ -22,46 +22,46 @@ _USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-def named(place: str, rate: int) -> Source:
+def named(place: str, cap: Cap) -> Source:
     """The source that an operator's word means; it was checked.
 
     Args:
-        rate: bytes per second that may come at most; 0: as many as will.
+        cap: what may come.
     """
     if (server := origins.LFS_SERVER.match(place)) is not None:
-        return LfsServer(place[server.end() :], rate)
+        return LfsServer(place[server.end() :], cap)
     if place.startswith("/"):
         return Directory(place)
-    return Site(place, rate) if origins.WEB.match(place) else Rsync(place, rate)
+    return Site(place, cap) if origins.WEB.match(place) else Rsync(place, cap)
 
 
-def of_release(kind: str, tree: Path, url: str, rate: int) -> list[Source]:
+def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[Source]:
     """The sources that a release names for one kind; none for git-annex, which knows its remotes by their ids only.
 
     Args:
         tree: of the release.
         url: the repository that targets fetch from.
-        rate: as for :func:`named`.
+        cap: as for :func:`named`.
 
     Raises:
         Corrupt: its configuration file cannot be read.
     """
     if kind == LFS:
-        return _lfs(_read(tree, ".lfsconfig").get("lfs.url", ""), url, rate)
-    return _fat(_read(tree, ".gitfat"), rate) if kind == FAT else []
+        return _lfs(_read(tree, ".lfsconfig").get("lfs.url", ""), url, cap)
+    return _fat(_read(tree, ".gitfat"), cap) if kind == FAT else []
 
 
-def _lfs(said: str, url: str, rate: int) -> list[Source]:
+def _lfs(said: str, url: str, cap: Cap) -> list[Source]:
     """git-lfs, docs/api/server-discovery.md; over http only."""
     if origins.WEB.match(said):
-        return [LfsServer(said, rate)]
+        return [LfsServer(said, cap)]
     if said or not origins.WEB.match(url):
         return []
     bare = url.rstrip("/")
-    return [LfsServer(f"{bare if bare.endswith('.git') else f'{bare}.git'}/info/lfs", rate)]
+    return [LfsServer(f"{bare if bare.endswith('.git') else f'{bare}.git'}/info/lfs", cap)]
 
 
-def _fat(said: dict[str, str], rate: int) -> list[Source]:
+def _fat(said: dict[str, str], cap: Cap) -> list[Source]:
     """git-fat, README: sections ``rsync`` and ``http``."""
     sources: list[Source] = []
     place, site = said.get("rsync.remote", ""), said.get("http.remote", "")
@@ -72,11 +72,11 @@ def _fat(said: dict[str, str], rate: int) -> list[Source]:
             *(["-p", port] if _PORT.fullmatch(port) else []),
             *(["-l", user] if _USER.fullmatch(user) else []),
         ]
-        sources.append(Rsync(place, rate, " ".join(ssh)))
+        sources.append(Rsync(place, cap, " ".join(ssh)))
     elif _is_legal(place) and place.startswith("/"):
         sources.append(Directory(place))
     if origins.WEB.match(site):
-        sources.append(Site(site, rate))
+        sources.append(Site(site, cap))
     return sources
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Hear
+from saltdeploy.blobs.sources import Cap, Hear
 from saltdeploy.carriers.pace import Limits, Pace
 from saltdeploy.errors import Corrupt
 from saltdeploy.pointers import Pointer
@@ -34,11 +34,11 @@ class Web:
     """One session with a server.
 
     Args:
-        rate: bytes per second at most; 0: as many as come.
+        cap: what may come.
     """
 
-    def __init__(self, rate: int = 0) -> None:
-        self._pace = Pace(Limits(rate=rate, least=0))
+    def __init__(self, cap: Cap = Cap()) -> None:  # noqa: B008 - frozen
+        self._pace = Pace(Limits(rate=cap.rate, least=0, shared=cap.booked))
         self._session = requests.Session()
         self._session.headers["User-Agent"] = "saltext-deploy"
         self._session.headers["Accept-Encoding"] = "identity"

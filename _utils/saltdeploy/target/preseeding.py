@@ -40,6 +40,7 @@ def preseed(order: Order, repo: Repo, host: Host) -> Result:
 
 
 def _fetch_all(order: Order, repo: Repo, host: Host) -> dict[str, Any]:
+    repo = supplies.booking(repo, host)
     place = supplies.place(repo, host)
     if not place.is_dir():
         place.mkdir(parents=True, exist_ok=True)

@@ -105,6 +105,7 @@ def _fetch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str
 
 def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
     """Everything that takes time, space or the network; nothing that a user sees."""
+    repo = supplies.booking(repo, host)
     git_version()
     _refuse_unsupported(repo)
     layout = layouts.of(repo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from saltdeploy.carriers import nearest
@@ -34,6 +35,11 @@ def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
     """The carrier for one stage of one repo."""
     tidy(order, repo, host)
     return Fanout(Suppliers(order, repo, host), Record(host.cache, repo.name).partial, names(order))
+
+
+def booking(repo: Repo, host: Host) -> Repo:
+    """The repo, whose transfers share one rate with all others of this host."""
+    return replace(repo, supply=replace(repo.supply, booked=host.cache / "booked"))
 
 
 def names(order: Order) -> frozenset[str]:
@@ -106,9 +112,9 @@ class Suppliers:
 
     def _limits(self, payload: Payload) -> Limits:
         """A server with which the fetch would not be done in time is too slow as well."""
-        rate = self._repo.supply.rate
+        supply = self._repo.supply
         least = max(Limits.least, payload.size / self._repo.timeout)
-        return Limits(rate=rate, least=least, shared=self._host.cache / "booked")
+        return Limits(rate=supply.rate, least=least, shared=supply.booked)
 
 
 class _Silent:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saltdeploy.carriers.meter import Shared
 from saltdeploy.target import stages
 
 from tests.blobstores import (
@@ -207,3 +208,18 @@ def test_contents_keep_to_the_cap(way: str, server: Server, tmp_path: Path) -> N
         begin = time.monotonic()
         is_served(host, "blob", content)
         assert len(content) / (time.monotonic() - begin) < 550_000
+
+
+def test_contents_share_the_cap_with_what_else_the_host_fetches(server: Server, tmp_path: Path) -> None:
+    """Something else has booked two seconds of it: they come after that."""
+    content = os.urandom(100_000)
+    fill(server.root, lfs(content), content)
+    host = Target(tmp_path, Source(tmp_path / "s.git", {b"blob": lfs(content)}), blobs={"lfs": server.files})
+    supply = dataclasses.replace(host.repo.supply, rate=500_000)
+    host.repo = dataclasses.replace(host.repo, supply=supply)
+    begin = time.monotonic()
+    booked = Shared(host.cache / "booked")
+    booked.book(begin, 2.0)
+    is_served(host, "blob", content)
+    assert time.monotonic() - begin > 1.9  # less what may pass at once
+    assert booked.book(begin, 0.0) - begin == pytest.approx(2.0 + 0.2, abs=0.3)

@@ -136,10 +136,15 @@ def swarm(place: Path, upload: int = 0) -> Iterator[World]:
     try:
         yield world
     finally:
-        for process in _seeders(place):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-                process.wait()
+        end_seeders(place)
+
+
+def end_seeders(place: Path) -> None:
+    """Let no seeder go on that has its directory below this one."""
+    for process in _seeders(place):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+            process.wait()
 
 
 def _seeders(place: Path) -> Sequence[psutil.Process]:

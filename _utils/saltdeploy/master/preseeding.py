@@ -22,6 +22,7 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.sealing import Sealer
+from saltdeploy.master.spread import ahead
 from saltdeploy.master.world import Master
 from saltdeploy.orders import PRESEED, Order, Result
 from saltdeploy.release import Release
@@ -64,7 +65,9 @@ def preseed(
     asked.ask({offers.order: minions})
     if targets:
         numbers = fanouts.turns(held, sources, master.targets)
-        asked.ask(_of_targets(offers, sources, held, set(minions), repo, master), numbers)
+        lacking = _lacking(offers, held, set(minions))
+        with ahead(deploy, repo, list(lacking), offers, master, lambda text: tell(f"Warning: {text}")):
+            asked.ask(_of_targets(offers, sources, lacking, repo, master), numbers)
     return _view(repo, offers.order, asked.heard)
 
 
@@ -104,20 +107,19 @@ def _history(repo: Repo, master: Master) -> Any:
     return history_of(repo.name, master.root, master.store, running=is_held(master.root, repo.name))
 
 
+def _lacking(offers: Offers, held: dict[str, Holdings], fanouts_too: set[str]) -> dict[str, Holdings]:
+    """The targets that have not got the release; a fanout has all payloads already."""
+    commit = offers.order.release.commit
+    return {host: has for host, has in held.items() if commit not in has.held and host not in fanouts_too}
+
+
 def _of_targets(
-    offers: Offers,
-    sources: Any,
-    held: dict[str, Holdings],
-    fanouts_too: set[str],
-    repo: Repo,
-    master: Master,
+    offers: Offers, sources: Any, lacking: dict[str, Holdings], repo: Repo, master: Master
 ) -> dict[Order, list[str]]:
-    """For each target the payloads that start from what it holds; a fanout has all of them already."""
+    """For each target the payloads that start from what it holds."""
     source = plan.Source(repo, master.root)
     asked: dict[Order, list[str]] = {}
-    for host, holdings in held.items():
-        if offers.order.release.commit in holdings.held or host in fanouts_too:
-            continue
+    for host, holdings in lacking.items():
         base = plan.base_of(holdings, source.repository, sound=repo.submodules)
         order = offers.order_for(host)
         fitting = plan.fitting(order.payloads, base)

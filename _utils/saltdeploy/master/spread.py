@@ -67,11 +67,33 @@ def seeding(
         yield
 
 
+@contextlib.contextmanager
+def ahead(
+    deploy: str, repo: Repo, hosts: list[str], offers: Offers, master: Master, warn: Callable[[str], Any]
+) -> Iterator[None]:
+    """While the block runs, hosts that take payloads ahead of any deploy may have them by swarm, where the repo wants that.
+
+    Args:
+        deploy: an id for it.
+        offers: with all that was packed.
+    """
+    if not (hosts and repo.supply.swarm.wanted and _is_big(offers, repo)):
+        yield
+        return
+    with contextlib.closing(Spread(deploy, repo, hosts, master, warn)) as spread:
+        if spread.join():
+            offers.spread(spread.swarm)
+        yield
+
+
 def _is_worth_it(part: Part, repo: Repo, offers: Offers, master: Master) -> bool:
     """Whether something big is to travel, or may be: nobody knows what hosts need that were never seen."""
     known = Pins(master.root).holdings(part.repo)
-    big = any(payload.size >= repo.supply.swarm.least for payload in offers.order.payloads)
-    return big or any(host not in known for host in part.hosts)
+    return _is_big(offers, repo) or any(host not in known for host in part.hosts)
+
+
+def _is_big(offers: Offers, repo: Repo) -> bool:
+    return any(payload.size >= repo.supply.swarm.least for payload in offers.order.payloads)
 
 
 class Spread:

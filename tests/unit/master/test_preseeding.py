@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 from saltdeploy import config, disk, orders
+from saltdeploy.carriers.swarm import Place as Stand
 from saltdeploy.checks import Place
 from saltdeploy.errors import ConfigError, DeployError, NoSuchTag, Unavailable, Unsupported
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import fanouts, preseeding
+from saltdeploy.master.certificate import identity
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress
 from saltdeploy.target import preseeding as on_target
-from saltdeploy.target import stages
+from saltdeploy.target import stages, swarming
 from saltdeploy.target.record import Record
 from saltdeploy.target.task import Task
 from saltdeploy.transports.bundle import Bundle
@@ -28,6 +30,7 @@ from saltdeploy.transports.bundle import Bundle
 from tests.payloadserver import embedded
 from tests.repositories import Source
 from tests.stores import Directory
+from tests.swarming import end_seeders
 from tests.targets import Copies
 
 DEPLOY = "20261123101112000000"
@@ -60,6 +63,7 @@ class Bench:
         self.fanouts: list[dict[str, Any]] = [{"url": fan_url, "targets": "fan", "site": "here"}]
         self.payloads = Payloads(place / "master" / "payloads")
         self.channels = {name: MastersChannel(self.payloads) for name in [FAN, *WEBS]}
+        self.least = 1
         self.silent: set[str] = set()
         self.told: list[str] = []
         self.done: list[tuple[str, str]] = []
@@ -74,6 +78,7 @@ class Bench:
             secret=lambda host: "",
             user="ci",
             place=Place(_nothing, _nothing),
+            interface="127.0.0.1",
         )
 
     # -- the bus
@@ -86,8 +91,11 @@ class Bench:
             self.done.append((function, host))
             if host in self.silent:
                 continue
-            assert function == "deploy.preseed"
-            answer = self.preseed_on(host, orders.Order.from_wire(arguments[1]["order"]))
+            if function == "deploy.join":
+                answer = swarming.join(self.repo(host), self.host(host))
+            else:
+                assert function == "deploy.preseed"
+                answer = self.preseed_on(host, orders.Order.from_wire(arguments[1]["order"]))
             self._messages.append((f"salt/job/{jid}/ret/{host}", {"return": answer.to_wire()}))
 
     def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
@@ -105,7 +113,8 @@ class Bench:
     def repo(self, host: str) -> config.Repo:
         """The repo as a host, or the master, reads it from its pillar."""
         mine = self.place / host
-        deployment = {"fanouts": self.fanouts, "payload_dir": str(mine / "shelf")}
+        swarm = {"ports": "17500-17599", "least": self.least}
+        deployment = {"fanouts": self.fanouts, "payload_dir": str(mine / "shelf"), "swarm": swarm}
         keys = {"location": str(mine / "live"), **self.keys}
         pillar = {"deployment_config": deployment, "repo_config": {"demo": keys}}
         return config.load(pillar, "demo", site="here")
@@ -118,6 +127,7 @@ class Bench:
             send=lambda tag, data: None,
             call=lambda *_: None,
             clock=time.time,
+            place=Stand(identity(self.master.root), "127.0.0.1"),
         )
 
     def preseed_on(self, host: str, order: Order) -> Result:
@@ -150,6 +160,7 @@ class Bench:
 def bench(tmp_path: Path, plain: Source) -> Iterator[Bench]:
     with embedded(tmp_path / FAN / "shelf") as url:
         yield Bench(tmp_path, plain, url.replace("127.0.0.1", "__HOST__"))
+    end_seeders(tmp_path)
 
 
 def test_a_fanout_gets_the_payloads_and_serves_them(bench: Bench) -> None:
@@ -182,6 +193,24 @@ def test_targets_share_two_fanouts_evenly(bench: Bench) -> None:
         hosts = bench.preseed(targets=True)["hosts"]
     assert len({hosts[host]["source"] for host in WEBS}) == len(WEBS) == 2
     assert hosts["web1"]["why"].endswith(", its turn among 2")
+
+
+def test_where_the_repo_wants_it_targets_are_served_by_swarm(bench: Bench) -> None:
+    bench.keys["transport"] = "swarm"
+    view = bench.preseed(targets=True)
+    assert (view["retcode"], {view["hosts"][host]["state"] for host in WEBS}) == (0, {"fetched"})
+    assert {view["hosts"][host]["source"] for host in WEBS} == {"swarm"}
+    assert view["hosts"][FAN]["source"] == "master"  # before the others: it is not asked to join
+    assert ("deploy.join", FAN) not in bench.done
+
+
+def test_what_is_too_small_for_a_swarm_comes_as_ever(bench: Bench) -> None:
+    bench.keys["transport"] = "swarm"
+    bench.least = 1 << 30
+    view = bench.preseed(targets=True)
+    assert view["retcode"] == 0
+    assert "swarm" not in {view["hosts"][host]["source"] for host in WEBS}
+    assert not [function for function, _ in bench.done if function == "deploy.join"]
 
 
 def test_nothing_that_anybody_sees_changes(bench: Bench) -> None:

@@ -21,7 +21,8 @@ class Holdings:
 
     Attributes:
         live: what ``location`` shows.
-        previous: what it showed before, if that is still whole on disk.
+        previous: what a host that goes back by itself would show: what ``location`` showed before, or before that where the
+            host was led back from it, if it is still whole on disk.
         held: every release that is whole on disk, ``live`` and ``previous`` among them.
         tags: commit to tag, for those in ``held``.
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be

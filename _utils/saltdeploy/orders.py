@@ -102,6 +102,7 @@ class Order:
         group: the group that the hosts are in; checks may be for one group only.
         attempt: grows when an operator wants a stage tried again; each attempt is made once.
         anew: (checkout) restart and check also where the release is live and settled already.
+        back: (checkout) an operator leads the fleet back from what is live, which is bad therefore.
         sources: where payloads can be had besides the master.
         turns: hosts that are asked with this order, each with its number, by which equally near sources are shared out;
             () where there is nothing to share.
@@ -118,6 +119,7 @@ class Order:
     group: str = ""
     attempt: int = 1
     anew: bool = False
+    back: bool = False
     sources: tuple[places.Source, ...] = ()
     turns: tuple[tuple[str, int], ...] = ()
     seal: Seal | None = None
@@ -135,6 +137,7 @@ class Order:
             "group": self.group,
             "attempt": self.attempt,
             "anew": self.anew,
+            **({"back": True} if self.back else {}),
             "sources": [source.to_wire() for source in self.sources],
             **({"turns": dict(self.turns)} if self.turns else {}),
             **({"seal": self.seal.to_wire()} if self.seal else {}),
@@ -161,6 +164,7 @@ class Order:
         if not isinstance(payloads, (list, tuple)):
             raise DeployError("an order without a list of payloads")
         group, attempt, anew = data.get("group"), data.get("attempt"), data.get("anew")
+        back = data.get("back", False)
         if (
             not isinstance(group, str)
             or not _GROUP.fullmatch(group)
@@ -168,6 +172,7 @@ class Order:
             or not _is_count(attempt)
             or not attempt
             or not isinstance(anew, bool)
+            or not isinstance(back, bool)
         ):
             raise DeployError("an order without a group or a number of its attempt")
         return cls(
@@ -180,6 +185,7 @@ class Order:
             group=group,
             attempt=attempt,
             anew=anew,
+            back=back,
             sources=places.from_wire(data.get("sources")),
             turns=_turns(data.get("turns", {})),
             seal=Seal.from_wire(data.get("seal")),

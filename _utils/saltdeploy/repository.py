@@ -152,6 +152,10 @@ class Repository(Reader):
         """Make ``ref`` name the commit."""
         self._run(["update-ref", ref, commit])
 
+    def forget(self, ref: str) -> None:
+        """Let ``ref`` name nothing."""
+        self._run(["update-ref", "-d", ref])
+
     # -- snapshots --------------------------------------------------------------------------------------
 
     def unpack(self, bundle: Path, commit: str, progress: Progress = no_progress) -> None:

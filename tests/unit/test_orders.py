@@ -29,6 +29,7 @@ orders = st.builds(
     release=st.builds(Release, repos, tags, commits),
     transport=st.sampled_from(["bundle", "git"]),
     payloads=st.lists(payloads, max_size=3).map(tuple),
+    back=st.booleans(),
     turns=st.dictionaries(hosts, counts, max_size=3).map(lambda turns: tuple(turns.items())),
 )
 holdings = st.builds(
@@ -128,7 +129,9 @@ def test_what_is_no_order_is_refused(data: object) -> None:
         Order.from_wire(data)
 
 
-@pytest.mark.parametrize("key", [*an_order(), "turns", *(f"release:{key}" for key in an_order()["release"])])
+@pytest.mark.parametrize(
+    "key", [*an_order(), "turns", "back", *(f"release:{key}" for key in an_order()["release"])]
+)
 @settings(max_examples=30)
 @given(value=anything)
 def test_an_order_with_a_part_of_the_wrong_form_is_refused_or_legal(key: str, value: object) -> None:

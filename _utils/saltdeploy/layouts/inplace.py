@@ -157,7 +157,10 @@ class Inplace:
         self._recover()
         live = store.commit_of("HEAD")
         if self._is_installed() and live and live != release.commit:
-            store.point(_PREVIOUS, live)
+            if back:
+                store.forget(_PREVIOUS)  # what is live is bad; of what was live before nothing is known
+            else:
+                store.point(_PREVIOUS, live)
         disk.write_atomically(self._unfinished, f"{release.commit}\n".encode())
         if live:
             work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)

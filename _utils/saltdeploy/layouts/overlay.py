@@ -56,7 +56,7 @@ class Overlay:
     def holdings(self) -> Holdings:
         """What is on disk, and what is mounted and live. Reads only."""
         view = self._look()
-        previous = view.previous()
+        previous = view.way_back()
         return Holdings(
             live=view.live_commit(),
             previous=view.states[previous].commit if previous and previous.is_mounted() else "",

@@ -18,7 +18,7 @@ def surplus(view: View[P], keep: int, needed: Collection[str]) -> list[P]:
         keep: how many releases stay.
         needed: commits.
     """
-    kept = {place for place in (view.live, view.previous(), view.last_good()) if place is not None}
+    kept = {place for place in (view.live, view.previous(), view.way_back()) if place is not None}
     for commit in needed:  # what is live may be doubted, and a sound tree of the release beside it
         kept.update(view.holding(commit)[:1])
     known = {view.states[place].commit for place in kept}

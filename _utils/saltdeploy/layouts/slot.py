@@ -228,33 +228,32 @@ class View(Generic[P]):
         return commit if self.holding(commit)[0] == self.live else ""
 
     def previous(self) -> P | None:
-        """The way back: of the other releases that are whole, the one that was live last."""
-        live = self.states[self.live].commit if self.live else ""
-        slots = [
-            slot
-            for slot, state in self.states.items()
-            if slot != self.live and state.whole and state.turn and state.commit != live
-        ]
-        return max(slots, key=lambda slot: self.states[slot].turn, default=None)
+        """Of the other releases that are whole, the one that was live last."""
+        return max(self._lived(), key=lambda slot: self.states[slot].turn, default=None)
 
-    def last_good(self) -> P | None:
-        """Of the other whole trees that were live, the one of those not bad that was live last."""
-        slots = [
-            slot
-            for slot, state in self.states.items()
-            if slot != self.live and state.whole and state.turn and not state.bad
-        ]
-        return max(slots, key=lambda slot: self.states[slot].turn, default=None)
+    def way_back(self) -> P | None:
+        """The same, of those that are not bad: nobody is to be led back to what users were led away from."""
+        good = [slot for slot in self._lived() if not self.states[slot].bad]
+        return max(good, key=lambda slot: self.states[slot].turn, default=None)
 
     def recyclable(self, slots: list[P]) -> list[P]:
-        """Which of ``slots`` may take another release: never the live one, the previous one only if it is the last.
+        """Which of ``slots`` may take another release: never the live one, the way back only if it is the last.
 
         Trees that are not whole come first, then the one that was live longest ago.
         """
         candidates = [slot for slot in slots if slot != self.live]
         if len(candidates) > 1:
-            candidates = [slot for slot in candidates if slot != self.previous()]
+            kept = self.way_back() or self.previous()
+            candidates = [slot for slot in candidates if slot != kept]
         return sorted(candidates, key=lambda slot: (self.states[slot].whole, self.states[slot].turn))
+
+    def _lived(self) -> list[P]:
+        live = self.states[self.live].commit if self.live else ""
+        return [
+            slot
+            for slot, state in self.states.items()
+            if slot != self.live and state.whole and state.turn and state.commit != live
+        ]
 
     def last_turn(self) -> int:
         """The number of the last switch; 0 before the first."""

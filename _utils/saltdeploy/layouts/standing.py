@@ -44,7 +44,7 @@ class Standing(abc.ABC):
         """What is whole on disk, and what is live. Reads only."""
         view = self._look()
         whole = {slot: state for slot, state in view.states.items() if state.whole}
-        previous = view.previous()
+        previous = view.way_back()
         return Holdings(
             live=view.live_commit(),
             previous=whole[previous].commit if previous else "",

@@ -27,7 +27,7 @@ from saltdeploy.master.lease import Lease
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.script import Part
 from saltdeploy.master.world import Master, Watcher
-from saltdeploy.orders import FETCH, ROLLBACK, Order, Result
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.swarms import Swarm
 
@@ -268,7 +268,8 @@ class Conductor:
         """The order for a stage, made of that for a fetch; only there the transport makes a difference."""
         order = dataclasses.replace(fetch[repo], epoch=self._leases[repo].epoch, stage=stage)
         if stage != FETCH:
-            return dataclasses.replace(order, payloads=(), swarm=Swarm())
+            back = stage == CHECKOUT and self.script.action == ROLLBACK
+            return dataclasses.replace(order, payloads=(), swarm=Swarm(), back=back)
         return plan.by(order, transport or order.transport)
 
     def _way_back(self, host: str, repo: str) -> Release:

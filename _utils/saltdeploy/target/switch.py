@@ -85,7 +85,7 @@ class _Side:
 
     def flip(self) -> str:
         """Show the release to its users."""
-        back = self._order.stage == ROLLBACK
+        back = self._order.stage == ROLLBACK or self._order.back
         self.facts.update(self._layout.flip(self._order.release, back=back))
         return self._order.release.tag
 

@@ -45,6 +45,15 @@ def test_releases_follow_each_other_and_back(layout: Inplace, source: Source, lo
     assert layout.holdings().previous == source.tag(2).commit
 
 
+def test_whoever_was_led_back_knows_no_further_way_back(layout: Inplace, source: Source) -> None:
+    for number in (0, 1):
+        deploy(layout, source, number)
+    layout.flip(source.release(0), back=True)
+    assert (layout.holdings().live, layout.holdings().previous) == (source.tag(0).commit, "")
+    deploy(layout, source, 2)
+    assert layout.holdings().previous == source.tag(0).commit
+
+
 def test_git_works_at_the_live_path_and_knows_the_tag(
     layout: Inplace, source: Source, location: Path
 ) -> None:

@@ -14,7 +14,7 @@ from saltdeploy.master.control import Control
 from saltdeploy.master.course import Course
 from saltdeploy.master.instructions import ASK, HOLD, ROLL_BACK, Outcome, Rules
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.script import Part, Script
+from saltdeploy.master.script import SYNC, Part, Script
 from saltdeploy.master.waves import Wave
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order
@@ -53,6 +53,7 @@ class SimulatedDeploy:
         world: the fleet.
         waves, rules: as for a rollout.
         part: what is deployed; by default the new release, and nothing is packed for it.
+        action: what the operator does.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class SimulatedDeploy:
         waves: tuple[Wave, ...],
         rules: Rules,
         part: Part | None = None,
+        action: str = SYNC,
     ) -> None:
         self.root, self.world, self.rules = root, world, rules
         self.control = Control(root, REPO, DEPLOY)
@@ -69,7 +71,7 @@ class SimulatedDeploy:
         self._journals = Journals(root)
         hosts = tuple(host for wave in waves for host in wave.hosts)
         self._script = Script(
-            "sync",
+            action,
             "amir",
             "",
             (part or Part(Order(DEPLOY, 1, FETCH, NEW), hosts),),

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from saltdeploy.master.instructions import Rules
-from saltdeploy.master.script import Part
+from saltdeploy.master.script import SYNC, Part
 from saltdeploy.master.waves import Wave
 from saltdeploy.master.ways import Way
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Payload
 from saltdeploy.sources import Source
 
 from tests.unit.master.simulated_deploys import DEPLOY, SimulatedDeploy
@@ -89,6 +89,17 @@ def test_with_one_fanout_nobody_is_numbered(tmp_path: Path, world: Recording) ->
     part = replace(PART, order=replace(PART.order, sources=(Source("http://fan1:8010"),)))
     deploy(tmp_path, world, part).run()
     assert all(order.turns == () for _, order in world.orders)
+
+
+@pytest.mark.parametrize(("action", "back"), [(SYNC, False), (ROLLBACK, True)])
+def test_hosts_are_told_whether_they_are_led_back(
+    tmp_path: Path, world: Recording, action: str, back: bool
+) -> None:
+    """Then they never go by themselves to what they had."""
+    waves = (Wave("", "", HOSTS, 4, 0),)
+    assert SimulatedDeploy(tmp_path, world, waves, Rules(), PART, action).run().word == "CONVERGED"
+    assert {order.back for _, order in world.orders if order.stage == CHECKOUT} == {back}
+    assert not any(order.back for _, order in world.orders if order.stage == FETCH)
 
 
 @pytest.mark.parametrize("after", [3, 5, 8, 13])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -174,6 +175,35 @@ def test_rollback_switches_back_without_any_payload(host: Target, source: Source
     back = host.run(host.order(0, ROLLBACK))
     assert back.ok
     assert snapshot(host.location) == source.checked_out(0)
+
+
+def test_a_host_never_goes_back_by_itself_to_what_it_was_led_back_from(host: Target, source: Source) -> None:
+    """Twice goes two back, as on the master."""
+    for number in (0, 1, 2):
+        host.deploy(number)
+    assert host.run(host.order(1, ROLLBACK)).ok
+    assert stages.previous(host.repo) == source.release(0)
+    assert host.run(host.order(0, ROLLBACK, deploy=9)).ok
+    with pytest.raises(Exception, match="no earlier release"):
+        stages.previous(host.repo)
+
+
+def test_nor_to_what_an_operator_has_led_the_fleet_back_from(host: Target, source: Source) -> None:
+    """That is a deploy like others, of an older release."""
+    for number in (0, 1, 2):
+        host.deploy(number)
+    host.run(host.order(1, FETCH, deploy=9))
+    assert host.run(dataclasses.replace(host.order(1, CHECKOUT, deploy=9), back=True)).ok
+    assert stages.previous(host.repo) == source.release(0)
+
+
+def test_what_was_deployed_once_more_is_a_way_back_again(host: Target, source: Source) -> None:
+    for number in (0, 1):
+        host.deploy(number)
+    assert host.run(host.order(0, ROLLBACK)).ok
+    host.deploy(1, deploy=8)
+    host.deploy(2, deploy=9)
+    assert stages.previous(host.repo) == source.release(1)
 
 
 def test_there_is_nothing_to_roll_back_to_after_the_first_release(host: Target) -> None:

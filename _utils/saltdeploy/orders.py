@@ -48,7 +48,7 @@ class Payload:
         sha256: the file's digest and its only name.
         size: bytes.
         kind: what is in it: ``bundle``, ``trees``, ``tar``, ``delta``, ``image`` or
-            ``overlay``; see :mod:`saltdeploy.transports`.
+            ``overlay``; see :mod:`saltdeploy.transports`. Or ``urls``; see :mod:`saltdeploy.blobs.urls`.
         brings: (trees) bytes of the files that the release has and ``base`` has not; they come another way.
     """
 

@@ -65,8 +65,12 @@ def places(pointer: Pointer) -> list[str]:
     if pointer.kind == FAT:
         return [pointer.digest]
     assert pointer.kind == ANNEX
-    digest = hashlib.md5(pointer.key.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
-    lower = f"{digest.hex()[:3]}/{digest.hex()[3:6]}"
+    return [f"{way}/{pointer.key}/{pointer.key}" for way in hash_directories(pointer.key)]
+
+
+def hash_directories(key: str) -> tuple[str, str]:
+    """The two directories in which git-annex may keep what belongs to a key: hashDirLower, and the older hashDirMixed."""
+    digest = hashlib.md5(key.encode("utf-8", "surrogateescape"), usedforsecurity=False).digest()
     word = int.from_bytes(digest[:4], "little")
     two, one, four, three = (_ANNEX_LETTERS[word >> 6 * n & 31] for n in range(4))
-    return [f"{way}/{pointer.key}/{pointer.key}" for way in (lower, f"{one}{two}/{three}{four}")]
+    return f"{digest.hex()[:3]}/{digest.hex()[3:6]}", f"{one}{two}/{three}{four}"

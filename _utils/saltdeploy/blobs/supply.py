@@ -1,7 +1,8 @@
 """Sees to it that the contents of a tree's pointers are on the shelf: those that lack are fetched, source by source.
 
-The operator's sources come first, in their order, then the one that the release names itself. What one source has
-not, or gives wrongly, is asked of the next. Nothing that is on the shelf already is fetched.
+The operator's sources come first, in their order, then the one that the release names itself, then, for git-annex, the
+URLs that it has noted. What one source has not, or gives wrongly, is asked of the next. Nothing that is on the shelf
+already is fetched.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from saltdeploy.blobs.sources import Cap, Source
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, Unavailable
 from saltdeploy.gitcommand import Progress
+from saltdeploy.origins import ANNEX
 from saltdeploy.pointers import Pointer
 
 _BLOCK = 4096
 _NAMED = 3  # sources and paths in a message
+_ANNEX_ADVICE = ", or give it a URL (git annex addurl --file PATH URL, then git push origin git-annex)"
 
 Wanted = dict[str, tuple[bytes, Pointer]]
 """Name of a content to a path that needs it, and the pointer."""
@@ -31,12 +34,14 @@ class Supply:
     Args:
         repo: its configuration.
         tree: of the release.
+        noted: the URLs that git-annex has noted; None where nobody has said them.
     """
 
-    def __init__(self, repo: Repo, tree: Path, shelf: Shelf) -> None:
+    def __init__(self, repo: Repo, tree: Path, shelf: Shelf, noted: Source | None = None) -> None:
         self._repo = repo
         self._tree = tree
         self._shelf = shelf
+        self._noted = noted
 
     def provide(self, stubs: Iterable[tuple[bytes, Pointer]], progress: Progress) -> tuple[int, int]:
         """Put the content of each pointer on the shelf.
@@ -91,17 +96,19 @@ class Supply:
     def _sources(self, kind: str) -> list[Source]:
         cap = Cap(self._repo.supply.rate, self._repo.supply.booked)
         said = [upstream.named(place, cap) for place in self._repo.blobs[kind]]
-        return [*said, *upstream.of_release(kind, self._tree, self._repo.url, cap)]
+        noted = [self._noted] if self._noted is not None and kind == ANNEX else []
+        return [*said, *upstream.of_release(kind, self._tree, self._repo.url, cap), *noted]
 
     def _missing(self, kind: str, wanted: Wanted, reasons: dict[str, list[str]]) -> DeployError:
         name, (path, pointer) = next(iter(wanted.items()))
         why = "; ".join(reasons.get(name, [])[-_NAMED:]) or "no source is known"
         others = f" (and of {len(wanted) - 1} more)" if len(wanted) > 1 else ""
+        named = f"{pointer.size} bytes {pointer.key or pointer.name}"
         return Unavailable(
-            f"the content of this {kind} pointer{others} cannot be had, {pointer.size} bytes {pointer.name}: {why}",
+            f"the content of this {kind} pointer{others} cannot be had, {named}: {why}",
             path=path.decode("utf-8", "backslashreplace"),
-            next=f"put it into one of the sources, or add a source to repo_config:{self._repo.name}:blobs:{kind}; "
-            "then run the same command again",
+            next=f"put it into one of the sources, or add a source to repo_config:{self._repo.name}:blobs:{kind}"
+            f"{_ANNEX_ADVICE if kind == ANNEX else ''}; then run the same command again",
         )
 
 

@@ -36,7 +36,7 @@ def named(place: str, cap: Cap) -> Source:
 
 
 def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[Source]:
-    """The sources that a release names for one kind; none for git-annex, which knows its remotes by their ids only.
+    """The sources that a release names for one kind; none for git-annex, whose tree names no place.
 
     Args:
         tree: of the release.

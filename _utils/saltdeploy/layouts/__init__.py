@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Protocol
 
+from saltdeploy.blobs.sources import Source
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents
 from saltdeploy.holdings import Holdings
@@ -44,6 +45,7 @@ class Layout(Protocol):
         contents: Contents | None = None,
         root: str = "",
         needed: Collection[str] = (),
+        noted: Source | None = None,
     ) -> dict[str, Any]:
         """Make the release's tree, whole and verified, without touching what is live.
 
@@ -51,6 +53,7 @@ class Layout(Protocol):
             contents: where the contents of its files come from; None: the store.
             root: that the tree must have, see :mod:`saltdeploy.merkle`; "" where nobody has said.
             needed: commits that are to stay on disk whatever else is let go.
+            noted: where contents of git-annex's pointers are that no other source has; None: nobody has said.
 
         Returns:
             Facts for people: ``files`` written, ``bytes`` written, ``slot``, ``root``, ...

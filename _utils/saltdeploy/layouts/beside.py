@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy import disk
+from saltdeploy.blobs.sources import Source
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Stored
 from saltdeploy.digests import Unreadable
@@ -43,12 +44,14 @@ class Job:
         contents: where the contents of its files are.
         root: that the tree must have, see :mod:`saltdeploy.merkle`; "" where nobody has said.
         tell: hears of progress.
+        noted: a last source of contents that pointers point to.
     """
 
     release: Release
     contents: Contents
     root: str
     tell: Progress
+    noted: Source | None = None
 
 
 class Beside(Standing):
@@ -79,10 +82,12 @@ class Beside(Standing):
         contents: Contents | None = None,
         root: str = "",
         needed: Collection[str] = (),
+        noted: Source | None = None,
     ) -> dict[str, Any]:
         """Make the release's tree, whole and verified, and let go of what nothing needs any more."""
         try:
-            return self._prepare(Job(release, contents or Stored(self.store), root, progress), needed)
+            job = Job(release, contents or Stored(self.store), root, progress, noted)
+            return self._prepare(job, needed)
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
@@ -218,7 +223,7 @@ class Beside(Standing):
                         raise Differs("the manifest of the spare slot was another tree's")
                     complete = not base or bool(manifest.root())
                     written = work.apply(changes, oids, count, manifest, job.tell)
-                    filled = self._filling.fill(slot.tree, work, manifest, written, job.tell)
+                    filled = self._filling.fill(slot.tree, work, manifest, written, job.tell, job.noted)
                     compared = self._compare(slot, state, work, manifest, copy) if base else 0
                     if not complete and not manifest.complete(slot.tree):
                         raise Differs("files of the spare slot differed")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.blobs.shelf import Shelf
+from saltdeploy.blobs.sources import Source
 from saltdeploy.blobs.supply import Supply
 from saltdeploy.config import Repo
 from saltdeploy.digests import Unreadable
@@ -25,12 +26,19 @@ class Filling:
         self._shelf = Shelf(repo.area / "blobs")
 
     def fill(
-        self, tree: Path, work: WorkTree, manifest: Manifest, written: Written, progress: Progress
+        self,
+        tree: Path,
+        work: WorkTree,
+        manifest: Manifest,
+        written: Written,
+        progress: Progress,
+        noted: Source | None,
     ) -> dict[str, Any]:
         """Fetch what the pointers that were found need, and put it in their places.
 
         Args:
             written: grows by the bytes of the contents.
+            noted: see :class:`Supply`.
 
         Returns:
             Facts: ``blobs`` and ``blob_bytes`` received; none where there was no pointer.
@@ -41,7 +49,7 @@ class Filling:
         if not work.stubs:
             return {}
         self._shelf.open()
-        supply = Supply(self._repo, tree, self._shelf)
+        supply = Supply(self._repo, tree, self._shelf, noted)
         stubs = ((stub.change.path, stub.pointer) for stub in work.stubs)
         received, size = supply.provide(stubs, progress)
         work.place(self._shelf, manifest, written)

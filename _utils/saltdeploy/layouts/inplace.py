@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import catalogue, disk
+from saltdeploy.blobs.sources import Source
 from saltdeploy.comparing import compare
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Stored
@@ -107,6 +108,7 @@ class Inplace:
         contents: Contents | None = None,
         root: str = "",
         needed: Collection[str] = (),
+        noted: Source | None = None,
     ) -> dict[str, Any]:
         """The objects are in ``.git`` already; compute what they come to, and note the tag."""
         self._refuse_unless_held(release)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy import catalogue, disk
+from saltdeploy.blobs.sources import Source
 from saltdeploy.comparing import compare, walk
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Files, Supply
@@ -186,6 +187,7 @@ class Overlay:
         contents: Contents | None = None,
         root: str = "",
         needed: Collection[str] = (),
+        noted: Source | None = None,
     ) -> dict[str, Any]:
         """Mount the release, from layers that came or from those that are here; and the way back with it."""
         try:

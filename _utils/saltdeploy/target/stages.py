@@ -132,21 +132,22 @@ def _arrive(
 ) -> dict[str, Any]:
     """Bring the release, unless it is here already, and let its tree be whole."""
     root, pinned = order.seal.root if order.seal else "", host.pinned(repo.name)
-    if order.release.commit in holdings.held:
-        try:
-            prepared = layout.prepare(order.release, steps.progress, root=root, needed=pinned)
-            return {**prepared, **_came(prepared)}
-        except Corrupt:  # its tree is damaged, and the contents are not in the store
-            pass
-    fitting.refuse_unfit(order.transport, repo.layout, repo.name)  # it may have been chosen for once
-    opened = layout.open()
     incoming = Record(host.cache, repo.name).incoming
     disk.remove_tree(incoming)  # of a stage that was killed
     carrier = supplies.carrier(order, repo, host)
-    arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
+    noted = supplies.noted(order, repo, holdings, carrier, incoming)
     try:
+        if order.release.commit in holdings.held:
+            try:
+                prepared = layout.prepare(order.release, steps.progress, None, root, pinned, noted)
+                return _summed([carrier.facts(), prepared, _came(prepared)])
+            except Corrupt:  # its tree is damaged, and the contents are not in the store
+                pass
+        fitting.refuse_unfit(order.transport, repo.layout, repo.name)  # it may have been chosen for once
+        opened = layout.open()
+        arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
-        prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned)
+        prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned, noted)
     finally:
         disk.remove_tree(incoming)
     return _summed(

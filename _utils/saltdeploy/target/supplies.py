@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from saltdeploy.carriers import nearest
+from saltdeploy.blobs import urls
+from saltdeploy.blobs.webremote import WebRemote
+from saltdeploy.carriers import Carrier, nearest
 from saltdeploy.carriers.den import Den
 from saltdeploy.carriers.fanout import Fanout, Supplier
 from saltdeploy.carriers.http import Http
@@ -17,6 +19,7 @@ from saltdeploy.carriers.shelf import Shelf
 from saltdeploy.carriers.swarm import BySwarm, Member, Party
 from saltdeploy.config import Repo
 from saltdeploy.errors import Unavailable
+from saltdeploy.holdings import Holdings
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Progress
@@ -40,6 +43,17 @@ def carrier(order: Order, repo: Repo, host: Host) -> Fanout:
 def booking(repo: Repo, host: Host) -> Repo:
     """The repo, whose transfers share one rate with all others of this host."""
     return replace(repo, supply=replace(repo.supply, booked=host.cache / "booked"))
+
+
+def noted(order: Order, repo: Repo, holdings: Holdings, carrier: Carrier, room: Path) -> WebRemote:
+    """The last source of contents that git-annex's pointers point to: the lists of URLs of an order that are for this host.
+
+    Args:
+        room: for lists that are being read; the caller deletes it.
+    """
+    lists = (payload for payload in order.payloads if payload.kind == urls.KIND)
+    fit = [payload for payload in lists if payload.base in ("", *holdings.held)]
+    return WebRemote(sorted(fit, key=lambda payload: payload.size), carrier, room, repo.supply.rate)
 
 
 def names(order: Order) -> frozenset[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import subprocess
 import tempfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -137,6 +138,31 @@ class Reader:
             ["for-each-ref", f"--points-at={commit}", "--format=%(refname:strip=2)", "refs/tags/"]
         )
         return names.split("\n")[0]
+
+    def heads(self, *patterns: str) -> list[str]:
+        """The commits that the refs of these patterns name, see git-for-each-ref(1)."""
+        return list(dict.fromkeys(self._ask(["for-each-ref", "--format=%(objectname)", *patterns]).split()))
+
+    def files(self, commit: str, paths: Collection[str], most: int) -> Iterator[tuple[str, bytes]]:
+        """Path and content of those of these files that the commit has. The list of all that it has is read.
+
+        Args:
+            most: bytes; a file that has more is left out.
+        """
+        with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as oids:
+            self.diff("", commit, spool)  # to look up one path after the other takes git many times longer
+            wanted = {os.fsencode(path): path for path in paths}
+            there = [(wanted[each.path], each.oid) for each in read_changes(spool) if each.path in wanted]
+            asked = b"".join(b"%s\n" % oid.encode() for _, oid in there)
+            command = ["cat-file", "--batch-check=%(objectsize)", "--buffer"]
+            sizes = [int(size) if size.isdigit() else most + 1 for size in self._lines(command, asked)]
+            small = [each for each, size in zip(there, sizes, strict=True) if size <= most]
+            oids.write(b"".join(b"%s\n" % oid.encode() for _, oid in small))
+            oids.flush()
+            with self.blobs(oids) as blobs:
+                for path, oid in small:
+                    _, pieces = blobs.next(oid)
+                    yield path, b"".join(pieces)
 
     # -- trees --------------------------------------------------------------------------------------------
 
@@ -300,6 +326,9 @@ class Reader:
             raise from_os(OSError(errno.ENOSPC, full.cause), path=str(out.parent)) from full
 
     # -- running git --------------------------------------------------------------------------------------
+
+    def _lines(self, arguments: list[str], asked: bytes) -> list[bytes]:
+        return self._run(arguments, input=asked).stdout.splitlines()
 
     def _ask(self, arguments: list[str], **options: Any) -> str:
         output = self._run(arguments, check=False, **options).stdout or b""

@@ -23,6 +23,7 @@ from saltdeploy.comparing import compare, digest_of, is_real, walk
 from saltdeploy.digests import Digests, unreadable
 from saltdeploy.errors import DeployError, DiskFull, NoPermission
 from saltdeploy.gitobjects import Change
+from saltdeploy.pointers import Pointer
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -223,8 +224,18 @@ class Manifest:
 
     def contents(self) -> set[str]:
         """The names of the contents that pointers of this tree point to."""
+        return {found.name for found in self.stubs()}
+
+    def stubs(self) -> Iterator[Pointer]:
+        """The pointers of this tree in the places of which their contents are."""
         rows = self._db.execute("SELECT mode, data FROM pointers JOIN files USING (path)")
-        return {found.name for mode, data in rows if (found := pointers.read(mode, data)) is not None}
+        return (found for mode, data in rows if (found := pointers.read(mode, data)) is not None)
+
+    def stub(self, path: bytes) -> Pointer | None:
+        """As :meth:`stubs`, the one at a path."""
+        wanted = "SELECT mode, data FROM pointers JOIN files USING (path) WHERE path=?"
+        row = self._db.execute(wanted, (path,)).fetchone()
+        return pointers.read(*row) if row else None
 
     def sizes(self) -> tuple[int, int]:
         """How many files the tree should hold, and their bytes."""

@@ -51,6 +51,7 @@ class Payloads:
         pack: Callable[[Path], None],
         kind: str = "bundle",
         brings: Callable[[], int] = lambda: 0,
+        state: str = "",
     ) -> Payload:
         """The payload that brings a host of ``repo`` from ``base`` to ``commit``; packed once and then found.
 
@@ -59,8 +60,9 @@ class Payloads:
             pack: writes the file at the path that it is given.
             kind: of the payload.
             brings: counts :attr:`saltdeploy.orders.Payload.brings`.
+            state: a word for what else it is made of; as long as that is the same, the payload is found.
         """
-        note = self._note(repo, base, commit, kind)
+        note = self._note(repo, base, commit, f"{kind}.{state}" if state else kind)
         payload = self._known(note)
         if payload is None:
             payload = dataclasses.replace(self._add(base, pack, kind), brings=brings())

@@ -7,6 +7,7 @@ has not, and never what came and went between them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -267,6 +268,12 @@ class Repository(Reader):
             Unavailable, NoSuchTag: see :meth:`fetch`.
         """
         return self._take(url, tag, "", no_progress)
+
+    def follow(self, url: str, branch: str) -> None:
+        """Bring a branch as it is in another repository now, without its history; where it cannot be had, all stays."""
+        refs = ["--", url, f"+refs/heads/{branch}:refs/heads/{branch}"]
+        with contextlib.suppress(GitFailed):
+            self._remote("fetch", url, ["--no-tags", "--depth=1", *refs])
 
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:

@@ -142,3 +142,14 @@ def test_a_comparison_with_a_commit_that_is_not_here_fails(plain: Source, tmp_pa
 def test_submodules_are_named(tmp_path: Path) -> None:
     source = Source(tmp_path / "s.git", {b"lib/x": Entry("160000", b"1" * 40), b"a": Entry(FILE, b"")})
     assert source.repository.submodules(source.tag(0).commit) == {b"lib/x": "1" * 40}
+
+
+# -- small files ----------------------------------------------------------------------------------------
+
+
+def test_small_files_of_a_commit_are_read_together(tmp_path: Path) -> None:
+    trees = {b"dir/a": Entry(FILE, b"1"), b"b": Entry(FILE, b"22\n\n"), b"large": Entry(FILE, b"x" * 100)}
+    source = Source(tmp_path / "s.git", trees)
+    asked = ["b", "dir", "none", "large", "dir/a", "../b"]
+    found = list(source.repository.files(source.tag(0).commit, asked, 99))
+    assert found == [("b", b"22\n\n"), ("dir/a", b"1")]

@@ -76,6 +76,13 @@ def _altered(path: Path) -> None:
     path.write_bytes(b"pecked")
 
 
+def test_what_is_made_of_more_than_two_commits_is_packed_anew_when_that_changes(
+    store: Payloads, packer: Packer
+) -> None:
+    made = [store.find_or_pack("demo", A, B, packer, "urls", state=word) for word in ("one", "two", "one")]
+    assert (packer.times, {each.kind for each in made}) == (2, {"urls"})
+
+
 @pytest.mark.parametrize("damage", [_shorter, _altered, Path.unlink])
 def test_a_damaged_payload_is_packed_anew(
     store: Payloads, packer: Packer, damage: Callable[[Path], None]

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 
 from saltdeploy import fitting, programs, transports
+from saltdeploy.blobs import urls
 from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError
 from saltdeploy.holdings import Holdings
@@ -128,7 +129,7 @@ def needed(payloads: Sequence[Payload], held: Holdings) -> tuple[int, int]:
     fits = [each for each in payloads if each.kind in IMAGES or each.base in ("", *held.held)]
     images = [each.size for each in fits if each.kind in IMAGES]
     trees = [each.size for each in fits if each.kind == "trees"]
-    others = [each.size for each in fits if each.kind not in (*IMAGES, "trees")]
+    others = [each.size for each in fits if each.kind not in (*IMAGES, "trees", urls.KIND)]
     taken = [*sorted(trees)[:1], *images, *sorted(others)[:1]]
     return sum(taken), len(taken)
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from saltdeploy.config import Repo
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import plan
+from saltdeploy.master import addresses, plan
 from saltdeploy.orders import Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
@@ -78,7 +78,10 @@ class Offers:
 
     def _offer(self, holdings: list[Holdings], transport: str) -> None:
         order = plan.by(self.order, transport)
-        packed = plan.pack(order, self._repo, self._source(), self._payloads, self._tag, holdings)
+        source = self._source()
+        packed = plan.pack(order, self._repo, source, self._payloads, self._tag, holdings)
+        bases = [payload.base for payload in packed]
+        packed += addresses.pack(order, self._repo, source, self._payloads, bases)
         offers = {(payload.kind, payload.base): payload for payload in (*self.order.payloads, *packed)}
         if (found := tuple(offers.values())) != self.order.payloads:
             self.order = dataclasses.replace(self.order, payloads=found, swarm=self._swarm_of(found))

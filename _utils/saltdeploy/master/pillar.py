@@ -10,7 +10,7 @@ from typing import Any
 from saltdeploy import config
 from saltdeploy.errors import DeployError
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import plan
+from saltdeploy.master import addresses, plan
 from saltdeploy.master.certificate import identity
 from saltdeploy.master.pins import Pin, Pins, master_secret
 from saltdeploy.master.waves import group_of
@@ -62,8 +62,9 @@ def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins
         return pin
     tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
     try:
-        source = plan.Source(repo, root)
-        packed = plan.pack(order, repo, source, Payloads(root / "payloads"), tag, [Holdings()])
+        source, payloads = plan.Source(repo, root), Payloads(root / "payloads")
+        packed = plan.pack(order, repo, source, payloads, tag, [Holdings()])
+        packed += addresses.pack(order, repo, source, payloads, [""]) if packed else ()
     except (DeployError, OSError):  # the repository cannot be read now: hosts that are known still converge
         return pin
     if not packed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import swarms, transports
+from saltdeploy.blobs import urls
 from saltdeploy.config import Repo, load
 from saltdeploy.errors import (
     BadRelease,
@@ -27,6 +28,7 @@ from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pins import Pin
 from saltdeploy.orders import Order, Payload
+from saltdeploy.origins import ANNEX
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release, check_tag, file_name
 from saltdeploy.repository import Repository, Tag
@@ -38,12 +40,19 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 _MOST_PAYLOADS = 8
 #: Kinds of payloads that build upon another, and not upon what a host holds.
 IMAGES = ("image", "overlay")
+#: Where git-annex keeps what it knows of contents.
+ANNEX_BRANCH = "git-annex"
 
 
 class Source:
-    """Where the master reads a repo's tags: the repository itself when it is on this host, else a mirror of it."""
+    """Where the master reads a repo's tags: the repository itself when it is on this host, else a mirror of it.
+
+    Args:
+        root: the master's directory.
+    """
 
     def __init__(self, repo: Repo, root: Path) -> None:
+        self.root = root
         if not repo.source:
             raise ConfigError(
                 "there is no repository to read tags from",
@@ -78,7 +87,10 @@ class Source:
             with flock.alone(self.repository.git_dir.with_suffix(".lock")):
                 self.repository.ensure()
                 self.repository.recover()  # a master that was killed may have left locks
-                return self.repository.fetch_tag(self._repo.source, check_tag(name))
+                found = self.repository.fetch_tag(self._repo.source, check_tag(name))
+                if ANNEX in self._repo.blobs:
+                    self.repository.follow(self._repo.source, ANNEX_BRANCH)
+                return found
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
@@ -236,8 +248,8 @@ def refuse_bad_targets(
 
 
 def by(order: Order, transport: str) -> Order:
-    """A fetch order for hosts that take another transport: with the payloads of this one."""
-    kinds = transports.of(transport).kinds
+    """A fetch order for hosts that take another transport: with the payloads of this one, and with lists of URLs."""
+    kinds = (*transports.of(transport).kinds, urls.KIND)
     payloads = tuple(payload for payload in order.payloads if payload.kind in kinds)
     return dataclasses.replace(order, transport=transport, payloads=payloads)
 
@@ -268,7 +280,8 @@ def pack(
 def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:
     """What a host needs of these that holds ``base``: of the trees and of what holds contents, what builds upon it."""
     chosen = [payload for payload in payloads if payload.kind in IMAGES]
-    others = [payload for payload in payloads if payload.kind not in IMAGES]
+    chosen += [each for each in payloads if each.kind == urls.KIND and each.base in ("", base)]
+    others = [payload for payload in payloads if payload.kind not in (*IMAGES, urls.KIND)]
     for trees in (True, False):
         those = [payload for payload in others if (payload.kind == "trees") == trees]
         chosen += [each for each in those if each.base == base] or [each for each in those if not each.base]

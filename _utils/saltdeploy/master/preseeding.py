@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from saltdeploy.blobs import urls
 from saltdeploy.config import Repo
 from saltdeploy.errors import ConfigError, Unsupported
 from saltdeploy.holdings import Holdings
@@ -93,7 +94,8 @@ def _packed(
     others = ways.others(travels, transport)
     offers = Offers(order, tag, repo, master.payloads, lambda: source, others)
     offers.pack(held.items())
-    if not offers.order.payloads and any(release.commit not in each.held for each in held.values()):
+    brings = any(payload.kind != urls.KIND for payload in offers.order.payloads)
+    if not brings and any(release.commit not in each.held for each in held.values()):
         raise Unsupported(
             f"transport {transport} packs nothing that could be brought ahead",
             repo=repo.name,

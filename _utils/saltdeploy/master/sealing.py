@@ -8,13 +8,14 @@ the next deploy computes again what it needs.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from saltdeploy import catalogue, disk, seals
 from saltdeploy.config import Repo
 from saltdeploy.contents import Stored
 from saltdeploy.errors import ConfigError, Corrupt, DeployError
+from saltdeploy.manifest import Manifest
 from saltdeploy.master import flock, plan
 from saltdeploy.merkle import is_root
 from saltdeploy.release import Release, file_name
@@ -64,6 +65,18 @@ class Sealer:
         with contextlib.suppress(DeployError):
             return self.seal(release, source(), transport)
         return None
+
+    @contextlib.contextmanager
+    def catalogue(self, release: Release, source: plan.Source, transport: str) -> Iterator[Manifest]:
+        """The catalogue of a release; nobody else reads or changes it while the block runs.
+
+        Raises:
+            Corrupt, Unavailable: see :meth:`seal`.
+        """
+        with flock.alone(self._file(".lock")):
+            self._compute(release, source, transport)
+            with Manifest(self._file(".db")) as manifest:
+                yield manifest
 
     def _compute(self, release: Release, source: plan.Source, transport: str) -> str:
         with source.packer(release.commit, transport) as reader:

@@ -12,8 +12,9 @@ from saltdeploy.checks import Place
 from saltdeploy.errors import DiskFull
 from saltdeploy.holdings import PROGRAMS, Holdings
 from saltdeploy.master import plan
-from saltdeploy.master.chooser import Chooser
+from saltdeploy.master.chooser import Chooser, needed
 from saltdeploy.master.world import Master
+from saltdeploy.orders import Payload
 from saltdeploy.payloads import Payloads
 
 from tests.repositories import FILE, Entry, Source
@@ -145,3 +146,8 @@ def test_hosts_that_nothing_is_said_of_have_the_link_of_the_default(world: World
     world.links = {"default": {"rate": 1024}}
     world.held = {"somewhere": world.holds()}
     assert "(" in world.chooser().choose("somewhere")[1]  # the others were thought about
+
+
+def test_a_list_of_urls_is_not_taken_for_what_brings_a_release() -> None:
+    bundle, few = Payload("", "a" * 64, 5000), Payload("", "b" * 64, 10, "urls")
+    assert needed([bundle, few], Holdings()) == (5000, 1)

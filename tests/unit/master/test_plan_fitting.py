@@ -15,6 +15,7 @@ def payload(kind: str, base: str = "") -> Payload:
 
 BUNDLES = (payload("bundle"), payload("bundle", A))
 TAR = (payload("trees"), payload("trees", A), payload("tar"))
+URLS = (payload("urls"), payload("urls", A))
 DELTA = (*TAR, payload("delta", A))
 
 
@@ -27,6 +28,8 @@ DELTA = (*TAR, payload("delta", A))
         (TAR, "", [("trees", ""), ("tar", "")]),
         (DELTA, A, [("trees", A), ("delta", A)]),
         (DELTA, B, [("trees", ""), ("tar", "")]),
+        ((*BUNDLES, *URLS), A, [("urls", ""), ("urls", A), ("bundle", A)]),
+        ((*BUNDLES, *URLS), B, [("urls", ""), ("bundle", "")]),
     ],
 )
 def test_a_host_is_sent_what_builds_upon_what_it_holds(

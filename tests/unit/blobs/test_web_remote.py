@@ -1,0 +1,309 @@
+"""A release of a real git-annex repository, whose contents are nowhere but at the URLs that git-annex has noted."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saltdeploy.blobs import urls
+from saltdeploy.blobs.sources import hash_directories
+from saltdeploy.holdings import Holdings
+from saltdeploy.master import plan
+from saltdeploy.master.offers import Offers
+from saltdeploy.master.pillar import data_for
+from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.payloads import Payloads
+from saltdeploy.target import stages
+from saltdeploy.target.record import Record
+
+from tests.blobstores import Server, annexed, key, work_tree
+from tests.repositories import Source, git, repo, tree
+from tests.serving import free_port
+from tests.targets import Target
+
+CONTENT = b"\0 some content \xff" * 1000
+NOTHING = Holdings()
+_DEPLOYS = itertools.count(1)
+
+
+class Annex:
+    """A work tree with git-annex, whose contents are at a web server only.
+
+    Attributes:
+        place: the work tree.
+        git: runs git in it.
+    """
+
+    def __init__(self, place: Path, server: Server) -> None:
+        self.place = place
+        self.server = server
+        self.git = work_tree(place)
+        self.git("annex", "init", "test")
+
+    def add(self, name: str, content: bytes, tag: str, *, url: str = "") -> str:
+        """Commit a file and tag that; the content goes to the web server, and not with the release."""
+        (self.place / name).write_bytes(content)
+        self.git("annex", "add", "--quiet", name)
+        self.git("commit", "--quiet", "-m", name)
+        self.git("tag", tag)
+        (self.server.root / name).write_bytes(content)
+        self.note(content, url or f"{self.server.files}/{name}")
+        return key(content)
+
+    def note(self, content: bytes, url: str) -> None:
+        self.git("annex", "registerurl", "--quiet", key(content), url)
+
+    def forget(self, name: str, url: str) -> None:
+        self.git("annex", "rmurl", "--quiet", name, url)
+
+
+class Master:
+    """The master's side of orders for one host.
+
+    Attributes:
+        root: its directory.
+        offers: those of the last order.
+    """
+
+    def __init__(self, place: Path, source: str) -> None:
+        self.root = place / "master"
+        self.payloads = Payloads(self.root / "payloads")
+        self.keys: dict[str, Any] = {"source": source, "blobs": {"annex": []}}
+
+    def order(self, tag: str, holdings: Holdings = NOTHING, transport: str = "bundle") -> Order:
+        configuration = repo(self.root / "live", **self.keys)
+        source = plan.Source(configuration, self.root)
+        found = source.tag(tag)
+        release = stages.Release("demo", tag, found.commit)
+        order = Order(f"{next(_DEPLOYS):020d}", 1, FETCH, release, transport)
+        self.offers = Offers(order, found, configuration, self.payloads, lambda: source)
+        self.offers.pack([("web1", holdings)])
+        return self.offers.order_for("web1")
+
+    def lists(self, order: Order) -> list[str]:
+        return [payload.sha256 for payload in order.payloads if payload.kind == urls.KIND]
+
+    def listed(self, order: Order) -> dict[str, set[str]]:
+        """Base of each list to its keys."""
+        lists = [payload for payload in order.payloads if payload.kind == urls.KIND]
+        found = {}
+        for payload in lists:
+            path = self.payloads.path(payload.sha256)
+            assert path is not None
+            found[payload.base] = {urls._entry(line, path)[0] for line in path.read_bytes().splitlines()}
+        return found
+
+
+class Host(Target):
+    """A host that takes its orders from the master."""
+
+    def __init__(self, place: Path, master: Master, blobs: Any = None, **keys: Any) -> None:
+        super().__init__(
+            place, Source(place / "unused.git", tree(a="0")), blobs=blobs or {"annex": []}, **keys
+        )
+        self.carrier._payloads = master.payloads
+        self.master = master
+
+    def take(self, tag: str, transport: str = "bundle") -> Result:
+        """Fetch and switch; the answer to the fetch."""
+        order = self.master.order(tag, stages.status(self.repo, self.host).holdings, transport)
+        fetched = self.run(order)
+        if fetched.ok:
+            assert self.run(dataclasses.replace(order, stage=CHECKOUT)).ok
+        return fetched
+
+    def got_lists(self) -> int:
+        """How many lists came."""
+        kinds = {each.sha256: each.kind for each in self.master.offers.order.payloads}
+        return [kinds.get(name) for name in self.carrier.fetched].count(urls.KIND)
+
+
+@pytest.fixture
+def annex(tmp_path: Path, server: Server) -> Iterator[Annex]:
+    made = Annex(tmp_path / "work", server)
+    yield made
+    for path in (made.place / ".git/annex").rglob("*"):  # or pytest could not delete it
+        if path.is_dir():
+            path.chmod(0o755)
+
+
+def is_served(host: Host, name: str, content: bytes = CONTENT) -> None:
+    assert (host.location / name).read_bytes() == content
+    assert stages.verify(host.repo, host.host, full=True).ok
+
+
+@pytest.mark.parametrize("transport", ["bundle", "tar", "git"])
+@pytest.mark.parametrize("way", ["here", "mirror", "clone"])
+def test_a_content_comes_from_the_url_that_git_annex_noted(
+    way: str, transport: str, annex: Annex, tmp_path: Path
+) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    place = str(annex.place)
+    if way == "clone":  # git-annex was never run there: the branch is its origin's
+        place = str(tmp_path / "clone")
+        annex.git("clone", "--quiet", "--", str(annex.place), place)
+    elif way == "mirror":
+        place = f"file://{annex.place}"
+    host = Host(tmp_path, Master(tmp_path, place), url=f"file://{annex.place}")
+    assert (fetched := host.take("v0", transport)).ok, fetched.error
+    is_served(host, "a.bin")
+    assert host.got_lists() == 1
+    assert not Record(host.cache, "demo").incoming.exists()
+
+
+def test_a_url_that_was_taken_back_is_not_asked(annex: Annex, tmp_path: Path) -> None:
+    name = annex.add("a.bin", CONTENT, "v0")
+    annex.forget("a.bin", f"{annex.server.files}/a.bin")
+    (refused := Host(tmp_path, Master(tmp_path, str(annex.place))).take("v0"))
+    assert annex.server.given == []
+    error = refused.error
+    assert error is not None
+    assert (error.kind, error.host, error.path) == ("unavailable", "web1", "a.bin")
+    assert f"{name}: git-annex's web remote knows no URL of it" in error.cause
+    assert "git annex addurl" in error.next and "repo_config:demo:blobs:annex" in error.next
+
+
+def test_after_a_url_was_added_the_same_release_can_be_deployed(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0", url="http://127.0.0.1:1/gone")
+    master = Master(tmp_path, f"file://{annex.place}")
+    host = Host(tmp_path, master)
+    refused = host.take("v0")
+    assert refused.error is not None and "http://127.0.0.1:1/gone does not answer" in refused.error.cause
+    annex.note(CONTENT, f"{annex.server.files}/a.bin")
+    assert host.take("v0").ok
+    is_served(host, "a.bin")
+
+
+def test_wrong_bytes_are_refused_and_named_and_the_next_url_is_asked(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0", url=f"{annex.server.files}/other?signature=s3cret")
+    (annex.server.root / "other?signature=s3cret").write_bytes(CONTENT[::-1])
+    host = Host(tmp_path, Master(tmp_path, str(annex.place)))
+    refused = host.take("v0")
+    assert refused.error is not None
+    assert f"{annex.server.files}/other" in refused.error.cause and "gave other bytes" in refused.error.cause
+    assert "s3cret" not in str(refused.to_wire())
+    assert not host.location.exists()
+    annex.note(CONTENT, f"{annex.server.files}/a.bin")
+    assert host.take("v0").ok
+    is_served(host, "a.bin")
+
+
+def test_a_password_in_a_url_is_not_told(annex: Annex, tmp_path: Path) -> None:
+    secret = annex.server.files.replace("//", "//user:s3cret@")
+    annex.add("a.bin", CONTENT, "v0", url=f"{secret}/missing")
+    refused = Host(tmp_path, Master(tmp_path, str(annex.place))).take("v0")
+    assert refused.error is not None
+    assert "***@" in refused.error.cause and "404" in refused.error.cause
+    assert "s3cret" not in str(refused.to_wire())
+
+
+def test_a_server_that_is_gone_is_not_asked_for_every_content(annex: Annex, tmp_path: Path) -> None:
+    gone = f"http://127.0.0.1:{free_port()}"
+    for number in range(3):
+        annex.add(f"{number}.bin", bytes([number]) * 100, f"v{number}", url=f"{gone}/{number}")
+    refused = Host(tmp_path, Master(tmp_path, str(annex.place))).take("v2")
+    assert refused.error is not None
+    assert "and of 2 more" in refused.error.cause
+
+
+def test_other_sources_come_first_and_no_list_is_fetched_then(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    store = annex.place / ".git/annex/objects"
+    host = Host(tmp_path, Master(tmp_path, str(annex.place)), blobs={"annex": str(store)})
+    assert host.take("v0").ok
+    is_served(host, "a.bin")
+    assert (annex.server.given, host.got_lists()) == ([], 0)
+
+
+def test_a_list_holds_what_the_release_has_and_the_host_has_not(annex: Annex, tmp_path: Path) -> None:
+    first = annex.add("a.bin", CONTENT, "v0")
+    annex.add("gone.bin", b"not in v2", "v1")
+    annex.git("rm", "--quiet", "gone.bin")
+    second = annex.add("b.bin", CONTENT * 2, "v2")
+    master = Master(tmp_path, str(annex.place))
+    host = Host(tmp_path, master)
+    assert host.take("v0").ok
+    assert master.listed(master.offers.order) == {"": {first}}
+    assert host.take("v2").ok
+    old = annex.git("rev-parse", "v0").decode().strip()
+    assert master.listed(master.offers.order) == {old: {second}, "": {first, second}}
+    is_served(host, "b.bin", CONTENT * 2)
+    assert host.got_lists() == 1, "the short one says enough"
+
+
+def test_a_host_that_has_lost_an_old_content_finds_its_url_too(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    annex.add("b.bin", CONTENT * 2, "v1")
+    host = Host(tmp_path, Master(tmp_path, str(annex.place)))
+    assert host.take("v0").ok
+    for path in host.repo.area.joinpath("blobs").glob("??/*"):
+        path.unlink()
+    assert host.take("v1").ok
+    is_served(host, "a.bin")
+    assert host.got_lists() == 2
+
+
+def test_a_list_is_made_once_as_long_as_nothing_was_noted(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    master = Master(tmp_path, str(annex.place))
+    before = master.lists(master.order("v0"))
+    shutil.rmtree(master.root / "manifests")
+    assert master.lists(master.order("v0")) == before
+    assert not (master.root / "manifests").exists()
+    annex.note(CONTENT, "https://example.org/a.bin")
+    assert master.lists(master.order("v0")) != before
+
+
+@pytest.mark.parametrize("blobs", [{}, {"lfs": []}])
+def test_who_does_not_ask_for_annexed_contents_is_offered_no_list(
+    blobs: dict[str, Any], annex: Annex, tmp_path: Path
+) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    master = Master(tmp_path, str(annex.place))
+    master.keys["blobs"] = blobs
+    assert master.lists(master.order("v0")) == []
+
+
+def test_a_repository_that_has_noted_nothing_offers_no_list(tmp_path: Path) -> None:
+    source = Source(tmp_path / "s.git", {b"blob": annexed(CONTENT)})
+    for place in (str(source.git_dir), f"file://{source.git_dir}"):
+        master = Master(tmp_path, place)
+        assert [payload.kind for payload in master.order("v0").payloads] == ["bundle"]
+
+
+@pytest.mark.parametrize(
+    "where", ["{lower}/{key}.log.web", "{mixed}/{key}.log.web", "remote/web/{lower}/{key}.log"]
+)
+def test_older_names_of_the_notes_are_known(where: str, server: Server, tmp_path: Path) -> None:
+    source = Source(tmp_path / "s.git", {b"blob": annexed(CONTENT)})
+    (server.root / "content").write_bytes(CONTENT)
+    lower, mixed = hash_directories(key(CONTENT))
+    path = where.format(lower=lower, mixed=mixed, key=key(CONTENT))
+    note = f"1s 1 {server.files}/content\n"
+    stream = (
+        "commit refs/heads/git-annex\ncommitter T <t@example.org> 1 +0000\ndata 1\nx"
+        f"\nM 100644 inline {path}\ndata {len(note)}\n{note}\n"
+    )
+    git(source.git_dir, "fast-import", "--quiet", input=stream.encode())
+    host = Host(tmp_path, Master(tmp_path, str(source.git_dir)))
+    assert host.take("v0").ok
+    is_served(host, "blob")
+
+
+def test_a_host_that_was_never_seen_is_told_the_urls_with_its_pin(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    master = Master(tmp_path, str(annex.place))
+    release = master.order("v0").release
+    Pins(master.root).put(Pin(Order("pin", 1, FETCH, release), ("web1",)))
+    pillar = {"repo_config": {"demo": {**master.keys, "targets": "*"}}}
+    told = data_for("web1", master.root, pillar, lambda expression, kind: expression == "*")
+    order = Order.from_wire(told["pins"]["demo"]["order"])
+    host = Host(tmp_path, master)
+    assert (fetched := host.run(order)).ok, fetched.error
+    assert annex.server.given == ["/files/a.bin"]

@@ -17,9 +17,9 @@ from saltdeploy.master import plan
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pillar import data_for
 from saltdeploy.master.pins import Pin, Pins
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, Order, Result
 from saltdeploy.payloads import Payloads
-from saltdeploy.target import stages
+from saltdeploy.target import preseeding, stages
 from saltdeploy.target.record import Record
 
 from tests.blobstores import Server, annexed, key, work_tree
@@ -307,3 +307,35 @@ def test_a_host_that_was_never_seen_is_told_the_urls_with_its_pin(annex: Annex, 
     host = Host(tmp_path, master)
     assert (fetched := host.run(order)).ok, fetched.error
     assert annex.server.given == ["/files/a.bin"]
+
+
+def test_a_list_that_was_brought_ahead_is_found_on_the_hosts_own_shelf(annex: Annex, tmp_path: Path) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    master = Master(tmp_path, str(annex.place))
+    host = Host(tmp_path, master)
+    order = master.order("v0")
+    ahead = preseeding.preseed(dataclasses.replace(order, stage=PRESEED), host.repo, host.host)
+    assert (ahead.ok, ahead.facts["new"]) == (True, 2)
+    host.carrier.fetched.clear()
+    assert (fetched := host.run(order)).ok, fetched.error
+    assert host.carrier.fetched == []
+    assert annex.server.given == ["/files/a.bin"]
+
+
+@pytest.mark.parametrize("spoil", [b"", b"[]\n", b"other"])
+def test_a_list_that_was_spoilt_on_its_way_fails_the_fetch_and_says_so(
+    spoil: bytes, annex: Annex, tmp_path: Path
+) -> None:
+    annex.add("a.bin", CONTENT, "v0")
+    master = Master(tmp_path, str(annex.place))
+    host = Host(tmp_path, master)
+
+    def spoil_lists(path: Path) -> None:
+        if path.name in master.lists(master.offers.order):
+            path.write_bytes(spoil)
+
+    host.carrier.spoil = spoil_lists  # type: ignore[assignment]
+    refused = host.take("v0")
+    assert refused.error is not None
+    assert "git-annex's web remote cannot be asked: what was received has sha256" in refused.error.cause
+    assert annex.server.given == []

@@ -14,7 +14,7 @@ import requests
 
 from saltdeploy.blobs import urls
 from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Hear
+from saltdeploy.blobs.sources import Cap, Hear
 from saltdeploy.blobs.web import Failed, Web, reason
 from saltdeploy.carriers import Carrier
 from saltdeploy.errors import Corrupt, Unavailable
@@ -35,14 +35,14 @@ class WebRemote:
         lists: payloads; one is brought only when those before it do not say enough.
         carrier: brings them.
         room: a directory for them, which is made when it is needed and which the caller deletes.
-        rate: bytes per second that may come at most; 0: as many as will.
+        cap: what may come.
     """
 
-    def __init__(self, lists: Sequence[Payload], carrier: Carrier, room: Path, rate: int = 0) -> None:
+    def __init__(self, lists: Sequence[Payload], carrier: Carrier, room: Path, cap: Cap) -> None:
         self._lists = lists
         self._carrier = carrier
         self._room = room
-        self._web = Web(rate)
+        self._web = Web(cap)
         self._silent: Counter[str] = Counter()
 
     def __str__(self) -> str:

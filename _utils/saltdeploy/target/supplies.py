@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from saltdeploy.blobs import urls
+from saltdeploy.blobs.sources import Cap
 from saltdeploy.blobs.webremote import WebRemote
 from saltdeploy.carriers import Carrier, nearest
 from saltdeploy.carriers.den import Den
@@ -53,7 +54,8 @@ def noted(order: Order, repo: Repo, holdings: Holdings, carrier: Carrier, room: 
     """
     lists = (payload for payload in order.payloads if payload.kind == urls.KIND)
     fit = [payload for payload in lists if payload.base in ("", *holdings.held)]
-    return WebRemote(sorted(fit, key=lambda payload: payload.size), carrier, room, repo.supply.rate)
+    fit.sort(key=lambda payload: payload.size)
+    return WebRemote(fit, carrier, room, Cap(repo.supply.rate, repo.supply.booked))
 
 
 def names(order: Order) -> frozenset[str]:

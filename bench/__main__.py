@@ -5,6 +5,7 @@ compare         this project and its peers side by side, on a rig of hosts (``be
 transports      every transport, one target (``bench/transports.py``)
 egress          what leaves the master over links of 100 Mbit/s (``bench/egress.py``)
 scale           what a target costs the master, by the size of the fleet (``bench/scale.py``)
+crowd           the same with thousands of hosts, which one process simulates, on a real bus (``bench/crowd.py``)
 profile         where the time of a deploy goes (``bench/profiles.py``)
 target          one target, 300,000 files, without Salt (``bench/target_side.py``)
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
@@ -23,7 +24,19 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import cache, caps, compare, egress, fleet, overhead, profiles, scale, target_side, transports
+from bench import (
+    cache,
+    caps,
+    compare,
+    crowd,
+    egress,
+    fleet,
+    overhead,
+    profiles,
+    scale,
+    target_side,
+    transports,
+)
 
 Bench = Callable[[argparse.Namespace, Path], int]
 
@@ -32,6 +45,7 @@ BENCHES: dict[str, Bench] = {
     "transports": transports.main,
     "egress": egress.main,
     "scale": scale.main,
+    "crowd": crowd.main,
     "profile": profiles.main,
     "target": lambda options, directory: target_side.main(["--directory", str(directory)]),
     "fleet": lambda options, directory: fleet.main(

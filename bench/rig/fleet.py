@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from bench import CHECKOUT
+from bench.rig.host import Host
 from bench.rig.rig import Rig
 from demo.fleet import Fleet
 
 
 @contextlib.contextmanager
 def fleet(
-    rig: Rig, repos: dict[str, Any], deployment: dict[str, Any] | None = None, **settings: dict[str, Any]
+    rig: Rig,
+    repos: dict[str, Any],
+    deployment: dict[str, Any] | None = None,
+    *,
+    minions: Collection[Host] | None = None,
+    **settings: dict[str, Any],
 ) -> Iterator[Fleet]:
     """Start Salt on the rig.
 
@@ -23,6 +29,7 @@ def fleet(
         rig: where.
         repos: ``repo_config`` of the pillar; ``{{ srv }}`` in it is the target's ``/srv``.
         deployment: ``deployment_config`` of the pillar.
+        minions: the targets that get a minion, if not all do.
         settings: more for the configuration of ``master`` and ``minion``.
     """
     names = {"master": rig.hub, **{host.name: host for host in rig.targets}}
@@ -33,7 +40,7 @@ def fleet(
     salt = Fleet(
         rig.directory / "salt",
         CHECKOUT,
-        [host.name for host in rig.targets],
+        [host.name for host in (rig.targets if minions is None else minions)],
         pillar=_pillar(rig.directory / "pillar", values),
         master=master,
         minion={"master": rig.hub.address, **settings.get("minion", {})},

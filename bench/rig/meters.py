@@ -63,6 +63,11 @@ def parse_stat(text: str) -> Process:
     return Process(int(pid), int(fields[1]), sum(map(int, fields[11:15])) / _TICK, int(fields[21]) * _PAGE)
 
 
+def own_cpu(text: str) -> float:
+    """Seconds of processor time of a process itself, without its children, out of ``/proc/<pid>/stat``."""
+    return sum(map(int, text.rpartition(")")[2].split()[11:13])) / _TICK
+
+
 def parse_devices(text: str, device: str) -> tuple[int, int] | None:
     """Bytes received and sent by a device out of ``/proc/<pid>/net/dev``; None if there is no such device."""
     for line in text.splitlines():

@@ -25,6 +25,11 @@ def head(name: str, oid: str, bases: Iterable[str]) -> bytes:
     return "\n".join([*lines, f"{oid} refs/tags/{name}", "", ""]).encode()
 
 
+def bytes_of_id(head: bytes) -> int:
+    """How long the ids of objects are in a bundle with this head."""
+    return 32 if b"\n@object-format=sha256\n" in head else 20
+
+
 def prerequisites(bundle: Path) -> list[str]:
     """The commits that the file builds upon.
 

@@ -47,7 +47,7 @@ class Payload:
         base: the commit that the host must hold, or "" when it may hold nothing; of images, that of the base image.
         sha256: the file's digest and its only name.
         size: bytes.
-        kind: what is in it: ``bundle``, ``trees``, ``tar``, ``delta``, ``image`` or
+        kind: what is in it: ``bundle``, ``squeezed``, ``trees``, ``tar``, ``delta``, ``image`` or
             ``overlay``; see :mod:`saltdeploy.transports`. Or ``urls``; see :mod:`saltdeploy.blobs.urls`.
         brings: (trees) bytes of the files that the release has and ``base`` has not; they come another way.
     """

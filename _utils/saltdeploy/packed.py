@@ -1,4 +1,4 @@
-"""A packed archive: a line that says what it is, then a tar that zstd compressed, or its difference from another tar.
+"""A packed file: a line that says what it is, then what zstd compressed, a tar or a bundle; or a tar's difference from another.
 
 The line is JSON. The whole file is named by its sha256, and that came over Salt's channel: what the line says of sizes
 and digests is the master's word.
@@ -19,11 +19,14 @@ from saltdeploy.archives import Archive
 from saltdeploy.contents import Supply
 from saltdeploy.errors import Corrupt
 
-TAR, ZSTD, XDELTA = "tar.zst", "zstd-patch", "xdelta3"
-_PROGRAM = {TAR: "zstd", ZSTD: "zstd", XDELTA: "xdelta3"}
+TAR, ZSTD, XDELTA, BUNDLE = "tar.zst", "zstd-patch", "xdelta3", "bundle.zst"
+_PROGRAM = {TAR: "zstd", ZSTD: "zstd", XDELTA: "xdelta3", BUNDLE: "zstd"}
 _LONGEST_HEAD = 1 << 12
 _WINDOW = 26  # log2 of 64 MB: what a target needs of memory to unpack
 _LEVEL = "-9"
+#: A bundle up to this size is packed as small as zstd can: that takes a third of a second for each MB.
+_MOST_FOR_BEST = 16 << 20  # bytes
+_BEST = "-19"
 #: A patch by zstd takes memory for both archives, on the target as well.
 MOST_FOR_ZSTD = 256 << 20  # bytes
 _ADVICE = (
@@ -36,10 +39,10 @@ class Head:
     """The line.
 
     Attributes:
-        form: one of the three.
-        size: bytes of the tar.
-        files: how many members it has.
-        base_sha256, base_size: of the tar that it is a difference from.
+        form: one of the four.
+        size: bytes of the tar, or of the bundle that was laid open (:mod:`saltdeploy.gitpack`).
+        files: how many members the tar has.
+        base_sha256, base_size: of the tar that it is a difference from; (bundle) the size of the bundle as git made it.
     """
 
     form: str
@@ -54,12 +57,12 @@ class Head:
         return _PROGRAM[self.form]
 
 
-def write(head: Head, tar: IO[bytes], out: IO[bytes], base: Path | None = None) -> None:
-    """Pack a tar.
+def write(head: Head, plain: IO[bytes], out: IO[bytes], base: Path | None = None) -> None:
+    """Pack a tar, or a bundle that was laid open.
 
     Args:
         head: says how.
-        tar: the tar, an open file.
+        plain: what is packed, an open file.
         out: an open file.
         base: the tar that ``head`` speaks of.
 
@@ -75,9 +78,10 @@ def write(head: Head, tar: IO[bytes], out: IO[bytes], base: Path | None = None) 
         command = ["zstd", "-q", "-c", _LEVEL, f"--stream-size={head.size}", f"--long={_window(head)}"]
         command += [f"--patch-from={base}"]
     else:
-        command = ["zstd", "-q", "-c", _LEVEL, "-T0", f"--stream-size={head.size}", f"--long={_WINDOW}"]
-    tar.seek(0)
-    programs.run(command, tar, out)
+        level = _BEST if head.form == BUNDLE and head.size <= _MOST_FOR_BEST else _LEVEL
+        command = ["zstd", "-q", "-c", level, "-T0", f"--stream-size={head.size}", f"--long={_WINDOW}"]
+    plain.seek(0)
+    programs.run(command, plain, out)
 
 
 def head_of(path: Path) -> Head:
@@ -88,6 +92,24 @@ def head_of(path: Path) -> Head:
     """
     with open(path, "rb") as file:
         return _read_head(file, path)
+
+
+@contextlib.contextmanager
+def unpacked(path: Path, base: Path | None = None) -> Iterator[tuple[Head, programs.Output]]:
+    """Unpack a file while it is read as a stream: the line, and what is behind it.
+
+    Args:
+        path: the file.
+        base: the tar that it is a difference from.
+
+    Raises:
+        Corrupt: it is not one of ours.
+        Unsupported: the program is not installed.
+    """
+    with open(path, "rb", buffering=0) as file:
+        head = _read_head(file, path)
+        with programs.output_of(_command(head, base), file) as output:
+            yield head, output
 
 
 class Packed:
@@ -105,7 +127,7 @@ class Packed:
         self.brings = brings
         self._path = path
         self._base = base
-        self._head = head_of(path)
+        head_of(path)  # what is none of ours is refused before anything else is done
 
     def need(self, oids: IO[bytes]) -> None:
         """Not known before it is read."""
@@ -113,17 +135,16 @@ class Packed:
     @contextlib.contextmanager
     def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:
         """Unpack as a stream; nothing lies on the disk but what is taken."""
-        with open(self._path, "rb", buffering=0) as file:
-            head = _read_head(file, self._path)
-            with programs.output_of(self._command(head), file) as tar:
-                yield Archive(tar, head.size, head.files, self.place, self.advice)
+        with unpacked(self._path, self._base) as (head, tar):
+            yield Archive(tar, head.size, head.files, self.place, self.advice)
 
-    def _command(self, head: Head) -> list[str]:
-        if head.form == XDELTA:
-            return ["xdelta3", "-d", "-D", "-q", "-c", "-s", str(self._base)]
-        if head.form == ZSTD:
-            return ["zstd", "-d", "-q", "-c", f"--long={_window(head)}", f"--patch-from={self._base}"]
-        return ["zstd", "-d", "-q", "-c", f"--long={_WINDOW}"]
+
+def _command(head: Head, base: Path | None) -> list[str]:
+    if head.form == XDELTA:
+        return ["xdelta3", "-d", "-D", "-q", "-c", "-s", str(base)]
+    if head.form == ZSTD:
+        return ["zstd", "-d", "-q", "-c", f"--long={_window(head)}", f"--patch-from={base}"]
+    return ["zstd", "-d", "-q", "-c", f"--long={_WINDOW}"]
 
 
 def _window(head: Head) -> int:

@@ -187,7 +187,11 @@ class Repository(Reader):
             Corrupt: when it is not here.
         """
         if not self.has(commit):
-            raise Corrupt(f"commit {commit} is not in what was received", path=str(self.git_dir))
+            raise Corrupt(
+                f"commit {commit} is not in what was received",
+                path=str(self.git_dir),
+                next="run the same command again",
+            )
         if not (self._is_work_tree() and self._has_parents(commit)):
             self._cut(commit)
         self.point(f"refs/deploy/{commit}", commit)

@@ -18,7 +18,7 @@ from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
 from saltdeploy.supply import DEFAULT, Link
-from saltdeploy.transports import apart
+from saltdeploy.transports import apart, bundle
 
 
 class Chooser:
@@ -53,7 +53,7 @@ class Chooser:
             return names[0], f"auto: {names[0]}, nothing else fits"
         able = tuple(name for name in names if self._is_able(name, held))
         base = plan.base_of(held, self._source.repository, sound=self._repo.submodules)
-        key = (base, self._links.get(host, self._repo.supply.link), able)
+        key = (base, self._links.get(host, self._repo.supply.link), held.programs)
         if key not in self._made:
             self._made[key] = self._reckon(held, base, key[1], able[1:])
         return self._made[key]
@@ -64,10 +64,10 @@ class Chooser:
         return set(way.programs) <= set(held.programs) and all(map(_has, way.packers))
 
     def _reckon(self, held: Holdings, base: str, link: Link, others: Sequence[str]) -> tuple[str, str]:
-        bundle = self._packed("bundle", held, 0)
-        if not choice.could_pay(bundle, link):
-            return bundle.transport, choice.why(bundle, [bundle], link)
-        known, failed = {bundle.transport: bundle}, []
+        usual = self._packed("bundle", held, 0)
+        if not choice.could_pay(usual, link):
+            return usual.transport, choice.why(usual, [usual], link)
+        known, failed = {usual.transport: usual}, []
         trees = self._trees(base)
         for name in others:
             if name == "delta" and not base:  # it would be the archive
@@ -75,7 +75,7 @@ class Chooser:
             if self._is_packed(name, base):
                 known[name] = self._packed(name, held, self._files)
             else:
-                known[name] = choice.estimate(name, self._files, bundle.size, trees)
+                known[name] = choice.estimate(name, self._files, usual.size, trees)
         while not (best := choice.cheapest(list(known.values()), link)).is_packed:
             try:
                 known[best.transport] = self._packed(best.transport, held, self._files)
@@ -126,7 +126,8 @@ def needed(payloads: Sequence[Payload], held: Holdings) -> tuple[int, int]:
     """How many bytes of these a host receives, and in how many files: the trees, all images, and the smallest that
     holds contents.
     """
-    fits = [each for each in payloads if each.kind in IMAGES or each.base in ("", *held.held)]
+    able = bundle.taken(payloads, held.programs)
+    fits = [each for each in able if each.kind in IMAGES or each.base in ("", *held.held)]
     images = [each.size for each in fits if each.kind in IMAGES]
     trees = [each.size for each in fits if each.kind == "trees"]
     others = [each.size for each in fits if each.kind not in (*IMAGES, "trees", urls.KIND)]

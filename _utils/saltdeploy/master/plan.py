@@ -33,6 +33,7 @@ from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release, check_tag, file_name
 from saltdeploy.repository import Repository, Tag
 from saltdeploy.submodules import Urls
+from saltdeploy.transports import bundle
 from saltdeploy.whole import Whole
 from saltdeploy.wording import public
 
@@ -268,13 +269,25 @@ def pack(
     """
     way = transports.of(order.transport)
     with source.packer(tag.commit, order.transport) as packer:
-        lacking = [held for held in holdings if tag.commit not in held.held]
-        bases = list(dict.fromkeys(base_of(held, packer, sound=repo.submodules) for held in lacking))
-        chosen = bases[:_MOST_PAYLOADS]
-        if len(bases) > len(chosen):
-            chosen.append("")
-        packed = [way.pack(payloads, packer, repo.packed_as, tag, base) for base in dict.fromkeys(chosen)]
-    return tuple(dict.fromkeys(payload for payloads_of_one in packed for payload in payloads_of_one))
+        starts: dict[str, list[Holdings]] = {}
+        for held in holdings:
+            if tag.commit not in held.held:
+                starts.setdefault(base_of(held, packer, sound=repo.submodules), []).append(held)
+        chosen = dict(list(starts.items())[:_MOST_PAYLOADS])
+        if len(starts) > len(chosen):
+            chosen.setdefault("", [Holdings()])
+        packed = [
+            payload
+            for base, those in chosen.items()
+            for payload in _wanted(way.pack(payloads, packer, repo.packed_as, tag, base), those)
+        ]
+    return tuple(dict.fromkeys(packed))
+
+
+def _wanted(packed: tuple[Payload, ...], hosts: list[Holdings]) -> list[Payload]:
+    """Those of the payloads from one base that any of these hosts takes."""
+    wanted = {payload for held in hosts for payload in bundle.taken(packed, held.programs)}
+    return [payload for payload in packed if payload in wanted]
 
 
 def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:

@@ -27,6 +27,7 @@ from saltdeploy.master.spread import ahead
 from saltdeploy.master.world import Master
 from saltdeploy.orders import PRESEED, Order, Result
 from saltdeploy.release import Release
+from saltdeploy.transports import bundle
 
 _TICK = 0.25  # seconds
 _SAY_EVERY = 3.0  # seconds
@@ -124,7 +125,7 @@ def _of_targets(
     for host, holdings in lacking.items():
         base = plan.base_of(holdings, source.repository, sound=repo.submodules)
         order = offers.order_for(host)
-        fitting = plan.fitting(order.payloads, base)
+        fitting = plan.fitting(bundle.taken(order.payloads, holdings.programs), base)
         asked.setdefault(dataclasses.replace(order, payloads=fitting, sources=sources), []).append(host)
     return asked
 

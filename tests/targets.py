@@ -85,7 +85,7 @@ class Target:
     def payload(self, number: int, base: int | None = None) -> Payload:
         """What brings a host from release ``base``, or from nothing, to release ``number``."""
         commit = self.source.tag(base).commit if base is not None else ""
-        [payload] = Bundle().pack(
+        payload, *_ = Bundle().pack(
             self.payloads, self.source.repository, "demo", self.source.tag(number), commit
         )
         return payload

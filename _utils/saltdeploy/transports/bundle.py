@@ -27,7 +27,10 @@ SQUEEZED = "squeezed"
 
 _PROGRAM = "zstd"
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
-_TINY = 8 << 10  # bytes; there is nothing to gain below
+_TINY, _LARGE = (
+    8 << 10,
+    16 << 20,
+)  # bytes; little to gain below, and above it the work takes longer than the bytes saved
 _WORTH = 0.95  # of the bundle; what saves less is not worth the host's work
 
 
@@ -47,7 +50,7 @@ class Bundle:
             source.pack(tag, base, path)
 
         bundle = store.find_or_pack(repo, base, tag.commit, write, KIND)
-        if not base or bundle.size <= _TINY or not is_installed(_PROGRAM):
+        if not base or not _TINY < bundle.size <= _LARGE or not is_installed(_PROGRAM):
             return (bundle,)
         squeezed = _squeezed(store, repo, bundle, tag.commit)
         return (bundle, squeezed) if squeezed.size <= _WORTH * bundle.size else (bundle,)

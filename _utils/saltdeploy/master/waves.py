@@ -10,6 +10,8 @@ from saltdeploy.config import Repo
 from saltdeploy.errors import NoTargets
 from saltdeploy.policy import Group
 
+_MOST_AT_ONCE = 500  # hosts, unless an operator counts them: a master that takes their answers slower loses some
+
 
 @dataclass(frozen=True)
 class Wave:
@@ -138,9 +140,9 @@ def share_of(setting: str, total: int, *, up: bool) -> int:
     """A setting such as ``3`` or ``25%`` as a number of hosts.
 
     Args:
-        up: round shares up, and to at least 1 (windows); else down (limits).
+        up: round shares up, to at least 1 and at most 500 (windows); else down (limits).
     """
     if not setting.endswith("%"):
         return int(setting)
     exact = int(setting[:-1]) * total
-    return max(1, -(-exact // 100)) if up else exact // 100
+    return min(max(1, -(-exact // 100)), _MOST_AT_ONCE) if up else exact // 100

@@ -167,7 +167,7 @@ def _answers(connection: socket.socket, source: Source, patience: float) -> bool
 
 
 def _is_heard(connection: socket.socket, source: Source) -> bool:
-    path, host = source.parts.path, source.parts.netloc
+    path, host = source.parts.path, source.parts.netloc.rpartition("@")[2]
     connection.sendall(f"HEAD {path}/ HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
     return bool(connection.recv(1))
 

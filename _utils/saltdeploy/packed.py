@@ -25,7 +25,7 @@ _LONGEST_HEAD = 1 << 12
 _WINDOW = 26  # log2 of 64 MB: what a target needs of memory to unpack
 _LEVEL = "-9"
 #: A bundle up to this size is packed as small as zstd can: that takes a third of a second for each MB.
-_MOST_FOR_BEST = 16 << 20  # bytes
+_MOST_FOR_BEST = 4 << 20  # bytes
 _BEST = "-19"
 #: A patch by zstd takes memory for both archives, on the target as well.
 MOST_FOR_ZSTD = 256 << 20  # bytes

@@ -204,7 +204,10 @@ def main(options: argparse.Namespace, directory: Path) -> int:
     results = Results(directory / "results" / _profile(options))
     plan, known = QUICK if options.quick else PLAN, peers.table()
     usual = QUICK_PEERS if options.quick else tuple(known)
-    for name in options.peers.split(",") if options.peers else usual:
+    wanted = options.peers.split(",") if options.peers else usual
+    if unknown := [name for name in wanted if name not in known]:
+        raise SystemExit(f"no peer is called {', '.join(unknown)}; there are: {', '.join(known)}")
+    for name in wanted:
         kind = known[name]
         if options.again or not all(results.has(name, case) for case in plan):
             if why := kind.missing() or _unfit(kind, options):

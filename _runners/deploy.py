@@ -87,7 +87,8 @@ def _door(function):
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
-        return view
+        # saltutil.runner has a context of its own: without this a failed deploy would be a minion's success
+        return {**view, "success": view["retcode"] == 0}
 
     # no functools.wraps: Salt must see *args and **kwargs, or it swallows wrong ones before we do
     door.__name__, door.__doc__ = function.__name__, function.__doc__

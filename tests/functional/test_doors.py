@@ -97,6 +97,7 @@ def test_a_refused_command_has_an_exit_status_and_an_outputter(found: dict[str, 
     refused = found["refused"]
     assert (refused["retcode"], refused["outputter"], "data" in refused) == (1, "deploy", False)
     assert refused["error"]["kind"] == "bad-arguments"
+    assert refused["success"] is False  # by which a minion that has run it knows that its job has failed
 
 
 def test_the_outputter_speaks_of_the_repo(found: dict[str, Any]) -> None:

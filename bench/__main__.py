@@ -6,6 +6,7 @@ transports      every transport, one target (``bench/transports.py``)
 egress          what leaves the master over links of 100 Mbit/s (``bench/egress.py``)
 scale           what a target costs the master, by the size of the fleet (``bench/scale.py``)
 crowd           the same with thousands of hosts, which one process simulates, on a real bus (``bench/crowd.py``)
+tiers           two masters below a third, against one master (``bench/tiers.py``)
 profile         where the time of a deploy goes (``bench/profiles.py``)
 target          one target, 300,000 files, without Salt (``bench/target_side.py``)
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
@@ -35,6 +36,7 @@ from bench import (
     profiles,
     scale,
     target_side,
+    tiers,
     transports,
 )
 
@@ -46,6 +48,7 @@ BENCHES: dict[str, Bench] = {
     "egress": egress.main,
     "scale": scale.main,
     "crowd": crowd.main,
+    "tiers": tiers.main,
     "profile": profiles.main,
     "target": lambda options, directory: target_side.main(["--directory", str(directory)]),
     "fleet": lambda options, directory: fleet.main(

@@ -1,4 +1,4 @@
-"""A Salt master on the hub and a minion on each target."""
+"""A Salt master on the hub, or on another host, and a minion on each target."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def fleet(
     repos: dict[str, Any],
     deployment: dict[str, Any] | None = None,
     *,
+    hub: Host | None = None,
     minions: Collection[Host] | None = None,
     **settings: dict[str, Any],
 ) -> Iterator[Fleet]:
@@ -29,25 +30,27 @@ def fleet(
         rig: where.
         repos: ``repo_config`` of the pillar; ``{{ srv }}`` in it is the target's ``/srv``.
         deployment: ``deployment_config`` of the pillar.
+        hub: the host of the master, if it is not the rig's; for several masters on one rig.
         minions: the targets that get a minion, if not all do.
         settings: more for the configuration of ``master`` and ``minion``.
     """
-    names = {"master": rig.hub, **{host.name: host for host in rig.targets}}
+    hub = hub or rig.hub
+    names = {"master": hub, **{host.name: host for host in rig.targets}}
     # the pillar is rendered with the master's options; on hosts apart /srv is the same path on each
     own = {"disks": "" if rig.isolated else str(rig.directory / "disks")}
-    master = {"interface": rig.hub.address, "timeout": 60, "bench": own, **settings.get("master", {})}
+    master = {"interface": hub.address, "timeout": 60, "bench": own, **settings.get("master", {})}
     values = {"repo_config": repos, "deployment_config": deployment or {}}
     salt = Fleet(
-        rig.directory / "salt",
+        rig.directory / f"salt-{hub.name}",
         CHECKOUT,
         [host.name for host in (rig.targets if minions is None else minions)],
-        pillar=_pillar(rig.directory / "pillar", values),
+        pillar=_pillar(rig.directory / f"pillar-{hub.name}", values),
         master=master,
-        minion={"master": rig.hub.address, **settings.get("minion", {})},
+        minion={"master": hub.address, **settings.get("minion", {})},
         enter=lambda name: names[name].enter,
     )
     with salt:
-        daemons = {"hub": salt.master_pid, **salt.minion_pids}
+        daemons = {hub.name: salt.master_pid, **salt.minion_pids}
         for name, pid in daemons.items():
             rig.host(name).roots.append(pid)
         yield salt

@@ -10,7 +10,9 @@ from saltdeploy.config import Repo
 from saltdeploy.errors import NoTargets
 from saltdeploy.policy import Group
 
-_MOST_AT_ONCE = 500  # hosts, unless an operator counts them: a master that takes their answers slower loses some
+_MOST_AT_ONCE = (
+    500  # hosts, unless an operator counts them: a master that takes their answers slower loses some
+)
 
 
 @dataclass(frozen=True)

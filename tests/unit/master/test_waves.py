@@ -81,7 +81,9 @@ def test_a_split_group_shares_its_limit_and_has_a_window_for_each_part():
         ("3000", 4000, 3000, 3000),
     ],
 )
-def test_windows_round_up_to_at_least_one_and_most_of_a_fleet_and_limits_round_down(setting, total, window, limit):
+def test_windows_round_up_to_at_least_one_and_most_of_a_fleet_and_limits_round_down(
+    setting, total, window, limit
+):
     assert share_of(setting, total, up=True) == window
     assert share_of(setting, total, up=False) == limit
 

@@ -108,9 +108,13 @@ def test_whoever_does_not_read_does_not_hold_up_the_deploy(tmp_path: Path) -> No
 
 
 STARTER = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from saltdeploy.master import background
+
+# nohup, and a shell that runs the tests in the background, let us ignore them
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 place = Path(sys.argv[1])
 

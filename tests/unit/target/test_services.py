@@ -29,7 +29,11 @@ def serving(server: ServingHost) -> ServingHost:
 @pytest.fixture
 def passer_by() -> Iterator[subprocess.Popen[bytes]]:
     """A process that has nothing to do with anything."""
+    before = signal.signal(
+        signal.SIGHUP, signal.SIG_DFL
+    )  # nohup lets us ignore it, and a child inherits that
     with subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"]) as process:
+        signal.signal(signal.SIGHUP, before)
         yield process
         process.kill()
 

@@ -48,15 +48,15 @@ def mount(image: Path, place: Path, size: int = _SIZE) -> None:
 
 def unmount_below(directory: Path) -> None:
     """Unmount all that is mounted at or below a directory, the innermost first."""
-    for place in reversed(_mounts()):
-        if place == str(directory) or place.startswith(f"{directory}{os.sep}"):
-            subprocess.run(["umount", "--lazy", "--", place], check=False, stderr=subprocess.DEVNULL)
+    for place in mounts_below(directory):
+        subprocess.run(["umount", "--lazy", "--", place], check=False, stderr=subprocess.DEVNULL)
 
 
-def _mounts() -> list[str]:
-    """Where something is mounted, in the order in which it was."""
+def mounts_below(directory: Path) -> list[str]:
+    """The places at or below a directory where something is mounted, the last one first."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
-    return [line.split()[1].encode().decode("unicode_escape") for line in lines]
+    places = (line.split()[1].encode().decode("unicode_escape") for line in reversed(lines))
+    return [place for place in places if place == str(directory) or place.startswith(f"{directory}{os.sep}")]
 
 
 def _run(*words: object) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.rig.volumes import mounts_below
 from tests.integration.repo import TAGS, Repo, converged
 
 
@@ -39,9 +40,7 @@ def area(repo: Repo, host: str) -> Path:
 
 def mounts_of(repo: Repo, host: str) -> list[str]:
     """The places below the repo's area where something is mounted, the last one first."""
-    below = f"{area(repo, host)}/"
-    places = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return [place for place in reversed(places) if place.startswith(below)]
+    return mounts_below(area(repo, host))
 
 
 def unmount_all(repo: Repo, host: str) -> None:

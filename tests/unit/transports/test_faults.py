@@ -22,6 +22,7 @@ from saltdeploy.orders import Order, Payload, Result
 from saltdeploy.target import stages
 from saltdeploy.transports.tar import write_tar
 
+from tests.damage import flip_a_bit, truncate
 from tests.repositories import FILE, Entry, Source, Tree, git, link, snapshot, tree
 from tests.travels import APART, Traveller
 from tests.unit.conftest import SmallDisk
@@ -59,21 +60,11 @@ def recovers(target: Traveller) -> None:
     assert target.shows(1)
 
 
-def _flip_a_bit(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def _truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
 @pytest.mark.parametrize(
     ("transport", "spoil"),
     [
-        *((transport, _flip_a_bit) for transport in APART),
-        ("tar", _truncate),
+        *((transport, flip_a_bit) for transport in APART),
+        ("tar", truncate),
         ("tar", lambda path: path.write_bytes(b"")),
     ],
 )

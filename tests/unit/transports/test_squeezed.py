@@ -25,6 +25,7 @@ from saltdeploy.payloads import Payloads
 from saltdeploy.transports.bundle import Bundle, taken
 from saltdeploy.transports.tar import write_tar
 
+from tests.damage import flip_a_bit, truncate
 from tests.repositories import FILE, Entry, Source, Tree, git, snapshot, tree
 from tests.travels import Traveller
 from tests.unit.transports.conftest import Travellers
@@ -225,17 +226,7 @@ def refused(target: Traveller, order: Order, kind: type[DeployError] = Corrupt) 
     return str(result.error)
 
 
-def _flip_a_bit(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
-
-
-def _truncate(path: Path) -> None:
-    os.truncate(path, path.stat().st_size // 2)
-
-
-@pytest.mark.parametrize("spoil", [_flip_a_bit, _truncate])
+@pytest.mark.parametrize("spoil", [flip_a_bit, truncate])
 def test_what_arrives_damaged_is_refused(
     traveller: Travellers, blob: Source, spoil: Callable[[Path], None]
 ) -> None:

@@ -238,9 +238,7 @@ class WorkTree:
         try:
             mode = os.lstat(place).st_mode
             if stat.S_ISDIR(mode):
-                if (
-                    mode & _READABLE != _READABLE
-                ):  # whoever made it was killed before it could be opened to all
+                if mode & _READABLE != _READABLE:  # whoever made it was killed before the mode was set
                     os.chmod(place, _READABLE)
                 return
             if manifest.entry(directory) is not None:

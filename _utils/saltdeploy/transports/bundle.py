@@ -27,10 +27,8 @@ SQUEEZED = "squeezed"
 
 _PROGRAM = "zstd"
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
-_TINY, _LARGE = (
-    8 << 10,
-    16 << 20,
-)  # bytes; little to gain below, and above it the work takes longer than the bytes saved
+#: Bytes. Below there is little to gain, and above it the work takes longer than the bytes that it saves.
+_TINY, _LARGE = 8 << 10, 16 << 20
 _WORTH = 0.95  # of the bundle; what saves less is not worth the host's work
 
 

@@ -29,6 +29,37 @@ Page = tuple[bytes, bytes]
 _END = b""
 
 
+class _Directory:
+    """A directory whose entries come one after the other, in their order.
+
+    Attributes:
+        path: of the directory.
+        pages: those that are full; all of them, behind :meth:`end`.
+    """
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        self.pages: list[Page] = []
+        self._encoded: list[bytes] = []
+
+    def add(self, key: bytes, entry: bytes) -> None:
+        """The next entry, encoded."""
+        self._encoded.append(entry)
+        if merkle.ends_page(key):
+            self.pages.append((key, merkle.page(self._encoded)))
+            self._encoded = []
+
+    def end(self) -> None:
+        """There are no more."""
+        if self._encoded:
+            self.pages.append((_END, merkle.page(self._encoded)))
+
+    @property
+    def digest(self) -> bytes:
+        """Of the directory, behind :meth:`end`."""
+        return merkle.node(digest for _, digest in self.pages)
+
+
 class Digests:
     """The tables ``directories`` and ``pages`` beside the table ``files``. Every method raises sqlite's own errors.
 
@@ -43,9 +74,7 @@ class Digests:
         self._db = db
         self._path = path
         self._stale: dict[bytes, set[bytes]] = {}  # directory to the keys of entries that have changed
-        self._is_new: bool | None = (
-            None  # there is no digest yet, and so all keys have changed: none is remembered
-        )
+        self._is_new: bool | None = None  # there is no digest yet: all are to be made, whatever was touched
 
     def root(self) -> str:
         """The root as it was made last, in hexadecimal; "" where it never was."""
@@ -56,27 +85,22 @@ class Digests:
         """A file has changed: the digests of the directories above it are stale."""
         if self._is_new is None:
             self._is_new = not self.root()
+        if self._is_new:
+            return
         key = os.path.basename(path)
         while path:
             path = os.path.dirname(path)
-            if self._is_new:
-                if path in self._stale:
-                    return
-                self._stale[path] = set()
-            else:
-                keys = self._stale.setdefault(path, set())
-                if key in keys:
-                    return
-                keys.add(key)
-                key = os.path.basename(path) + b"/"
+            keys = self._stale.setdefault(path, set())
+            if key in keys:
+                return
+            keys.add(key)
+            key = os.path.basename(path) + b"/"
 
     def touch_all(self) -> None:
         """All digests are stale."""
         self._db.execute("DELETE FROM pages")
         self._db.execute("DELETE FROM directories")
         self._is_new = True
-        for (path,) in self._db.execute("SELECT path FROM files"):
-            self.touch(path)
 
     def take(self, other: Digests) -> None:
         """Take over what another manifest has, of the same files; where it has no root, all stay to be made."""
@@ -98,19 +122,10 @@ class Digests:
         Raises:
             Unreadable: a digest that is needed for that is missing.
         """
-        self._stale.setdefault(b"", set())
-        found: dict[bytes, bytes] = {}
-        for directory in sorted(self._stale, key=_depth, reverse=True):
-            before = self._pages(directory)
-            pages = self._renewed(directory, before, found) if before else self._all_pages(directory, found)
-            self._keep(directory, before, pages)
-            if pages or not directory:
-                found[directory] = merkle.node(digest for _, digest in pages)
-                self._db.execute(
-                    "INSERT OR REPLACE INTO directories VALUES (?,?)", (directory, found[directory])
-                )
-            else:
-                self._db.execute("DELETE FROM directories WHERE path=?", (directory,))
+        if self._is_new or not self.root():
+            self._make_all()
+        else:
+            self._make_stale()
         self.forget()
         return self.root()
 
@@ -118,19 +133,40 @@ class Digests:
         """The root as it follows from the files alone; "" where the digest of one is not known. Changes nothing."""
         if self._db.execute("SELECT 1 FROM files WHERE digest IS NULL LIMIT 1").fetchone():
             return ""
-        found: dict[bytes, bytes] = {}
-        for directory in sorted(self._all_directories(), key=_depth, reverse=True):
-            found[directory] = merkle.node(digest for _, digest in self._all_pages(directory, found))
-        return found[b""].hex()
+        return [directory.digest for directory in self._bottom_up()][-1].hex()
 
-    def _all_directories(self) -> set[bytes]:
-        found = {b""}
-        for (path,) in self._db.execute("SELECT path FROM files"):
-            directory = os.path.dirname(path)
-            while directory not in found:
-                found.add(directory)
-                directory = os.path.dirname(directory)
-        return found
+    def _make_all(self) -> None:
+        for directory in self._bottom_up():
+            self._keep(directory.path, [], directory.pages)
+            self._note(directory.path, directory.digest)
+
+    def _make_stale(self) -> None:
+        found: dict[bytes, bytes] = {}
+        for directory in sorted(self._stale, key=_depth, reverse=True):
+            before = self._pages(directory)
+            pages = self._renewed(directory, before, found) if before else self._all_pages(directory, found)
+            self._keep(directory, before, pages)
+            if pages or not directory:
+                found[directory] = merkle.node(digest for _, digest in pages)
+                self._note(directory, found[directory])
+            else:
+                self._db.execute("DELETE FROM directories WHERE path=?", (directory,))
+
+    def _note(self, directory: bytes, digest: bytes) -> None:
+        self._db.execute("INSERT OR REPLACE INTO directories VALUES (?,?)", (directory, digest))
+
+    def _bottom_up(self) -> Iterator[_Directory]:
+        """All directories, each behind those that it holds: one walk over all files in their order."""
+        walked = [_Directory(b"")]  # from the top one down to that of the last file
+        for path, head in self._rows(b"", None):
+            parent, _, name = path.rpartition(b"/")
+            if parent != walked[-1].path:
+                yield from _left(walked, parent)
+                _enter(walked, parent)
+            walked[-1].add(name, b"%s%s\0" % (head or self._file(path, name).head(), name))
+        yield from _left(walked, b"")
+        walked[0].end()
+        yield walked[0]
 
     # -- pages ------------------------------------------------------------------------------------------
 
@@ -150,7 +186,7 @@ class Digests:
                 self._db.execute("INSERT OR REPLACE INTO pages VALUES (?,?,?)", (directory, last, digest))
 
     def _all_pages(self, directory: bytes, found: dict[bytes, bytes]) -> list[Page]:
-        return list(self._read(directory, _END, _END, found))
+        return self._read(directory, _END, _END, found)
 
     def _renewed(self, directory: bytes, before: list[Page], found: dict[bytes, bytes]) -> list[Page]:
         """The pages of a directory, of which those are read that have an entry that has changed.
@@ -176,21 +212,18 @@ class Digests:
                 first, start = number + 1, last
         return pages
 
-    def _read(self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]) -> Iterator[Page]:
+    def _read(self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]) -> list[Page]:
         """Pages made anew of the entries behind the one with the key ``start``, up to that with the key ``last``.
 
         Args:
             start, last: b"" for the first and for the last one.
             found: digests of directories that take the place of those that are noted.
         """
-        encoded: list[bytes] = []
+        part = _Directory(directory)
         for key, entry in self._entries(directory, start, last, found):
-            encoded.append(entry)
-            if merkle.ends_page(key):
-                yield key, merkle.page(encoded)
-                encoded = []
-        if encoded:
-            yield _END, merkle.page(encoded)
+            part.add(key, entry)
+        part.end()
+        return part.pages
 
     def _entries(
         self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]
@@ -239,6 +272,30 @@ class Digests:
         if mode == SYMLINK and self._db.execute("SELECT 1 FROM pointers WHERE path=?", (path,)).fetchone():
             mode = FILE
         return Entry(name, mode, size, digest)
+
+
+def _left(walked: list[_Directory], parent: bytes) -> Iterator[_Directory]:
+    """End the directories in which ``parent`` does not lie, the deepest first; each is an entry of the one above it."""
+    while not _holds(walked[-1].path, parent):
+        done = walked.pop()
+        done.end()
+        name = done.path.rpartition(b"/")[2]
+        walked[-1].add(name + b"/", Entry(name, merkle.DIRECTORY, 0, done.digest).encoded())
+        yield done
+
+
+def _enter(walked: list[_Directory], directory: bytes) -> None:
+    """Go down to a directory below the last one."""
+    missing = []
+    while directory != walked[-1].path:
+        missing.append(directory)
+        directory = os.path.dirname(directory)
+    walked += [_Directory(path) for path in reversed(missing)]
+
+
+def _holds(directory: bytes, other: bytes) -> bool:
+    """Whether a directory is the other one, or above it."""
+    return not directory or other == directory or other.startswith(directory + b"/")
 
 
 def _behind(place: bytes) -> bytes:

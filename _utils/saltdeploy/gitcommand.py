@@ -60,6 +60,7 @@ _COUNTED = re.compile(rb"(?:remote: )?[A-Z][a-z ]+: +\d+(?:%|,|$)")
 #: Seconds that git works before its progress is told. What ends sooner is not worth the import of GitPython, which
 #: costs as much as all the rest of the package.
 _WORTH_TELLING = 0.5
+_BUFFER = 1 << 18  # bytes that are read at once, of thousands of small blobs
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 
 
@@ -129,6 +130,7 @@ def start(
             stderr=stderr,
             env={**_environment(), **(environment or {})},
             pass_fds=disk.held_locks(),
+            bufsize=_BUFFER,
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise GitUnusable(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import subprocess
 import tempfile
@@ -22,6 +23,8 @@ EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
+
+_PIPE = 1 << 20  # bytes, which is what users may have
 
 
 @dataclass(frozen=True)
@@ -278,6 +281,7 @@ class Reader:
         command = [*STREAM, f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
         with start(command, oids, subprocess.PIPE, self._seeing, subprocess.DEVNULL) as process:
             assert process.stdout is not None
+            _widen(process.stdout)
             try:
                 yield Blobs(process.stdout, self.git_dir, self.advice)
             finally:
@@ -338,6 +342,12 @@ class Reader:
         environment = {**self._seeing, **options.pop("environment", {})}
         known = {"path": str(self.git_dir), "environment": environment}
         return run([f"--git-dir={self.git_dir}", *arguments], **{**known, **options})
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let a pipe hold more, so that two processes that work on many small things wait less often for each other."""
+    with contextlib.suppress(OSError):  # the user has no more memory for pipes, see pipe(7)
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _quoted(path: Path) -> str:

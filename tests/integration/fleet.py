@@ -69,7 +69,7 @@ class Fleet:
         self.wires = {name: Wire(self._master.config["ret_port"]) for name in wired}
         self.hosts: dict[str, Host] = {}
         for name in hosts:
-            settings = {**_MINION, **minion, **(options or {}).get(name, {})}
+            settings = {**MINION, **minion, **(options or {}).get(name, {})}
             if name in self.wires:
                 settings["master_port"] = self.wires[name].port
             daemon = self._master.salt_minion_daemon(name, overrides=settings)
@@ -224,7 +224,8 @@ _MASTER: dict[str, Any] = {
     "pytest-master": _QUIET,
 }
 
-_MINION: dict[str, Any] = {
+#: of every minion
+MINION: dict[str, Any] = {
     "acceptance_wait_time": 1,
     "random_startup_delay": 0,
     "enable_fqdns_grains": False,

@@ -1,5 +1,5 @@
-"""Measure a deploy to thousands of hosts over a real master: its daemons, its bus, ``salt-run``; the minions are a crowd
-in one process (``bench/rig/crowd.py``), on a host of its own.
+"""Measure a deploy to thousands of hosts over a real master: its daemons, its bus, ``salt-run``; the minions are crowds
+of a few thousand in a process (``bench/rig/crowd.py``), each process on a host of its own.
 
 A repository with one small file and a fleet that has none yet: without payloads. What hosts compute is left out.
 """
@@ -13,7 +13,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,36 +23,67 @@ from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.pins import master_secret
 
-from bench import end_in_good_order, tables
-from bench.results import Results, machine
-from bench.rig import Rig, Wishes, census
+from bench import end_in_good_order, plots, tables
+from bench.results import Cell, Results, machine
+from bench.rig import Rig, Wishes, census, meters
 from bench.rig.fleet import fleet
+from bench.rig.host import Host
 
 REPO = "mediawiki"
 START_SECONDS = 120.0
-_SIZES = (1_000, 3_000)
-#: what an operator sets: how many hosts are asked at once
-_CASES: dict[str, dict[str, Any]] = {
-    "all": {},
-    "200": {"repo": {"batch": 200, "fetch_batch": 200}},
-    "200, filtered": {"repo": {"batch": 200, "fetch_batch": 200}, "master": {"zmq_filtering": True}},
-}
+_SIZES = (1_000, 3_000, 5_000, 10_000)
+_TOGETHER = 3_000  # of more hosts not all are asked at once: far too many for this master by then
+_MOST = 2_500  # hosts in one process: each takes two of its files
+_HIGHEST = ("slowest", "jobs")  # what does not add up over the crowd's processes
 
 
 @dataclass
 class Place:
-    """A master with a crowd."""
+    """A master with a crowd.
+
+    Attributes:
+        crowd: what each of its processes writes.
+    """
 
     rig: Rig
     salt: Any
     source: Path
-    crowd: Path
+    crowd: list[Path]
     hosts: list[str]
 
     def counted(self) -> dict[str, Any]:
         """What the crowd has counted so far."""
         time.sleep(1.5)  # it tells each second
-        return json.loads(self.crowd.read_text().splitlines()[-1])
+        return together([json.loads(out.read_text().splitlines()[-1]) for out in self.crowd])
+
+
+def together(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What several processes of a crowd have counted, as if they were one."""
+    told: Counter[str] = Counter()
+    for report in reports:
+        told.update(report)
+    return {**told, **{name: max(report.get(name, 0) for report in reports) for name in _HIGHEST}}
+
+
+def parts(hosts: Sequence[str]) -> list[list[str]]:
+    """The hosts of each process, about as many in each."""
+    count = -(-len(hosts) // _MOST)
+    return [list(hosts[number::count]) for number in range(count)]
+
+
+def cases(size: int) -> dict[str, dict[str, Any]]:
+    """What an operator may set for a fleet of this size: how many hosts are asked at once, by its name."""
+    every, few = _windows(size), _windows(200)
+    usual: dict[str, dict[str, Any]] = {
+        "500": {},  # the default
+        "200": {"repo": few},
+        "200, filtered": {"repo": few, "master": {"zmq_filtering": True}},
+    }
+    return {"all": {"repo": every}, **usual} if size <= _TOGETHER else usual
+
+
+def _windows(hosts: int) -> dict[str, int]:
+    return {"batch": hosts, "fetch_batch": hosts}
 
 
 @contextlib.contextmanager
@@ -66,29 +98,27 @@ def crowd(
         wishes: more of :class:`bench.rig.crowd.Wishes`.
     """
     hosts = [f"web{number:05}.example.org" for number in range(size)]
-    with Rig(Wishes(1)) as rig:
+    shares = parts(hosts)
+    with Rig(Wishes(len(shares))) as rig:
         source = rig.hub.disk / "source"
         subprocess.run(["git", "init", "--quiet", "--initial-branch=main", source], check=True)
         keys = {"location": "/srv/app", "source": str(source), "targets": "*", "targets_type": "glob"}
         with fleet(rig, {REPO: {**keys, **(repo or {})}}, minions=(), master=master or {}) as salt:
-            settings = _configure(salt, rig, hosts, wishes)
-            rig.targets[0].launch(sys.executable, "-m", "bench.rig.crowd", settings)
-            out = rig.targets[0].state / "out"
-            _await_ready(out)
-            yield Place(rig, salt, source, out, hosts)
+            options = json.loads((salt.config / "master").read_text())
+            known = _introduce(options, hosts)
+            for host, share in zip(rig.targets, shares, strict=True):
+                settings = _configure(host, options, share, {**known, **wishes})
+                host.launch(sys.executable, "-m", "bench.rig.crowd", settings)
+            outs = [host.state / "out" for host in rig.targets]
+            _await_ready(outs)
+            yield Place(rig, salt, source, outs, hosts)
 
 
-def _configure(salt_fleet: Any, rig: Rig, hosts: list[str], wishes: dict[str, Any]) -> Path:
-    """Let the master know the hosts, and write down what the crowd has to know."""
+def _introduce(options: dict[str, Any], hosts: list[str]) -> dict[str, str]:
+    """Let the master know the hosts; what they all share: the pair of keys and the session key."""
     import salt.crypt  # here, so that --help works without Salt
 
-    options = json.loads((salt_fleet.config / "master").read_text())
-    home = rig.directory / "crowd"
-    pki = home / "pki"
-    pki.mkdir(parents=True)
     private, public = salt.crypt.gen_keys(2048)
-    (pki / "minion.pem").write_text(private)
-    (pki / "minion.pub").write_text(public)
     session = salt.crypt.Crypticle.generate_key_string()
     accepted, sessions = Path(options["pki_dir"], "minions"), Path(options["cachedir"], "sessions")
     for directory in (accepted, sessions):
@@ -96,15 +126,25 @@ def _configure(salt_fleet: Any, rig: Rig, hosts: list[str], wishes: dict[str, An
     for host in hosts:
         (accepted / host).write_text(public)
         (sessions / host).write_text(session)
-    minion = {"id": hosts[0], "pki_dir": str(pki), "root_dir": str(home), "master": rig.hub.address}
+    return {"private": private, "public": public, "session": session}
+
+
+def _configure(host: Host, options: dict[str, Any], share: list[str], known: dict[str, Any]) -> Path:
+    """Write down what the process of these hosts has to know."""
+    home = host.state / "crowd"
+    pki = home / "pki"
+    pki.mkdir(parents=True)
+    (pki / "minion.pem").write_text(known["private"])
+    (pki / "minion.pub").write_text(known["public"])
+    minion = {"id": share[0], "pki_dir": str(pki), "root_dir": str(home), "master": options["interface"]}
     (home / "minion").write_text(json.dumps({**minion, "master_port": options["ret_port"]}))
+    wishes = {key: value for key, value in known.items() if key not in ("private", "public")}
     asked = {
         "directory": str(home),
-        "master": rig.hub.address,
+        "master": options["interface"],
         "publish_port": options["publish_port"],
         "ret_port": options["ret_port"],
-        "hosts": hosts,
-        "session": session,
+        "hosts": share,
         "secret": master_secret(Path(options["cachedir"], "deploy")).hex(),
         "filtering": bool(options.get("zmq_filtering")),
         **wishes,
@@ -114,11 +154,13 @@ def _configure(salt_fleet: Any, rig: Rig, hosts: list[str], wishes: dict[str, An
     return settings
 
 
-def _await_ready(out: Path) -> None:
+def _await_ready(outs: list[Path]) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not (out.exists() and out.read_text().count("}\n")):
+    while late := [out for out in outs if not (out.exists() and out.read_text().count("}\n"))]:
         if time.monotonic() > deadline:
-            raise SystemExit(f"the crowd is not up after {START_SECONDS:.0f} s: {out.read_text()[-2000:]}")
+            raise SystemExit(
+                f"the crowd is not up after {START_SECONDS:.0f} s: {late[0].read_text()[-2000:]}"
+            )
         time.sleep(0.2)
 
 
@@ -149,9 +191,19 @@ def deploy(place: Place, tag: str) -> dict[str, Any]:
         "hub_sent": hub["sent"],
         "hub_received": hub["received"],
         "roles": roles,
+        "files": _open_files(place.rig.hub),
         "counted": {**counted, "slowest": after["slowest"]},
         "journal": _journal(place),
     }
+
+
+def _open_files(host: Host) -> int:
+    """The most files that a process of the host has open."""
+    most = 0
+    for process in meters.below(host.roots, meters.everyone()):
+        with contextlib.suppress(OSError):  # it has ended
+            most = max(most, len(os.listdir(f"/proc/{process.pid}/fd")))
+    return most
 
 
 def _journal(place: Place) -> dict[str, Any]:
@@ -179,11 +231,11 @@ def _journal(place: Place) -> dict[str, Any]:
 
 
 def main(options: argparse.Namespace, directory: Path) -> int:
-    """Measure what is missing, and print the table."""
+    """Measure what is missing, print the table, draw the curve."""
     end_in_good_order()
     results = Results(directory / "results" / "crowd")
     for size in [int(each) for each in options.sizes.split(",")] if options.sizes else _SIZES:
-        for name, settings in _CASES.items():
+        for name, settings in cases(size).items():
             if options.again or not results.has(str(size), name):
                 with crowd(size, **settings) as place:
                     results.put(deploy(place, "v1"), str(size), name)
@@ -192,26 +244,40 @@ def main(options: argparse.Namespace, directory: Path) -> int:
 
 
 def report(results: Results) -> None:
-    """Print the table and write it beside the cells."""
-    rows = []
-    for name, cell in sorted(results.all(), key=lambda pair: int(pair[0].split("--")[0])):
-        size, case = name.split("--")
-        counted, journal = cell["counted"], cell["journal"]
-        rows.append(
-            (
-                f"{int(size):,}",
-                case,
-                f"{journal['outcome']}, {journal['ok']:,}",
-                tables.seconds(cell["seconds"]),
-                tables.seconds(cell["hub_cpu"]),
-                f"{1000 * cell['hub_cpu'] / int(size):.0f}",
-                tables.size(cell["hub_sent"]),
-                str(counted["sent _minion_event"] - journal["progress"]),
-                str(counted.get("late _return", 0)),
-                f"{counted['slowest']:.1f}",
-            )
-        )
+    """Print the table, write it beside the cells, and draw what a host costs by how many there are."""
+    cells = sorted(
+        (int(size), case, cell)
+        for size, case, cell in ((*name.split("--"), cell) for name, cell in results.all())
+    )
+    rows = [_row(size, case, cell) for size, case, cell in cells]
     head = ("hosts", "at once", "end", "seconds", "hub CPU s", "ms/host", "hub sent")
-    told = tables.table((*head, "events lost", "returns late", "slowest request, s"), rows)
+    told = tables.table((*head, "events lost", "returns late", "slowest request, s", "open files"), rows)
     print(f"({machine()})\n\n{told}")
     (results.directory / "table.md").write_text(told)
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for size, case, cell in cells:
+        curves.setdefault(f"{case} at once", []).append((size, _each(size, cell)))
+    title = "what a deploy costs the master for each host"
+    plots.lines(results.directory / "crowd", curves, ("hosts", "CPU, ms/host"), title)
+
+
+def _each(size: int, cell: Cell) -> float:
+    """Milliseconds of the master's processors for each host."""
+    return float(1000 * cell["hub_cpu"] / size)
+
+
+def _row(size: int, case: str, cell: Cell) -> tuple[str, ...]:
+    counted, journal = cell["counted"], cell["journal"]
+    return (
+        f"{size:,}",
+        case,
+        f"{journal['outcome']}, {journal['ok']:,}",
+        tables.seconds(cell["seconds"]),
+        tables.seconds(cell["hub_cpu"]),
+        f"{_each(size, cell):.0f}",
+        tables.size(cell["hub_sent"]),
+        str(counted["sent _minion_event"] - journal["progress"]),
+        str(counted.get("late _return", 0)),
+        f"{counted['slowest']:.1f}",
+        f"{cell['files']:,}",
+    )

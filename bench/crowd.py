@@ -74,10 +74,13 @@ def parts(hosts: Sequence[str]) -> list[list[str]]:
 def cases(size: int) -> dict[str, dict[str, Any]]:
     """What an operator may set for a fleet of this size: how many hosts are asked at once, by its name."""
     every, few = _windows(size), _windows(200)
+    filtered, still = {"zmq_filtering": True}, {"zmq_heartbeat_ivl": 0}
     usual: dict[str, dict[str, Any]] = {
         "500": {},  # the default
         "200": {"repo": few},
-        "200, filtered": {"repo": few, "master": {"zmq_filtering": True}},
+        "200, filtered": {"repo": few, "master": filtered},
+        "200, no heartbeats": {"repo": few, "master": still},
+        "200, filtered, no heartbeats": {"repo": few, "master": {**filtered, **still}},
     }
     return {"all": {"repo": every}, **usual} if size <= _TOGETHER else usual
 

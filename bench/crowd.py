@@ -254,7 +254,9 @@ def report(results: Results) -> None:
     )
     rows = [_row(size, case, cell) for size, case, cell in cells]
     head = ("hosts", "at once", "end", "seconds", "hub CPU s", "ms/host", "hub sent")
-    told = tables.table((*head, "events lost", "returns late", "slowest request, s", "open files"), rows)
+    told = tables.table(
+        (*head, "events not in the journal", "returns late", "slowest request, s", "open files"), rows
+    )
     print(f"({machine()})\n\n{told}")
     (results.directory / "table.md").write_text(told)
     curves: dict[str, list[tuple[float, float]]] = {}

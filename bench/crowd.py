@@ -261,9 +261,9 @@ def report(results: Results) -> None:
     (results.directory / "table.md").write_text(told)
     curves: dict[str, list[tuple[float, float]]] = {}
     for size, case, cell in cells:
-        curves.setdefault(f"{case} at once", []).append((size, _each(size, cell)))
+        curves.setdefault(f"at once: {case}", []).append((size, _each(size, cell)))
     title = "what a deploy costs the master for each host"
-    plots.lines(results.directory / "crowd", curves, ("hosts", "CPU, ms/host"), title)
+    plots.lines(results.directory / "crowd", curves, ("hosts", "CPU, ms/host"), title, logarithmic=False)
 
 
 def _each(size: int, cell: Cell) -> float:

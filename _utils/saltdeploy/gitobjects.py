@@ -41,15 +41,18 @@ class Blobs:
         self._git_dir = git_dir
         self._advice = advice
 
-    def next(self, oid: str) -> tuple[int, Iterator[bytes]]:
+    def next(self, oid: str, kind: str = "blob") -> tuple[int, Iterator[bytes]]:
         """The size of the next blob, which must be ``oid``, and its content in pieces; read them all.
+
+        Args:
+            kind: ``tree`` where trees were asked for.
 
         Raises:
             Corrupt: when the store has not this blob.
         """
         head = self._stream.readline().split()
-        if len(head) != 3 or head[0].decode() != oid or head[1] != b"blob":
-            raise self._corrupt(f"the object store cannot give blob {oid}")
+        if len(head) != 3 or head[0].decode() != oid or head[1] != kind.encode():
+            raise self._corrupt(f"the object store cannot give {kind} {oid}")
         size = int(head[2])
         return size, self._pieces(size)
 
@@ -65,6 +68,31 @@ class Blobs:
 
     def _corrupt(self, cause: str) -> Corrupt:
         return Corrupt(cause, path=str(self._git_dir), next=self._advice)
+
+
+def entries(tree: bytes, oid_bytes: int) -> Iterator[tuple[bytes, bytes, str]]:
+    """Mode, name and object id of each entry of a tree, as git stores it: ``mode SPACE name NUL id``.
+
+    Args:
+        tree: the whole object; git has checked its form when it took it in.
+        oid_bytes: of an id.
+    """
+    at = 0
+    while (end := tree.find(b"\0", at)) >= 0:
+        mode, _, name = tree[at:end].partition(b" ")
+        at = end + 1 + oid_bytes
+        yield mode, name, tree[end + 1 : at].hex()
+
+
+def ways_to(paths: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+    """Each directory that leads to these paths, ``""`` or with a slash at its end, to the names that are wanted in it."""
+    found: dict[bytes, set[bytes]] = {b"": set()}
+    for path in paths:
+        at = b""
+        for part in path.split(b"/"):
+            found.setdefault(at, set()).add(part)
+            at += part + b"/"
+    return found
 
 
 def list_blobs(changes: Iterable[Change], oids: IO[bytes]) -> int:

@@ -8,7 +8,7 @@ import fcntl
 import os
 import subprocess
 import tempfile
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +16,18 @@ from typing import IO, Any
 from saltdeploy import gitbundle, gitthin
 from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NoSuchTag, Unavailable, from_os
 from saltdeploy.gitcommand import STREAM, run, start
-from saltdeploy.gitobjects import GITLINK, NOTHING, Blobs, Change, fields, read_changes
+from saltdeploy.gitobjects import (
+    EXECUTABLE,
+    FILE,
+    GITLINK,
+    NOTHING,
+    Blobs,
+    Change,
+    entries,
+    fields,
+    read_changes,
+    ways_to,
+)
 from saltdeploy.release import check_commit, check_tag
 
 EMPTY_TREE = {
@@ -26,6 +37,8 @@ EMPTY_TREE = {
 
 _PACK = ("pack-objects", "--stdout", "--delta-base-offset", "--quiet")
 _PIPE = 1 << 20  # bytes, which is what users may have
+_DIRECTORY = b"40000"  # as git stores it
+_FILES = (FILE.encode(), EXECUTABLE.encode())
 
 
 @dataclass(frozen=True)
@@ -148,25 +161,58 @@ class Reader:
         return list(dict.fromkeys(self._ask(["for-each-ref", "--format=%(objectname)", *patterns]).split()))
 
     def files(self, commit: str, paths: Collection[str], most: int) -> Iterator[tuple[str, bytes]]:
-        """Path and content of those of these files that the commit has. The list of all that it has is read.
+        """Path and content of those of these files that the commit has. No other is looked at, however many it has.
 
         Args:
             most: bytes; a file that has more is left out.
         """
-        with tempfile.TemporaryFile() as spool, tempfile.TemporaryFile() as oids:
-            self.diff("", commit, spool)  # to look up one path after the other takes git many times longer
-            wanted = {os.fsencode(path): path for path in paths}
-            there = [(wanted[each.path], each.oid) for each in read_changes(spool) if each.path in wanted]
-            asked = b"".join(b"%s\n" % oid.encode() for _, oid in there)
-            command = ["cat-file", "--batch-check=%(objectsize)", "--buffer"]
-            sizes = [int(size) if size.isdigit() else most + 1 for size in self._lines(command, asked)]
-            small = [each for each, size in zip(there, sizes, strict=True) if size <= most]
-            oids.write(b"".join(b"%s\n" % oid.encode() for _, oid in small))
+        there = self._look_up(commit, [os.fsencode(path) for path in paths])
+        command = ["cat-file", "--batch-check=%(objectsize)", "--buffer"]
+        sizes = self._lines(command, _listed(oid for _, oid in there))
+        small = [
+            each for each, size in zip(there, sizes, strict=True) if size.isdigit() and int(size) <= most
+        ]
+        with tempfile.TemporaryFile() as oids:
+            oids.write(_listed(oid for _, oid in small))
             oids.flush()
             with self.blobs(oids) as blobs:
                 for path, oid in small:
                     _, pieces = blobs.next(oid)
-                    yield path, b"".join(pieces)
+                    yield os.fsdecode(path), b"".join(pieces)
+
+    def _look_up(self, commit: str, paths: Collection[bytes]) -> list[tuple[bytes, str]]:
+        """Path and blob of those of these files that the commit has.
+
+        It reads the trees on the way to them, one depth after the other: to look up one path after the other reads the
+        same trees again and again, and to list all that the commit has takes long where that is much.
+        """
+        asked, wanted = set(paths), ways_to(paths)
+        found: list[tuple[bytes, str]] = []
+        root = self._ask(["rev-parse", "--verify", "--quiet", f"{check_commit(commit)}^{{tree}}"]).strip()
+        depth = {b"": root} if root else {}
+        while depth:
+            below: dict[bytes, str] = {}
+            for directory, tree in self._trees(depth):
+                for mode, name, oid in entries(tree, len(root) // 2):
+                    if name not in wanted[directory]:
+                        continue
+                    path = directory + name
+                    if mode == _DIRECTORY and path + b"/" in wanted:
+                        below[path + b"/"] = oid
+                    elif mode in _FILES and path in asked:
+                        found.append((path, oid))
+            depth = below
+        return found
+
+    def _trees(self, oids: Mapping[bytes, str]) -> Iterator[tuple[bytes, bytes]]:
+        """Each key, with the tree that it names."""
+        with tempfile.TemporaryFile() as asked:
+            asked.write(_listed(oids.values()))
+            asked.flush()
+            with self.blobs(asked) as trees:
+                for key, oid in oids.items():
+                    _, pieces = trees.next(oid, "tree")
+                    yield key, b"".join(pieces)
 
     # -- trees --------------------------------------------------------------------------------------------
 
@@ -379,6 +425,10 @@ def _widen(pipe: IO[bytes]) -> None:
     """Let a pipe hold more, so that two processes that work on many small things wait less often for each other."""
     with contextlib.suppress(OSError):  # the user has no more memory for pipes, see pipe(7)
         fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
+
+
+def _listed(oids: Iterable[str]) -> bytes:
+    return b"".join(b"%s\n" % oid.encode() for oid in oids)
 
 
 def _quoted(path: Path) -> str:

@@ -224,15 +224,17 @@ class Manifest:
 
     def contents(self) -> set[str]:
         """The names of the contents that pointers of this tree point to."""
-        return {found.name for found in self.stubs()}
+        return {found.name for _, found in self.stubs()}
 
-    def stubs(self) -> Iterator[Pointer]:
-        """The pointers of this tree in the places of which their contents are."""
-        rows = self._db.execute("SELECT mode, data FROM pointers JOIN files USING (path)")
-        return (found for mode, data in rows if (found := pointers.read(mode, data)) is not None)
+    def stubs(self) -> Iterator[tuple[bytes, Pointer]]:
+        """The paths at which this tree has contents, and the pointers that its commit has there."""
+        rows = self._db.execute("SELECT path, mode, data FROM pointers JOIN files USING (path)")
+        return (
+            (path, found) for path, mode, data in rows if (found := pointers.read(mode, data)) is not None
+        )
 
     def stub(self, path: bytes) -> Pointer | None:
-        """As :meth:`stubs`, the one at a path."""
+        """As :meth:`stubs`, the pointer at one path."""
         wanted = "SELECT mode, data FROM pointers JOIN files USING (path) WHERE path=?"
         row = self._db.execute(wanted, (path,)).fetchone()
         return pointers.read(*row) if row else None

@@ -11,7 +11,7 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,9 @@ _AS_IT_IS = ("-c", "core.compression=0")
 # git starts the other side of a local repository by a shell and without our settings; it would refuse one that
 # belongs to another user
 _LOCAL = ("/", "file://")
+# git asks the repository beside for its refs, and does not know where the histories of its snapshots are cut off: it would
+# look for what is behind them, and refuse what has come
+_REFS_BESIDE = ("-c", "core.alternateRefsPrefixes=refs/none/")
 _SERVE_LOCAL = "--upload-pack=git -c safe.directory='*' upload-pack"
 
 
@@ -273,11 +276,20 @@ class Repository(Reader):
         """
         return self._take(url, tag, "", no_progress)
 
-    def follow(self, url: str, branch: str) -> None:
-        """Bring a branch as it is in another repository now, without its history; where it cannot be had, all stays."""
-        refs = ["--", url, f"+refs/heads/{branch}:refs/heads/{branch}"]
+    def follow(self, url: str, branches: Mapping[str, str]) -> None:
+        """Bring branches as they are in another repository now, without their history; those that cannot be had stay.
+
+        Args:
+            branches: name of each there to the ref that holds it here.
+        """
         with contextlib.suppress(GitFailed):
-            self._remote("fetch", url, ["--no-tags", "--depth=1", *refs])
+            there = self._named(url, [f"refs/heads/{branch}" for branch in branches])
+            refs = {f"refs/heads/{branch}": ref for branch, ref in branches.items()}
+            news = [
+                f"+{name}:{refs[name]}" for name, oid in there.items() if oid != self.commit_of(refs[name])
+            ]
+            if news:
+                self._remote("fetch", url, ["--no-tags", "--depth=1", "--", url, *news])
 
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
@@ -330,19 +342,29 @@ class Repository(Reader):
         """
         ref = f"refs/tags/{tag}"
         try:
-            answer = self._remote("ls-remote", url, ["--", url, ref]).stdout.decode("utf-8", "replace")
+            found = self._named(url, [ref])
         except GitFailed as failed:
             raise _unavailable(url, tag, failed) from failed
-        for oid, name in (line.split("\t") for line in answer.splitlines()):
-            if name == ref:
-                return check_commit(oid)
+        if ref in found:
+            return check_commit(found[ref])
         raise NoSuchTag(f"there is no tag {tag} in {public(url)}", next="push the tag, then try again")
+
+    def _named(self, url: str, refs: Collection[str]) -> dict[str, str]:
+        """Those of these refs that another repository has, to what each names there.
+
+        Raises:
+            GitFailed: the repository could not be read.
+        """
+        answer = self._remote("ls-remote", url, ["--", url, *refs]).stdout.decode("utf-8", "replace")
+        named = (line.split("\t") for line in answer.splitlines())
+        return {name: oid for oid, name in named if name in refs}  # git gives those as well that end like one
 
     def _remote(
         self, command: str, url: str, arguments: list[str], **options: Any
     ) -> subprocess.CompletedProcess[bytes]:
         local = [_SERVE_LOCAL] if url.startswith(_LOCAL) else []
-        return self._run([*STREAM, command, *local, *arguments], environment=ONLINE, **options)
+        beside = _REFS_BESIDE if self._seeing else ()
+        return self._run([*STREAM, *beside, command, *local, *arguments], environment=ONLINE, **options)
 
     # -- signatures -------------------------------------------------------------------------------------
 

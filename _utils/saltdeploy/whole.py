@@ -116,18 +116,25 @@ class Whole(Repository):
 
     # -- fetching ---------------------------------------------------------------------------------------
 
-    def bring(self, commit: str, progress: Progress = no_progress) -> None:
+    def bring(self, commit: str, progress: Progress = no_progress) -> dict[bytes, str]:
         """Fetch what lacks of the submodules of a commit, which is here or beside.
+
+        Returns:
+            Path of each submodule to the URL of its repository.
 
         Raises:
             Unavailable: a recorded commit cannot be had.
             Corrupt: a submodule is recorded and ``.gitmodules`` does not say where it is, or must not.
         """
         self._suit(commit)
-        self._bring_below(commit, commit, self._urls.top, b"", progress)
+        places = self._bring_below(commit, commit, self._urls.top, b"", progress)
         self.point(f"{_PARTS}/{commit}/whole", commit)
+        return places
 
-    def _bring_below(self, release: str, commit: str, url: str, above: bytes, progress: Progress) -> None:
+    def _bring_below(
+        self, release: str, commit: str, url: str, above: bytes, progress: Progress
+    ) -> dict[bytes, str]:
+        places: dict[bytes, str] = {}
         links = self.submodules(commit)
         said = urls_in(self.file(commit, MODULES, MOST) or b"") if links else {}
         for path, part in links.items():
@@ -142,7 +149,8 @@ class Whole(Repository):
             if not super().has(part):
                 self._fetch_part(place, part, where, progress)
             self._hold(release, part)
-            self._bring_below(release, part, place, where + b"/", progress)
+            places |= {where: place, **self._bring_below(release, part, place, where + b"/", progress)}
+        return places
 
     def _fetch(self, url: str, tag: str, commit: str, progress: Progress) -> None:
         super()._fetch(url, tag, commit, progress)

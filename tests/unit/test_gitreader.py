@@ -10,7 +10,7 @@ from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NoSuchTag, Unavailab
 from saltdeploy.repository import Repository, Tag
 
 from tests.objectstores import THREE, files, pack
-from tests.repositories import FILE, Entry, Source, git
+from tests.repositories import FILE, Entry, Source, git, link
 from tests.unit.conftest import SmallDisk
 
 MEGABYTE = 1 << 20
@@ -153,3 +153,16 @@ def test_small_files_of_a_commit_are_read_together(tmp_path: Path) -> None:
     asked = ["b", "dir", "none", "large", "dir/a", "../b"]
     found = list(source.repository.files(source.tag(0).commit, asked, 99))
     assert found == [("b", b"22\n\n"), ("dir/a", b"1")]
+
+
+def test_only_plain_files_at_the_very_path_are_read(tmp_path: Path) -> None:
+    deep = {b"a/b/c": Entry(FILE, b"deep"), b"a-b": Entry(FILE, b"flat")}
+    source = Source(tmp_path / "s.git", {**deep, b"to": link("a"), b"x": Entry(FILE, b"")})
+    asked = ["a/b/c", "a/b/c/d", "a/b", "to", "to/b/c", "x/y", "x", "", "/x"]
+    found = dict(source.repository.files(source.tag(0).commit, asked, 99))
+    assert found == {"a/b/c": b"deep", "x": b""}
+
+
+def test_files_are_read_whatever_the_hash_is(either: Source) -> None:
+    wanted = files({path: entry for path, entry in THREE[2].items() if entry.mode == FILE})
+    assert dict(either.repository.files(either.tag(2).commit, wanted, MEGABYTE)) == wanted

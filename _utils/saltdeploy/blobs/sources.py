@@ -58,14 +58,17 @@ def places(pointer: Pointer) -> list[str]:
 
     - git-lfs: as below ``.git/lfs/objects``.
     - git-fat: as in its rsync remote.
-    - git-annex: as in a directory or rsync special remote, and as below ``.git/annex/objects`` (internals/hashing).
+    - git-annex: as in a directory or rsync special remote, and as below ``.git/annex/objects`` (internals/hashing), also
+      with ``annex.tune.objecthash1``.
     """
     if pointer.kind == LFS:
         return [f"{pointer.digest[:2]}/{pointer.digest[2:4]}/{pointer.digest}"]
     if pointer.kind == FAT:
         return [pointer.digest]
     assert pointer.kind == ANNEX
-    return [f"{way}/{pointer.key}/{pointer.key}" for way in hash_directories(pointer.key)]
+    ways = hash_directories(pointer.key)
+    tuned = [way.partition("/")[0] for way in ways]
+    return [f"{way}/{pointer.key}/{pointer.key}" for way in (*ways, *tuned)]
 
 
 def hash_directories(key: str) -> tuple[str, str]:

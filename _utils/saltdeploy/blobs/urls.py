@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,9 +30,13 @@ _LINE = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)s ([0-9X]) (.+)")
 
 
 def logs(key: str) -> list[str]:
-    """The files of the branch that may hold the URLs of a key: as git-annex names them, and as older ones did."""
+    """The files of the branch that may hold the URLs of a key.
+
+    As git-annex names them, as it does with ``annex.tune.branchhash1``, and as older ones did.
+    """
     lower, mixed = hash_directories(key)
-    return [f"{lower}/{key}.log.web", f"{mixed}/{key}.log.web", f"remote/web/{lower}/{key}.log"]
+    one = lower.partition("/")[0]
+    return [f"{way}/{key}.log.web" for way in (lower, one, mixed)] + [f"remote/web/{lower}/{key}.log"]
 
 
 def noted(log: bytes) -> list[str]:
@@ -63,12 +67,12 @@ def is_legal(url: object) -> bool:
         return False
 
 
-def write(known: Mapping[str, Iterable[str]], path: Path) -> None:
+def write(known: Mapping[str, Sequence[str]], path: Path) -> None:
     """Write a list of keys and their URLs; the same ones always give the same bytes. What is too much is left out."""
     left = MOST_OF_A_LIST
     with open(path, "wb") as file:
         for key in sorted(known):
-            line = json.dumps([key, *known[key]]).encode() + b"\n"
+            line = json.dumps([key, *known[key][:_MOST]]).encode() + b"\n"
             if len(line) <= min(left, _LONGEST_LINE):
                 left -= len(line)
                 file.write(line)

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from saltdeploy.blobs import urls
 from saltdeploy.config import Repo
 from saltdeploy.gitobjects import read_changes
-from saltdeploy.gitreader import Reader
 from saltdeploy.manifest import Manifest
 from saltdeploy.master import plan
+from saltdeploy.master.annexes import Annex
 from saltdeploy.master.sealing import Sealer
 from saltdeploy.orders import Order, Payload
 from saltdeploy.origins import ANNEX
 from saltdeploy.payloads import Payloads
-from saltdeploy.pointers import Pointer
-
-#: The branch here, and as it was where this repository was cloned from.
-_REFS = (f"refs/heads/{plan.ANNEX_BRANCH}", f"refs/remotes/*/{plan.ANNEX_BRANCH}")
-_MOST_HEADS = 8
 
 
 def pack(
@@ -42,11 +38,12 @@ def pack(
     # with transport git the files of submodules are not here, and the catalogue has them
     if ANNEX not in repo.blobs or (repo.submodules and order.transport == "git"):
         return ()
-    heads = source.repository.heads(*_REFS)[:_MOST_HEADS]
-    if not heads:
+    lists = _Lists(order, repo, source)
+    if not any(annex.heads for annex in lists.annexes.values()):
         return ()
-    state = hashlib.sha256(" ".join(heads).encode()).hexdigest()[:32]
-    lists = _Lists(order, repo, source, heads)
+    state = hashlib.sha256(
+        repr(sorted((path, a.heads) for path, a in lists.annexes.items())).encode()
+    ).hexdigest()[:32]
 
     def listed(base: str, write: Callable[[Path], None]) -> Payload:
         return payloads.find_or_pack(
@@ -64,30 +61,54 @@ def pack(
 class _Lists:
     """Writes the lists of one release.
 
-    Args:
-        heads: commits of git-annex's branch.
+    Attributes:
+        annexes: what git-annex knows in the release's own repository, whose path is ``""``, and in those of the submodules
+            that have annexed files.
     """
 
-    def __init__(self, order: Order, repo: Repo, source: plan.Source, heads: Sequence[str]) -> None:
+    def __init__(self, order: Order, repo: Repo, source: plan.Source) -> None:
         self._release = order.release
         self._transport = order.transport
         self._sealer = Sealer(repo, source.root)
         self._source = source
-        self._heads = heads
+        self._submodules = source.submodules(self._release.commit)
+        self.annexes = {b"": source.annex()}
+        if self._submodules:  # the catalogue is not needed to know that there are none
+            parts = {path: self._submodules[path] for path in sorted(self._keys) if path}
+            self.annexes |= {path: source.annex(url) for path, url in parts.items()}
+
+    @functools.cached_property
+    def _keys(self) -> dict[bytes, set[str]]:
+        """Path of each repository whose files are annexed, as in :attr:`annexes`, to their keys."""
+        found: dict[bytes, set[str]] = {}
+        with self._catalogue() as catalogue:
+            for path, pointer in catalogue.stubs():
+                if pointer.kind == ANNEX:
+                    found.setdefault(self._repository_of(path), set()).add(pointer.key)
+        return found
+
+    def _repository_of(self, path: bytes) -> bytes:
+        while path and path not in self._submodules:
+            path = path.rpartition(b"/")[0]
+        return path
 
     def write(self, path: Path) -> None:
         """The list of the whole release."""
-        with self._catalogue() as catalogue:
-            keys = _annexed(catalogue.stubs())
-        urls.write(_noted(keys, self._heads, self._source.repository), path)
+        known: dict[str, list[str]] = {}
+        for where, annex in self.annexes.items():
+            for key, found in _noted(self._keys.get(where, ()), annex).items():
+                known[key] = list(dict.fromkeys([*known.get(key, []), *found]))
+        urls.write(known, path)
 
     def part(self, base: str, whole: Path) -> Callable[[Path], None]:
         """What writes the list of what the release has and the commit ``base`` has not, from that of the whole."""
 
         def write(path: Path) -> None:
             with self._catalogue() as catalogue, tempfile.TemporaryFile() as spool:
-                self._source.repository.diff(base, self._release.commit, spool)
-                keys = _annexed(filter(None, (catalogue.stub(each.path) for each in read_changes(spool))))
+                with self._source.packer(self._release.commit, self._transport) as packer:
+                    packer.diff(base, self._release.commit, spool)
+                stubs = filter(None, (catalogue.stub(each.path) for each in read_changes(spool)))
+                keys = {pointer.key for pointer in stubs if pointer.kind == ANNEX}
             urls.write(urls.read(whole, keys), path)
 
         return write
@@ -96,15 +117,11 @@ class _Lists:
         return self._sealer.catalogue(self._release, self._source, self._transport)
 
 
-def _annexed(stubs: Iterable[Pointer]) -> set[str]:
-    return {pointer.key for pointer in stubs if pointer.kind == ANNEX}
-
-
-def _noted(keys: Collection[str], heads: Iterable[str], reader: Reader) -> dict[str, list[str]]:
+def _noted(keys: Collection[str], annex: Annex) -> dict[str, list[str]]:
     """Key to its URLs, of those that have any. What one head has noted later than another holds."""
     asked = {path: key for key in keys for path in urls.logs(key)}
     logs: dict[str, bytes] = {}
-    for head in heads:
-        for path, log in reader.files(head, asked, urls.MOST_OF_A_KEY):
+    for head in annex.heads if asked else ():
+        for path, log in annex.reader.files(head, asked, urls.MOST_OF_A_KEY):
             logs[asked[path]] = logs.get(asked[path], b"") + log + b"\n"
     return {key: found for key, log in logs.items() if (found := urls.noted(log))}

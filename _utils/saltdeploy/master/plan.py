@@ -22,8 +22,9 @@ from saltdeploy.errors import (
     NothingToRollBackTo,
     Unavailable,
 )
+from saltdeploy.gitreader import Reader
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import flock
+from saltdeploy.master import annexes, flock
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pins import Pin
@@ -41,8 +42,6 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 _MOST_PAYLOADS = 8
 #: Kinds of payloads that build upon another, and not upon what a host holds.
 IMAGES = ("image", "overlay")
-#: Where git-annex keeps what it knows of contents.
-ANNEX_BRANCH = "git-annex"
 
 
 class Source:
@@ -68,6 +67,8 @@ class Source:
             self.repository = Repository(self._mirrors / f"{file_name(repo.name)}.git")
         else:
             self.repository = Repository(_git_dir(repo))
+        self._resolved = False
+        self._followed: set[str] = set()
 
     @property
     def work_tree(self) -> Path | None:
@@ -81,6 +82,7 @@ class Source:
         Raises:
             NoSuchTag, Unavailable: see :meth:`Repository.tag` and :meth:`Repository.fetch`.
         """
+        self._resolved = True
         try:
             if not self._remote:
                 return self.repository.tag(name)
@@ -90,7 +92,7 @@ class Source:
                 self.repository.recover()  # a master that was killed may have left locks
                 found = self.repository.fetch_tag(self._repo.source, check_tag(name))
                 if ANNEX in self._repo.blobs:
-                    self.repository.follow(self._repo.source, ANNEX_BRANCH)
+                    annexes.follow(self.repository, self._repo.source)
                 return found
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
@@ -105,6 +107,48 @@ class Source:
         if not self._repo.submodules or transport == "git":  # with that one, targets fetch by themselves
             yield self.repository
             return
+        with self._whole(commit) as (mirror, _):
+            yield mirror
+
+    def submodules(self, commit: str) -> dict[bytes, str]:
+        """Path of each submodule of a release to the URL of its repository; none where they are no part of it.
+
+        Raises:
+            Unavailable, Corrupt: see :meth:`packer`.
+        """
+        if not self._repo.submodules:
+            return {}
+        with self._whole(commit) as (_, places):
+            return places
+
+    def annex(self, url: str = "") -> annexes.Annex:
+        """What git-annex knows.
+
+        Args:
+            url: of a submodule's repository, which is asked what is new there once after a tag was resolved; "" for the
+                repo's own, which was asked with the tag.
+        """
+        if not url:
+            return annexes.own(self.repository)
+        with self._parts() as mirror:
+            if self._resolved and url not in self._followed:
+                self._followed.add(url)
+                annexes.follow(mirror, url, url)
+            return annexes.other(Reader(mirror.git_dir), url)
+
+    @contextlib.contextmanager
+    def _whole(self, commit: str) -> Iterator[tuple[Whole, dict[bytes, str]]]:
+        """The mirror that has fetched the submodules of a release, and where each of them comes from."""
+        with self._parts() as mirror:
+            try:
+                places = mirror.bring(commit)
+            except (Unavailable, Corrupt) as error:
+                raise error.at(repo=self._repo.name) from None
+            yield mirror, places
+
+    @contextlib.contextmanager
+    def _parts(self) -> Iterator[Whole]:
+        """The mirror of submodules; nobody else uses it while the block runs."""
         top = self._repo.source if self._remote else self.repository.setting("remote.origin.url")
         urls = Urls(top or self._repo.source, self._repo.submodule_urls)
         git_dir = self._mirrors / f"{file_name(self._repo.name)}.submodules.git"
@@ -112,10 +156,6 @@ class Source:
         with flock.alone(git_dir.with_suffix(".lock")):
             mirror.ensure()
             mirror.recover()
-            try:
-                mirror.bring(commit)
-            except (Unavailable, Corrupt) as error:
-                raise error.at(repo=self._repo.name) from None
             yield mirror
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.annexes import Annex
 from tests.blobstores import Server
 
 
@@ -15,3 +16,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     running = Server(tmp_path / "objects")
     yield running
     running.stop()
+
+
+@pytest.fixture
+def annex(tmp_path: Path, server: Server) -> Iterator[Annex]:
+    made = Annex(tmp_path / "work", server)
+    yield made
+    made.let_go()

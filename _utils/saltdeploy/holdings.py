@@ -13,6 +13,10 @@ from saltdeploy.release import check_commit, check_tag
 _MOST_HELD = 1000
 #: What transports run on a host; it tells which of them it has.
 PROGRAMS = ("zstd", "xdelta3", "unsquashfs")
+#: A kind of payloads.
+SQUEEZED = "squeezed"
+#: Kinds of payloads that hosts of older versions do not know; a host tells which of them it knows.
+YOUNG = (SQUEEZED,)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Holdings:
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
         programs: those of :data:`PROGRAMS` that the host has.
+        knows: those of :data:`YOUNG` that the host knows; one of an older version says nothing of them.
         roots: commit to the root of its tree as this host has it (:mod:`saltdeploy.merkle`), as far as it is known.
     """
 
@@ -37,6 +42,7 @@ class Holdings:
     tags: dict[str, str] = field(default_factory=dict)
     unsettled: bool = False
     programs: tuple[str, ...] = ()
+    knows: tuple[str, ...] = ()
     roots: dict[str, str] = field(default_factory=dict)
 
     def to_wire(self) -> dict[str, Any]:
@@ -48,6 +54,7 @@ class Holdings:
             "held": list(self.held),
             "tags": dict(self.tags),
             "programs": list(self.programs),
+            "knows": list(self.knows),
             "roots": dict(self.roots),
         }
 
@@ -56,7 +63,7 @@ class Holdings:
         """Rebuild holdings; parts of the wrong form are left out, since a report must always work."""
         if not isinstance(data, dict):
             return cls()
-        held, programs = data.get("held"), data.get("programs")
+        held = data.get("held")
         named, rooted = _items(data.get("tags")), _items(data.get("roots"))
         return cls(
             live=legal(data.get("live"), check_commit),
@@ -66,11 +73,14 @@ class Holdings:
             else (),
             tags={c: t for c, t in named if legal(c, check_commit) and legal(t, check_tag)},
             unsettled=data.get("unsettled") is True,
-            programs=tuple(
-                each for each in PROGRAMS if isinstance(programs, (list, tuple)) and each in programs
-            ),
+            programs=_among(PROGRAMS, data.get("programs")),
+            knows=_among(YOUNG, data.get("knows")),
             roots={c: root for c, root in rooted if legal(c, check_commit) and is_root(root)},
         )
+
+
+def _among(known: tuple[str, ...], value: object) -> tuple[str, ...]:
+    return tuple(each for each in known if isinstance(value, (list, tuple)) and each in value)
 
 
 def _items(value: object) -> list[tuple[Any, Any]]:

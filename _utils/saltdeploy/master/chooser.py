@@ -37,7 +37,7 @@ class Chooser:
         self._held = held
         self._master = master
         self._payloads = master.payloads
-        self._made: dict[tuple[str, Link, tuple[str, ...]], tuple[str, str]] = {}
+        self._made: dict[tuple[str, Link, tuple[str, ...], tuple[str, ...]], tuple[str, str]] = {}
 
     def choose(self, host: str) -> tuple[str, str]:
         """The transport for a host, and one line that says why.
@@ -53,7 +53,7 @@ class Chooser:
             return names[0], f"auto: {names[0]}, nothing else fits"
         able = tuple(name for name in names if self._is_able(name, held))
         base = plan.base_of(held, self._source.repository, sound=self._repo.submodules)
-        key = (base, self._links.get(host, self._repo.supply.link), held.programs)
+        key = (base, self._links.get(host, self._repo.supply.link), held.programs, held.knows)
         if key not in self._made:
             self._made[key] = self._reckon(held, base, key[1], able[1:])
         return self._made[key]
@@ -126,7 +126,7 @@ def needed(payloads: Sequence[Payload], held: Holdings) -> tuple[int, int]:
     """How many bytes of these a host receives, and in how many files: the trees, all images, and the smallest that
     holds contents.
     """
-    able = bundle.taken(payloads, held.programs)
+    able = bundle.taken(payloads, held)
     fits = [each for each in able if each.kind in IMAGES or each.base in ("", *held.held)]
     images = [each.size for each in fits if each.kind in IMAGES]
     trees = [each.size for each in fits if each.kind == "trees"]

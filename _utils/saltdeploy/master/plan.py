@@ -326,7 +326,7 @@ def pack(
 
 def _wanted(packed: tuple[Payload, ...], hosts: list[Holdings]) -> list[Payload]:
     """Those of the payloads from one base that any of these hosts takes."""
-    wanted = {payload for held in hosts for payload in bundle.taken(packed, held.programs)}
+    wanted = {payload for held in hosts for payload in bundle.taken(packed, held)}
     return [payload for payload in packed if payload in wanted]
 
 

@@ -125,7 +125,7 @@ def _of_targets(
     for host, holdings in lacking.items():
         base = plan.base_of(holdings, source.repository, sound=repo.submodules)
         order = offers.order_for(host)
-        fitting = plan.fitting(bundle.taken(order.payloads, holdings.programs), base)
+        fitting = plan.fitting(bundle.taken(order.payloads, holdings), base)
         asked.setdefault(dataclasses.replace(order, payloads=fitting, sources=sources), []).append(host)
     return asked
 

@@ -24,7 +24,7 @@ from saltdeploy.errors import (
     Unsupported,
     from_os,
 )
-from saltdeploy.holdings import PROGRAMS, Holdings
+from saltdeploy.holdings import PROGRAMS, YOUNG, Holdings
 from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
@@ -183,6 +183,7 @@ def status(repo: Repo, host: Host) -> Result:
         holdings,
         unsettled=Record(host.cache, repo.name).is_unsettled(),
         programs=tuple(filter(programs.is_installed, PROGRAMS)),
+        knows=YOUNG,
     )
     tag = holdings.tags.get(holdings.live, "")
     return Result(host.name, repo.name, tag=tag, commit=holdings.live, holdings=holdings)

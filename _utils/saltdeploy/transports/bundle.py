@@ -10,11 +10,12 @@ difference. git alone is enough for whoever has no zstd.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from saltdeploy import disk, gitpack, packed, payloads
 from saltdeploy.errors import from_os
+from saltdeploy.holdings import SQUEEZED, Holdings
 from saltdeploy.orders import Order, Payload
 from saltdeploy.programs import is_installed
 from saltdeploy.release import file_name
@@ -23,7 +24,6 @@ from saltdeploy.transports import apart
 from saltdeploy.transports.arrival import Arrival, Brought
 
 KIND = "bundle"
-SQUEEZED = "squeezed"
 
 _PROGRAM = "zstd"
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
@@ -77,12 +77,12 @@ class Bundle:
         return arrival.stored(commit, bytes=payload.size, base=payload.base)
 
 
-def taken(offered: Sequence[Payload], programs: Collection[str]) -> tuple[Payload, ...]:
-    """These payloads without those that a host with these programs never takes.
+def taken(offered: Sequence[Payload], held: Holdings) -> tuple[Payload, ...]:
+    """These payloads without those that a host with these holdings never takes.
 
-    Of two bundles from the same base it takes the squeezed one, if it can.
+    Of two bundles from the same base it takes the squeezed one, if it can: it has the program and knows the kind.
     """
-    able = _PROGRAM in programs
+    able = _PROGRAM in held.programs and SQUEEZED in held.knows
     squeezed = {payload.base for payload in offered if payload.kind == SQUEEZED}
     passed_over = KIND if able else SQUEEZED
     return tuple(each for each in offered if each.kind != passed_over or each.base not in squeezed)

@@ -10,7 +10,7 @@ import pytest
 from saltdeploy import config, programs
 from saltdeploy.checks import Place
 from saltdeploy.errors import DiskFull
-from saltdeploy.holdings import PROGRAMS, Holdings
+from saltdeploy.holdings import PROGRAMS, YOUNG, Holdings
 from saltdeploy.master import plan
 from saltdeploy.master.chooser import Chooser, needed
 from saltdeploy.master.world import Master
@@ -59,7 +59,7 @@ class World:
 
     def holds(self, *numbers: int, programs: tuple[str, ...] = PROGRAMS) -> Holdings:
         commits = tuple(self.source.tag(number).commit for number in numbers)
-        return Holdings(live=commits[0] if commits else "", held=commits, programs=programs)
+        return Holdings(live=commits[0] if commits else "", held=commits, programs=programs, knows=YOUNG)
 
     def chooser(self) -> Chooser:
         repo = self.repo

@@ -18,10 +18,12 @@ import pytest
 from saltdeploy import gitpack, packed
 from saltdeploy.contents import Stored
 from saltdeploy.errors import Corrupt, DeployError, DiskFull
-from saltdeploy.holdings import Holdings
+from saltdeploy.holdings import YOUNG, Holdings
 from saltdeploy.master import plan
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
+from saltdeploy.target import stages
+from saltdeploy.transports import apart, bundle
 from saltdeploy.transports.bundle import Bundle, taken
 from saltdeploy.transports.tar import write_tar
 
@@ -83,7 +85,11 @@ def without_zstd(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
 
 
 def kinds(order: Order) -> list[str]:
-    return [payload.kind for payload in order.payloads]
+    return kinds_of(order.payloads)
+
+
+def kinds_of(payloads: tuple[Payload, ...]) -> list[str]:
+    return [payload.kind for payload in payloads]
 
 
 # -- how much travels -----------------------------------------------------------------------------------
@@ -198,15 +204,53 @@ def test_hosts_with_zstd_and_without_are_served_by_one_deploy(
     target.travel(0)
     base = blob.tag(0).commit
     bare = Holdings(live=base, held=(base,))
-    able = dataclasses.replace(bare, programs=("zstd",))
+    able = dataclasses.replace(bare, programs=("zstd",), knows=("squeezed",))
     found = plan.pack(
         target.order_for(1), target.repo, target._there(), target.payloads, blob.tag(1), [bare, able]
     )
     assert [payload.kind for payload in found] == ["bundle", "squeezed"]
-    assert [payload.kind for payload in taken(found, ("zstd",))] == ["squeezed"]
-    assert [payload.kind for payload in taken(found, ())] == ["bundle"]
+    assert [payload.kind for payload in taken(found, able)] == ["squeezed"]
+    assert [payload.kind for payload in taken(found, bare)] == ["bundle"]
     order = dataclasses.replace(target.order_for(1), payloads=found)
     assert target.run(order).facts["bytes"] == found[1].size
+
+
+@pytest.fixture
+def older(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts have zstd, and are of a version that knew nothing of squeezed bundles."""
+    monkeypatch.setattr(stages, "YOUNG", ())
+    monkeypatch.setattr(bundle, "_choose", lambda order, store: apart.choose(order, "bundle", store.has))
+
+
+@pytest.mark.usefixtures("older")
+def test_a_host_of_an_older_version_gets_the_bundle(traveller: Travellers, blob: Source) -> None:
+    target = traveller("bundle", blob)
+    target.travel(0)
+    assert kinds(target.order_for(1)) == ["bundle"]
+    for result in target.travel(1):
+        assert result.ok, result.error
+    assert target.shows(1)
+    assert target.received[-1]["base"] == blob.tag(0).commit
+
+
+@pytest.mark.usefixtures("older")
+def test_it_finds_the_bundle_beside_the_squeezed_one_that_others_get(
+    traveller: Travellers, blob: Source
+) -> None:
+    target = traveller("bundle", blob)
+    target.travel(0)
+    told = stages.status(target.repo, target.host).holdings.to_wire()
+    del told["knows"]
+    old = Holdings.from_wire(told)
+    young = dataclasses.replace(old, knows=YOUNG)
+    offered = plan.pack(
+        target.order_for(1), target.repo, target._there(), target.payloads, blob.tag(1), [young, old]
+    )
+    assert (kinds_of(offered), kinds_of(taken(offered, old))) == (["bundle", "squeezed"], ["bundle"])
+    assert (
+        target.run(dataclasses.replace(target.order_for(1), payloads=offered)).facts["bytes"]
+        == offered[0].size
+    )
 
 
 # -- what arrives is hostile ----------------------------------------------------------------------------

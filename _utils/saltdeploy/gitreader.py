@@ -1,9 +1,8 @@
-"""Asks a git repository and changes nothing in it: resolve, compare, read objects, pack."""
+"""Asks a git repository and changes nothing in it: resolve, compare, read objects. What packs them is in gitpacker.py."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import subprocess
@@ -13,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from saltdeploy import gitbundle, gitthin
-from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NoSuchTag, Unavailable, from_os
+from saltdeploy.errors import Corrupt, GitFailed, NoSuchTag, Unavailable
 from saltdeploy.gitcommand import STREAM, run, start
 from saltdeploy.gitobjects import (
     EXECUTABLE,
@@ -35,7 +33,6 @@ EMPTY_TREE = {
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 
-_PACK = ("pack-objects", "--stdout", "--delta-base-offset", "--quiet")
 _PIPE = 1 << 20  # bytes, which is what users may have
 _DIRECTORY = b"40000"  # as git stores it
 _FILES = (FILE.encode(), EXECUTABLE.encode())
@@ -334,73 +331,6 @@ class Reader:
             finally:
                 process.kill()
 
-    # -- payloads -----------------------------------------------------------------------------------------
-
-    def pack(self, tag: Tag, base: str, out: Path, *, contents: bool = True) -> None:
-        """Write a git bundle that brings a store holding ``base`` to ``tag``.
-
-        The format is git's bundle v2 (v3 for sha256 repositories), see gitformat-bundle(5). Its pack is made by
-        ``git pack-objects``, with all commits cut off from their histories; see also :mod:`saltdeploy.gitthin`.
-
-        Args:
-            tag: what travels: this tag and nothing else.
-            base: a commit that the receiver holds, or "" for a receiver that holds nothing.
-            out: the file to write.
-            contents: without it only the commit and its trees travel: paths, modes, and the files' ids.
-
-        Raises:
-            GitFailed: when a commit is not here.
-            DiskFull, NoPermission: when the file cannot be written.
-        """
-        old = [base, *self.parts(base)] if base else []
-        try:
-            with open(out, "wb") as file:
-                file.write(gitbundle.head(tag.name, tag.oid, old))
-                file.flush()
-                if old:
-                    self._pack_upon(tag, old, file, contents=contents)
-                else:
-                    self._pack_all(tag, file, contents=contents)
-        except OSError as error:
-            raise from_os(error, path=str(out.parent)) from error
-        except DiskFull as full:  # it is not the repository's disk that is full
-            raise from_os(OSError(errno.ENOSPC, full.cause), path=str(out.parent)) from full
-
-    def _pack_all(self, tag: Tag, file: IO[bytes], *, contents: bool) -> None:
-        """Append the pack for those who hold nothing."""
-        parts = self.parts(tag.commit)
-        wants = [f"--shallow {commit}" for commit in dict.fromkeys((tag.commit, *parts))]
-        asked = "".join(f"{want}\n" for want in (*wants, tag.oid, *parts)).encode()
-        self._run([*_PACK, "--revs", "--shallow", *_what(contents)], stdout=file, input=asked)
-
-    def _pack_upon(self, tag: Tag, old: list[str], file: IO[bytes], *, contents: bool) -> None:
-        """Append the pack for those who hold the commits ``old``."""
-        bases = b"".join(b"-%s\n" % commit.encode() for commit in old)
-        with contextlib.ExitStack() as stack:
-            packs = []
-            for part in gitthin.divide(self._list_objects(tag, old, contents=contents)):
-                packs.append(stack.enter_context(tempfile.TemporaryFile(dir=Path(file.name).parent)))
-                self._run([*_PACK], stdout=packs[-1], input=bases + b"".join(part))
-            gitthin.join(packs, file, len(tag.commit) // 2)
-
-    def _list_objects(self, tag: Tag, old: list[str], *, contents: bool) -> Iterator[bytes]:
-        """What a tag has and the commits ``old`` have not, as ``git rev-list --objects`` lists it. No history is walked."""
-        new = [tag.commit, *self.parts(tag.commit)]
-        yield from (b"%s\n" % oid.encode() for oid in dict.fromkeys((*self._tags_on(tag), *new)))
-        trees = [*(f"{commit}^{{tree}}" for commit in new), *(f"^{commit}^{{tree}}" for commit in old)]
-        with tempfile.TemporaryFile() as listed:
-            asked = "".join(f"{tree}\n" for tree in trees).encode()
-            self._run(["rev-list", "--objects", "--stdin", *_what(contents)], stdout=listed, input=asked)
-            listed.seek(0)
-            yield from listed
-
-    def _tags_on(self, tag: Tag) -> list[str]:
-        """The tag's object, and those of the tags that it is a tag of; none of a lightweight tag."""
-        if tag.oid == tag.commit:
-            return []
-        command = ["rev-list", "--objects", "--no-walk", "--filter=tree:0", "--stdin"]
-        return [line.split()[0].decode() for line in self._lines(command, f"{tag.oid}\n".encode())]
-
     # -- running git --------------------------------------------------------------------------------------
 
     def _lines(self, arguments: list[str], asked: bytes) -> list[bytes]:
@@ -414,11 +344,6 @@ class Reader:
         environment = {**self._seeing, **options.pop("environment", {})}
         known = {"path": str(self.git_dir), "environment": environment}
         return run([f"--git-dir={self.git_dir}", *arguments], **{**known, **options})
-
-
-def _what(contents: bool) -> list[str]:
-    """Whether git's list holds files as well as commits and trees."""
-    return [] if contents else ["--filter=blob:none"]
 
 
 def _widen(pipe: IO[bytes]) -> None:

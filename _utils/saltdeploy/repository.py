@@ -1,4 +1,4 @@
-"""A git repository that takes releases in: unpack, fetch, hold, tidy. What asks it is in gitreader.py.
+"""A git repository that takes releases in: unpack, fetch, hold, tidy. What asks it is in gitreader.py and gitpacker.py.
 
 A target's object store and the master's mirror hold *snapshots*: each deployed commit with its tree, cut off
 from its history (listed in git's ``shallow`` file). So a payload holds what one release has and the other
@@ -28,7 +28,8 @@ from saltdeploy.errors import (
     Unsupported,
 )
 from saltdeploy.gitcommand import ONLINE, STREAM, Progress, git_version, no_progress, run
-from saltdeploy.gitreader import Difference, Reader, Tag
+from saltdeploy.gitpacker import Packer
+from saltdeploy.gitreader import Difference, Tag
 from saltdeploy.release import check_commit, check_tag
 from saltdeploy.wording import public
 
@@ -49,7 +50,7 @@ _REFS_BESIDE = ("-c", "core.alternateRefsPrefixes=refs/none/")
 _SERVE_LOCAL = "--upload-pack=git -c safe.directory='*' upload-pack"
 
 
-class Repository(Reader):
+class Repository(Packer):
     """One git directory, bare or the ``.git`` of a work tree."""
 
     # -- making and naming ------------------------------------------------------------------------------

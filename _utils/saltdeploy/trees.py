@@ -12,6 +12,7 @@ from pathlib import Path
 from saltdeploy import disk
 from saltdeploy.config import Repo
 from saltdeploy.gitcommand import STREAM
+from saltdeploy.gitpacker import Packer
 from saltdeploy.gitreader import Reader, Tag
 from saltdeploy.repository import Repository
 from saltdeploy.whole import Whole, urls_of
@@ -27,7 +28,7 @@ class Trees(Repository):
         self.ensure()
         self.recover()
 
-    def adopt(self, commit: str, store: Reader, aside: Path) -> None:
+    def adopt(self, commit: str, store: Packer, aside: Path) -> None:
         """Copy the trees of a commit from an object store, so that what builds upon them outlives that.
 
         Args:

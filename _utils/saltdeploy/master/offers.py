@@ -12,6 +12,7 @@ from saltdeploy.master import addresses, plan
 from saltdeploy.orders import Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
+from saltdeploy.seals import Seal
 from saltdeploy.swarms import Swarm
 
 _NOTHING = Holdings()
@@ -56,6 +57,10 @@ class Offers:
         """
         self._swarm_of = swarm_of
         self.order = dataclasses.replace(self.order, swarm=swarm_of(self.order.payloads))
+
+    def seal(self, seal: Seal | None) -> None:
+        """Put the seal of the release into the order."""
+        self.order = dataclasses.replace(self.order, seal=seal)
 
     def pack(self, held: Iterable[tuple[str, Holdings]]) -> None:
         """Pack what these hosts need that hold this, once, and put it into the order."""

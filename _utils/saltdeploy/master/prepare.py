@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from saltdeploy import config, fitting
 from saltdeploy.errors import BadArguments, NothingToRestart
+from saltdeploy.holdings import Holdings
 from saltdeploy.master import fanouts, forecast, gates, guards, held, plan, ways
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import ASK, HOLD, Rules
+from saltdeploy.master.meanwhile import meanwhile
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.recall import history_of
@@ -188,8 +190,8 @@ def _offers(
     repo, source = one.repo, one.source
     served = fanouts.sources(repo, master.targets)
     transport = ways.most(travels)
-    seal = _seal(one, transport, master)
-    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served, seal=seal)
+    seal = meanwhile(lambda: _seal(one, transport, master))
+    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served)
     offers = Offers(
         order,
         one.tag,
@@ -199,9 +201,17 @@ def _offers(
         ways.others(travels, order.transport),
     )
     if wish.action != CHECKOUT:
-        known = Pins(master.root).holdings(repo.name)
-        offers.pack((host, known[host]) for host in one.hosts if host in known)
+        offers.pack(_held(one, master))
+    offers.seal(seal.result())
     return offers
+
+
+def _held(one: _Found, master: Master) -> list[tuple[str, Holdings]]:
+    """The hosts of which it is known what they hold, with that. A repo that is new is held by nobody."""
+    known = Pins(master.root).holdings(one.repo.name)
+    if not known and one.source is not None:
+        return [(host, Holdings()) for host in one.hosts]
+    return [(host, known[host]) for host in one.hosts if host in known]
 
 
 def _seal(one: _Found, transport: str, master: Master) -> Seal | None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from saltdeploy import config
 from saltdeploy.checks import Place, Response
-from saltdeploy.errors import ConfigError, NoTargets, PlanMoved
+from saltdeploy.errors import ConfigError, Corrupt, NoTargets, PlanMoved
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import forecast as forecasts
 from saltdeploy.master.history import History
@@ -183,6 +183,24 @@ def test_a_plan_for_another_transport_is_another_plan(world: World) -> None:
 def test_a_transport_that_nobody_knows_is_refused_before_anything_is_done(world: World, act: str) -> None:
     with pytest.raises(ConfigError, match="pigeon"):
         world.plan(transport="pigeon") if act == "plan" else world.prepare("", transport="pigeon")
+
+
+def test_of_a_repo_that_nobody_holds_the_whole_is_packed_before_anybody_is_asked(world: World) -> None:
+    offers = world.prepare("")[1]["demo"]
+    assert [payload.base for payload in offers.order.payloads] == [""]
+    assert offers.order.seal is not None
+    assert world.fleet.asked == []
+
+
+def test_a_release_that_cannot_be_sealed_is_not_deployed_although_it_could_be_packed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise Corrupt("other bytes are there")
+
+    monkeypatch.setattr("saltdeploy.catalogue.root_of", fail)
+    with pytest.raises(Corrupt, match="other bytes"):
+        world.prepare("")
 
 
 def test_a_host_whose_releases_do_not_help_it_is_offered_the_whole(world: World) -> None:

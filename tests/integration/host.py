@@ -58,7 +58,8 @@ class Host:
             yield
         finally:
             for process in processes:
-                process.send_signal(signal.SIGCONT)
+                with contextlib.suppress(psutil.NoSuchProcess):  # it had ended, and its parent goes on again
+                    process.send_signal(signal.SIGCONT)
 
     def jobs(self) -> list[psutil.Process]:
         """The processes of the jobs that run on it, each before what it has started."""

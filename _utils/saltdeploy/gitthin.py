@@ -12,12 +12,12 @@ import hashlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 _MOST = 8  # packs; each is another run of git, and the rest of many alike is small
 _SEEN = 32  # characters at the end of a path, to reckon the hash from; those before count for nothing
-_NO_SPACE = dict.fromkeys(b" \t\n\r\v\f")
+_SPACES = frozenset(b" \t\n\r\v\f")  # which git leaves out
 _HEAD = 12  # bytes: "PACK", the version, how many objects
 _COPIED = 1 << 20
 
@@ -50,12 +50,12 @@ def name_hash(path: bytes) -> int:
     """git's hash of a path: ``pack_name_hash`` in git's pack-objects.h."""
     found = 0
     for character in path[-_SEEN:]:
-        if character not in _NO_SPACE:
+        if character not in _SPACES:
             found = ((found >> 2) + (character << 24)) & 0xFFFFFFFF
     return found
 
 
-def join(packs: Iterable[IO[bytes]], out: IO[bytes], bytes_of_id: int) -> None:
+def join(packs: Sequence[IO[bytes]], out: IO[bytes], bytes_of_id: int) -> None:
     """Write the objects of several packs as one. What counts bytes back to another object stays right.
 
     Args:
@@ -63,7 +63,6 @@ def join(packs: Iterable[IO[bytes]], out: IO[bytes], bytes_of_id: int) -> None:
         out: an open file.
         bytes_of_id: 20 or 32, the length of an object's id in bytes.
     """
-    packs = list(packs)
     heads = [_head(pack) for pack in packs]
     count = sum(int.from_bytes(head[8:], "big") for head in heads)
     digest = hashlib.sha256() if bytes_of_id == 32 else hashlib.sha1(usedforsecurity=False)

@@ -169,13 +169,10 @@ class Reader:
         small = [
             each for each, size in zip(there, sizes, strict=True) if size.isdigit() and int(size) <= most
         ]
-        with tempfile.TemporaryFile() as oids:
-            oids.write(_listed(oid for _, oid in small))
-            oids.flush()
-            with self.blobs(oids) as blobs:
-                for path, oid in small:
-                    _, pieces = blobs.next(oid)
-                    yield os.fsdecode(path), b"".join(pieces)
+        with self._given(oid for _, oid in small) as blobs:
+            for path, oid in small:
+                _, pieces = blobs.next(oid)
+                yield os.fsdecode(path), b"".join(pieces)
 
     def _look_up(self, commit: str, paths: Collection[bytes]) -> list[tuple[bytes, str]]:
         """Path and blob of those of these files that the commit has.
@@ -203,13 +200,19 @@ class Reader:
 
     def _trees(self, oids: Mapping[bytes, str]) -> Iterator[tuple[bytes, bytes]]:
         """Each key, with the tree that it names."""
+        with self._given(oids.values()) as trees:
+            for key, oid in oids.items():
+                _, pieces = trees.next(oid, "tree")
+                yield key, b"".join(pieces)
+
+    @contextlib.contextmanager
+    def _given(self, oids: Iterable[str]) -> Iterator[Blobs]:
+        """As :meth:`blobs`, of ids that are at hand."""
         with tempfile.TemporaryFile() as asked:
-            asked.write(_listed(oids.values()))
+            asked.write(_listed(oids))
             asked.flush()
-            with self.blobs(asked) as trees:
-                for key, oid in oids.items():
-                    _, pieces = trees.next(oid, "tree")
-                    yield key, b"".join(pieces)
+            with self.blobs(asked) as objects:
+                yield objects
 
     # -- trees --------------------------------------------------------------------------------------------
 

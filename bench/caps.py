@@ -1,7 +1,8 @@
 """Measure whether the caps hold: processes of one host that fetch at the same time share the host's rate.
 
 Each process fetches a payload over http from a server on loopback, as a job of a minion does. Rates are those of all
-processes together, and of rsync alone, which keeps to its cap by itself.
+processes together, of rsync alone, which keeps to its cap by itself, and of a swarm of two, from its first byte on: once
+what comes is capped, and once what is given.
 
 Usage::
 
@@ -22,12 +23,16 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from saltdeploy import remote
+from saltdeploy.carriers import torrent
+from saltdeploy.carriers.den import Den, Listen, Wish
 from saltdeploy.carriers.http import Http
 from saltdeploy.carriers.pace import Limits
+from saltdeploy.master.certificate import identity
 from saltdeploy.orders import Payload
 from saltdeploy.repository import no_progress
 from saltdeploy.sources import Source
@@ -35,6 +40,8 @@ from saltdeploy.sources import Source
 ALLOWED = 0.1
 RATES = (500_000, 2_000_000, 5_000_000)
 PROCESSES = (1, 2, 4)
+_ADDRESSES, _PORTS = ("127.0.0.1", "127.0.0.2"), (17400, 17499)
+_LOOK_EVERY = 0.05  # seconds
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
@@ -55,6 +62,8 @@ def main(words: list[str] | None = None) -> int:
             for count in PROCESSES
         }
         found["rsync"] = {rate: _rsync(place, rate, seconds) for rate in RATES}
+        for way in ("download", "upload"):
+            found[f"swarm, {way}"] = {rate: _swarm(place, rate, seconds, way) for rate in RATES}
     return report(found)
 
 
@@ -102,6 +111,35 @@ def _rsync(place: Path, rate: int, seconds: float) -> float:
     took = time.monotonic() - begin
     (place / "got").unlink()
     return payload.size / took
+
+
+def _swarm(place: Path, rate: int, seconds: float, way: str) -> float:
+    """One gives to another, and one of the two keeps to the cap."""
+    payload, known = _payload(place, int(rate * seconds)), identity(place / "root")
+    described = torrent.make(place / payload.sha256, known.certificate).hex()
+    wish = Wish("bench", described, known.certificate, known.key, payload.size, time.time() + 60 + 4 * seconds)
+    dens = [Den(place / f"swarm-{way}-{rate}" / address) for address in _ADDRESSES]
+    processes = [den.start(Listen(address, _PORTS), owned=True) for den, address in zip(dens, _ADDRESSES)]
+    try:
+        giver, taker = dens
+        port = giver.port(Listen(_ADDRESSES[0], _PORTS), processes[0])
+        giver.wish(payload.sha256, replace(wish, seeds=str(place), upload=rate * (way == "upload")))
+        peers = ((_ADDRESSES[0], port),)
+        taker.wish(payload.sha256, replace(wish, first=peers, download=rate * (way == "download")))
+        return _pace(taker, payload)
+    finally:
+        for process in processes:
+            process.communicate()
+
+
+def _pace(taker: Den, payload: Payload) -> float:
+    """Bytes per second from the first of them that is seen."""
+    begin, had = 0.0, 0
+    while (done := taker.state(payload.sha256).done) < payload.size:
+        if done and not had:
+            begin, had = time.monotonic(), done
+        time.sleep(_LOOK_EVERY)
+    return (payload.size - had) / (time.monotonic() - begin)
 
 
 def _payload(place: Path, size: int) -> Payload:

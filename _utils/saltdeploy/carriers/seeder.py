@@ -207,6 +207,7 @@ def _settings(listen: Listen) -> dict[str, Any]:
         "enable_ip_notifier": False,
         "enable_incoming_utp": False,
         "enable_outgoing_utp": False,
+        "rate_limit_ip_overhead": False,  # a cap counts what other carriers count: what comes, without its packets' heads
         "dht_bootstrap_nodes": "",
         "user_agent": "",
         "allow_multiple_connections_per_ip": True,  # minions behind one address

@@ -117,9 +117,13 @@ def _swarm(place: Path, rate: int, seconds: float, way: str) -> float:
     """One gives to another, and one of the two keeps to the cap."""
     payload, known = _payload(place, int(rate * seconds)), identity(place / "root")
     described = torrent.make(place / payload.sha256, known.certificate).hex()
-    wish = Wish("bench", described, known.certificate, known.key, payload.size, time.time() + 60 + 4 * seconds)
+    wish = Wish(
+        "bench", described, known.certificate, known.key, payload.size, time.time() + 60 + 4 * seconds
+    )
     dens = [Den(place / f"swarm-{way}-{rate}" / address) for address in _ADDRESSES]
-    processes = [den.start(Listen(address, _PORTS), owned=True) for den, address in zip(dens, _ADDRESSES)]
+    processes = [
+        den.start(Listen(address, _PORTS), owned=True) for den, address in zip(dens, _ADDRESSES, strict=True)
+    ]
     try:
         giver, taker = dens
         port = giver.port(Listen(_ADDRESSES[0], _PORTS), processes[0])

@@ -64,6 +64,19 @@ def compare(
         now = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
+    return compare_seen(path, now, mode, oid, seen, pointer, digest)
+
+
+def compare_seen(
+    path: bytes,
+    now: os.stat_result,
+    mode: str,
+    oid: str,
+    seen: tuple[int, ...] | None = None,
+    pointer: bytes = b"",
+    digest: bytes | None = None,
+) -> str:
+    """As :func:`compare`, of a file of which ``now`` has just been seen."""
     if mode == GITLINK:
         return "" if stat.S_ISDIR(now.st_mode) else "changed"
     if git_mode(now) != (FILE if pointer and mode == SYMLINK else mode):

@@ -210,6 +210,15 @@ class Manifest:
             self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
         self.digests.touch(path)
 
+    def take(self, other: Manifest) -> None:
+        """Note all files as another manifest has them, without their ctimes; the digests of directories are apart."""
+        rows = other._db.execute(
+            "SELECT path, mode, oid, size, mtime, 0, inode, digest FROM files ORDER BY path"
+        )
+        self._db.executemany("INSERT INTO files VALUES (?,?,?,?,?,?,?,?)", rows)
+        self._db.executemany("INSERT INTO pointers VALUES (?,?)", other._db.execute("SELECT * FROM pointers"))
+        self._points = True
+
     def drop(self, path: bytes) -> None:
         """Note that a file is gone."""
         self._db.execute("DELETE FROM files WHERE path=?", (path,))

@@ -21,6 +21,7 @@ from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Stored
 from saltdeploy.digests import Unreadable
 from saltdeploy.errors import DiskFull, GitFailed, NotReady, from_os
+from saltdeploy.gitobjects import read_changes
 from saltdeploy.layouts import room
 from saltdeploy.layouts.farm import Differs, Farm
 from saltdeploy.layouts.filling import Filling
@@ -34,6 +35,7 @@ from saltdeploy.repository import Progress, no_progress
 from saltdeploy.sweep import Sweep
 
 _MOST_LOOKED_AT = 8  # trees that may know how large a file is
+_MOST_COMPARED = 8  # trees that a new one may begin with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +191,37 @@ class Beside(Standing):
                 return sound
         except Unreadable:
             return False
+
+    def _write_anew(self, slot: Slot, job: Job) -> dict[str, Any]:
+        """Write a tree where none is: it begins as a second tree of the nearest one here (:mod:`saltdeploy.layouts.farm`)."""
+        for base, state in self._nearest(job.release.commit):
+            try:
+                copy = Farm(base, self._incoming, job.tell)
+                began = State(state.commit, shape=state.shape)
+                facts = self._write(slot, began, job, copy)
+                return {**facts, "began_as": state.tag, "shared_by": copy.way}
+            except (Differs, Unreadable):  # somebody wrote into that tree
+                slot.remove()
+                doubt(base, state)
+        return self._write(slot, State(), job)
+
+    def _nearest(self, commit: str) -> list[tuple[Slot, State]]:
+        """The whole trees that were live last, that from which the commit differs least first."""
+        view = self._look()
+        whole = [(slot, state) for slot, state in view.states.items() if state.whole and not state.doubted]
+        whole.sort(key=lambda each: (each[0] == view.live, each[1].turn), reverse=True)
+        far = [(self._distance(state.commit, commit), slot, state) for slot, state in whole[:_MOST_COMPARED]]
+        near = [each for each in far if each[0] is not None]
+        return [(slot, state) for _, slot, state in sorted(near, key=lambda each: each[0] or 0)]
+
+    def _distance(self, old: str, new: str) -> int | None:
+        """How many files differ; None where that is not known any more."""
+        with tempfile.TemporaryFile(dir=self._incoming) as changes:
+            try:
+                self._all().diff(old, new, changes)
+            except GitFailed:
+                return None
+            return sum(1 for _ in read_changes(changes))
 
     def _write(self, slot: Slot, state: State, job: Job, copy: Farm | None = None) -> dict[str, Any]:
         """Write what differs.

@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from saltdeploy.blobs import sharing
-from saltdeploy.comparing import compare, is_real
+from saltdeploy.comparing import compare_seen, is_real
 from saltdeploy.errors import from_os
 from saltdeploy.gitobjects import GITLINK, SYMLINK
 from saltdeploy.layouts.slot import Slot
@@ -67,6 +67,7 @@ class Farm:
             DiskFull, NoPermission: the operating system's errors, with the path.
         """
         with self.base.manifest() as known:
+            manifest.take(known)
             made, real = {b""}, {b""}
             for number, entry in enumerate(known.entries()):
                 self._make_one(entry, tree, manifest, made, real)
@@ -77,7 +78,7 @@ class Farm:
     def _make_one(
         self, entry: Entry, tree: Path, manifest: Manifest, made: set[bytes], real: set[bytes]
     ) -> None:
-        """Make one file.
+        """Make one file; note it, if it is another one than that of the base.
 
         Args:
             made: directories of the new tree that are there; grows.
@@ -85,36 +86,44 @@ class Farm:
         """
         old, new, above = os.fsencode(self.base.tree), os.fsencode(tree), os.path.dirname(entry.path)
         source, place = os.path.join(old, entry.path), os.path.join(new, entry.path)
+        now = _seen(source) if is_real(old, above, real) else None
         what = (entry.mode, entry.oid, entry.seen, entry.pointer, entry.digest)
-        if not is_real(old, above, real) or compare(source, *what):
+        if now is None or compare_seen(source, now, *what):
             raise Differs(f"{entry.path.decode('utf-8', 'backslashreplace')} of {self.base.tree} differed")
         try:
             _make_directories(new, above, made)
-            self._put(entry, source, place)
+            if self._put(entry, source, now, place):
+                return
             seen = os.lstat(place)
         except OSError as error:
             raise from_os(error, path=place.decode("utf-8", "backslashreplace")) from error
         manifest.put(entry.path, entry.mode, entry.oid, seen, entry.digest, entry.pointer)
 
-    def _put(self, entry: Entry, source: bytes, place: bytes) -> None:
+    def _put(self, entry: Entry, source: bytes, now: os.stat_result, place: bytes) -> bool:
+        """Make one; whether it is the same file as that of the base."""
         if entry.mode == GITLINK:
             os.mkdir(place)
             os.chmod(place, 0o755)
         elif entry.mode == SYMLINK and not entry.pointer:
             os.symlink(os.readlink(source), place)
+        elif self.way == sharing.LINK and _is_ours(now) and sharing.link(source, place):
+            return True
         else:
-            self._share(source, place)
+            self._copy(source, now, place)
+        return False
 
-    def _share(self, source: bytes, place: bytes) -> None:
-        seen = os.lstat(source)
-        mode = stat.S_IMODE(seen.st_mode) & ~_OTHERS_MAY_WRITE
-        if self.way == sharing.CLONE and sharing.clone(source, place, mode):
-            pass
-        elif self.way == sharing.LINK and _is_ours(seen) and sharing.link(source, place):
-            return
-        else:
+    def _copy(self, source: bytes, now: os.stat_result, place: bytes) -> None:
+        mode = stat.S_IMODE(now.st_mode) & ~_OTHERS_MAY_WRITE
+        if not (self.way == sharing.CLONE and sharing.clone(source, place, mode)):
             sharing.copy(source, place, mode)
-        os.utime(place, ns=(seen.st_mtime_ns, seen.st_mtime_ns))
+        os.utime(place, ns=(now.st_mtime_ns, now.st_mtime_ns))
+
+
+def _seen(path: bytes) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _is_ours(seen: os.stat_result) -> bool:

@@ -14,23 +14,16 @@ what differs is written. So a tree never changes once it is whole, and a fetch t
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection
 from itertools import count
 from typing import Any
 
 from saltdeploy import disk
 from saltdeploy.config import Repo
-from saltdeploy.digests import Unreadable
-from saltdeploy.errors import GitFailed
-from saltdeploy.gitobjects import read_changes
 from saltdeploy.layouts.beside import Beside, Job
-from saltdeploy.layouts.farm import Differs, Farm
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.retention import surplus
-from saltdeploy.layouts.slot import Slot, State, View, doubt
-
-_MOST_COMPARED = 8  # trees that a new one may begin with
+from saltdeploy.layouts.slot import Slot, View
 
 
 class Releases(Beside):
@@ -52,17 +45,7 @@ class Releases(Beside):
     def _bring(self, job: Job) -> dict[str, Any]:
         disk.make_directory(self._records)
         self._make_way()
-        slot = self._free_place(job.release.tag)
-        for base, state in self._nearest(job.release.commit):
-            try:
-                copy = Farm(base, self._incoming, job.tell)
-                began = State(state.commit, shape=state.shape)
-                facts = self._write(slot, began, job, copy)
-                return {**facts, "began_as": state.tag, "shared_by": copy.way}
-            except (Differs, Unreadable):  # somebody wrote into that tree
-                slot.remove()
-                doubt(base, state)
-        return self._write(slot, State(), job)
+        return self._write_anew(self._free_place(job.release.tag), job)
 
     def _make_way(self) -> None:
         """Let go of trees that were not finished, before there is one more."""
@@ -79,24 +62,6 @@ class Releases(Beside):
         taken = {slot.name for slot in self._places()}
         names = (f"{name}~{number}" if number > 1 else name for number in count(1))
         return self._place(next(each for each in names if each not in taken))
-
-    def _nearest(self, commit: str) -> list[tuple[Slot, State]]:
-        """The whole trees that were live last, that from which the commit differs least first."""
-        view = self._look()
-        whole = [(slot, state) for slot, state in view.states.items() if state.whole and not state.doubted]
-        whole.sort(key=lambda each: (each[0] == view.live, each[1].turn), reverse=True)
-        far = [(self._distance(state.commit, commit), slot, state) for slot, state in whole[:_MOST_COMPARED]]
-        near = [each for each in far if each[0] is not None]
-        return [(slot, state) for _, slot, state in sorted(near, key=lambda each: each[0] or 0)]
-
-    def _distance(self, old: str, new: str) -> int | None:
-        """How many files differ; None where that is not known any more."""
-        with tempfile.TemporaryFile(dir=self._incoming) as changes:
-            try:
-                self._all().diff(old, new, changes)
-            except GitFailed:
-                return None
-            return sum(1 for _ in read_changes(changes))
 
     def _surplus(self, view: View[Slot], needed: Collection[str]) -> list[Slot]:
         return surplus(view, self._repo.keep_releases, needed)

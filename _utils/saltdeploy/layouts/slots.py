@@ -12,7 +12,8 @@ On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
                                blobs/       what pointers in the trees point to (saltdeploy.blobs.shelf)
 
 The spare tree is brought to a new release by writing what differs; see :mod:`saltdeploy.layouts.beside`.
-An unclean one is repaired, or made anew, and never trusted.
+An unclean one is repaired, or made anew, and never trusted. One that is made anew shares its files with another slot,
+as far as the file system can do that (:mod:`saltdeploy.layouts.farm`): only the first release writes all files.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from saltdeploy.errors import SlotsBusy
 from saltdeploy.layouts.beside import Beside, Job
 from saltdeploy.layouts.farm import Differs
 from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import Slot, State, View
+from saltdeploy.layouts.slot import Slot, View
 
 
 class Slots(Beside):
@@ -34,29 +35,28 @@ class Slots(Beside):
 
     def __init__(self, repo: Repo) -> None:
         super().__init__(repo, repo.area / "slots")
-        self._slots = [Slot(self._home / str(number), repo.shape) for number in range(repo.slots)]
+        self._slots = [self._place(str(number)) for number in range(repo.slots)]
 
     def _places(self) -> list[Slot]:
         """The slots, and those of a time when the pillar said that there are more."""
         numbers = (path.name for path in self._home.glob("*[0-9]") if path.is_dir())
         more = (name for name in numbers if name.isdecimal() and int(name) >= len(self._slots))
-        return [*self._slots, *(Slot(self._home / name, self._repo.shape) for name in more)]
+        return [*self._slots, *map(self._place, more)]
+
+    def _place(self, name: str) -> Slot:
+        return Slot(self._home / name, self._repo.shape, shared=True)
 
     def _bring(self, job: Job) -> dict[str, Any]:
         slot = self._spare()
+        state = slot.state()
+        if not state.commit or state.doubted:
+            slot.remove()
+            return self._write_anew(slot, job)
         try:
-            return self._write(slot, self._basis(slot), job)
+            return self._write(slot, state, job)
         except (Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
             slot.remove()
-            return {**self._write(slot, State(), job), "made_anew": str(why)}
-
-    def _basis(self, slot: Slot) -> State:
-        """What can be built upon; where there is nothing, its space is needed."""
-        state = slot.state()
-        if state.commit and not state.doubted:
-            return state
-        slot.remove()
-        return State()
+            return {**self._write_anew(slot, job), "made_anew": str(why)}
 
     def _spare(self) -> Slot:
         """The slot to recycle."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from saltdeploy.blobs import sharing
 from saltdeploy.errors import Corrupt, NotReady
 from saltdeploy.layouts.slots import Slots
 
@@ -154,6 +155,53 @@ def test_a_file_is_replaced_and_never_written_into(layout: Slots, source: Source
         deploy(layout, source, 2)
         assert old.read() == "0"
     assert (area / "second name").read_text() == "0"
+
+
+def test_a_slot_that_is_made_anew_shares_its_files_with_another(
+    layout: Slots, source: Source, area: Path, location: Path
+) -> None:
+    assert "began_as" not in deploy(layout, source, 0)
+    facts = deploy(layout, source, 1)
+    assert (facts["files"], facts["removed"], facts["began_as"]) == (2, 1, "v0")
+    assert facts["shared_by"] == sharing.way(area)
+    one, other = (area / "slots" / number / "lib/same" for number in "01")
+    assert one.samefile(other) == (facts["shared_by"] == sharing.LINK)
+    assert one.stat().st_mtime_ns == other.stat().st_mtime_ns
+    assert snapshot(location) == source.checked_out(1)
+    assert snapshot(area / "slots/0") == source.checked_out(0)
+
+
+def test_what_slots_share_is_not_read_again_though_it_got_further_names(
+    layout: Slots, source: Source, area: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (0, 1, 2):
+        deploy(layout, source, number)
+    monkeypatch.setattr("saltdeploy.comparing._is_same", lambda *_: pytest.fail("a file was read"))
+    assert layout.verify(full=False).ok
+    deploy(layout, source, 1)
+    assert layout.verify(full=False).ok
+
+
+def test_a_slot_takes_nothing_from_a_live_tree_that_was_written_into(
+    layout: Slots, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    (location / "lib/same").write_text("mended by hand")
+    assert "began_as" not in deploy(layout, source, 1)
+    assert snapshot(location) == source.checked_out(1)
+    assert (location.parent / ".live.deploy/slots/0/lib/same").read_text() == "mended by hand"
+
+
+def test_a_file_that_slots_share_and_somebody_wrote_into_is_made_anew(
+    layout: Slots, source: Source, location: Path, area: Path
+) -> None:
+    for number in (0, 1):
+        deploy(layout, source, number)
+    (area / "slots/0/lib/same").write_text("spoilt")
+    deploy(layout, source, 2)
+    assert snapshot(location) == source.checked_out(2)
+    deploy(layout, source, 1)
+    assert snapshot(location) == source.checked_out(1)
 
 
 # -- what is not trusted ------------------------------------------------------------------------------------
@@ -547,11 +595,11 @@ def test_a_blob_with_other_bytes_than_its_name_says_is_not_written(
 PACK_WITHOUT_BLOBS = ["pack-objects", "--revs", "--stdout", "--filter=blob:none", "--quiet"]
 
 
-def stats(root: Path | str) -> dict[bytes, tuple[int, int]]:
-    """Inode and change time of every file: another one means that it was written."""
+def stats(root: Path | str) -> dict[bytes, tuple[int, int, int]]:
+    """Inode, time and mode of every file: another inode means that it was written."""
     found = {}
     for directory, _, files in os.walk(os.fsencode(root)):
         for path in (os.path.join(directory, name) for name in files):
             seen = os.lstat(path)
-            found[os.path.relpath(path, os.fsencode(root))] = (seen.st_ino, seen.st_ctime_ns)
+            found[os.path.relpath(path, os.fsencode(root))] = (seen.st_ino, seen.st_mtime_ns, seen.st_mode)
     return found

@@ -88,7 +88,6 @@ class Manifest:
 
     Args:
         path: the file.
-        shared: files of the tree may get further names, in other trees, which changes their ctime: it is not noted.
 
     Attributes:
         digests: those of directories.
@@ -98,9 +97,8 @@ class Manifest:
         DiskFull, NoPermission: in any method.
     """
 
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._shared = shared
         self._points = True  # whether there may be a pointer
 
     def __enter__(self) -> Manifest:
@@ -188,8 +186,7 @@ class Manifest:
             digest: of its content, see :func:`saltdeploy.comparing.digest_of`; None where it is not known.
             pointer: what the blob holds, where the file holds what that points to.
         """
-        ctime = 0 if self._shared else seen.st_ctime_ns
-        stat = (seen.st_size, seen.st_mtime_ns, ctime, seen.st_ino)
+        stat = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
         self._put((path, mode, oid, *stat, digest), pointer)
 
     def note(self, path: bytes, mode: str, oid: str, size: int, digest: bytes, pointer: bytes = b"") -> None:
@@ -211,13 +208,16 @@ class Manifest:
         self.digests.touch(path)
 
     def take(self, other: Manifest) -> None:
-        """Note all files as another manifest has them, without their ctimes; the digests of directories are apart."""
-        rows = other._db.execute(
-            "SELECT path, mode, oid, size, mtime, 0, inode, digest FROM files ORDER BY path"
-        )
-        self._db.executemany("INSERT INTO files VALUES (?,?,?,?,?,?,?,?)", rows)
-        self._db.executemany("INSERT INTO pointers VALUES (?,?)", other._db.execute("SELECT * FROM pointers"))
+        """Note all files as another manifest has them; the digests of directories are apart."""
+        for table, places in (("files", "?,?,?,?,?,?,?,?"), ("pointers", "?,?")):
+            rows = other._db.execute(f"SELECT * FROM {table} ORDER BY path")
+            self._db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
         self._points = True
+
+    def forget_ctimes(self) -> None:
+        """Files get further names, in other trees, which changes their ctimes: they are not compared any more."""
+        with self.transaction():
+            self._db.execute("UPDATE files SET ctime=0 WHERE ctime!=0")
 
     def drop(self, path: bytes) -> None:
         """Note that a file is gone."""

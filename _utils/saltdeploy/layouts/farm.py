@@ -67,6 +67,8 @@ class Farm:
             DiskFull, NoPermission: the operating system's errors, with the path.
         """
         with self.base.manifest() as known:
+            if self.way == sharing.LINK:
+                known.forget_ctimes()
             manifest.take(known)
             made, real = {b""}, {b""}
             for number, entry in enumerate(known.entries()):

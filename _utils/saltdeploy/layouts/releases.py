@@ -40,7 +40,7 @@ class Releases(Beside):
         return [self._place(name) for name in sorted(trees | records) if not name.startswith(".")]
 
     def _place(self, name: str) -> Slot:
-        return Slot(self._home / name, self._repo.shape, self._records, shared=True)
+        return Slot(self._home / name, self._repo.shape, self._records)
 
     def _bring(self, job: Job) -> dict[str, Any]:
         disk.make_directory(self._records)

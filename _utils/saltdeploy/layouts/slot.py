@@ -73,15 +73,11 @@ class Slot:
         tree: the work tree.
         shape: what trees of this repo have today. One of another shape is doubted.
         records: the directory of what is known of it; by default it lies beside the tree.
-        shared: whether other trees may have its files under names of their own.
     """
 
-    def __init__(
-        self, tree: Path, shape: str = "", records: Path | None = None, *, shared: bool = False
-    ) -> None:
+    def __init__(self, tree: Path, shape: str = "", records: Path | None = None) -> None:
         self.tree = tree
         self._shape = shape
-        self._shared = shared
         self.name = tree.name
         beside = tree.parent if records is None else records
         self._record = beside / f"{tree.name}.json"
@@ -108,7 +104,7 @@ class Slot:
 
     def manifest(self) -> Manifest:
         """The record of the tree's files."""
-        return Manifest(self._database, shared=self._shared)
+        return Manifest(self._database)
 
     def contents(self) -> set[str]:
         """The names of the contents that the tree's pointers point to.

@@ -44,7 +44,7 @@ class Slots(Beside):
         return [*self._slots, *map(self._place, more)]
 
     def _place(self, name: str) -> Slot:
-        return Slot(self._home / name, self._repo.shape, shared=True)
+        return Slot(self._home / name, self._repo.shape)
 
     def _bring(self, job: Job) -> dict[str, Any]:
         slot = self._spare()

@@ -51,8 +51,9 @@ PLAN: Plan = {
     "large": ("large/1",),
     "rollback": ("small/5",),
 }
-#: What ``--quick`` is content with; ours has not filled its slots by then.
-QUICK: Plan = {"first": ("base",), "small": ("small/1",), "none": ("small/1",), "rollback": ("base",)}
+#: What ``--quick`` is content with; ours has not filled its slots by then. The rollback comes before the same release
+#: once more, which is one more directory for some: their way back would lead to that.
+QUICK: Plan = {"first": ("base",), "small": ("small/1",), "rollback": ("base",), "none": ("base",)}
 QUICK_PEERS = ("deploy", "rsync", "git-smart")
 LOOKED_AT = 200  # files of each target that are read after each case
 

@@ -20,7 +20,9 @@ class OSTree(WebShell):
         self.on_hub("ostree", f"--repo={self._repo}", "init", "--mode=archive")
         init = "ostree --repo=$srv/ostree init --mode=bare-user-only"
         url = f"{self.web.url}/plain/{self._repo.relative_to(self.web.root)}"
-        add = f"ostree --repo=$srv/ostree remote add --no-gpg-verify origin {url}"
+        # ostree.repo-config(5): without it curl asks for HTTP/2, which a server does not speak without TLS
+        plain = "--no-gpg-verify --set=http2=false"
+        add = f"ostree --repo=$srv/ostree remote add {plain} origin {url}"
         self.on_targets(f"mkdir -p $srv/releases $srv/ostree; {init}; {add}")
         self.upgrade(tag)
 

@@ -192,6 +192,16 @@ def test_a_slot_takes_nothing_from_a_live_tree_that_was_written_into(
     assert (location.parent / ".live.deploy/slots/0/lib/same").read_text() == "mended by hand"
 
 
+def test_a_slot_takes_nothing_through_a_link(
+    layout: Slots, source: Source, location: Path, tmp_path: Path
+) -> None:
+    deploy(layout, source, 0)
+    shutil.move(location / "lib", tmp_path / "lib")
+    (location / "lib").symlink_to(tmp_path / "lib")
+    assert "began_as" not in deploy(layout, source, 1)
+    assert snapshot(location) == source.checked_out(1)
+
+
 def test_a_file_that_slots_share_and_somebody_wrote_into_is_made_anew(
     layout: Slots, source: Source, location: Path, area: Path
 ) -> None:

@@ -177,7 +177,16 @@ def tag(out: IO[bytes], name: str) -> None:
 
 
 def changed_since(tree: Path, when: int) -> int:
-    """How many files and links in ``tree`` were made, written or renamed since ``when`` (ns), by their ctime."""
+    """How many files and links in ``tree`` were made, written, renamed or linked since ``when`` (ns), by their ctime."""
+    return _since(tree, when, lambda seen: seen.st_ctime_ns)
+
+
+def written_since(tree: Path, when: int) -> int:
+    """How many were written, by their mtime, which a further name leaves as it is."""
+    return _since(tree, when, lambda seen: seen.st_mtime_ns)
+
+
+def _since(tree: Path, when: int, clock: Callable[[os.stat_result], int]) -> int:
     count = 0
     todo = [os.path.realpath(tree)]
     while todo:
@@ -185,7 +194,7 @@ def changed_since(tree: Path, when: int) -> int:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     todo.append(entry.path)
-                elif entry.stat(follow_symlinks=False).st_ctime_ns >= when - 20_000_000:  # the kernel's tick
+                elif clock(entry.stat(follow_symlinks=False)) >= when - 20_000_000:  # the kernel's tick
                     count += 1
     return count
 

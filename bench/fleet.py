@@ -2,7 +2,7 @@
 
 A real master and real minions on loopback (``demo.fleet``), the repository of ``bench/long_history.py``. For each
 release: bytes of payload per target beside the smallest bundle that git makes between the two tags, files written
-in the tree of each target (by their ctime) beside the files that differ, and seconds.
+in the tree of each target (by their mtime) beside the files that differ, and seconds.
 
 Usage::
 
@@ -78,9 +78,10 @@ def deploy(fleet: Fleet, repository: Path, number: int) -> Row:
         "deploy_s": view["seconds"],
         "payload": sorted({host["bytes"] for host in view["hosts"].values()}),
         "smallest": smallest_bundle(fleet.directory, repository, number),
-        "written": sorted({big_tree.changed_since(tree, before) for tree in trees}),
+        "written": sorted({big_tree.written_since(tree, before) for tree in trees}),
         "commit_changes": differing(repository, number - 1, number),
-        "slot_lacks": differing(repository, number - SLOTS, number),
+        # a slot in which nothing is begins as the tree of the release before
+        "slot_lacks": differing(repository, number - (SLOTS if number > SLOTS else 1), number),
         **stages(fleet, view["deploy"]),
     }
     big_tree.say(json.dumps(row))

@@ -104,7 +104,7 @@ def measure(source: Repository, work: Path, full: bool) -> list[Row]:
         command = [str(work / "live"), name, tag.commit, str(work / "bundle"), str(stat_limit)]
         row.update(job(command, trace=name == "hotfix/6"))
         row["ours_s"] = row["unpack_s"] + row["prepare_s"] + row["flip_s"]
-        row["changed_since"] = big_tree.changed_since(work / "live", before)
+        row["written"] = big_tree.written_since(work / "live", before)
         rows.append(row)
         big_tree.say(
             f"{name}: {json.dumps({k: v for k, v in row.items() if k not in ('release',)}, default=str)}"
@@ -142,15 +142,18 @@ def job(arguments: list[str], *, trace: bool) -> Row:
         row["git_private_kib"], row["git_resident_kib"] = memory.private, memory.resident
         if traced:
             row["traced"] = True
-            row["renamed_into_slot"], row["opened_in_slot"] = count_writes(calls.read())
+            row["made_in_slot"], row["opened_in_slot"] = count_writes(calls.read())
     return row
 
 
 def count_writes(calls: str) -> tuple[int, int]:
-    """Files renamed into a slot, and files opened for writing within one, in what strace recorded."""
-    renames = re.findall(r'rename(?:at2?)?\(.*"[^"]*/slots/\d+/[^"]*"(?:, \w+)?\) = 0', calls)
-    opens = re.findall(r'openat\([^"]*"[^"]*/slots/\d+/[^"]*", [^)]*O_(?:WRONLY|RDWR|CREAT)', calls)
-    return len(renames), len(opens)
+    """Files made in a slot, and files opened for writing that are there, in what strace recorded."""
+    opens = re.findall(
+        r'openat\([^"]*"[^"]*/slots/\d+/[^"]*", ([^,)]*O_(?:WRONLY|RDWR|CREAT)[^,)]*).*\) = (-?\d+)', calls
+    )
+    made = [result for flags, result in opens if "O_EXCL" in flags and result != "-1"]
+    old = [flags for flags, _ in opens if "O_EXCL" not in flags]
+    return len(made), len(old)
 
 
 class Memory(threading.Thread):
@@ -301,8 +304,8 @@ def report(rows: list[Row]) -> int:
     _print_memory("later releases", rows[3:])
     for row in rows:
         if row.get("traced"):
-            seen = f"{row['renamed_into_slot']} renames into the slot, {row['opened_in_slot']} files opened for writing"
-            print(f"strace of {row['release']}, in which {row['files']} files differ: {seen} in it")
+            seen = f"{row['made_in_slot']} new files in the slot, {row['opened_in_slot']} old ones opened for writing"
+            print(f"strace of {row['release']}, in which {row['files']} files differ: {seen}")
     broken = [*_too_slow(rows), *_too_much(rows)]
     print("".join(f"BROKEN: {line}\n" for line in broken) or "every promise holds")
     return 1 if broken else 0
@@ -354,10 +357,10 @@ def _too_much(rows: list[Row]) -> Iterator[str]:
         grown = row["grown_kib"] + row["git_private_kib"]
         if grown > 150 * _MIB:
             yield f"{release}: the job and its git processes take {grown // _MIB} MiB"
-        if row["changed_since"] != files:
-            yield f"{release}: {row['changed_since']} files have changed in the slot; {files} differ"
-        if row.get("traced") and (row["renamed_into_slot"], row["opened_in_slot"]) != (files, 0):
-            yield f"{release}: strace counts {row['renamed_into_slot']} renames, {row['opened_in_slot']} opens"
+        if row["written"] != files:
+            yield f"{release}: {row['written']} files were written in the slot; {files} differ"
+        if row.get("traced") and (row["made_in_slot"], row["opened_in_slot"]) != (files, 0):
+            yield f"{release}: strace counts {row['made_in_slot']} new files, {row['opened_in_slot']} old ones opened"
 
 
 def _median(field: str, group: list[Row]) -> float:

@@ -108,6 +108,7 @@ class Farm:
             os.chmod(place, 0o755)
         elif entry.mode == SYMLINK and not entry.pointer:
             os.symlink(os.readlink(source), place)
+            os.utime(place, ns=(now.st_mtime_ns, now.st_mtime_ns), follow_symlinks=False)
         elif self.way == sharing.LINK and _is_ours(now) and sharing.link(source, place):
             return True
         else:

@@ -69,7 +69,7 @@ class Farm:
         with self.base.manifest() as known:
             if self.way == sharing.LINK:
                 known.forget_ctimes()
-            manifest.take(known)
+                manifest.take(known)
             made, real = {b""}, {b""}
             for number, entry in enumerate(known.entries()):
                 self._make_one(entry, tree, manifest, made, real)

@@ -171,6 +171,19 @@ def test_a_slot_that_is_made_anew_shares_its_files_with_another(
     assert snapshot(area / "slots/0") == source.checked_out(0)
 
 
+def test_where_files_cannot_be_shared_a_slot_begins_as_a_copy(
+    layout: Slots, source: Source, area: Path, location: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "way", lambda _: sharing.COPY)
+    deploy(layout, source, 0)
+    facts = deploy(layout, source, 1)
+    assert (facts["files"], facts["began_as"], facts["shared_by"]) == (2, "v0", sharing.COPY)
+    one, other = (area / "slots" / number / "lib/same" for number in "01")
+    assert not one.samefile(other)
+    assert snapshot(location) == source.checked_out(1)
+    assert layout.verify(full=True).ok
+
+
 def test_what_slots_share_is_not_read_again_though_it_got_further_names(
     layout: Slots, source: Source, area: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

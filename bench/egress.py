@@ -76,7 +76,7 @@ def main(options: argparse.Namespace, directory: Path) -> int:
     return report(results, options.minions, rate)
 
 
-def measure(way: Way, source: Path, targets: int, rate: str = _RATE) -> Cell:
+def measure(way: Way, source: Path, targets: int, rate: str) -> Cell:
     """The first install of the release, and what went ahead of it."""
     with Rig(Wishes(targets, rate=rate)) as rig:
         chosen = [host.name for host in rig.targets[: way.fanouts]]

@@ -49,6 +49,7 @@ def compare(
     seen: tuple[int, ...] | None = None,
     pointer: bytes = b"",
     digest: bytes | None = None,
+    now: os.stat_result | None = None,
 ) -> str:
     """How the file at ``path`` differs from what it should be: ``missing``, ``changed`` or "".
 
@@ -59,24 +60,12 @@ def compare(
             not read. A ctime of 0 was not noted. None: read it in any case.
         pointer: what the blob holds, where the file should hold what that points to.
         digest: the sha256 of its content; None where only git's id is known.
+        now: what was just seen of it; None: look.
     """
     try:
-        now = os.lstat(path)
+        now = now or os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
-    return compare_seen(path, now, mode, oid, seen, pointer, digest)
-
-
-def compare_seen(
-    path: bytes,
-    now: os.stat_result,
-    mode: str,
-    oid: str,
-    seen: tuple[int, ...] | None = None,
-    pointer: bytes = b"",
-    digest: bytes | None = None,
-) -> str:
-    """As :func:`compare`, of a file of which ``now`` has just been seen."""
     if mode == GITLINK:
         return "" if stat.S_ISDIR(now.st_mode) else "changed"
     if git_mode(now) != (FILE if pointer and mode == SYMLINK else mode):

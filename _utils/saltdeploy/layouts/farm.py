@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 from saltdeploy.blobs import sharing
-from saltdeploy.comparing import compare_seen, is_real
+from saltdeploy.comparing import compare, is_real
 from saltdeploy.errors import from_os
 from saltdeploy.gitobjects import GITLINK, SYMLINK
 from saltdeploy.layouts.slot import Slot
@@ -90,7 +90,7 @@ class Farm:
         source, place = os.path.join(old, entry.path), os.path.join(new, entry.path)
         now = _seen(source) if is_real(old, above, real) else None
         what = (entry.mode, entry.oid, entry.seen, entry.pointer, entry.digest)
-        if now is None or compare_seen(source, now, *what):
+        if now is None or compare(source, *what, now):
             raise Differs(f"{entry.path.decode('utf-8', 'backslashreplace')} of {self.base.tree} differed")
         try:
             _make_directories(new, above, made)

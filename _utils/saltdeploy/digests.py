@@ -106,9 +106,8 @@ class Digests:
         """Take over what another manifest has, of the same files; where it has no root, all stay to be made."""
         if not other.root():
             return
-        for table, places in (("directories", "?,?"), ("pages", "?,?,?")):
-            rows = other._db.execute(f"SELECT * FROM {table}")
-            self._db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        copy_rows("directories", other._db, self._db)
+        copy_rows("pages", other._db, self._db)
         self.forget()
 
     def forget(self) -> None:
@@ -305,6 +304,13 @@ def _behind(place: bytes) -> bytes:
 
 def _depth(directory: bytes) -> int:
     return directory.count(b"/") + bool(directory)
+
+
+def copy_rows(table: str, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    """Add all rows of a table to the same table of another manifest."""
+    rows = old.execute(f"SELECT * FROM {table}")
+    places = ",".join("?" * len(rows.description))
+    new.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
 
 
 def unreadable(path: Path, why: str) -> Unreadable:

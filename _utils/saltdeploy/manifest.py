@@ -20,7 +20,7 @@ from typing import Any
 
 from saltdeploy import pointers
 from saltdeploy.comparing import compare, digest_of, is_real, walk
-from saltdeploy.digests import Digests, unreadable
+from saltdeploy.digests import Digests, copy_rows, unreadable
 from saltdeploy.errors import DeployError, DiskFull, NoPermission
 from saltdeploy.gitobjects import Change
 from saltdeploy.pointers import Pointer
@@ -209,9 +209,8 @@ class Manifest:
 
     def take(self, other: Manifest) -> None:
         """Note all files as another manifest has them; the digests of directories are apart."""
-        for table, places in (("files", "?,?,?,?,?,?,?,?"), ("pointers", "?,?")):
-            rows = other._db.execute(f"SELECT * FROM {table} ORDER BY path")
-            self._db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        copy_rows("files", other._db, self._db)
+        copy_rows("pointers", other._db, self._db)
         self._points = True
 
     def forget_ctimes(self) -> None:

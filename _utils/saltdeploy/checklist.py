@@ -1,6 +1,6 @@
-"""Which checks there are: read from the pillar's ``checks`` and from ``scap/checks.yaml`` in a release.
+"""Which checks there are: read from the pillar's ``checks``.
 
-Running them is for :mod:`saltdeploy.checks`.
+Those that a release brings are read by :mod:`saltdeploy.scapchecks`; running them is for :mod:`saltdeploy.checks`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,10 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from saltdeploy import policy
 from saltdeploy.policy import Check, Wrong
 
 _Reader = Callable[[Any], Any]
-#: Safe, and in C where there is that: it also refuses what is nested too deep, before it takes minutes.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _COMMON: dict[str, _Reader] = {
     "type": policy.one_of(*policy.KINDS),
@@ -29,8 +25,10 @@ _COMMON: dict[str, _Reader] = {
     "timeout": policy.seconds(0.1),
     "where": policy.one_of("target", "master"),  # `on` would be true: so YAML reads that word
 }
-#: Kinds that ask the processes which serve. Between the switch and the restart these are still the old ones.
-_ASK_PROCESSES = ("http", "port", "nrpe", "metric")
+#: Kinds that ask the processes which serve.
+ASK_PROCESSES = ("http", "port", "nrpe", "metric")
+#: The places between the switch and the restart, where those are still the old ones.
+GAP = (("after", "checkout"), ("before", "restart"))
 
 
 def checks(value: Any) -> tuple[Check, ...]:
@@ -58,26 +56,6 @@ def hook(name: str) -> Callable[[Any], Check | None]:
     return read
 
 
-def released(text: bytes) -> tuple[Check, ...]:
-    """What ``scap/checks.yaml`` of a release holds.
-
-    Raises:
-        Wrong: it cannot be meant, or cannot be done by a host that reads it out of the release.
-    """
-    try:
-        data = yaml.load(text, _LOADER)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Wrong(f"cannot be read: {' '.join(str(error).split())[:500]}") from None
-    known: dict[str, _Reader] = {"checks": lambda value: checks(value or {})}
-    found: tuple[Check, ...] = policy.table(data or {}, known).get("checks", ())
-    for check in found:
-        if check.master:
-            raise Wrong("only the pillar can ask the master for a check", "checks", check.name, "where")
-        if check.before and check.stage == "fetch":
-            raise Wrong("a release is not there before it is fetched", "checks", check.name, "before")
-    return found
-
-
 def refuse_strangers(found: Iterable[Check], groups: Collection[str]) -> None:
     """Refuse checks for a group that there is not: nothing would ever run them.
 
@@ -101,8 +79,8 @@ def refuse_in_the_gap(found: Iterable[Check]) -> None:
         Wrong: for the first such check.
     """
     for check in found:
-        between = (check.stage, check.before) in (("checkout", False), ("restart", True))
-        if between and not check.master and check.kind in _ASK_PROCESSES:
+        between = ("before" if check.before else "after", check.stage) in GAP
+        if between and not check.master and check.kind in ASK_PROCESSES:
             raise Wrong(
                 "would ask the processes of the old release, which are not restarted yet: use after: restart",
                 check.name,

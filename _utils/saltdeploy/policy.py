@@ -19,8 +19,8 @@ KINDS = ("command", "script", "nrpe", "http", "port", "salt", "metric")
 #: Stages that a check can stand before or after. ``checkout`` is the switch alone, ``restart`` what follows it on
 #: the same host; ``final`` is when every group is done.
 CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
-#: scap's names for them. Its ``promote`` is the switch *and* the restart: what stands after it has always been
-#: meant for the processes of the new release.
+#: scap's names for them, in the pillar: there, ``promote`` is the switch *and* the restart. In scap's own file it
+#: is the switch alone, see :mod:`saltdeploy.scapchecks`.
 _ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
 _BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
 _AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
@@ -144,6 +144,11 @@ class Check:
     timeout: float = 30.0
     master: bool = False
     options: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def point(self) -> str:
+        """Where it stands: ``before fetch``, ``after restart``, ..."""
+        return f"{'before' if self.before else 'after'} {self.stage}"
 
     def option(self, key: str, default: Any = None) -> Any:
         """One of the kind's own keys."""

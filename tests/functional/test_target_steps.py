@@ -155,6 +155,28 @@ def test_a_host_that_did_not_become_well_says_so_and_heals(
     assert host.cmd("deploy.status", "demo")["tag"] == "v1"
 
 
+def test_F22_what_a_release_does_at_promote_is_done_before_the_restart(
+    minion: Minion, tmp_path: Path
+) -> None:
+    order, note = tmp_path / "order", tmp_path / "note"
+    note.write_text(f'#!/bin/sh\necho "$1 $(cat "$SCAP_FINAL_PATH/VERSION")" >> {order}\n')
+    note.chmod(0o755)
+    (tmp_path / "nrpe.d").mkdir()
+    (tmp_path / "nrpe.d" / "up.cfg").write_text(f"command[up]={note} up\n")
+    checks = {
+        "pool": {"stage": "restart_service", "command": f"{note} pool"},
+        "up": {"type": "nrpe", "stage": "promote", "command": "up", "nrpe_dir": str(tmp_path / "nrpe.d")},
+        "venv": {"stage": "promote", "command": f"{note} venv"},
+    }
+    brought = {"scap/checks.yaml": json.dumps({"checks": checks})}  # JSON is YAML
+    source = Source(tmp_path / "own.git", tree(VERSION="v0", **brought), tree(VERSION="v1", **brought))
+    host = minion(url=f"file://{source.git_dir}", restart_command=[str(note), "restart"])
+    assert deploy(host, source, 0)["status"] == 0
+    assert deploy(host, source, 1)["status"] == 0
+    words = ("venv", "restart", "up", "pool")
+    assert order.read_text().splitlines() == [f"{word} v{number}" for number in (0, 1) for word in words]
+
+
 def test_restart_alone_answers_as_trebuchet_does(minion: Minion, source: Source) -> None:
     host = minion(restart_command=None)
     deploy(host, source, 0)

@@ -1,4 +1,4 @@
-"""Which checks there are, in the pillar and in a release."""
+"""Which checks there are, in the pillar."""
 
 from __future__ import annotations
 
@@ -152,77 +152,3 @@ def test_an_error_in_a_hook_knows_its_key() -> None:
     with pytest.raises(Wrong) as wrong:
         checklist.hook("depool")({"command": "true", "timeout": "soon"})
     assert wrong.value.path == ("timeout",)
-
-
-# -- scap/checks.yaml -----------------------------------------------------------------------------------
-
-
-def test_scaps_file_is_read_as_it_is() -> None:
-    found = checklist.released(
-        b"""
-checks:
-  endpoints:
-    type: nrpe
-    stage: promote
-    command: check_endpoints_mathoid
-  syntax:
-    type: command
-    after: fetch
-    command: php -l index.php
-    timeout: 60
-    group: canary
-    shell: false
-  prepare:
-    type: script
-    before: promote
-    command: prepare.sh --fast
-"""
-    )
-    assert [(c.name, c.kind, c.before, c.stage, c.group, c.timeout) for c in found] == [
-        ("endpoints", "nrpe", False, "restart", "", 30),
-        ("syntax", "command", False, "fetch", "canary", 60),
-        ("prepare", "script", True, "checkout", "", 30),
-    ]
-    assert found[1].option("command") == ("php", "-l", "index.php")
-
-
-@pytest.mark.parametrize("text", [b"", b"# nothing\n", b"checks:\n", b"checks: {}\n"])
-def test_a_file_without_checks_holds_none(text: bytes) -> None:
-    assert checklist.released(text) == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "path", "why"),
-    [
-        (b"checks: [", (), "cannot be read"),
-        (b"\xff\xfe\x00", (), "cannot be read"),
-        (b"{" * 60_000, (), "cannot be read"),
-        (b"!!python/object/apply:os.getcwd []", (), "cannot be read"),
-        (b"just text", (), "table"),
-        (b"chekcs: {}", ("chekcs",), "not a key"),
-        (
-            b"checks: {x: {command: 'true', stage: promote, shell: true}}",
-            ("checks", "x", "shell"),
-            "no shell",
-        ),
-        (
-            b"checks: {x: {command: 'true', after: fetch, where: master}}",
-            ("checks", "x", "where"),
-            "only the pillar",
-        ),
-        (b"checks: {x: {command: 'true', before: fetch}}", ("checks", "x", "before"), "not there before"),
-        (b"checks: {x: {command: 'true', after: finalize}}", ("checks", "x"), "nothing runs on a target"),
-    ],
-)
-def test_a_file_that_cannot_be_meant_says_where(text: bytes, path: tuple[str, ...], why: str) -> None:
-    with pytest.raises(Wrong, match=why) as wrong:
-        checklist.released(text)
-    assert wrong.value.path == path
-
-
-def test_many_references_in_a_file_do_not_blow_up() -> None:
-    bomb = b"a0: &a0 x\n" + b"".join(
-        b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 30)
-    )
-    with pytest.raises(Wrong):
-        checklist.released(bomb + b"checks: {x: {command: *a29, after: fetch}}\n")

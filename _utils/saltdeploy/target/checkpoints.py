@@ -8,17 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import checklist, checks
+from saltdeploy import checks, scapchecks
 from saltdeploy.checks import INCONCLUSIVE, Place
 from saltdeploy.config import Repo
 from saltdeploy.errors import BadChecks, CheckFailed, CheckInconclusive, Corrupt, DeployError, HookFailed
 from saltdeploy.layouts import Layout
-from saltdeploy.policy import Check, Wrong
+from saltdeploy.policy import Check
 from saltdeploy.target.host import Host
 from saltdeploy.target.steps import Step
-
-CHECKS_FILE = "scap/checks.yaml"
-_MOST = 65_536  # bytes of it
 
 
 @dataclass(frozen=True)
@@ -63,23 +60,10 @@ def of_release(layout: Layout, repo: Repo, commit: str) -> tuple[Check, ...]:
         BadChecks: its file cannot be meant, or stands in the way of the pillar's checks.
     """
     try:
-        text = layout.read(commit, CHECKS_FILE, _MOST)
-        found = checklist.released(text) if text else ()
-        known = {check.name for check in repo.checks}
-        for check in found:
-            if check.name in known:
-                raise Wrong("the pillar has a check of this name", "checks", check.name)
-        if repo.restart:
-            checklist.refuse_in_the_gap(found)
-    except Wrong as error:
-        raise BadChecks(
-            str(error),
-            path=":".join([CHECKS_FILE, *error.path]),
-            next=f"mend {CHECKS_FILE} in the release, or take it out and write the checks into the pillar",
-        ) from None
+        text = layout.read(commit, scapchecks.FILE, scapchecks.MOST)
     except Corrupt as error:
-        raise BadChecks(error.cause, path=CHECKS_FILE) from error
-    return found
+        raise BadChecks(error.cause, path=scapchecks.FILE) from error
+    return tuple(brought.check for brought in scapchecks.read(text or b"", repo))
 
 
 def at(point: str, known: Iterable[Check], site: Site) -> list[Step]:
@@ -87,9 +71,7 @@ def at(point: str, known: Iterable[Check], site: Site) -> list[Step]:
     return [
         Step("check", f"check {check.name}", _checking(check, point, site))
         for check in known
-        if not check.master
-        and f"{'before' if check.before else 'after'} {check.stage}" == point
-        and check.group in ("", site.group)
+        if not check.master and check.point == point and check.group in ("", site.group)
     ]
 
 

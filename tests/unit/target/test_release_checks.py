@@ -38,23 +38,88 @@ def says(name: str, place: str, host_log: Path, code: int = 0) -> bytes:
     return f"checks: {{{name}: {{type: script, {place}, command: 'say {name} {host_log} {code}'}}}}".encode()
 
 
+REAL = """
+checks:
+  repool: {type: script, stage: restart_service, command: 'say repool LOG'}
+  endpoints: {type: nrpe, stage: promote, command: endpoints, nrpe_dir: NRPE}
+  restarting: {type: script, before: handle_service, command: 'say restarting LOG'}
+  virtualenv: {type: command, stage: promote, command: 'sh -c "scap/scripts/say virtualenv LOG CODE"'}
+  links: {type: script, before: promote, command: 'say links LOG'}
+"""
+
+
+@pytest.fixture
+def nrpe(tmp_path: Path) -> Path:
+    """Where nrpe's commands are: one tells what the daemon says."""
+    place = tmp_path / "nrpe.d"
+    place.mkdir()
+    client = tmp_path / "ask"
+    client.write_text('#!/bin/sh\necho "endpoints $(tail -n 1 "$1")" >> "$2"\n')
+    client.chmod(0o755)
+    generations, log = tmp_path / "generations", tmp_path / "log"
+    (place / "x.cfg").write_text(f"command[endpoints]={client} {generations} {log}\n")
+    return place
+
+
+def real(place: Path, code: int = 0) -> bytes:
+    """As people write them; ``virtualenv`` ends with this code."""
+    said = REAL.replace("LOG", str(place / "log")).replace("NRPE", str(place / "nrpe.d"))
+    return said.replace("CODE", str(code)).encode()
+
+
+FORTH = ["virtualenv {}", "restarting {}", "restart demo {}", "endpoints {}", "repool {}"]
+
+
 @pytest.mark.parametrize("layout", ["slots", "inplace"])
-def test_the_checks_of_a_release_run_at_their_places(bring: Bring, tmp_path: Path, layout: str) -> None:
-    log = tmp_path / "log"
-    text = b"checks:\n" + b"".join(
-        f"  {name}: {{type: script, {place}, command: 'say {name} {log}'}}\n".encode()
-        for name, place in [
-            ("last", "stage: promote"),
-            ("first", "before: promote"),
-            ("new", "after: checkout"),
-        ]
-    )
-    host = bring(b"", text, layout=layout)
+@pytest.mark.usefixtures("nrpe")
+def test_F22_the_checks_of_a_release_run_where_scap_runs_them_and_none_asks_the_old_processes(
+    bring: Bring, tmp_path: Path, layout: str
+) -> None:
+    host = bring(b"", real(tmp_path), real(tmp_path), layout=layout, service_name="demo")
     assert host.deploy(0).ok
+    host.forget_log()
     assert host.fetch(1).ok
     assert host.log() == []
     assert host.checkout(1).ok
-    assert host.log() == ["first v0", "new v1", "last v1"]
+    assert host.log() == ["links v0", *(line.format("v1") for line in FORTH)]
+    assert host.deploy(2).ok
+    host.forget_log()
+    assert host.rollback(1).ok
+    assert host.log() == ["links v2", *(line.format("v1") for line in FORTH)]
+
+
+@pytest.mark.parametrize("layout", ["slots", "inplace"])
+@pytest.mark.usefixtures("nrpe")
+def test_F22_what_fails_at_promote_keeps_the_service_from_a_restart_and_the_way_back_restarts_it(
+    bring: Bring, tmp_path: Path, layout: str
+) -> None:
+    """On the way back as well: processes that ran while the files were others may have read some of those."""
+    host = bring(b"", real(tmp_path), real(tmp_path, 3), layout=layout, service_name="demo")
+    assert host.deploy(0).ok and host.deploy(1).ok
+    pid = host.service.pid()
+    host.forget_log()
+    result = host.deploy(2)
+    assert result.error is not None and "[after checkout]" in result.error.cause
+    assert host.log() == ["links v1", "virtualenv v2"]
+    assert (host.is_live(), host.service.pid(), host.service.loaded()[1:]) == ("v2", pid, ["v1"])
+    assert host.status().holdings.unsettled
+
+    host.forget_log()
+    assert host.rollback(1).ok
+    assert host.log() == ["links v2", *(line.format("v1") for line in FORTH)]
+    assert (host.is_live(), host.service.loaded()[1:]) == ("v1", ["v1", "v1"])
+    assert not host.status().holdings.unsettled
+
+
+@pytest.mark.usefixtures("nrpe")
+def test_F22_a_stage_that_was_done_is_not_done_again(bring: Bring, tmp_path: Path) -> None:
+    host = bring(real(tmp_path, 3), service_name="demo")
+    assert host.fetch(0, deploy="1" * 20).ok
+    told = [str(host.checkout(0, deploy="1" * 20).error)]
+    happened = host.log()
+    told.append(str(host.checkout(0, deploy="1" * 20).error))
+    assert "[after checkout]" in told[0] and told[0] == told[1]
+    assert host.log() == happened == ["links nothing", "virtualenv v0"]
 
 
 def test_a_check_of_the_release_that_fails_fails_its_host(bring: Bring, tmp_path: Path) -> None:

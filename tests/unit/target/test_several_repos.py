@@ -15,7 +15,7 @@ from saltdeploy.target import stages
 from saltdeploy.target.record import Record
 from saltdeploy.target.task import Task
 
-from tests.repositories import Source
+from tests.repositories import Source, tree
 from tests.targets import Target
 
 BOTH = ("demo", "l10n")
@@ -120,6 +120,27 @@ def test_a_service_of_both_is_restarted_once(pair: Pair) -> None:
     before = len(pair.target.calls)
     assert pair.deploy(demo=1, l10n=1).ok
     assert pair.target.calls[before:] == [("service.restart", ["apache2"])]
+
+
+def test_F22_what_each_release_does_at_promote_is_done_for_both_before_anything_is_restarted(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "nrpe.cfg").write_text("command[up]=true\n")
+    checks = f"""checks:
+  up: {{type: nrpe, stage: promote, command: up, nrpe_dir: {tmp_path}}}
+  venv: {{stage: promote, command: 'true'}}"""
+    source = Source(tmp_path / "source.git", tree(**{"a": "0", "scap/checks.yaml": checks}))
+    done = Pair(tmp_path, source, depool=None, repool=None, checks={}).deploy(demo=0, l10n=0)
+    assert done.ok
+    assert [(step["step"], step["repo"]) for step in done.facts["steps"]][-7:] == [
+        ("check venv", "demo"),
+        ("check venv", "l10n"),
+        ("restart apache2", "demo"),
+        ("check up", "demo"),
+        ("check up", "l10n"),
+        ("settle", "demo"),
+        ("settle", "l10n"),
+    ]
 
 
 def test_the_answer_tells_of_each_repo(pair: Pair) -> None:

@@ -7,6 +7,7 @@ rely on that: they build a virtualenv at promote, and the service starts with it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,8 @@ FILE = "scap/checks.yaml"
 MOST = 65_536  # bytes of it
 #: Safe, and in C where there is that: it also refuses what is nested too deep, before it takes minutes.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: The key ``<<``: what it brings may be said otherwise in the table itself.
+_MERGE = "tag:yaml.org,2002:merge"
 
 _KEYS = ("before", "after", "stage")
 #: scap's words for stages that it has and we have not, by our words.
@@ -128,6 +131,42 @@ def _translated(name: Any, entry: Any) -> tuple[Any, str]:
 
 def _parsed(text: bytes) -> Any:
     try:
-        return yaml.load(text, _LOADER)
+        loader = _LOADER(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _refuse_twice(node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
     except (yaml.YAMLError, RecursionError) as error:
         raise Wrong(f"cannot be read: {' '.join(str(error).split())[:500]}") from None
+
+
+def _refuse_twice(root: yaml.Node) -> None:
+    """Refuse a key that stands more than once in a table: YAML readers keep the last one without a word."""
+    for table, path in _tables(root):
+        lines: dict[tuple[str, str], list[int]] = {}
+        for key, _ in table.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                lines.setdefault((key.tag, key.value), []).append(key.start_mark.line + 1)
+        for (_, name), found in lines.items():
+            if len(found) > 1:
+                where = f"{', '.join(map(str, found[:-1]))} and {found[-1]}"
+                raise Wrong(f"{name} stands here more than once: on lines {where}", *path, name)
+
+
+def _tables(root: yaml.Node) -> Iterator[tuple[yaml.MappingNode, tuple[str, ...]]]:
+    """The tables of a document, from the top, each once however often it is referred to; with the keys down to it."""
+    seen: set[int] = set()
+    waiting: list[tuple[yaml.Node, tuple[str, ...]]] = [(root, ())]
+    for node, path in waiting:
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            yield node, path
+            waiting += [(value, (*path, str(key.value))) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(each, path) for each in node.value]

@@ -196,3 +196,46 @@ def test_many_references_in_a_file_do_not_blow_up() -> None:
         b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 30)
     )
     refused(bomb + b"checks: {x: {command: *a29, after: fetch}}\n")
+
+
+# -- what stands there twice ----------------------------------------------------------------------------
+
+THRICE = b"""\
+checks:
+  depool: {stage: promote, command: one}
+  other: {stage: promote, command: other}
+  depool: {stage: promote, command: two}
+
+  "depool": {stage: promote, command: three}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "why"),
+    [
+        (THRICE, ":checks:depool", "depool stands here more than once: on lines 2, 4 and 6"),
+        (b"checks:\n  x:\n    command: a\n    stage: fetch\n    command: b\n", ":checks:x:command", "lines 3 and 5"),
+        (b"checks: {}\nchecks: {}\n", ":checks", "lines 1 and 2"),
+        (b"checks: {x: {type: salt, args: [{a: 1, a: 2}]}}", ":checks:x:args:a", "lines 1 and 1"),
+    ],
+    ids=["checks", "keys", "tables", "in a list"],
+)  # fmt: skip
+def test_F26_what_stands_there_twice_is_refused_with_its_lines(text: bytes, path: str, why: str) -> None:
+    error = refused(text)
+    assert (why in error.cause, error.path) == (True, f"scap/checks.yaml{path}")
+
+
+def test_F26_what_a_check_says_otherwise_than_that_which_it_is_made_after_stands_there_once() -> None:
+    text = b"""
+checks:
+  one: &usual {stage: promote, command: build, timeout: 300}
+  two: {<<: *usual, command: other}
+  three: &more {<<: *usual, stage: fetch}
+  four: {<<: *more, timeout: 1}
+"""
+    assert [place for _, place, _ in read(text)] == ["after checkout"] * 2 + ["after fetch"] * 2
+
+
+def test_F26_the_same_key_in_two_checks_is_no_matter() -> None:
+    text = b"checks:\n  a: {stage: promote, command: x}\n  b: {stage: promote, command: x}\n"
+    assert [name for name, _, _ in read(text)] == ["a", "b"]

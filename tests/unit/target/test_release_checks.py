@@ -146,6 +146,7 @@ def test_who_goes_back_runs_the_checks_of_the_release_to_which_he_goes(bring: Br
         (b"checks: {x: {command: a, after: fetch, shell: true}}", "scap/checks.yaml:checks:x:shell", "no shell"),
         (b"checks: {x: {type: port, port: 80, after: checkout}}", "scap/checks.yaml:x", "after: restart"),
         (b"checks: {mine: {command: a, after: fetch}}", "scap/checks.yaml:checks:mine", "of this name"),
+        (b"checks:\n  x: {command: a, stage: fetch}\n  x: {command: b, stage: fetch}\n", "scap/checks.yaml:checks:x", "lines 2 and 3"),
         (b"# " + b"x" * 70_000, "scap/checks.yaml", "larger than"),
     ],
 )  # fmt: skip

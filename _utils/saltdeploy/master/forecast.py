@@ -19,7 +19,7 @@ from saltdeploy.config import Repo
 from saltdeploy.errors import DeployError, PlanMoved
 from saltdeploy.gitreader import Difference
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import chooser, guards, held, plan, ways
+from saltdeploy.master import chooser, guards, held, places, plan, ways
 from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.lock import Locks, is_held
 from saltdeploy.master.offers import Offers
@@ -65,7 +65,8 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
     holds, silent = held.asked(repo, hosts, master)
     facts = _facts(repo, release, groups, holds, wanted, plan.by_swarm(wish.transport, repo))
     travels = ways.ways(wanted, Chooser(repo, source, tag, holds, master).choose)
-    refusals = _refusals(wish, repo, source, tag, everybody, master)
+    standing, unreadable = places.of(repo, source.repository, tag.commit)
+    refusals = [*_refusals(wish, repo, source, tag, everybody, master), *unreadable]
     return {
         "view": "plan",
         "retcode": 1 if refusals else 0,
@@ -81,7 +82,8 @@ def forecast(wish: Wish, repo: Repo, master: Master) -> dict[str, Any]:
         "ways": [way.to_wire() for way in travels],
         "hosts": _changes(repo, source, tag, holds, silent, travels, master),
         "restarts": list(_told(repo.restart)),
-        "checks": [check.name for check in (repo.depool, *repo.checks, repo.repool) if check],
+        "checks": [each["check"] for each in standing],
+        "places": standing,
         "guards": refusals,
         "left_out": [host for host in everybody if host not in set(hosts)],
     }

@@ -246,6 +246,76 @@ def test_groups_restarts_checks_and_the_release_are_told(world: World) -> None:
     assert (view["guards"], view["retcode"]) == ([], 0)
 
 
+def brings(world: World, text: str) -> None:
+    """The release v3 has this checks.yaml."""
+    world.source = Source(
+        world.source.git_dir.parent / "next", V0, V1, V2, {**V2, **tree(**{"scap/checks.yaml": text})}
+    )
+    world.section["source"] = str(world.source.git_dir)
+
+
+def test_F22_each_check_is_told_with_its_place_and_whether_it_has_moved(world: World) -> None:
+    world.section.update(
+        service_name="php-fpm",
+        depool={"command": "pool leave"},
+        repool={"command": "pool join"},
+        checks={
+            "errors": {"after": "final", "where": "master", "command": "errors"},
+            "homepage": {"type": "http", "url": "http://127.0.0.1/", "after": "restart", "group": "canary"},
+        },
+    )
+    brings(
+        world,
+        """checks:
+  up: {type: nrpe, stage: promote, command: check_up}
+  venv: {stage: promote, command: build, group: canary}
+  spark: {stage: promote, command: build, group: analytics}
+  syntax: {stage: fetch, command: lint}""",
+    )
+    view = world.plan("v3")
+    own = {"source": "scap/checks.yaml", "where": "target", "group": "", "said": "", "idle": False}
+    pillar = {**own, "source": "pillar"}
+    assert view["places"] == [
+        {**own, "check": "syntax", "kind": "command", "place": "after fetch"},
+        {**pillar, "check": "depool", "kind": "command", "place": "before the switch"},
+        {**own, "check": "venv", "kind": "command", "place": "after checkout", "group": "canary"},
+        {
+            **own,
+            "check": "spark",
+            "kind": "command",
+            "place": "after checkout",
+            "group": "analytics",
+            "idle": True,
+        },
+        {**pillar, "check": "homepage", "kind": "http", "place": "after restart", "group": "canary"},
+        {**own, "check": "up", "kind": "nrpe", "place": "after restart", "said": "after promote"},
+        {**pillar, "check": "repool", "kind": "command", "place": "at the end"},
+        {**pillar, "check": "errors", "kind": "command", "place": "after final", "where": "master"},
+    ]
+    assert view["checks"] == [row["check"] for row in view["places"]]
+    assert (view["guards"], view["retcode"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "checks:\n  x: {stage: fetch, command: a}\n  x: {stage: fetch, command: b}",
+            "scap/checks.yaml:checks:x: x stands here more than once: on lines 2 and 3",
+        ),
+        ("#" * 70_000, "larger than 65536 bytes"),
+    ],
+    ids=["F26", "large"],
+)
+def test_a_file_of_checks_that_every_host_would_refuse_is_a_reason_against_the_deploy(
+    world: World, text: str, why: str
+) -> None:
+    brings(world, text)
+    view = world.plan("v3")
+    assert ([why in guard for guard in view["guards"]], view["retcode"]) == ([True], 1)
+    assert view["checks"] == []
+
+
 @pytest.mark.parametrize(
     ("limit", "hosts"), [("canary", ["web1"]), ("web2", ["web2"])], ids=["group", "expression"]
 )

@@ -114,6 +114,11 @@ def change(before: str, added: int, changed: int, removed: int, size: int, unrea
     return {"from": before, **numbers, "unreachable": unreachable}
 
 
+def check(name: str, kind: str, place: str, **more: Any) -> View:
+    usual = {"group": "", "where": "target", "source": "pillar", "said": "", "idle": False}
+    return {"check": name, "kind": kind, "place": place, **usual, **more}
+
+
 def plan(hosts: View, waves: list[View], **more: Any) -> View:
     return {
         "view": "plan",
@@ -407,6 +412,21 @@ VIEWS: dict[str, View] = {
         restarts=["service php-fpm (reload)", "signal HUP to nginx"],
         checks=["error-rate", "homepage"],
         left_out=["web102"],
+    ),
+    "plan-checks": plan(
+        {"web1": change(BEFORE, 3, 20, 1, 2_345)},
+        [wave("", ["web1"], 1, 0)],
+        restarts=["service php-fpm (restart)"],
+        checks=["syntax", "venv", "spark", "endpoints", "error-rate"],
+        places=[
+            check("syntax", "command", "after fetch", group="canary"),
+            check("venv", "command", "after checkout", source="scap/checks.yaml"),
+            check(
+                "spark", "script", "after checkout", source="scap/checks.yaml", group="analytics", idle=True
+            ),
+            check("endpoints", "nrpe", "after restart", source="scap/checks.yaml", said="after promote"),
+            check("error-rate", "metric", "after final", where="master"),
+        ],
     ),
     "plan-guarded": plan(
         {"web1": change(BEFORE, 0, 0, 200_000, 300)},

@@ -6,7 +6,18 @@ import shlex
 from collections.abc import Iterable
 
 from saltdeploy.watch.text import clean, count, natural, short, table
-from saltdeploy.watch.views.pieces import View, called, listed, mapping, release, repo, some, travels, views
+from saltdeploy.watch.views.pieces import (
+    View,
+    called,
+    cell,
+    listed,
+    mapping,
+    release,
+    repo,
+    some,
+    travels,
+    views,
+)
 from saltdeploy.wording import size
 
 _MOST_NAMED = 3
@@ -19,7 +30,7 @@ def plan(view: View, now: float, colour: bool) -> list[str]:
     previous = clean(view.get("previous"))
     before = f", pinned now: {previous}" if previous else ", nothing is pinned now"
     lines = [f"{repo(view)}: plan of {release(view)}{before}"]
-    for block in (_waves(view), _hosts(view), _remarks(view)):
+    for block in (_waves(view), _hosts(view), _checks(view), _remarks(view)):
         lines += ["", *block] if block else []
     return [*lines, "", *_next(view)]
 
@@ -61,12 +72,35 @@ def _numbers(host: View) -> tuple[str, ...]:
     )
 
 
+def _checks(view: View) -> list[str]:
+    """The checks in the order in which a deploy comes to them; who has moved one would like to know why."""
+    rows = [
+        (cell(row.get("check")), cell(row.get("kind")), _place(row), cell(row.get("source")))
+        for row in views(view.get("places"))
+    ]
+    moved = [
+        f"{cell(row.get('check'))}: {cell(row.get('source'))} says {cell(row.get('said'))}; it asks processes, "
+        "and runs when they are restarted"
+        for row in views(view.get("places"))
+        if row.get("said")
+    ]
+    return [*table([("CHECK", "KIND", "RUNS", "FROM"), *rows]), *moved[:_MOST_REMARKS]] if rows else []
+
+
+def _place(row: View) -> str:
+    if row.get("idle"):
+        return f"never: there is no group {cell(row.get('group'))}"
+    group = f", group {cell(row.get('group'))}" if row.get("group") else ""
+    master = ", on the master" if row.get("where") == "master" else ""
+    return f"{cell(row.get('place'))}{group}{master}"
+
+
 def _remarks(view: View) -> list[str]:
     left_out = some(called(view.get("left_out")), _MOST_LEFT_OUT)
     return [
         *travels(view),
         *_each("Restarts", called(view.get("restarts"))),
-        *_each("Checks", called(view.get("checks"))),
+        *([] if view.get("places") else _each("Checks", called(view.get("checks")))),
         *([f"Left out by the limit: {left_out}"] if left_out else []),
         *(f"Guard: {clean(text)}" for text in listed(view.get("guards"))[:_MOST_REMARKS]),
     ]

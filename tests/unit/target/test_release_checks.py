@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ Bring = Callable[..., ServingHost]
 
 
 @pytest.fixture
-def bring(tmp_path: Path) -> Bring:
+def bring(tmp_path: Path) -> Iterator[Bring]:
     """A host whose releases v0, v1, ... have these checks.yaml."""
+    ending = contextlib.ExitStack()
 
     def host(*files: bytes | Entry, **keys: Any) -> ServingHost:
         trees = []
@@ -29,9 +31,11 @@ def bring(tmp_path: Path) -> Bring:
             trees.append(tree)
         serving = ServingHost(tmp_path, Source(tmp_path / "source.git", *trees))
         serving.keys = keys
+        ending.callback(serving.service.stop, "demo")
         return serving
 
-    return host
+    with ending:
+        yield host
 
 
 def says(name: str, place: str, host_log: Path, code: int = 0) -> bytes:

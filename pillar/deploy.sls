@@ -116,7 +116,7 @@ repo_config:
     # on_abort: rollback
     # question_timeout: 3600
 
-    # Guards are these. How much of the files, or of their bytes, a release may lack; whether its tag must be signed; and when
+    # Guards are these. By how much of the files, or of their bytes, a release may be smaller; whether its tag must be signed; and when
     # nothing may be deployed ({from: 'Fri 16:00', until: 'Mon 08:00', reason: weekend}), in UTC.
     # max_removed: 50%
     # require_signed: false

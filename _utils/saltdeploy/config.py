@@ -52,7 +52,7 @@ class Repo:
         checks: what must be true before and after stages.
         depool, repool: what takes a host out of service before the switch, and back when it is healthy.
         dependencies: repos that are deployed first.
-        max_removed: a release that removes a greater share of the files, or of their bytes, is refused.
+        max_removed: a release that is smaller by a greater share of the files, or of their bytes, is refused.
         require_signed: only tags whose signature git can verify.
         freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.freeze`.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.

@@ -94,14 +94,18 @@ repo_config:
     # How many hosts switch at once: a count (3) or a share (25%).
     batch: 50%
 
+    # How many switch back at once, by `deploy.rollback` or when a deploy fails.
+    # rollback_batch: 100%
+
     # How many hosts fetch at once.
     # fetch_batch: 100%
 
-    # How many hosts may fail before the deploy is stopped: a count or a share.
+    # How many hosts may fail before the deploy is stopped: a count or a share. It counts in each group by itself.
     # failure_limit: 0
 
     # The order in which the targets switch. A group without `targets` takes the rest; `hold` (seconds, or `ask`) comes
-    # before the next one. Each may have batch, failure_limit and group_size of its own.
+    # before the next one. Each may have group_size, and batch, rollback_batch, failure_limit and transport of its own in the
+    # place of the repo's. A roll back knows no holds.
     #   - {name: canary, targets: 'web1,web2', targets_type: list, hold: ask}
     #   - {name: default, batch: 25%, failure_limit: 2}
     # groups: []
@@ -112,7 +116,7 @@ repo_config:
     # on_abort: rollback
     # question_timeout: 3600
 
-    # Guards are these. How much of the files, or of their bytes, a release may lack; whether its tag must be signed; and when
+    # Guards are these. By how much of the files, or of their bytes, a release may be smaller; whether its tag must be signed; and when
     # nothing may be deployed ({from: 'Fri 16:00', until: 'Mon 08:00', reason: weekend}), in UTC.
     # max_removed: 50%
     # require_signed: false

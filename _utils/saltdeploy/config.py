@@ -40,8 +40,9 @@ class Repo:
         visible_releases: how many releases layout ``overlay`` shows at once, the live one over older ones.
         stat_limit: files; up to this many, a fetch compares the unchanged ones with the record as well.
         batch: how many hosts switch at once: a count or a share such as ``25%``.
+        rollback_batch: how many hosts switch back at once: a count or a share.
         fetch_batch: how many hosts fetch at once: a count or a share.
-        failure_limit: how many hosts may fail before the deploy is stopped: a count or a share.
+        failure_limit: how many hosts of a group may fail before the deploy is stopped: a count or a share.
         timeout: seconds that a host may take for one stage.
         groups: the order in which the targets switch; empty: all of them are one group.
         on_failure: what follows when too many hosts fail: ``rollback``, ``hold`` or ``ask``.
@@ -51,7 +52,7 @@ class Repo:
         checks: what must be true before and after stages.
         depool, repool: what takes a host out of service before the switch, and back when it is healthy.
         dependencies: repos that are deployed first.
-        max_removed: a release that removes a greater share of the files, or of their bytes, is refused.
+        max_removed: a release that is smaller by a greater share of the files, or of their bytes, is refused.
         require_signed: only tags whose signature git can verify.
         freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.freeze`.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
@@ -79,6 +80,7 @@ class Repo:
     visible_releases: int
     stat_limit: int
     batch: str
+    rollback_batch: str
     fetch_batch: str
     failure_limit: str
     timeout: int
@@ -183,6 +185,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         visible_releases=keys["visible_releases"],
         stat_limit=keys["stat_limit"],
         batch=keys["batch"],
+        rollback_batch=keys["rollback_batch"],
         fetch_batch=keys["fetch_batch"],
         failure_limit=keys["failure_limit"],
         timeout=keys["timeout"],

@@ -53,13 +53,18 @@ class Difference:
 
     Attributes:
         added, changed, removed: paths; submodules count as one each.
-        lost: bytes of the files that are gone, and bytes by which the changed ones shrank; negative when they grew.
+        lost: bytes by which all files together shrank; negative when they grew.
     """
 
     added: int = 0
     changed: int = 0
     removed: int = 0
     lost: int = 0
+
+    @property
+    def fewer(self) -> int:
+        """By how many files there are less; a file that was moved is one that was removed and one that was added."""
+        return max(0, self.removed - self.added)
 
 
 class Reader:
@@ -276,7 +281,7 @@ class Reader:
                 counts[_kind(change)] += 1
                 if change.old_mode not in (NOTHING, GITLINK):
                     before.write(f"{change.old_oid}\n".encode())
-                if change.old_mode != NOTHING and change.mode not in (NOTHING, GITLINK):
+                if change.mode not in (NOTHING, GITLINK):
                     after.write(f"{change.oid}\n".encode())
             return Difference(**counts, lost=self.total_size(before) - self.total_size(after))
 

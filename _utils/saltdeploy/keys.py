@@ -113,6 +113,7 @@ REPO_KEYS: dict[str, Key] = {
     "visible_releases": (1, supply.whole(1, 16)),
     "stat_limit": (5_000, supply.whole(0, 100_000_000)),
     "batch": ("100%", policy.window),
+    "rollback_batch": ("100%", policy.window),
     "fetch_batch": ("100%", policy.window),
     "failure_limit": ("0", policy.share),
     "timeout": (600, supply.whole(1, 86_400)),

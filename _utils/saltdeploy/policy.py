@@ -65,18 +65,20 @@ class Group:
     Attributes:
         name: as operators know it.
         targets, targets_type: Salt's target expression; "" for the targets that no other group takes.
-        batch: how many of its hosts switch at once: a count or a share.
-        failure_limit: how many of its hosts may fail: a count or a share.
+        batch: how many of its hosts switch at once: a count or a share; "" as the repo says.
+        rollback_batch: how many of them switch back at once, likewise.
+        failure_limit: how many of its hosts may fail: a count or a share; "" as the repo says.
         size: the group is split into parts of this many hosts, one after the other; 0: it is not.
         hold: what happens before the next group: "" nothing, a number of seconds, or :data:`ASK`.
-        transport: how releases travel to its hosts; "" as to the others.
+        transport: how releases travel to its hosts; "" as the repo says.
     """
 
     name: str
     targets: str = ""
     targets_type: str = "compound"
-    batch: str = "100%"
-    failure_limit: str = "0"
+    batch: str = ""
+    rollback_batch: str = ""
+    failure_limit: str = ""
     size: int = 0
     hold: str = ""
     transport: str = ""
@@ -194,13 +196,15 @@ def hold(value: Any) -> str:
 def groups(value: Any) -> tuple[Group, ...]:
     """``groups``: a list of tables, in the order in which they switch.
 
-    A group without ``targets`` takes what the others leave; where there is none, one is added at the end.
+    A group without ``targets`` takes what the others leave; where there is none, one is added at the end. What a
+    group does not say, or has null, is as the repo says.
     """
     known: dict[str, Callable[[Any], Any]] = {
         "name": name,
         "targets": text,
         "targets_type": one_of(*TARGET_TYPES),
         "batch": window,
+        "rollback_batch": window,
         "failure_limit": share,
         "group_size": _whole(1),
         "hold": hold,
@@ -208,7 +212,7 @@ def groups(value: Any) -> tuple[Group, ...]:
     }
     found: list[Group] = []
     for number, entry in enumerate(_list(value, "groups")):
-        fields = table(entry, known, required=("name",), path=(number,))
+        fields = table(_without_nulls(entry), known, required=("name",), path=(number,))
         fields["size"] = fields.pop("group_size", 0)
         found.append(Group(**fields))
     names = [group.name for group in found]
@@ -369,6 +373,12 @@ def _list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise Wrong(f"must be a list of {what}")
     return value
+
+
+def _without_nulls(value: Any) -> Any:
+    return (
+        {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
+    )
 
 
 def _whole(least: int) -> Callable[[Any], int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -97,6 +97,12 @@ class Whole(Repository):
                 heapq.heappush(waiting, (change.path + b"/", change))
             self._diff_parts(waiting, spool)
         spool.flush()
+
+    def sizes(self, commit: str) -> Generator[int, None, None]:
+        """As :meth:`Reader.sizes`, with the files of submodules; each of these counts as an empty file besides."""
+        yield from super().sizes(commit)
+        for part in self.submodules(commit).values():
+            yield from self.sizes(part)
 
     def _diff_parts(
         self, waiting: list[tuple[bytes, Change]], spool: IO[bytes], until: bytes | None = None

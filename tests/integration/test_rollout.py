@@ -56,6 +56,22 @@ def test_a_deploy_that_is_to_hold_says_where_it_stands(repo: Repo) -> None:
     assert drifted == set(held.data["astray"]) == {h for h, tag in repo.on_disk().items() if tag == "v1"}
 
 
+@pytest.mark.repo(**ALL, checks={"well": IS_WELL})
+def test_F06_a_roll_back_waits_for_no_hold_no_check_of_the_master_and_no_host_that_fails(repo: Repo) -> None:
+    repo.has("v0")
+    converged(repo.sync("v1"))
+    fleet = {"type": "command", "where": "master", "after": "checkout", "command": ["false"]}
+    repo.configure(groups=[{**CANARY, "hold": "ask"}, REST], checks={"well": IS_WELL, "fleet": fleet})
+    with unwell(repo, "web1"):  # the canary: it is the first to go back
+        back = repo.run("rollback")
+    assert (back.status, back.data["outcome"], back.data["ok"]) == (1, "MIXED", 6)
+    assert back.data["astray"] == ["web1"]
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert repo.run("report").data["pinned"]["tag"] == "v0"
+    waited_for = {event["event"] for event in journal(repo)} & {"paused", "question", "check_finished"}
+    assert waited_for == set()
+
+
 @pytest.mark.repo(**ALL, batch="1", checkout_module_calls=COUNT)
 def test_a_failing_check_of_the_master_takes_the_whole_fleet_back(repo: Repo) -> None:
     repo.has("v0")

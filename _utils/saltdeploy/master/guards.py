@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import Frozen, NotAsRecorded, TooMuchRemoved, Unsigned
+from saltdeploy.errors import Corrupt, Frozen, NotAsRecorded, TooMuchRemoved, Unavailable, Unsigned
 from saltdeploy.freeze import active
 from saltdeploy.gitreader import Reader
 from saltdeploy.master.plan import Source
 from saltdeploy.repository import Difference, Repository, Tag
+
+# Of a small tree so much is soon a great share; it is no sign of a wrong release, unless nothing at all may go.
+_FEW_FILES, _FEW_BYTES = 5, 4096
 
 
 def refuse_frozen(repo: Repo, now: float, *, force: bool) -> None:
@@ -39,7 +42,7 @@ def refuse_dangerous(repo: Repo, source: Source, tag: Tag, before: str, *, force
 
     Raises:
         Unsigned: git cannot verify the tag's signature; ``force`` does not help.
-        TooMuchRemoved: the release has no file at all, or lacks more than ``max_removed`` of those of ``before``.
+        TooMuchRemoved: the release has no file at all, or is smaller than ``before`` by more than ``max_removed``.
         NotAsRecorded: the tree that was tagged has another commit of a submodule checked out than the tag records.
     """
     if repo.require_signed:
@@ -48,7 +51,7 @@ def refuse_dangerous(repo: Repo, source: Source, tag: Tag, before: str, *, force
         if repo.submodules and source.work_tree is not None:
             _refuse_forgotten_update(repo, source.work_tree, source.repository, tag)
         _refuse_empty(repo, source.repository, tag)
-        _refuse_much_removed(repo, source.repository, tag, before)
+        _refuse_much_removed(repo, source, tag, before)
 
 
 def _refuse_unsigned(repo: Repo, repository: Repository, tag: Tag) -> None:
@@ -87,20 +90,33 @@ def _refuse_empty(repo: Repo, repository: Repository, tag: Tag) -> None:
         )
 
 
-def _refuse_much_removed(repo: Repo, repository: Repository, tag: Tag, before: str) -> None:
-    """By paths, not by contents: what was moved is missing where it was."""
-    if before in ("", tag.commit) or not repository.has(before):
+def _refuse_much_removed(repo: Repo, source: Source, tag: Tag, before: str) -> None:
+    """The trees are compared as wholes: what was moved is not lost."""
+    if before in ("", tag.commit) or not source.repository.has(before):
         return
-    found = repository.difference(before, tag.commit)
-    if _is_too_much(repo.max_removed, found, repository.sizes(before)):
-        raise TooMuchRemoved(
-            f"{tag.name} lacks {found.removed} files of the release that is pinned, and {max(found.lost, 0)} bytes "
-            f"are gone: more than {repo.max_removed}",
-            repo=repo.name,
-            path=f"repo_config:{repo.name}:max_removed",
-            next=f"git -C {repository.git_dir} diff --stat {before} {tag.commit}; "
-            "or, if it is meant so: force=True",
-        )
+    with _whole(repo, source, tag, before) as repository:
+        found = repository.difference(before, tag.commit)
+        if not _is_too_much(repo.max_removed, found, repository.sizes(before)):
+            return
+    raise TooMuchRemoved(
+        f"{tag.name} lacks {found.fewer} files of the release that is pinned, and {max(found.lost, 0)} bytes "
+        f"are gone: more than {repo.max_removed}",
+        repo=repo.name,
+        path=f"repo_config:{repo.name}:max_removed",
+        next=f"git -C {source.repository.git_dir} diff --stat {before} {tag.commit}; "
+        "or, if it is meant so: force=True",
+    )
+
+
+@contextlib.contextmanager
+def _whole(repo: Repo, source: Source, tag: Tag, before: str) -> Iterator[Repository]:
+    """The repository that knows most of both releases: with the files of submodules, where those are at hand."""
+    with contextlib.ExitStack() as opened:
+        try:
+            found = opened.enter_context(source.packer(tag.commit, repo.transport))
+        except (Unavailable, Corrupt):  # it is said when they are packed, if they are
+            found = source.repository
+        yield found if found.has(before) else source.repository
 
 
 def _is_too_much(most: str, found: Difference, sizes: Generator[int, None, None]) -> bool:
@@ -110,11 +126,14 @@ def _is_too_much(most: str, found: Difference, sizes: Generator[int, None, None]
         sizes: of the old files. They are read only until it is clear that so little was lost.
     """
     if not most.endswith("%"):
-        return found.removed > int(most)
+        return found.fewer > int(most)
     share = int(most[:-1])
+    few_files, few_bytes = (_FEW_FILES, _FEW_BYTES) if share else (0, 0)
+    lost_files = found.fewer if found.fewer > few_files else 0
+    lost_bytes = found.lost if found.lost > few_bytes else 0
     files = total = 0
     with contextlib.closing(sizes) as left:
-        while found.removed * 100 > share * files or found.lost * 100 > share * total:
+        while lost_files * 100 > share * files or lost_bytes * 100 > share * total:
             size = next(left, None)
             if size is None:
                 return True

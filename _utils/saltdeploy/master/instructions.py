@@ -66,7 +66,7 @@ class Rules:
     """What decides when things go wrong.
 
     Attributes:
-        on_failure: :data:`ROLL_BACK`, :data:`HOLD` or :data:`ASK`.
+        on_failure: :data:`ROLL_BACK`, :data:`HOLD` or :data:`ASK`; :data:`CONTINUE`: no failure of a host stops it.
         on_abort: :data:`ROLL_BACK` or :data:`HOLD`.
         fetch_only: end at the barrier.
         fetch_window: how many hosts may be fetching at once; 0: all of them.

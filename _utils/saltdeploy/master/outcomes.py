@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from saltdeploy.master.failures import hosts, some
-from saltdeploy.master.instructions import CONVERGED, HELD, MIXED, ROLLED_BACK, Outcome, Rules, Tally
+from saltdeploy.master.instructions import (
+    CONTINUE,
+    CONVERGED,
+    HELD,
+    MIXED,
+    ROLLED_BACK,
+    Outcome,
+    Rules,
+    Tally,
+)
 from saltdeploy.master.whereabouts import BEFORE, NEW, Whereabouts
 
 _UNTOUCHED = "nothing has changed anywhere"
@@ -17,7 +26,7 @@ def fetched(tally: Tally) -> Outcome:
     return Outcome(CONVERGED, len(tally.ok), tally.total, "fetched and verified; nothing is switched yet")
 
 
-def switched(where: Whereabouts, failed: dict[str, str], remark: str) -> Outcome:
+def switched(where: Whereabouts, rules: Rules, failed: dict[str, str], remark: str) -> Outcome:
     """The end of a deploy that is through with its last wave: the release is what the fleet should be running.
 
     Args:
@@ -28,7 +37,8 @@ def switched(where: Whereabouts, failed: dict[str, str], remark: str) -> Outcome
     if not astray:
         return Outcome(CONVERGED, where.total, where.total, remark, accepted=True)
     causes = {host: failed.get(host, "it does not show the release") for host in astray}
-    reason = f"{hosts(len(astray))} failed: {some(causes)}; {remark or 'within the limits'}"
+    allowed = "no failure stops it" if rules.on_failure == CONTINUE else "within the limits"
+    reason = f"{hosts(len(astray))} failed: {some(causes)}; {remark or allowed}"
     return Outcome(MIXED, where.total - len(astray), where.total, reason, accepted=True, astray=astray)
 
 

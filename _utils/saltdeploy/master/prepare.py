@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from saltdeploy import config, fitting
 from saltdeploy.errors import BadArguments, NothingToRestart
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import fanouts, forecast, gates, guards, held, plan, ways
+from saltdeploy.master import fanouts, forecast, gates, guards, held, plan, terms, ways
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.history import History
-from saltdeploy.master.instructions import ASK, HOLD, Rules
 from saltdeploy.master.meanwhile import meanwhile
 from saltdeploy.master.offers import Offers
 from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, Part, Script, Wish
 from saltdeploy.master.sealing import Sealer
-from saltdeploy.master.waves import Wave, limited, share_of, waves
+from saltdeploy.master.waves import Wave, limited
 from saltdeploy.master.ways import Way
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
@@ -79,7 +78,8 @@ def prepare(
     ]
     for one in found:
         _refuse(wish, one)
-    groups = _waves(repos[0], found, master)
+    hosts = sorted({host for one in found for host in one.hosts})
+    groups = terms.waves_of(wish, repos[0], hosts, master.targets)
     if wish.plan:
         _refuse_moved(wish, found, groups, master)
     travels = {one.repo.name: _ways(wish, one, master) for one in found}
@@ -93,7 +93,7 @@ def prepare(
         reason=wish.reason,
         parts=tuple(_part(wish, one, offers[one.repo.name], travels[one.repo.name], master) for one in found),
         waves=groups,
-        rules=_rules(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
+        rules=terms.rules_of(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
         left_out=tuple(sorted({host for one in found for host in one.left_out})),
         timeout=float(sum(repo.timeout for repo in repos)),
         question_timeout=repos[0].question_timeout,
@@ -228,9 +228,16 @@ def _part(wish: Wish, one: _Found, offers: Offers, travels: tuple[Way, ...], mas
         hosts=tuple(one.hosts),
         previous=one.pin.release.tag if one.pin else "",
         partial=bool(one.left_out),
-        baselines=gates.measure(one.repo, master.place, Baselines(master.store).of(one.release)),
+        baselines=_baselines(wish, one, master),
         swarm=plan.by_swarm(wish.transport, one.repo),
     )
+
+
+def _baselines(wish: Wish, one: _Found, master: Master) -> dict[str, float | None]:
+    """Nothing is compared in a roll back, and what is slow to measure must not keep it waiting."""
+    if wish.action == ROLLBACK:
+        return {}
+    return gates.measure(one.repo, master.place, Baselines(master.store).of(one.release))
 
 
 def _source(repo: config.Repo, master: Master) -> plan.Source:
@@ -238,32 +245,6 @@ def _source(repo: config.Repo, master: Master) -> plan.Source:
 
 
 # -- all of them ----------------------------------------------------------------------------------------
-
-
-def _waves(lead: config.Repo, found: Sequence[_Found], master: Master) -> tuple[Wave, ...]:
-    hosts = sorted({host for one in found for host in one.hosts})
-    return waves(lead, hosts, lambda group: master.targets(group.targets, group.targets_type))
-
-
-def _rules(wish: Wish, repos: Sequence[config.Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
-    lead, restart = repos[0], wish.action == RESTART
-    forth = HOLD if restart else lead.on_failure  # a restart has no release to go back to
-    return Rules(
-        on_failure=ASK if wish.interactive else forth,
-        on_abort=HOLD if restart else lead.on_abort,
-        fetch_only=wish.action == FETCH,
-        confirm=wish.interactive,
-        gates=frozenset().union(*(gates.gates(repo, groups) for repo in repos)),
-        pinned=pinned,
-        anew=restart,
-        fetch_window=_fetch_window(lead, sum(len(wave.hosts) for wave in groups)),
-    )
-
-
-def _fetch_window(lead: config.Repo, hosts: int) -> int:
-    """How many hosts fetch at once; 0 for all of them."""
-    window = min(share_of(lead.fetch_batch, hosts, up=True), lead.supply.at_once or hosts)
-    return window if window < hosts else 0
 
 
 def _refuse_moved(wish: Wish, found: Sequence[_Found], groups: tuple[Wave, ...], master: Master) -> None:

@@ -18,7 +18,7 @@ from itertools import islice
 
 from saltdeploy.errors import DeployError
 from saltdeploy.master import outcomes
-from saltdeploy.master.failures import Failures
+from saltdeploy.master.failures import Failures, some
 from saltdeploy.master.instructions import (
     AFTER_FETCH,
     AFTER_WAVE,
@@ -91,7 +91,7 @@ class Rollout:
             return self._pending
         tally = self.tally()
         room = 0 if self._is_stopping() else len(tally.waiting)
-        window = self._rules.fetch_window if self.stage == FETCH else self.waves[self.wave].window
+        window = self._window()
         if window:
             free = max(0, window - len(tally.in_flight))
             if not whole and tally.in_flight and 4 * free < window:
@@ -99,6 +99,13 @@ class Rollout:
             room = min(room, free)
         hosts = tuple(islice(tally.waiting, room))
         return Ask(self.stage, hosts, self.wave) if hosts else None
+
+    def _window(self) -> int:
+        """How many hosts may be at work at once; 0 for all of them."""
+        if self.stage == FETCH:
+            return self._rules.fetch_window
+        wave = self.waves[self.wave]
+        return (self.stage == ROLLBACK and wave.back) or wave.window
 
     def tally(self, stage: str = "", wave: int | None = None) -> Tally:
         """How far a stage of a wave is; of the present one by default. To be read only."""
@@ -216,7 +223,13 @@ class Rollout:
         if self.stage == FETCH and not self.tally().done:
             return ""  # everybody is heard in a fetch: nothing changes anywhere by that
         waves = self.waves if self.stage == FETCH else (self.waves[self.wave],)
-        return next(filter(None, map(self._failures.beyond_limit, waves)), "")
+        limits = map(self._failures.beyond_limit, waves if self._rules.on_failure != CONTINUE else ())
+        return next(filter(None, limits), "") or self._nobody_fetched()
+
+    def _nobody_fetched(self) -> str:
+        """Whatever the limits are: what is nowhere cannot become what the fleet should be running."""
+        tally = self._tallies[FETCH, -1]
+        return f"no host has it on its disk: {some(tally.failed)}" if tally.failed and not tally.ok else ""
 
     def _pass_or_gate(self, point: str, wave: int = -1) -> None:
         gate = Gate(point, wave)
@@ -231,7 +244,7 @@ class Rollout:
         elif gate.point == AFTER_WAVE:
             self._hold_behind(gate.wave)
         elif gate.point == FINAL:
-            self._end(outcomes.switched(self._where, self._failures.causes, self._remark))
+            self._end(outcomes.switched(self._where, self._rules, self._failures.causes, self._remark))
         else:  # before a fetch or a wave: the hosts that wait are due, if there are any
             self._advance()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saltdeploy.config import Repo
@@ -27,6 +27,7 @@ class Wave:
         window: how many of them may be switching at once.
         limit: how many hosts of the group may fail.
         hold: what happens behind the last part of the group: "", seconds, or ``ask``.
+        back: how many of its hosts may be switching back at once; 0: as many as forth.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Wave:
     window: int
     limit: int
     hold: str = ""
+    back: int = 0
 
     def to_wire(self) -> dict[str, Any]:
         """The wave as plain data."""
@@ -46,18 +48,35 @@ class Wave:
         return cls(**{**data, "hosts": tuple(data["hosts"])})
 
 
-def waves(repo: Repo, hosts: list[str], members: Callable[[Group], list[str]]) -> tuple[Wave, ...]:
+def waves(
+    repo: Repo, hosts: list[str], members: Callable[[Group], list[str]], *, back: bool = False
+) -> tuple[Wave, ...]:
     """The waves of a deploy to ``hosts``; together they hold each host once.
 
     Args:
         hosts: sorted.
         members: the minions that match a group's target expression.
+        back: it is a roll back: each group goes as a whole, and nothing is waited for behind it.
     """
-    groups = repo.groups or (Group("", batch=repo.batch, failure_limit=repo.failure_limit),)
     found: list[Wave] = []
-    for group, taken in assigned(groups, hosts, members):
-        found += _split(group, taken)
+    for group, taken in assigned(repo.groups or (Group(""),), hosts, members):
+        whole = _inherited(group, repo)
+        found += _split(_on_the_way_back(whole) if back else whole, taken)
     return tuple(found)
+
+
+def _inherited(group: Group, repo: Repo) -> Group:
+    """The group with what the repo says where it says nothing itself."""
+    return replace(
+        group,
+        batch=group.batch or repo.batch,
+        rollback_batch=group.rollback_batch or repo.rollback_batch,
+        failure_limit=group.failure_limit or repo.failure_limit,
+    )
+
+
+def _on_the_way_back(group: Group) -> Group:
+    return replace(group, batch=group.rollback_batch, size=0, hold="")
 
 
 def limited(repo: Repo, hosts: list[str], limit: str, targets: Callable[[str, str], list[str]]) -> list[str]:
@@ -133,6 +152,7 @@ def _split(group: Group, hosts: list[str]) -> list[Wave]:
             window=share_of(group.batch, len(part), up=True),
             limit=limit,
             hold=group.hold,
+            back=share_of(group.rollback_batch, len(part), up=True),
         )
         for number, part in enumerate(parts, 1)
     ]

@@ -34,6 +34,7 @@ SAME = "".join(
 V0 = tree(keep=SAME, change="old", remove="gone")
 V1 = tree(keep=SAME, change="new", remove="gone", add="here")
 V2 = tree(keep=SAME, change="newer", add="here", more="here")
+V3 = {**V2, **tree(gone="again")}
 HOSTS = ("web1", "web2", "web3", "web4")
 
 
@@ -71,10 +72,10 @@ class Fleet:
 
 
 class World:
-    """A master, a repository with three releases, and four hosts: at v0, at v1, empty, and one that is silent."""
+    """A master, a repository with four releases, and four hosts: at v0, at v1, empty, and one that is silent."""
 
     def __init__(self, root: Path) -> None:
-        self.source = Source(root / "source", V0, V1, V2)
+        self.source = Source(root / "source", V0, V1, V2, V3)
         self.fleet = Fleet(
             {"web1": self.at(0), "web2": self.at(1), "web3": Holdings(), "web4": self.at(0)}, {"web4"}
         )
@@ -359,6 +360,7 @@ def missing(world: World) -> None:
 
 def removing(world: World) -> None:
     world.section["max_removed"] = "0%"
+    world.pin(3)
 
 
 def unsigned(world: World) -> None:

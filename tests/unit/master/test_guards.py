@@ -14,14 +14,19 @@ from saltdeploy.gitcommand import git_version
 from saltdeploy.master import guards, plan
 from saltdeploy.repository import Repository
 
-from tests.repositories import EXECUTABLE, GITLINK, Entry, Source, Tree, repo, tree
+from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, repo, tree
 
 FILES = tree(**{f"file{number}": f"content {number}\n" for number in range(10)})
+MANY = tree(**{f"file{number}": f"content {number}\n" for number in range(100)})
 BIG = {**FILES, b"big": Entry(EXECUTABLE, b"x" * 10_000)}
 
 
 def without(files: Tree, count: int) -> Tree:
     return dict(list(files.items())[count:])
+
+
+def moved(files: Tree) -> Tree:
+    return {b"elsewhere/" + path: entry for path, entry in files.items()}
 
 
 def refuse(
@@ -42,7 +47,7 @@ def refuse(
     ("old", "new", "keys"),
     [
         (FILES, without(FILES, 6), {}),
-        (FILES, without(FILES, 2), {"max_removed": "10%"}),
+        (MANY, without(MANY, 20), {"max_removed": "10%"}),
         (FILES, without(FILES, 1), {"max_removed": "0%"}),
         (FILES, without(FILES, 3), {"max_removed": 2}),
         (BIG, FILES, {}),
@@ -66,18 +71,67 @@ def test_a_release_that_lacks_too_much_is_refused_unless_forced(
     ("old", "new", "keys"),
     [
         (FILES, without(FILES, 5), {}),
-        (FILES, without(FILES, 2), {"max_removed": "20%"}),
+        (MANY, without(MANY, 20), {"max_removed": "20%"}),
         (FILES, without(FILES, 2), {"max_removed": 2}),
         (BIG, FILES, {"max_removed": "100%"}),
         (FILES, {**FILES, b"file0": Entry(EXECUTABLE, b"longer than before")}, {"max_removed": "0%"}),
         (FILES, FILES, {"max_removed": "0%"}),
+        (FILES, moved(FILES), {"max_removed": "0%"}),
+        (FILES, {**moved(FILES), **tree(more="x")}, {"max_removed": 0}),
+        (MANY, without(MANY, 5), {"max_removed": "1%"}),
+        (tree(file="x" * 100), tree(file="x"), {}),
     ],
-    ids=["half", "share", "count", "all allowed", "grown", "the same files"],
+    ids=[
+        "half",
+        "share",
+        "count",
+        "all allowed",
+        "grown",
+        "the same files",
+        "F49-moved",
+        "F49-moved and grown",
+        "F10-few files",
+        "F10-few bytes",
+    ],
 )
 def test_a_release_that_lacks_no_more_than_is_allowed_passes(
     tmp_path: Path, old: Tree, new: Tree, keys: dict[str, object]
 ) -> None:
     refuse(tmp_path, Source(tmp_path / "source", old, new), 0, 1, **keys)
+
+
+def site_with(place: Path, *libraries: Tree) -> Source:
+    """A repository of which each release has the next of these trees as its submodule, and little else."""
+    library = Source(place / "lib", *libraries)
+    modules = b'[submodule "lib"]\npath = lib\nurl = ../lib\n'
+    releases = [
+        {
+            b".gitmodules": Entry(FILE, modules),
+            b"lib": Entry(GITLINK, library.tag(number).commit.encode()),
+        }
+        for number in range(len(libraries))
+    ]
+    without_it = {b".gitmodules": Entry(FILE, b""), b"lib/one": Entry(FILE, b"x" * 9_000)}
+    return Source(place / "site", *releases, without_it)
+
+
+@pytest.mark.parametrize("transport", ["bundle", "git"])
+def test_F10_a_few_bytes_of_gitmodules_are_no_loss(tmp_path: Path, transport: str) -> None:
+    source = site_with(tmp_path, tree(one="x" * 9_000))
+    refuse(tmp_path, source, 0, 1, checkout_submodules=True, transport=transport)
+
+
+def test_F10_the_files_of_a_submodule_are_files_of_the_release(tmp_path: Path) -> None:
+    source = site_with(tmp_path, {**MANY, **BIG}, without(MANY, 60), without(MANY, 20))
+    opened = plan.Source(
+        repo(tmp_path / "live", source=str(source.git_dir), checkout_submodules=True), tmp_path
+    )
+    for number in (0, 2):  # they were deployed, so the master has their submodules
+        with opened.packer(source.tag(number).commit, "bundle"):
+            pass
+    with pytest.raises(TooMuchRemoved, match="lacks 61 files"):
+        refuse(tmp_path, source, 0, 1, checkout_submodules=True)
+    refuse(tmp_path, source, 2, 1, checkout_submodules=True)  # 40 of 81
 
 
 @pytest.mark.parametrize("old", [None, 0], ids=["first deploy", "after another"])

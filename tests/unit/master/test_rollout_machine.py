@@ -107,7 +107,8 @@ def fleets(draw: st.DrawFn) -> tuple[Wave, ...]:
         for part in range(draw(st.integers(1, 2))):
             hosts = tuple(next(names) for _ in range(draw(st.integers(1, 4))))
             window = draw(st.integers(1, 4))
-            found.append(Wave(f"g{group}.{part}", f"g{group}", hosts, window, limit, hold))
+            back = draw(st.sampled_from([0, 1, 3, 8]))
+            found.append(Wave(f"g{group}.{part}", f"g{group}", hosts, window, limit, hold, back))
     return tuple(found)
 
 
@@ -117,7 +118,7 @@ def policies(draw: st.DrawFn, waves: int) -> dict[str, Any]:
     points = [Gate(BEFORE_FETCH), Gate(AFTER_FETCH), Gate(FINAL)]
     points += [Gate(point, wave) for wave in range(waves) for point in (BEFORE_WAVE, AFTER_WAVE)]
     return {
-        "on_failure": draw(st.sampled_from([ROLL_BACK, ROLL_BACK, HOLD, ASK])),
+        "on_failure": draw(st.sampled_from([ROLL_BACK, ROLL_BACK, HOLD, ASK, CONTINUE])),
         "on_abort": draw(st.sampled_from([ROLL_BACK, HOLD])),
         "fetch_only": draw(st.sampled_from([False] * 7 + [True])),
         "confirm": draw(st.sampled_from([False, False, False, True])),
@@ -161,6 +162,10 @@ class AnyRollout(RuleBasedStateMachine):
     def rollout(self):
         return self.deploy.rollout
 
+    @property
+    def goes_on_whoever_fails(self) -> bool:
+        return self.deploy.rules.on_failure == CONTINUE
+
     def due(self, kind: type) -> bool:
         return isinstance(self.rollout.due(), kind)
 
@@ -174,7 +179,8 @@ class AnyRollout(RuleBasedStateMachine):
         if ask.stage == CHECKOUT:
             assert not self.aborted, "somebody new is asked to switch after an abort"
             assert self.rollout.tally(FETCH, -1).done, "somebody switches before everybody was heard"
-            assert len(self.failed[wave.group]) <= wave.limit, "somebody new is asked beyond the limit"
+            is_within = len(self.failed[wave.group]) <= wave.limit or self.goes_on_whoever_fails
+            assert is_within, "somebody new is asked beyond the limit"
         if ask.stage == ROLLBACK:
             assert all(("checkout", host) in self.begun and self.hosts[host].had for host in ask.hosts)
         for host in ask.hosts:
@@ -285,14 +291,24 @@ class AnyRollout(RuleBasedStateMachine):
     @invariant()
     def never_more_hosts_at_work_than_the_window(self) -> None:
         if self.rollout.outcome is None:
-            fetching = self.rollout.stage == FETCH
-            waves, rules = self.rollout.waves, self.deploy.rules
-            window = (rules.fetch_window or 1000) if fetching else waves[self.rollout.wave].window
+            wave = self.rollout.waves[self.rollout.wave]
+            window = {
+                FETCH: self.deploy.rules.fetch_window or 1000,
+                CHECKOUT: wave.window,
+                ROLLBACK: wave.back or wave.window,
+            }[self.rollout.stage]
             assert len(self.rollout.in_flight()) <= window
 
     @invariant()
+    def a_roll_back_never_waits_for_anything_but_hosts(self) -> None:
+        if self.rollout.stage == ROLLBACK and self.rollout.outcome is None:
+            assert isinstance(self.rollout.due(), Ask) or (
+                self.rollout.due() is None and self.rollout.in_flight()
+            )
+
+    @invariant()
     def failures_exceed_the_limit_by_the_window_at_most(self) -> None:
-        if any(stage == CHECKOUT for stage, _ in self.begun):
+        if any(stage == CHECKOUT for stage, _ in self.begun) and not self.goes_on_whoever_fails:
             for wave in self.rollout.waves:
                 widest = max(w.window for w in self.rollout.waves if w.group == wave.group)
                 assert len(self.failed[wave.group]) <= wave.limit + widest

@@ -29,7 +29,9 @@ def waves_of(hosts: list[str] = HOSTS, **section: Any) -> tuple[Wave, ...]:
 
 
 def test_without_groups_the_fleet_is_one_wave():
-    assert waves_of(batch="25%", failure_limit="20%") == (Wave("", "", tuple(HOSTS), window=2, limit=1),)
+    assert waves_of(batch="25%", failure_limit="20%") == (
+        Wave("", "", tuple(HOSTS), window=2, limit=1, back=7),
+    )
 
 
 def test_a_host_is_in_the_first_group_that_matches_it_and_the_rest_in_the_last():

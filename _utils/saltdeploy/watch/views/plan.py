@@ -23,6 +23,7 @@ from saltdeploy.wording import size
 _MOST_NAMED = 3
 _MOST_LEFT_OUT = 20
 _MOST_REMARKS = 20
+_LIMITS = "(counted in each group by itself; what a group does not say is as the repo says)"
 
 
 def plan(view: View, now: float, colour: bool) -> list[str]:
@@ -46,7 +47,8 @@ def _waves(view: View) -> list[str]:
         )
         for wave in waves
     ]
-    return table([("GROUP", "HOSTS", "AT ONCE", "MAY FAIL"), *rows]) if rows else []
+    shown = table([("GROUP", "HOSTS", "AT ONCE", "MAY FAIL"), *rows]) if rows else []
+    return [*shown, _LIMITS] if len(rows) > 1 else shown
 
 
 def _hosts(view: View) -> list[str]:

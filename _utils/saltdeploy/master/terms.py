@@ -1,0 +1,69 @@
+"""On which terms a deploy goes on: its waves and its rules, of what the operator asks for and what the pillar says.
+
+A roll back has terms of its own. It takes users away from a bad release, so it waits for hosts and for nothing else: no
+holds, no questions, no checks of the master; no failure stops it, and its window may be wider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from saltdeploy.config import Repo
+from saltdeploy.master import gates
+from saltdeploy.master.instructions import ASK, CONTINUE, HOLD, Gate, Rules
+from saltdeploy.master.script import RESTART, Wish
+from saltdeploy.master.waves import Wave, share_of, waves
+from saltdeploy.orders import FETCH, ROLLBACK
+
+_ON_FAILURE = {ROLLBACK: CONTINUE, RESTART: HOLD}  # a restart has no release to go back to
+
+
+def waves_of(
+    wish: Wish, lead: Repo, hosts: list[str], targets: Callable[[str, str], list[str]]
+) -> tuple[Wave, ...]:
+    """The waves of a deploy.
+
+    Args:
+        lead: the repo whose groups count.
+        hosts: sorted.
+        targets: ``(expression, type)`` to minion ids.
+    """
+    return waves(
+        lead,
+        hosts,
+        lambda group: targets(group.targets, group.targets_type),
+        back=wish.action == ROLLBACK,
+    )
+
+
+def rules_of(wish: Wish, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
+    """What decides when things go wrong.
+
+    Args:
+        repos: of the deploy; the first one leads.
+        pinned: see :class:`~saltdeploy.master.instructions.Rules`.
+    """
+    lead = repos[0]
+    interactive = wish.interactive and wish.action != ROLLBACK
+    return Rules(
+        on_failure=_ON_FAILURE.get(wish.action) or (ASK if interactive else lead.on_failure),
+        on_abort=HOLD if wish.action == RESTART else lead.on_abort,
+        fetch_only=wish.action == FETCH,
+        confirm=interactive,
+        gates=_gates(wish, repos, groups),
+        pinned=pinned,
+        anew=wish.action == RESTART,
+        fetch_window=_fetch_window(lead, sum(len(wave.hosts) for wave in groups)),
+    )
+
+
+def _gates(wish: Wish, repos: Sequence[Repo], groups: tuple[Wave, ...]) -> frozenset[Gate]:
+    if wish.action == ROLLBACK:  # they would judge the release that is being left
+        return frozenset()
+    return frozenset().union(*(gates.gates(repo, groups) for repo in repos))
+
+
+def _fetch_window(lead: Repo, hosts: int) -> int:
+    """How many hosts fetch at once; 0 for all of them."""
+    window = min(share_of(lead.fetch_batch, hosts, up=True), lead.supply.at_once or hosts)
+    return window if window < hosts else 0

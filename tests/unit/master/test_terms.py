@@ -1,0 +1,208 @@
+"""The terms of a deploy: whose limits count, and that a roll back waits for hosts and for nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from saltdeploy import config, events
+from saltdeploy.master import terms
+from saltdeploy.master.instructions import ASK, CONTINUE, HOLD, ROLL_BACK, Ask, Rules
+from saltdeploy.master.script import RESTART, SYNC, Wish
+from saltdeploy.master.waves import Wave
+from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
+
+from tests.unit.master.simulated_deploys import SimulatedDeploy
+from tests.unit.master.simulation import FAILS_BEHIND, Simulation
+from tests.unit.master.story import BROKEN, Deploy
+
+HOSTS = [f"web{number}" for number in range(1, 8)]
+CANARY = {"name": "canary", "targets": "web1"}
+FLEET_CHECK = {"type": "command", "where": "master", "command": ["true"]}
+
+
+def terms_of(action: str, *, interactive: bool = False, **section: Any) -> tuple[tuple[Wave, ...], Rules]:
+    """Waves and rules of a deploy of a repo with this section in the pillar; a group's targets are one host."""
+    pillar = {"repo_config": {"wiki": {"upstream": "https://git.example.org/wiki", **section}}}
+    repo = config.load(pillar, "wiki")
+    wish = Wish(action, "wiki", interactive=interactive)
+    waves = terms.waves_of(wish, repo, HOSTS, lambda expression, kind: [expression])
+    return waves, terms.rules_of(wish, [repo], waves, pinned=False)
+
+
+def limits(action: str, **section: Any) -> dict[str, tuple[int, int, int]]:
+    """Of each wave: how many switch at once, how many may fail, how many switch back at once."""
+    return {wave.name: (wave.window, wave.limit, wave.back) for wave in terms_of(action, **section)[0]}
+
+
+# -- whose limits count -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("section", "canary", "rest"),
+    [
+        pytest.param({"batch": 1, "failure_limit": 1}, (1, 1, 1), (1, 1, 6), id="F05"),
+        pytest.param({"batch": "50%", "failure_limit": "50%"}, (1, 0, 1), (3, 3, 6), id="F05-shares"),
+        pytest.param({"rollback_batch": 2}, (1, 0, 2), (6, 0, 2), id="F05-rollback_batch"),
+        pytest.param({}, (1, 0, 1), (6, 0, 6), id="defaults"),
+    ],
+)
+@pytest.mark.parametrize("named", [[], [{"name": "default"}], [{"name": "default", "batch": None}]])
+def test_F05_a_group_takes_from_the_repo_what_it_does_not_say(section, canary, rest, named):
+    found = limits(SYNC, **section, groups=[CANARY, *named])
+    assert found == {"canary": canary, "default": rest}
+
+
+def test_F05_what_a_group_says_itself_counts():
+    rest = {"name": "rest", "batch": 2, "failure_limit": 0, "rollback_batch": 3}
+    found = limits(SYNC, batch=1, failure_limit=1, rollback_batch=1, groups=[CANARY, rest])
+    assert found == {"canary": (1, 1, 1), "rest": (2, 0, 3)}
+
+
+def test_F05_the_parts_of_a_split_group_share_the_limit_of_the_repo():
+    waves, rules = terms_of(SYNC, failure_limit=1, groups=[{"name": "all", "group_size": 2}])
+    deploy = Deploy(*waves, **rules.__dict__).fetch()
+    deploy.ask()
+    deploy.hear("web1", BROKEN)
+    deploy.hear("web2")
+    deploy.ask()
+    deploy.hear("web3", BROKEN)
+    deploy.hear("web4")
+    assert deploy.carry_on().end == "ROLLED BACK 4/4"
+
+
+# -- the way back of a deploy -------------------------------------------------------------------------------
+
+
+def test_F06_a_failed_deploy_goes_back_with_the_window_of_the_way_back():
+    waves, rules = terms_of(SYNC, batch=2, rollback_batch=3)
+    deploy = Deploy(*waves, **rules.__dict__).fetch()
+    assert deploy.ask() == ["web1", "web2"]
+    deploy.hear("web1 web2")
+    deploy.ask()
+    deploy.hear("web3 web4", BROKEN)
+    assert deploy.ask() == ["web4", "web3", "web2"]
+
+
+def test_F06_as_many_go_back_as_went_forth_where_an_older_version_wrote_the_journal():
+    told = {"name": "", "group": "", "hosts": ["a", "b", "c"], "window": 1, "limit": 2, "hold": ""}
+    deploy = Deploy(Wave.from_wire(told)).fetch()
+    for host in "abc":
+        deploy.ask()
+        deploy.hear(host, BROKEN)
+    assert deploy.ask() == ["c"]
+
+
+# -- a roll back by command ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hold", [300, ASK])
+def test_F06_a_roll_back_knows_no_holds(hold):
+    waves, rules = terms_of(ROLLBACK, groups=[{**CANARY, "hold": hold}, {"name": "rest", "group_size": 2}])
+    deploy = Deploy(*waves, **rules.__dict__).fetch().carry_on()
+    assert deploy.end == "CONVERGED 7/7"
+    assert [wave.name for wave in waves] == ["canary", "rest"], "a group is not split on the way back"
+
+
+def test_F06_the_window_of_a_roll_back_is_its_own():
+    assert limits(ROLLBACK, batch=1) == {"": (7, 0, 7)}
+    assert limits(ROLLBACK, batch=1, rollback_batch="50%") == {"": (4, 0, 4)}
+
+
+def test_F06_a_roll_back_goes_on_to_the_next_host_whoever_fails():
+    waves, rules = terms_of(ROLLBACK, rollback_batch=1, groups=[CANARY])
+    deploy = Deploy(*waves, **rules.__dict__).fetch(web2=BROKEN)
+    while hosts := deploy.ask():
+        deploy.hear(" ".join(hosts), BROKEN if hosts[0] in ("web1", "web4") else None)
+    assert deploy.asked_for(CHECKOUT) == ["web1", "web3", "web4", "web5", "web6", "web7"]
+    assert deploy.asked_for(ROLLBACK) == [], "the way back leads nobody to the release that is left"
+    assert (deploy.end, deploy.astray) == ("MIXED 4/7", {"web1", "web2", "web4"})
+    assert deploy.rollout.outcome.accepted, "who comes back later takes the release to which the fleet went"
+    assert "no failure stops it" in deploy.reason
+
+
+@pytest.mark.parametrize("action", [ROLLBACK, SYNC])
+def test_F06_what_no_host_has_on_its_disk_is_not_what_the_fleet_should_run(action):
+    waves, rules = terms_of(action, failure_limit="100%", on_failure=HOLD)
+    deploy = Deploy(*waves, **rules.__dict__).fetch(**dict.fromkeys(HOSTS, BROKEN))
+    assert deploy.end == "HELD 0/7"
+    assert not deploy.rollout.outcome.accepted
+    assert "no host has it on its disk: web1 (the disk is full)" in deploy.reason
+
+
+def test_F06_a_roll_back_asks_nobody_at_the_barrier_and_runs_no_checks_of_the_master():
+    checks = {"fleet": {**FLEET_CHECK, "after": "final"}, "errors": {**FLEET_CHECK, "after": "checkout"}}
+    _, rules = terms_of(ROLLBACK, interactive=True, checks=checks, on_failure=ASK)
+    assert (rules.confirm, rules.gates, rules.on_failure) == (False, frozenset(), CONTINUE)
+
+
+def test_other_actions_keep_their_rules():
+    checks = {"fleet": {**FLEET_CHECK, "after": "final"}}
+    _, rules = terms_of(SYNC, interactive=True, checks=checks)
+    assert (rules.confirm, len(rules.gates), rules.on_failure, rules.on_abort) == (True, 1, ASK, ROLL_BACK)
+    _, rules = terms_of(FETCH, on_failure=HOLD)
+    assert (rules.fetch_only, rules.on_failure) == (True, HOLD)
+    _, rules = terms_of(RESTART)
+    assert (rules.anew, rules.on_failure, rules.on_abort) == (True, HOLD, HOLD)
+
+
+def test_F06_a_roll_back_whose_process_dies_goes_on_under_the_same_terms(tmp_path):
+    section = {"groups": [{**CANARY, "hold": ASK}, {"name": "rest", "hold": 300}], "rollback_batch": 2}
+    waves, rules = terms_of(ROLLBACK, **section)
+    world = Simulation(1, HOSTS)
+    world.minions["web1"].mishaps[FAILS_BEHIND, CHECKOUT] = 1
+    deploy = SimulatedDeploy(tmp_path, world, waves, rules, action=ROLLBACK)
+    assert str(deploy.run(kills=[40, 30])) == "MIXED 6/7"
+    assert deploy.lives == 3
+    assert not {events.PAUSED, events.QUESTION} & {event["event"] for event in world.fired}
+
+
+@st.composite
+def sections(draw: st.DrawFn) -> dict[str, Any]:
+    """What a pillar may say about a rollout."""
+    shares = st.sampled_from([1, 2, "1%", "50%", "100%"])
+    keys = {"batch": shares, "rollback_batch": shares, "failure_limit": st.sampled_from([0, 1, "100%"])}
+    of_a_group = {**keys, "hold": st.sampled_from([0, 30, ASK]), "group_size": st.integers(1, 3)}
+    groups = [
+        {
+            "name": f"g{number}",
+            "targets": f"web{number}",
+            **draw(st.fixed_dictionaries({}, optional=of_a_group)),
+        }
+        for number in range(draw(st.integers(0, 3)))
+    ]
+    points = st.sampled_from(
+        [("before", "fetch"), ("after", "fetch"), ("after", "checkout"), ("after", "final")]
+    )
+    checks = {
+        f"c{n}": {**FLEET_CHECK, when: stage}
+        for n, (when, stage) in enumerate(draw(st.lists(points, max_size=2)))
+    }
+    return {
+        **draw(st.fixed_dictionaries({}, optional=keys)),
+        "groups": groups,
+        "checks": checks,
+        "on_failure": draw(st.sampled_from([ROLL_BACK, HOLD, ASK])),
+    }
+
+
+@given(section=sections(), interactive=st.booleans(), data=st.data())
+def test_F06_a_roll_back_never_waits_for_anything_but_hosts(section, interactive, data):
+    waves, rules = terms_of(ROLLBACK, interactive=interactive, **section)
+    deploy = Deploy(*waves, **rules.__dict__)
+    fetched = set()
+    while deploy.rollout.outcome is None:
+        due = deploy.rollout.due()
+        assert due is None or isinstance(due, Ask)
+        deploy.ask()
+        host = data.draw(st.sampled_from(sorted(deploy.rollout.in_flight())))
+        works = data.draw(st.booleans())
+        if works and deploy.rollout.stage == FETCH:
+            fetched.add(host)
+        deploy.hear(host, None if works else BROKEN)
+    assert set(deploy.asked_for(CHECKOUT)) == fetched, (
+        "each host that can go back does, whatever the others do"
+    )
+    assert deploy.asked_for(ROLLBACK) == []

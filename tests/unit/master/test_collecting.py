@@ -11,7 +11,8 @@ from saltdeploy import config
 from saltdeploy.checks import Place
 from saltdeploy.errors import from_wire
 from saltdeploy.master import collecting, flock
-from saltdeploy.master.pins import Pin, Pins, pin_order
+from saltdeploy.master.pin import Pin, pin_order
+from saltdeploy.master.pins import Pins
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.target import collecting as on_target

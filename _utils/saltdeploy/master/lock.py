@@ -351,4 +351,9 @@ def _unreadable_claim(key: str, error: DamagedFile) -> dict[str, Any]:
         scope = scope_of(name_of(key))
     except BadName:  # none of ours
         return {}
-    return {"scope": scope, "reason": str(error), "token": "damaged", "beat": math.inf}
+    return {
+        "scope": scope,
+        "reason": f"its record is damaged. {error.next}",
+        "token": "damaged",
+        "beat": math.inf,
+    }

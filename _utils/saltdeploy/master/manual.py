@@ -125,7 +125,7 @@ def _as_lock(data: dict[str, Any]) -> None:
 
 
 def _unreadable(key: str, error: DamagedFile) -> dict[str, Any]:
-    return {"scope": name_of(key), "user": "somebody", "reason": str(error)}
+    return {"scope": name_of(key), "user": "somebody", "reason": f"its record is damaged. {error.next}"}
 
 
 def refuse_without_reason(scope: str, reason: str) -> None:

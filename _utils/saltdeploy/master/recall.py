@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from saltdeploy import events
-from saltdeploy.errors import DamagedFile
+from saltdeploy.errors import DamagedFile, Unavailable
 from saltdeploy.master.history import History
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.store import Store
@@ -28,7 +28,10 @@ def history_of(repo: str, root: Path, store: Store, *, running: bool) -> History
         if running or mended:
             raise error.at(repo=repo)
         mended.append(error)
-        rebuild()
+        try:
+            rebuild()
+        except Unavailable as failed:  # nothing can be written over what is there
+            raise error.at(repo=repo) from failed
         return True
 
     def rebuild() -> None:

@@ -114,6 +114,16 @@ def test_while_a_repo_cannot_be_read_nothing_goes_that_might_be_its_own(fleet: F
     assert {host["state"] for host in view["hosts"].values()} == {"collected"}
 
 
+def test_F33_while_pins_are_damaged_nothing_goes_that_they_might_offer(fleet: Fleet) -> None:
+    pinned = fleet.pack(b"pinned")
+    fleet.pin(pinned)
+    pins = fleet.master.root / "pins" / "demo.json"
+    pins.write_bytes(b"")
+    view = fleet.collect()
+    assert view["retcode"] == 1 and str(pins) in view["skipped"]
+    assert fleet.path(pinned).exists()
+
+
 def test_what_belongs_to_repos_that_are_not_in_the_pillar_goes(fleet: Fleet) -> None:
     gone = fleet.pack(b"pinned once", repo="gone")
     fleet.pin(gone, repo="gone")

@@ -86,9 +86,22 @@ def write(path: Path, value: Any, mode: int = 0o644) -> None:
 
 def set_aside(path: Path) -> None:
     """Keep a damaged file beside its place, under a name with the time in it, and say so in the log."""
+    _keep(path, os.rename)
+
+
+def mend(path: Path, value: Any) -> None:
+    """Write what a damaged file should say; the file is kept as by :func:`set_aside`.
+
+    Nobody finds nothing there in between, also after a power cut: that would mean that nothing was ever written.
+    """
+    _keep(path, os.link if path.is_file() else os.rename)
+    disk.write_json(path, value)
+
+
+def _keep(path: Path, move: Callable[[Path, Path], None]) -> None:
     kept = disk.free_name(path)
     with contextlib.suppress(FileNotFoundError):  # another process has just done the same
-        os.rename(path, kept)
+        move(path, kept)
         disk.fsync_dir(path.parent)
         _log.warning("%s is damaged; it is kept as %s.", path, kept)
 

@@ -245,7 +245,7 @@ class Locks:
         except DamagedFile as error:
             others = [int(claim.get("epoch", 0)), *Pins(self._root).epochs(repo)]
             found = rebuild.epoch(repo, Journals(self._root), others, error)
-            durable.set_aside(note)
+            durable.mend(note, found)
             return found
 
     def _free_claim(self, scope: str, holder: Holder, force: bool, reason: str) -> Lock | None:

@@ -103,8 +103,7 @@ class Pins:
             return self._read(repo)
         except DamagedFile as error:
             pins = rebuild.pins(repo, Journals(self._root), error)
-            durable.set_aside(self._file("pins", repo))
-            self._put(repo, pins)
+            durable.mend(self._file("pins", repo), _to_wire(pins))
             shown = ", ".join(pin.release.tag for pin in pins)
             _log.warning(
                 "The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause
@@ -112,7 +111,7 @@ class Pins:
             return pins
 
     def _put(self, repo: str, pins: list[Pin]) -> None:
-        self._write("pins", repo, [pin.to_wire() for pin in pins])
+        self._write("pins", repo, _to_wire(pins))
 
     def seen(self, repo: str) -> dict[str, dict[str, Any]]:
         """Host to ``{"holdings": ..., "time": epoch seconds}``, as each was last seen.
@@ -175,6 +174,10 @@ class Pins:
         path = self._file(kind, repo)
         path.parent.mkdir(parents=True, exist_ok=True)
         durable.write(path, value)
+
+
+def _to_wire(pins: list[Pin]) -> list[dict[str, Any]]:
+    return [pin.to_wire() for pin in pins]
 
 
 def _of_host(pins: list[Pin], host: str) -> Pin | None:

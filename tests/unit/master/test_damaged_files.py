@@ -6,8 +6,9 @@ What can be made anew is; what orders deploys never goes backwards; no damage is
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,17 @@ def world(tmp_path: Path) -> World:
         (world.root / "lock" / repo).write_bytes(named)  # as its process left it that was killed
     world.tells()  # makes the secret and the certificate
     return world
+
+
+@pytest.fixture(autouse=True)
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What the package tells its log, and nobody else."""
+    logger = logging.getLogger("saltdeploy")
+    logger.addHandler(caplog.handler)
+    logger.propagate = False
+    yield caplog
+    logger.propagate = True
+    logger.removeHandler(caplog.handler)
 
 
 # -- how a file is damaged ------------------------------------------------------------------------------
@@ -217,16 +229,16 @@ def test_the_repo_itself_works_on_or_says_which_file_is_damaged_and_what_to_do(
 
 @every([case for case in CASES if case[0] == "pins"])
 def test_pins_are_made_anew_from_the_journals_and_the_damaged_file_is_kept(
-    world: World, damaged: Path, caplog: pytest.LogCaptureFixture
+    world: World, damaged: Path, log: pytest.LogCaptureFixture
 ) -> None:
     told = world.tells()
     assert told["pins"]["wiki"]["tag"] == "v1" and told["pins"]["wiki"]["order"]["epoch"] == EPOCHS["wiki"]
     assert "unknown" not in told
     assert [path.name.split(".")[0] for path in damaged.parent.glob("wiki.json.*")] == ["wiki"]
-    assert "made anew" in caplog.text and str(damaged) in caplog.text
-    caplog.clear()
+    assert "made anew" in log.text and str(damaged) in log.text
+    log.clear()
     world.tells()
-    assert not caplog.text
+    assert not log.text
 
 
 @every([case for case in CASES if case[0] == "epochs"])
@@ -420,3 +432,19 @@ def test_a_journal_is_read_up_to_where_it_is_damaged(world: World) -> None:
     with open(path, "ab") as file:
         file.write(b"\0" * 100)
     assert len(list(replay(path))) == whole
+
+
+def test_whoever_looks_while_pins_are_made_anew_never_finds_that_nothing_is_pinned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    write = disk.write_json
+
+    def looked_at(path: Path, value: Any, mode: int = 0o644) -> None:
+        seen.append(pins_file(world).exists())
+        write(path, value, mode)
+
+    pins_file(world).write_bytes(b"")
+    monkeypatch.setattr(disk, "write_json", looked_at)
+    assert world.pins.all("wiki")
+    assert seen == [True]

@@ -117,7 +117,7 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
     repos = _configured([part.repo for part in parts], pillar, site)
     with _locks(repos, deploy, master, Wish(SYNC, name)) as leases:
         course = Course.read(path)
-        _refuse_to_go_on(course, journals)
+        _refuse_to_go_on(course, journals, History(master.store, lambda damage: False))
         with journals.write(name, deploy) as journal:
             offers = {
                 part.repo: offers_of(part, repo, master) for part, repo in zip(parts, repos, strict=True)
@@ -128,13 +128,14 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
                 return _finish(conductor, leases, master)
 
 
-def _refuse_to_go_on(course: Course, journals: Journals) -> None:
-    """Whoever goes on with an old deploy would undo the newer one."""
+def _refuse_to_go_on(course: Course, journals: Journals, history: History) -> None:
+    """Whoever goes on with an old deploy would undo the newer one; the end of one may be damaged in its journal."""
     deploy = course.script.deploy
     for part in course.script.parts:
         newest = journals.latest(part.repo)
-        if course.ended or newest != deploy:
-            why = "has ended already" if course.ended else f"is not the newest: {newest} has begun since"
+        ended = course.ended or history.tells(part.repo, deploy)
+        if ended or newest != deploy:
+            why = "has ended already" if ended else f"is not the newest: {newest} has begun since"
             raise NoSuchDeploy(
                 f"deploy {deploy} {why}", repo=part.repo, next=f"salt-run deploy.versions repo={part.repo}"
             )

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 from saltdeploy import disk, events
-from saltdeploy.errors import DamagedFile, DeployError
-from saltdeploy.master import flock
+from saltdeploy.checks import Place, Response
+from saltdeploy.errors import DamagedFile, DeployError, NoSuchDeploy
+from saltdeploy.master import flock, sync
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.certificate import identity
 from saltdeploy.master.control import Control
@@ -33,12 +34,14 @@ from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import SYNC, Part, Script
 from saltdeploy.master.store import Records, bad_bank, history_bank, key_of, tags_bank
 from saltdeploy.master.waves import Wave
+from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order, Payload, Result
 from saltdeploy.payloads import Payloads
 from saltdeploy.release import Release
 
 from tests.damage import flip_a_bit, truncate
 from tests.stores import Directory
+from tests.unit.master.buses import Quiet
 from tests.unit.master.masters import NOON, Clock, person
 
 HOSTS = ("web1", "web2")
@@ -448,3 +451,21 @@ def test_whoever_looks_while_pins_are_made_anew_never_finds_that_nothing_is_pinn
     monkeypatch.setattr(disk, "write_json", looked_at)
     assert world.pins.all("wiki")
     assert seen == [True]
+
+
+def test_a_deploy_whose_journal_has_lost_its_end_is_not_made_again(world: World) -> None:
+    path = Journals(world.root).path("wiki", FIRST)
+    os.truncate(path, path.stat().st_size - 10)
+    master = Master(
+        root=world.root,
+        bus=Quiet(),
+        store=world.store,
+        targets=lambda expression, kind: list(HOSTS),
+        accepted=lambda: list(HOSTS),
+        secret=lambda host: "",
+        user="alice",
+        place=Place(lambda *_: None, lambda *_: Response(200)),
+    )
+    pillar = {"repo_config": {"wiki": {"targets": "*", "location": "/srv/wiki"}}}
+    with pytest.raises(NoSuchDeploy, match="has ended already"):
+        sync.resume(FIRST, pillar, "", master)

@@ -259,7 +259,11 @@ def gc(repo=None, test=False, wanted=None):
     """
     site = str(__grains__.get("site", ""))
     try:
+        if repo:
+            _refuse_unknown(repo)
         found, unreadable = ([_config(repo)], {}) if repo else config.load_all(_pillar(), site)
+        unknown = {name: why["cause"] for name, why in _ours().get("unknown", {}).items()}
+        found, unreadable = [each for each in found if each.name not in unknown], {**unreadable, **unknown}
         answer = collecting.collect(
             found, _host(), whole=not repo, wanted=wanted, test=bool(test), unreadable=unreadable
         )
@@ -298,7 +302,7 @@ def sync_all():
         salt web1 deploy.sync_all
     """
     stats = {}
-    for repo in sorted(_ours().get("pins", {})):
+    for repo in sorted({*_ours().get("pins", {}), *_ours().get("unknown", {})}):
         stats[repo] = {"deploy.fetch": fetch(repo)}
         if stats[repo]["deploy.fetch"]["status"] == 0:
             stats[repo]["deploy.checkout"] = checkout(repo)
@@ -342,9 +346,17 @@ def _wanted(repo, order, without_tag, advice):
     """What the master asks for, or the order of what it has pinned."""
     wanted = order or pin(repo).get("order")
     if not wanted:
+        _refuse_unknown(repo)
         cause = "the master has pinned no release of this repo for this minion"
         raise errors.NoSuchTag(cause, status=without_tag, next=advice)
     return wanted
+
+
+def _refuse_unknown(repo):
+    """The master cannot tell what it has pinned: that is not to have pinned nothing."""
+    why = _ours().get("unknown", {}).get(repo)
+    if why:
+        raise errors.from_wire(why)
 
 
 def _stage(stage, repo, order, without_tag):

@@ -67,6 +67,9 @@ def pinned(name, tag=None):
 
 
 def _unknown(name, tag):
+    why = (__pillar__.get("deploy") or {}).get("unknown", {}).get(name)
+    if why:
+        return f"{name}: the master cannot tell what it has pinned: {why['cause']} ({why['path']}). Next: {why['next']}"
     if tag is None:
         return f"{name}: the master has pinned no release for this minion. Next: salt-run deploy.sync repo={name} tag=..."
     return f"{name}: {tag} is neither pinned nor on disk. Next: salt-run deploy.fetch repo={name} tag={tag}"

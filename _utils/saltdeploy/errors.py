@@ -358,6 +358,13 @@ class NotAsRecorded(DeployError):
     status = 188
 
 
+class DamagedFile(Corrupt):
+    """What the master wrote down for later is not there as it was written; ``path`` is the file, or bank and key."""
+
+    kind = "damaged-file"
+    status = 190
+
+
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
 

@@ -15,8 +15,8 @@ import secrets
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DeployError, Unavailable
+from saltdeploy import disk, durable
+from saltdeploy.errors import Corrupt, DamagedFile, Unavailable
 from saltdeploy.exports import Exports
 from saltdeploy.orders import Payload
 from saltdeploy.release import check_commit, file_name
@@ -66,7 +66,7 @@ class Payloads:
         payload = self._known(note)
         if payload is None:
             payload = dataclasses.replace(self._add(base, pack, kind), brings=brings())
-            disk.write_json(note, payload.to_wire())
+            durable.write(note, payload.to_wire())
         return payload
 
     def made_of(self, payload: Payload, make: Callable[[Path], bytes], kind: str) -> Payload:
@@ -88,7 +88,7 @@ class Payloads:
         made = self._known(note)
         if made is None:
             made = self._add(payload.base, lambda aside: aside.write_bytes(make(path)), kind)
-            disk.write_json(note, made.to_wire())
+            durable.write(note, made.to_wire())
         return made
 
     def last(self, repo: str, kind: str) -> Payload | None:
@@ -106,8 +106,10 @@ class Payloads:
     def _known(self, note: Path) -> Payload | None:
         """The payload that a note speaks of, if it is still what its name says; used from now on."""
         try:
-            payload = Payload.from_wire(disk.read_json(note))
-        except DeployError:  # none, or a damaged one: it is only a note
+            payload = durable.read(note, Payload.from_wire, None)
+        except DamagedFile:  # it is only a note
+            return None
+        if payload is None:
             return None
         path = self.path(payload.sha256)
         if path is None or digest_of(path) != payload.sha256:

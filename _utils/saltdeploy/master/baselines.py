@@ -6,6 +6,7 @@ become the measure of what is usual.
 
 from __future__ import annotations
 
+from saltdeploy import durable
 from saltdeploy.master.store import BASELINES, Records, Store
 from saltdeploy.release import Release
 
@@ -14,7 +15,7 @@ class Baselines:
     """The baselines of all releases that were begun and are not live everywhere."""
 
     def __init__(self, store: Store) -> None:
-        self._records = Records(store, BASELINES)
+        self._records = Records(store, BASELINES, durable.fields(values=dict))
 
     def of(self, release: Release) -> dict[str, float | None]:
         """Check to number; empty for a release that was never begun. None where there was no number to be had."""

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from saltdeploy import disk
-from saltdeploy.errors import Corrupt
+from saltdeploy import disk, durable
+from saltdeploy.errors import DamagedFile
 from saltdeploy.swarms import Identity
 
 _ANYBODY = "*"  # libtorrent wants the torrent's name in the certificate, or this
@@ -36,17 +36,17 @@ def identity(root: Path) -> Identity:
         if (known := _known(path)) is not None:
             return known
         made = _made()
-        disk.write_json(path, made.__dict__, mode=0o600)
+        durable.write(path, made.__dict__, mode=0o600)
         return made
 
 
 def _known(path: Path) -> Identity | None:
     try:
-        found = Identity.from_wire(disk.read_json(path))
+        found = durable.read(path, Identity.from_wire, None)
         if found is None:
             return None
         ends = x509.load_pem_x509_certificate(found.certificate.encode()).not_valid_after_utc
-    except (Corrupt, ValueError):
+    except (DamagedFile, ValueError):
         return None
     return found if ends - _now() > _RENEWED else None
 

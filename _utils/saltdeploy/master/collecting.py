@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import BadName
+from saltdeploy.errors import BadName, DamagedFile
 from saltdeploy.master import fanouts, flock
 from saltdeploy.master.course import Course
 from saltdeploy.master.fleet import gather
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.journal import Journals
 from saltdeploy.master.lock import is_held
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.world import Master
@@ -41,9 +41,10 @@ def collect(
         repos: whose hosts are asked.
         whole: these are all repos that there are: the payloads of master and fanouts are looked at as well.
         test: change nothing; only say what would be freed.
-        unreadable: repos of the pillar that cannot be read, and why. What belongs to no repo stays then: it may be theirs.
+        unreadable: repos of the pillar that cannot be read, and why; those whose pins cannot be read are found here. What belongs to no repo stays then: it may be theirs.
     """
     sweep = Sweep(test=test)
+    unreadable = {**unreadable, **_damaged([repo.name for repo in repos], master)} if whole else unreadable
     known = whole and not unreadable
     wanted = _collect_here(repos, master, sweep) if known else []
     options = {"__kwarg__": True, "test": test, **({"wanted": wanted} if known else {})}
@@ -74,13 +75,22 @@ def _collect_here(repos: Sequence[Repo], master: Master, sweep: Sweep) -> list[s
     return sorted(map(alias, wanted | master.payloads.names()))
 
 
+def _damaged(names: list[str], master: Master) -> dict[str, str]:
+    """Repos of which it cannot be told which payloads they need, and why."""
+    found = Pins(master.root).damaged(names)
+    for name in names:
+        try:
+            _of_running_deploys([name], master)
+        except DamagedFile as error:
+            found[name] = str(error)
+    return found
+
+
 def _of_running_deploys(names: list[str], master: Master) -> set[str]:
     """The payloads that they offer; one may wait for an answer for longer than payloads stay."""
     journals = Journals(master.root)
     running = (journals.path(name, journals.latest(name)) for name in names if is_held(master.root, name))
-    parts = (
-        part for path in running if path.is_file() for part in Course.replayed(replay(path)).script.parts
-    )
+    parts = (part for path in running if path.is_file() for part in Course.read(path).script.parts)
     return {payload.sha256 for part in parts for payload in part.order.payloads}
 
 

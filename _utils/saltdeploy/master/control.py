@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk
+from saltdeploy import disk, durable
 from saltdeploy.release import file_name
 
 _ABORT = "abort"
@@ -46,7 +46,11 @@ class Control:
         return self._say(f"answer.{key}", user, choice)
 
     def aborted(self) -> Said | None:
-        """The wish to stop, if there is one."""
+        """The wish to stop, if there is one.
+
+        Raises:
+            DamagedFile: there is something else. So does :meth:`answered`.
+        """
         return self._said(_ABORT)
 
     def answered(self, key: str) -> Said | None:
@@ -71,5 +75,6 @@ class Control:
         return True
 
     def _said(self, name: str) -> Said | None:
-        found: dict[str, Any] | None = disk.read_json(self._directory / name)
-        return Said(str(found["user"]), str(found["text"])) if found else None
+        check = durable.fields(user=str, text=str)
+        found: dict[str, Any] = durable.read(self._directory / name, check, {})
+        return Said(found["user"], found["text"]) if found else None

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from saltdeploy import events
+from saltdeploy import durable, events
 from saltdeploy.errors import NoSuchDeploy, from_wire
 from saltdeploy.master.instructions import Ask, Gate, Pause
+from saltdeploy.master.journal import replay
 from saltdeploy.master.rollout import Rollout
 from saltdeploy.master.script import Script
 from saltdeploy.orders import FETCH, ROLLBACK
@@ -68,6 +70,19 @@ class Course:
     def of(cls, script: Script) -> Course:
         """The course of a deploy that has not begun."""
         return cls(script, Rollout(script.waves, script.rules), {host: Host() for host in script.hosts})
+
+    @classmethod
+    def read(cls, path: Path) -> Course:
+        """The course that the journal at ``path`` tells of.
+
+        Raises:
+            NoSuchDeploy: see :meth:`replayed`.
+            DamagedFile: what it tells has no meaning.
+        """
+        try:
+            return cls.replayed(replay(path))
+        except durable.WRONG_FORM as error:
+            raise durable.damaged(path, f"its events have another form: {error!r}") from error
 
     @classmethod
     def replayed(cls, journal: Iterable[events.Event]) -> Course:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from saltdeploy.durable import damaged
 
 _TRIES = 1000
 _MOMENT = 0.001  # seconds
@@ -25,7 +28,7 @@ def taken(path: Path) -> Iterator[bool]:
         Whether it is held.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = _opened(path)
     try:
         yield _take(fd)
     finally:
@@ -36,7 +39,7 @@ def taken(path: Path) -> Iterator[bool]:
 def alone(path: Path) -> Iterator[None]:
     """Hold the lock while the block runs; wait for it for as long as somebody else holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    fd = _opened(path)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         yield
@@ -48,12 +51,23 @@ def is_taken(path: Path) -> bool:
     """Whether somebody holds the lock."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):  # none, or what nobody can take
+            return False
+        raise
     try:
         return not _try(fd, fcntl.LOCK_SH)
     finally:
         os.close(fd)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENOTDIR):
+            raise damaged(path, f"no lock can be taken there ({error.strerror})") from error
+        raise
 
 
 def _take(fd: int) -> bool:

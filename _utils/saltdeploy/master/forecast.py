@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk
+from saltdeploy import durable
 from saltdeploy.config import Repo
-from saltdeploy.errors import DeployError, PlanMoved
+from saltdeploy.errors import DamagedFile, DeployError, PlanMoved
 from saltdeploy.gitreader import Difference
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import chooser, guards, held, places, plan, ways
@@ -106,13 +106,25 @@ def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, .
     facts = _facts(repo, release, groups, held.asked(repo, hosts, master)[0], wanted, swarm)
     if _hash_of(facts) == known:
         return
-    then = disk.read_json(_note(repo, known, master)) if _HASH.fullmatch(known) else None
-    moved = "; ".join(_moved(then, facts)) if then else "no plan of this repo has this hash"
     raise PlanMoved(
-        moved,
+        _what_moved(repo, known, facts, master),
         repo=repo.name,
         next=f"salt-run deploy.plan repo={repo.name} tag={release.tag}",
     )
+
+
+def _what_moved(repo: Repo, known: str, facts: Facts, master: Master) -> str:
+    try:
+        note = _note(repo, known, master)
+        then: Facts = durable.read(note, _as_facts, {}, repo=repo.name) if _HASH.fullmatch(known) else {}
+    except DamagedFile as error:
+        return f"what was planned is not known: {error.cause} ({error.path})"
+    return "; ".join(_moved(then, facts)) if then else "no plan of this repo has this hash"
+
+
+_as_facts = durable.fields(
+    tag=str, commit=str, transport=str, hosts=dict, waves=list, restarts=dict, checks=list
+)
 
 
 # -- what the hash is about -----------------------------------------------------------------------------
@@ -149,7 +161,7 @@ def _keep(facts: Facts, repo: Repo, master: Master) -> str:
     known = _hash_of(facts)
     note = _note(repo, known, master)
     note.parent.mkdir(parents=True, exist_ok=True)
-    disk.write_json(note, facts)
+    durable.write(note, facts)
     for old in note.parent.glob("*.json"):
         if old.stat().st_mtime < note.stat().st_mtime - _KEPT:
             old.unlink(missing_ok=True)

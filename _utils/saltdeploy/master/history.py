@@ -5,17 +5,24 @@ It lives behind ``salt.cache`` and is a summary of the journals: when it is lost
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from saltdeploy import events
+from saltdeploy import durable, events
+from saltdeploy.errors import DamagedFile
 from saltdeploy.master.instructions import CONVERGED, ROLLED_BACK
-from saltdeploy.master.store import Records, Store, bad_bank, history_bank, tags_bank
+from saltdeploy.master.store import Records, Store, bad_bank, history_bank, refuse, tags_bank
 from saltdeploy.orders import FETCH, ROLLBACK
 from saltdeploy.release import Release
 
 #: Deploys of a repo that are remembered; tags and bad releases go with the last deploy that was about them.
 KEPT = 1000
+
+_OF_A_DEPLOY = durable.fields(
+    deploy=str, tag=str, commit=str, user=str, time=(int, float), action=str, outcome=str, cause=str
+)
+_OF_A_TAG = durable.fields(tag=str, commit=str)
+_OF_A_MARK = durable.fields(tag=str, commit=str, why=str)
 
 
 class History:
@@ -24,10 +31,12 @@ class History:
     Args:
         store: see :class:`saltdeploy.master.store.Store`. Every method raises ``Unavailable`` when it does not
             answer.
+        damaged: see :class:`saltdeploy.master.store.Records`.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, damaged: Callable[[DamagedFile], bool] = refuse) -> None:
         self._store = store
+        self._damaged = damaged
 
     # -- written by deploys -----------------------------------------------------------------------------
 
@@ -150,10 +159,10 @@ class History:
         return found
 
     def _deploys(self, repo: str) -> Records:
-        return Records(self._store, history_bank(repo))
+        return Records(self._store, history_bank(repo), _OF_A_DEPLOY, self._damaged)
 
     def _tags(self, repo: str) -> Records:
-        return Records(self._store, tags_bank(repo))
+        return Records(self._store, tags_bank(repo), _OF_A_TAG, self._damaged)
 
     def _bad(self, repo: str) -> Records:
-        return Records(self._store, bad_bank(repo))
+        return Records(self._store, bad_bank(repo), _OF_A_MARK, self._damaged)

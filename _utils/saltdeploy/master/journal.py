@@ -15,6 +15,9 @@ from typing import IO
 import msgpack
 
 from saltdeploy import disk, events
+from saltdeploy.durable import damaged
+from saltdeploy.errors import DamagedFile
+from saltdeploy.holdings import legal
 from saltdeploy.release import check_deploy, file_name, repo_of
 
 _LOOK_EVERY = 0.1  # seconds
@@ -53,11 +56,13 @@ class Journals:
 
     def repos(self) -> list[str]:
         """Every repo that was ever deployed."""
-        return sorted(repo_of(path.name) for path in self._root.glob("*") if path.is_dir())
+        found = (legal(path.name, repo_of) for path in self._root.glob("*") if path.is_dir())
+        return sorted(filter(None, found))
 
     def all(self, repo: str) -> list[str]:
         """The ids of the repo's deploys, oldest first: they begin with the time."""
-        return sorted(path.stem for path in (self._root / file_name(repo)).glob("*.msgpack"))
+        found = (legal(path.stem, check_deploy) for path in (self._root / file_name(repo)).glob("*.msgpack"))
+        return sorted(filter(None, found))
 
     def latest(self, repo: str) -> str:
         """The id of the newest deploy of the repo, or ""."""
@@ -106,22 +111,54 @@ def _whole_bytes(file: IO[bytes]) -> int:
     unpacker = msgpack.Unpacker(file)
     end = 0
     with contextlib.suppress(ValueError, msgpack.OutOfData):  # a torn record
-        while isinstance(unpacker.unpack(), dict):  # a power cut may leave zeros, which are numbers
+        while _is_event(unpacker.unpack()):
             end = unpacker.tell()
     return end
 
 
 def replay(path: Path) -> Iterator[events.Event]:
-    """The events in a journal, oldest first; none when there is no such file."""
+    """The events in a journal, oldest first, up to where it is damaged; none when there is no such file.
+
+    Raises:
+        DamagedFile: it is no file that can be read.
+    """
     try:
-        file = open(path, "rb")  # noqa: SIM115 - closed below
+        file = _opened(path)
     except FileNotFoundError:
         return
     with file, contextlib.suppress(ValueError):
         for event in msgpack.Unpacker(file):
-            if not isinstance(event, dict):
+            if not _is_event(event):
                 return
             yield event
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a journal holds events, and after the last one nothing."""
+    try:
+        with _opened(path) as file:
+            end = _whole_bytes(file)
+            return 0 < end == os.fstat(file.fileno()).st_size
+    except (FileNotFoundError, DamagedFile):
+        return False
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return open(path, "rb")
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:  # a directory, a loop of links
+        raise damaged(path, error.strerror or str(error), repo=legal(path.parent.name, repo_of)) from error
+
+
+def _is_event(found: object) -> bool:
+    """Whether it can be one: a power cut may leave zeros, which are numbers."""
+    return (
+        isinstance(found, dict)
+        and isinstance(found.get("event"), str)
+        and isinstance(found.get("time"), (int, float))
+    )
 
 
 def follow(
@@ -136,14 +173,17 @@ def follow(
 
     Yields:
         Events; and None whenever there is nothing new, so that the caller can redraw.
+
+    Raises:
+        DamagedFile: it goes on with what is no event.
     """
     unpacker = msgpack.Unpacker()
-    with open(path, "rb") as file:
+    with _opened(path) as file:
         while True:
             lives = alive()
             piece = file.read()
             unpacker.feed(piece)
-            for event in unpacker:
+            for event in _events_in(unpacker, path):
                 yield event
                 if event["event"] == events.FINISHED:
                     return
@@ -152,3 +192,21 @@ def follow(
                     return
                 yield None
                 pause(_LOOK_EVERY)
+
+
+def _events_in(unpacker: msgpack.Unpacker, path: Path) -> Iterator[events.Event]:
+    with contextlib.suppress(msgpack.OutOfData):
+        while True:
+            try:
+                event = unpacker.unpack()
+            except ValueError as error:
+                raise _no_event(path) from error
+            if not _is_event(event):
+                raise _no_event(path)
+            yield event
+
+
+def _no_event(path: Path) -> DamagedFile:
+    repo = legal(path.parent.name, repo_of)
+    return damaged(path, "something that is no event stands in it", repo=repo,
+                   after=f"salt-run deploy.report repo={repo} tells how the hosts are")  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from saltdeploy.errors import Fenced, Unavailable
+from saltdeploy.errors import DamagedFile, Fenced, Unavailable
 from saltdeploy.master.holder import Lock
 from saltdeploy.master.store import Records
 from saltdeploy.wording import utc
@@ -56,7 +56,7 @@ class Lease:
         if self._renewed <= now < self._due:  # a clock that was put back makes it due
             return
         try:
-            self._refuse_another(self._claims.get(self._repo))
+            self._refuse_another(self._seen())
             self._claims.put(self._repo, {**self._claim, "beat": now})
         except Unavailable as error:
             if now - self._renewed >= LEASE:
@@ -76,8 +76,15 @@ class Lease:
             # A store that is gone, or a full disk, must not make a failure of a deploy that is done: the lease runs
             # out by itself, and on this master the kernel says that nobody holds it.
             with contextlib.suppress(Unavailable):
-                if self._claims.get(self._repo).get("token") == self.token:
+                if self._seen().get("token") == self.token:
                     self._claims.put(self._repo, {**self._claim, "token": ""})
+
+    def _seen(self) -> dict[str, Any]:
+        """What stands in the store; a record that is damaged tells of nobody, and ours is written again."""
+        try:
+            return self._claims.get(self._repo)
+        except DamagedFile:
+            return {}
 
     def _refuse_another(self, seen: dict[str, Any]) -> None:
         if not seen:  # the store was lost; ours is written again

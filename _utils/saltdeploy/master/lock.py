@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import secrets
 import time
@@ -16,13 +17,15 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk
-from saltdeploy.errors import BadArguments, Locked
-from saltdeploy.master import flock
+from saltdeploy import disk, durable
+from saltdeploy.errors import BadArguments, BadName, DamagedFile, Locked
+from saltdeploy.master import flock, rebuild
 from saltdeploy.master.holder import GLOBAL, Holder, Lock, command, parts_of, scope_of
+from saltdeploy.master.journal import Journals
 from saltdeploy.master.lease import LEASE, Lease, is_fresh
 from saltdeploy.master.manual import ManualLocks, refusal, refuse_without_reason
-from saltdeploy.master.store import CLAIMS, Records, Store
+from saltdeploy.master.pins import Pins
+from saltdeploy.master.store import CLAIMS, Records, Store, name_of
 from saltdeploy.release import file_name
 
 _POLL = 0.2  # seconds
@@ -50,7 +53,7 @@ class Locks:
         self._root = root
         self._directory = root / "lock"
         self._epochs = self._directory / ".epochs"  # no name of a repo begins with a dot
-        self._claims = Records(store, CLAIMS)
+        self._claims = Records(store, CLAIMS, _as_claim)
         self._manual = ManualLocks(self._directory, store, clock)
         self._clock = clock
         self._pause = pause
@@ -98,7 +101,8 @@ class Locks:
         now = self._clock()
         files = [path for path in sorted(self._directory.glob("*")) if path.name[0] != "."]
         claims = [claim for path in files if flock.is_taken(path) and (claim := _named_in(path))]
-        claims += [claim for claim in self._claims.all() if not self._is_ours(claim) and is_fresh(claim, now)]
+        others = self._claims.all(_unreadable_claim)
+        claims += [claim for claim in others if not self._is_ours(claim) and is_fresh(claim, now)]
         return [lock for lock in map(Lock.from_wire, claims) if repo in ("", parts_of(lock.scope)[0])]
 
     def refuse(self, repo: str, groups: Iterable[str], *, force: bool = False) -> None:
@@ -228,11 +232,21 @@ class Locks:
         no host may hear of an epoch that could be given again.
         """
         note = self._epochs / f"{file_name(repo)}.json"
-        known = max(int(disk.read_json(note, 0)), int(claim.get("epoch", 0)))
+        known = max(self._last_epoch(repo, note, claim), int(claim.get("epoch", 0)))
         epoch = max(known + 1, int(now * 1e6))
         disk.make_directory(self._epochs)
-        disk.write_json(note, epoch)
+        durable.write(note, epoch)
         return epoch
+
+    def _last_epoch(self, repo: str, note: Path, claim: dict[str, Any]) -> int:
+        """The last epoch that was given here; of a damaged note, the highest one that anything else tells."""
+        try:
+            return durable.read(note, durable.whole_number, 0, repo=repo)
+        except DamagedFile as error:
+            others = [int(claim.get("epoch", 0)), *Pins(self._root).epochs(repo)]
+            found = rebuild.epoch(repo, Journals(self._root), others, error)
+            durable.mend(note, found)
+            return found
 
     def _free_claim(self, scope: str, holder: Holder, force: bool, reason: str) -> Lock | None:
         """Take a repo from a deploy of another master; from one of this master only its end frees it."""
@@ -284,14 +298,20 @@ class Locks:
 
     def _domain(self) -> str:
         """The name of this directory's locks, made at first use."""
-        path = self._directory / ".domain"
-        known = disk.read_json(path)
-        if known is None:
+        known = self._noted_domain()
+        if not known:
             disk.make_directory(self._directory)
             with disk.locked(self._directory / ".domain.lock", wait=True):
-                known = disk.read_json(path) or secrets.token_hex(8)
-                disk.write_json(path, known)
-        return str(known)
+                known = self._noted_domain() or secrets.token_hex(8)
+                durable.write(self._directory / ".domain", known)
+        return known
+
+    def _noted_domain(self) -> str:
+        """The name; "" where there is none. One that is damaged is lost: what bears it counts as another master's."""
+        try:
+            return durable.read(self._directory / ".domain", _as_name, "")
+        except DamagedFile:
+            return ""
 
     def _lock_file(self, repo: str) -> Path:
         return self._directory / file_name(repo)
@@ -305,7 +325,35 @@ def is_held(root: Path, repo: str) -> bool:
 def _named_in(lock_file: Path) -> dict[str, Any]:
     """The claim that is written in a lock file; empty while its winner has not written it whole."""
     try:
-        found = json.loads(lock_file.read_bytes())
-    except (FileNotFoundError, ValueError):
+        return durable.read(lock_file, _as_claim, {})
+    except DamagedFile:  # it is for people: the lock itself is the kernel's
         return {}
-    return found if isinstance(found, dict) else {}
+
+
+def _as_claim(data: Any) -> dict[str, Any]:
+    """``data`` when it is a claim; raises where it is not."""
+    claim = durable.mapping(data)
+    parts_of(Lock.from_wire(claim).scope)
+    durable.whole_number(claim.get("epoch", 0))
+    float(claim.get("beat", 0))
+    return claim
+
+
+def _as_name(data: Any) -> str:
+    if not isinstance(data, str) or not data:
+        raise ValueError("no name stands there")
+    return data
+
+
+def _unreadable_claim(key: str, error: DamagedFile) -> dict[str, Any]:
+    """Shown for a claim that cannot be read, as nobody can deploy its repo until it is mended."""
+    try:
+        scope = scope_of(name_of(key))
+    except BadName:  # none of ours
+        return {}
+    return {
+        "scope": scope,
+        "reason": f"its record is damaged. {error.next}",
+        "token": "damaged",
+        "beat": math.inf,
+    }

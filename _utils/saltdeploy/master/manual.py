@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import disk
-from saltdeploy.errors import BadArguments, Locked
+from saltdeploy.errors import BadArguments, DamagedFile, Locked
 from saltdeploy.master.holder import Holder, Lock, command, line, parts_of, scopes_over
-from saltdeploy.master.store import LOCK_LOG, LOCKS, Records, Store
+from saltdeploy.master.store import LOCK_LOG, LOCKS, Records, Store, name_of
 
 _LOG_KEPT = 1000
 
@@ -28,7 +28,7 @@ class ManualLocks:
 
     def __init__(self, directory: Path, store: Store, clock: Callable[[], float]) -> None:
         self._mutex = directory / ".manual"
-        self._locks = Records(store, LOCKS)
+        self._locks = Records(store, LOCKS, _as_lock)
         self._log = Records(store, LOCK_LOG)
         self._clock = clock
 
@@ -77,8 +77,8 @@ class ManualLocks:
         return self._holding(Lock.from_wire(record)) if record else None
 
     def all(self) -> list[Lock]:
-        """All locks that hold now."""
-        locks = map(Lock.from_wire, self._locks.all())
+        """All locks that hold now; one that cannot be read holds, since it may."""
+        locks = map(Lock.from_wire, self._locks.all(_unreadable))
         return [lock for lock in locks if self._holding(lock)]
 
     def over(self, repo: str, groups: Iterable[str]) -> list[Lock]:
@@ -109,7 +109,7 @@ class ManualLocks:
 
     def log(self) -> list[dict[str, Any]]:
         """What was forced, newest first: ``time, act, scope, by, reason, lock``."""
-        return self._log.all()[::-1]
+        return self._log.all(lambda key, error: {})[::-1]
 
     def _holding(self, lock: Lock) -> Lock | None:
         return lock if lock.until is None or self._clock() < lock.until else None
@@ -118,6 +118,14 @@ class ManualLocks:
     def _alone(self) -> Iterator[None]:
         with disk.locked(self._mutex, wait=True):
             yield
+
+
+def _as_lock(data: dict[str, Any]) -> None:
+    parts_of(Lock.from_wire(data).scope)
+
+
+def _unreadable(key: str, error: DamagedFile) -> dict[str, Any]:
+    return {"scope": name_of(key), "user": "somebody", "reason": f"its record is damaged. {error.next}"}
 
 
 def refuse_without_reason(scope: str, reason: str) -> None:

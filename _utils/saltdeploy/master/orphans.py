@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from saltdeploy import events
+from saltdeploy.errors import DamagedFile
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.lock import is_held
 
@@ -59,9 +61,14 @@ class Orphans:
             deploy = journals.latest(repo)
             if deploy and journals.repo_of(deploy) != repo:
                 continue  # it was about several, and is found under the one that led
-            # in this order: a deploy writes its end before it lets go of the lock
-            if deploy and not is_held(self._root, repo) and self._is_open(journals.path(repo, deploy), now):
-                yield Orphan(repo, deploy)
+            with contextlib.suppress(DamagedFile):  # its journal or its lock: whoever deploys it is told
+                # in this order: a deploy writes its end before it lets go of the lock
+                if (
+                    deploy
+                    and not is_held(self._root, repo)
+                    and self._is_open(journals.path(repo, deploy), now)
+                ):
+                    yield Orphan(repo, deploy)
 
     def _is_open(self, path: Path, now: float) -> bool:
         """Whether hosts may have been asked, the end is missing, and the last word is not too old."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from saltdeploy import config
-from saltdeploy.errors import DeployError
+from saltdeploy.errors import DeployError, from_os
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import addresses, plan
 from saltdeploy.master.certificate import identity
-from saltdeploy.master.pins import Pin, Pins, master_secret
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins, master_secret
 from saltdeploy.master.waves import group_of
 from saltdeploy.orders import secret_for
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Tag
 
+_log = logging.getLogger(__name__)
 _STARTS = ("bundle", "trees")  # kinds of payloads that a host begins with
 
 
@@ -33,25 +36,43 @@ def data_for(
         is_target: whether this minion matches ``(expression, type)``.
 
     Returns:
-        ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``.
+        ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``; and ``unknown``,
+        repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing.
     """
     pins = Pins(root)
-    found = {}
-    for repo_name in pins.repos():
-        pin = pins.of_host(repo_name, host)
+    found, unknown = {}, {}
+    for name in pins.repos():
         try:
-            repo = config.load(pillar, repo_name)
+            repo = config.load(pillar, name)
         except DeployError:  # its section is gone or broken: the runner says so, the pillar must render
             continue
-        if pin and (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
-            pin = _with_whole_release(pin, repo, host, root, pins)
-            release = pin.release
-            order = plan.by(pin.order, _transport(pin, host))
-            seal = order.seal if order.seal and order.seal.shape == repo.shape else None
-            order = dataclasses.replace(order, group=group_of(repo, is_target), seal=seal)
-            found[repo_name] = {"tag": release.tag, "commit": release.commit, "order": order.to_wire()}
+        try:
+            told = _of_repo(repo, host, root, pins, is_target)
+        except (DeployError, OSError) as error:
+            failed = from_os(error) if isinstance(error, OSError) else error
+            _log.error("No minion is told its pin: %s", failed.at(repo=name))
+            if is_target(repo.targets, repo.targets_type):
+                unknown[name] = failed.to_wire()
+            continue
+        if told:
+            found[name] = told
     secret = secret_for(host, master_secret(root))
-    return {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
+    known = {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
+    return {**known, "unknown": unknown} if unknown else known
+
+
+def _of_repo(
+    repo: config.Repo, host: str, root: Path, pins: Pins, is_target: Callable[[str, str], bool]
+) -> dict[str, Any]:
+    """What a host is told of one repo; {} where it does not take it."""
+    pin = pins.of_host(repo.name, host)
+    if pin is None or not (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
+        return {}
+    pin = _with_whole_release(pin, repo, host, root, pins)
+    order = plan.by(pin.order, _transport(pin, host))
+    seal = order.seal if order.seal and order.seal.shape == repo.shape else None
+    order = dataclasses.replace(order, group=group_of(repo, is_target), seal=seal)
+    return {"tag": pin.release.tag, "commit": pin.release.commit, "order": order.to_wire()}
 
 
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:

@@ -5,57 +5,26 @@ The pin reaches minions through the ext_pillar ``deploy_pins``; it is what they 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk
-from saltdeploy.holdings import Holdings
-from saltdeploy.orders import FETCH, Order, Result
-from saltdeploy.release import Release, file_name, repo_of
+from saltdeploy import disk, durable
+from saltdeploy.errors import DamagedFile, DeployError
+from saltdeploy.holdings import Holdings, legal
+from saltdeploy.master import flock, rebuild
+from saltdeploy.master.journal import Journals
+from saltdeploy.master.pin import Pin, from_wire, with_epoch, with_pin
+from saltdeploy.orders import Order, Result
+from saltdeploy.release import file_name, repo_of
 
 _SECRET_BYTES = 32
-
-
-@dataclass(frozen=True)
-class Pin:
-    """The release that targets should be running.
-
-    Attributes:
-        order: a fetch order for it, with the payloads that were packed; its epoch is that of the last deploy
-            that ended, so that a host never converges backwards during a later one.
-        hosts: the targets when it was pinned.
-        partial: a limit left out others: they keep the pin that they had.
-        transports: host to transport, of those that take another one than the order's.
-    """
-
-    order: Order
-    hosts: tuple[str, ...]
-    partial: bool = False
-    transports: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def release(self) -> Release:
-        """What is pinned."""
-        return self.order.release
-
-    def to_wire(self) -> dict[str, Any]:
-        """The pin as plain data."""
-        return {
-            "order": self.order.to_wire(),
-            "hosts": list(self.hosts),
-            "partial": self.partial,
-            "transports": self.transports,
-        }
-
-    @classmethod
-    def from_wire(cls, data: dict[str, Any]) -> Pin:
-        """Rebuild a pin."""
-        order, transports = Order.from_wire(data["order"]), dict(data.get("transports", {}))
-        return cls(order, tuple(data["hosts"]), bool(data["partial"]), transports)
+_log = logging.getLogger(__name__)
 
 
 class Pins:
@@ -65,8 +34,18 @@ class Pins:
         self._root = root
 
     def all(self, repo: str) -> list[Pin]:
-        """The repo's pins: partial ones, the newest first, then the one for the whole fleet."""
-        return [Pin.from_wire(entry) for entry in disk.read_json(self._file("pins", repo)) or []]
+        """The repo's pins: partial ones, the newest first, then the one for the whole fleet.
+
+        Where their file is damaged it is made anew from the journals.
+
+        Raises:
+            DamagedFile: the journals do not tell them either. So does everything here that reads pins.
+        """
+        try:
+            return self._read(repo)
+        except DamagedFile:
+            with self._alone(repo):
+                return self._read_or_rebuild(repo)
 
     def get(self, repo: str) -> Pin | None:
         """The pin for the whole fleet; None before the first deploy to all."""
@@ -79,39 +58,72 @@ class Pins:
     def of_hosts(self, repo: str, hosts: Iterable[str]) -> dict[str, Pin | None]:
         """The same for many."""
         pins = self.all(repo)
-        return {
-            host: next((pin for pin in pins if not pin.partial or host in pin.hosts), None) for host in hosts
-        }
+        return {host: _of_host(pins, host) for host in hosts}
 
     def put(self, pin: Pin) -> None:
-        """Write a pin, durably. One for the whole fleet replaces all; a partial one takes its hosts from others."""
-        kept: list[Pin] = []
-        if pin.partial:
-            for old in self.all(pin.release.repo):
-                hosts = (
-                    tuple(host for host in old.hosts if host not in pin.hosts) if old.partial else old.hosts
-                )
-                kept += [replace(old, hosts=hosts)] if hosts or not old.partial else []
-        runs_it = pin.release in [old.release for old in kept if not old.partial]
-        self._put(pin.release.repo, kept if runs_it else [pin, *kept])
+        """Write a pin, durably, beside those that stay: see :func:`saltdeploy.master.pin.with_pin`."""
+        repo = pin.release.repo
+        with self._alone(repo):
+            # one for the whole fleet replaces all, also what cannot be read
+            self._put(repo, with_pin(self._read_or_rebuild(repo) if pin.partial else [], pin))
 
     def replace_order(self, repo: str, host: str, order: Order) -> None:
         """Give the pin that counts for a host another order for the same release."""
-        counts = self.of_host(repo, host)
-        self._put(repo, [replace(pin, order=order) if pin == counts else pin for pin in self.all(repo)])
+        with self._alone(repo):
+            pins = self._read_or_rebuild(repo)
+            counts = _of_host(pins, host)
+            if counts is not None and counts.release == order.release:  # a deploy may have pinned another one
+                self._put(repo, [replace(pin, order=order) if pin == counts else pin for pin in pins])
 
     def raise_epoch(self, repo: str, epoch: int) -> None:
         """A deploy ended: hosts that have seen its epoch may converge to the other pins again."""
-        pins = self.all(repo)
-        if pins:
-            self._put(repo, [replace(pin, order=replace(pin.order, epoch=epoch)) for pin in pins])
+        with self._alone(repo):
+            pins = self._read_or_rebuild(repo)
+            if pins:
+                self._put(repo, with_epoch(pins, epoch))
+
+    @contextlib.contextmanager
+    def _alone(self, repo: str) -> Iterator[None]:
+        """Deploys write pins, and so does the pillar of each minion: one after the other."""
+        with flock.alone(self._root / "pins" / f"{file_name(repo)}.lock"):
+            yield
+
+    def _read(self, repo: str) -> list[Pin]:
+        return durable.read(
+            self._file("pins", repo),
+            lambda data: from_wire(data, repo),
+            [],
+            repo=repo,
+            after=f"salt-run deploy.sync repo={repo} tag=... pins a release again",
+        )
+
+    def _read_or_rebuild(self, repo: str) -> list[Pin]:
+        """The pins, for one who is alone with them."""
+        try:
+            return self._read(repo)
+        except DamagedFile as error:
+            pins = rebuild.pins(repo, Journals(self._root), error)
+            durable.mend(self._file("pins", repo), _to_wire(pins))
+            shown = ", ".join(pin.release.tag for pin in pins)
+            _log.warning(
+                "The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause
+            )
+            return pins
 
     def _put(self, repo: str, pins: list[Pin]) -> None:
-        self._write("pins", repo, [pin.to_wire() for pin in pins])
+        self._write("pins", repo, _to_wire(pins))
 
     def seen(self, repo: str) -> dict[str, dict[str, Any]]:
-        """Host to ``{"holdings": ..., "time": epoch seconds}``, as each was last seen."""
-        return disk.read_json(self._file("hosts", repo)) or {}
+        """Host to ``{"holdings": ..., "time": epoch seconds}``, as each was last seen.
+
+        Hosts tell it anew whenever they are asked: a damaged file is as good as none.
+        """
+        path = self._file("hosts", repo)
+        try:
+            return durable.read(path, _seen, {}, repo=repo)
+        except DamagedFile:
+            durable.set_aside(path)
+            return {}
 
     def note(self, repo: str, results: list[Result], now: float) -> None:
         """Remember what hosts answered that they hold."""
@@ -135,7 +147,25 @@ class Pins:
 
     def repos(self) -> list[str]:
         """The names of all repos that have a pin."""
-        return sorted(repo_of(path.stem) for path in (self._root / "pins").glob("*.json"))
+        found = (legal(path.stem, repo_of) for path in (self._root / "pins").glob("*.json"))
+        return sorted(filter(None, found))
+
+    def epochs(self, repo: str) -> list[int]:
+        """The epochs of the repo's pins, as far as they can be read."""
+        try:
+            return [pin.order.epoch for pin in self._read(repo)]
+        except DeployError:
+            return []
+
+    def damaged(self, repos: Iterable[str]) -> dict[str, str]:
+        """Those of the repos whose pins cannot be read, and why."""
+        found = {}
+        for repo in repos:
+            try:
+                self.all(repo)
+            except DeployError as error:
+                found[repo] = str(error)
+        return found
 
     def _file(self, kind: str, repo: str) -> Path:
         return self._root / kind / f"{file_name(repo)}.json"
@@ -143,22 +173,32 @@ class Pins:
     def _write(self, kind: str, repo: str, value: Any) -> None:
         path = self._file(kind, repo)
         path.parent.mkdir(parents=True, exist_ok=True)
-        disk.write_json(path, value)
+        durable.write(path, value)
 
 
-def pin_order(order: Order, epoch: int) -> Order:
-    """The order that a pin hands to hosts: the deploy's fetch order, under the id ``pin``."""
-    return Order("pin", epoch, FETCH, order.release, order.transport, order.payloads, sources=order.sources,
-                 seal=order.seal)  # fmt: skip
+def _to_wire(pins: list[Pin]) -> list[dict[str, Any]]:
+    return [pin.to_wire() for pin in pins]
+
+
+def _of_host(pins: list[Pin], host: str) -> Pin | None:
+    return next((pin for pin in pins if not pin.partial or host in pin.hosts), None)
+
+
+def _seen(data: Any) -> dict[str, dict[str, Any]]:
+    check = durable.fields(holdings=dict, time=(int, float))
+    return {host: check(entry) for host, entry in durable.mapping(data).items()}
 
 
 def master_secret(root: Path) -> bytes:
-    """The master's secret, from which each host's is made; created at first use, readable by the owner only."""
+    """The master's secret, from which each host's is made; created at first use, readable by the owner only.
+
+    One that is damaged could be guessed: it is made anew, and hosts know theirs when they have refreshed their pillar.
+    """
     path = root / "secret"
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        root.mkdir(parents=True, exist_ok=True)
+    known = _secret_in(path)
+    if known is not None:
+        return known
+    root.mkdir(parents=True, exist_ok=True)
     aside = root / f".secret.{secrets.token_hex(4)}"
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as file:
@@ -173,3 +213,19 @@ def master_secret(root: Path) -> bytes:
         aside.unlink()
     disk.fsync_dir(root)
     return path.read_bytes()
+
+
+def _secret_in(path: Path) -> bytes | None:
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise
+    except OSError:  # a directory, a loop of links
+        found = b""
+    if len(found) == _SECRET_BYTES:
+        return found
+    durable.set_aside(path)
+    _log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
+    return None

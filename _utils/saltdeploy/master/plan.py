@@ -27,7 +27,7 @@ from saltdeploy.holdings import Holdings
 from saltdeploy.master import annexes, flock
 from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED
-from saltdeploy.master.pins import Pin
+from saltdeploy.master.pin import Pin
 from saltdeploy.orders import Order, Payload
 from saltdeploy.origins import ANNEX
 from saltdeploy.payloads import Payloads

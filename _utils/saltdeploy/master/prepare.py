@@ -14,7 +14,8 @@ from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.history import History
 from saltdeploy.master.meanwhile import meanwhile
 from saltdeploy.master.offers import Offers
-from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, Part, Script, Wish
 from saltdeploy.master.sealing import Sealer

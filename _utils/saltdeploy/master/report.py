@@ -12,8 +12,8 @@ from saltdeploy.holdings import Holdings
 from saltdeploy.master.course import Course, Host
 from saltdeploy.master.fleet import survey
 from saltdeploy.master.instructions import CONVERGED, Question
-from saltdeploy.master.journal import replay
-from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins
 from saltdeploy.master.sync import Report
 from saltdeploy.master.world import Master
 from saltdeploy.orders import Order, Result
@@ -82,7 +82,7 @@ def of_watched(repo: str, deploy: str, last: events.Event) -> dict[str, Any]:
 
 def open_question(path: Path) -> Question | None:
     """The question that the deploy with this journal waits with; None when it waits with none."""
-    due = Course.replayed(replay(path)).rollout.due()
+    due = Course.read(path).rollout.due()
     return due if isinstance(due, Question) else None
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from saltdeploy import catalogue, disk, seals
+from saltdeploy import catalogue, disk, durable, seals
 from saltdeploy.config import Repo
 from saltdeploy.contents import Stored
-from saltdeploy.errors import ConfigError, Corrupt, DeployError
+from saltdeploy.errors import ConfigError, DamagedFile, DeployError
 from saltdeploy.manifest import Manifest
 from saltdeploy.master import flock, plan
 from saltdeploy.merkle import is_root
@@ -109,16 +110,15 @@ class Sealer:
 
     def _known(self) -> dict[str, str]:
         try:
-            known = disk.read_json(self._file(".json"), {})
-        except Corrupt:
+            known: dict[str, Any] = durable.read(self._file(".json"), durable.mapping, {})
+        except DamagedFile:  # they are computed again
             return {}
-        fine = isinstance(known, dict)
-        return {commit: root for commit, root in known.items() if is_root(root)} if fine else {}
+        return {commit: root for commit, root in known.items() if is_root(root)}
 
     def _remember(self, roots: dict[str, str]) -> None:
         file = self._file(".json")
         disk.clear_asides(file)
-        disk.write_json(file, dict([*roots.items()][-_KEPT:]))
+        durable.write(file, dict([*roots.items()][-_KEPT:]))
         for other in self._home.glob(
             f"{file_name(self._repo.name)}+*"
         ):  # of a shape that the pillar had before

@@ -11,7 +11,8 @@ import urllib.parse
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
-from saltdeploy.errors import Unavailable
+from saltdeploy import durable
+from saltdeploy.errors import DamagedFile, Unavailable
 
 LOCKS = "deploy/locks"
 CLAIMS = "deploy/claims"
@@ -41,23 +42,40 @@ class Store(Protocol):
         """Remove a record; none there is fine."""
 
 
+def refuse(error: DamagedFile) -> bool:
+    """What becomes of a damaged record where nobody knows better: whoever wants it is told."""
+    raise error
+
+
 class Records:
     """The records of one bank, under names of any length and characters.
 
     Args:
         store: see :class:`Store`.
         bank: the bank.
+        check: raises where a record has another form than ours have.
+        damaged: told of a record that cannot be read. It raises; or it returns whether the record is to be read again,
+            since it has been mended, or is passed over.
     """
 
-    def __init__(self, store: Store, bank: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bank: str,
+        check: Callable[[Any], object] = durable.mapping,
+        damaged: Callable[[DamagedFile], bool] = refuse,
+    ) -> None:
         self._store = store
         self._bank = bank
+        self._check = check
+        self._damaged = damaged
 
     def get(self, name: str) -> dict[str, Any]:
         """The record; empty when there is none.
 
         Raises:
-            Unavailable: the store does not answer, or what it holds is no record. So does every method here.
+            Unavailable: the store does not answer. So does every method here.
+            DamagedFile: what it holds is no record. So does every method here that reads.
         """
         return self._read(key_of(name))
 
@@ -69,15 +87,55 @@ class Records:
         """Remove the record; none there is fine."""
         self._ask(lambda: self._store.flush(self._bank, key_of(name)))
 
-    def all(self) -> list[dict[str, Any]]:
-        """Every record, in the order of the keys; what the driver keeps there for itself is left out."""
-        return [record for record in map(self._read, self.keys()) if record]
+    def all(
+        self, instead: Callable[[str, DamagedFile], dict[str, Any]] | None = None
+    ) -> list[dict[str, Any]]:
+        """Every record, in the order of the keys; what the driver keeps there for itself is left out.
+
+        Args:
+            instead: gives what is shown for a record that cannot be read, by its key; {} for nothing.
+        """
+        return [record for key in self.keys() if (record := self._shown(key, instead))]
+
+    def _shown(
+        self, key: str, instead: Callable[[str, DamagedFile], dict[str, Any]] | None
+    ) -> dict[str, Any]:
+        try:
+            return self._read(key)
+        except DamagedFile as error:
+            if instead is None:
+                raise
+            return instead(key, error)
 
     def keys(self) -> list[str]:
         """The keys, sorted; a short and plain name is its own key."""
         return self._ask(lambda: sorted(self._store.list(self._bank)))
 
     def _read(self, key: str) -> dict[str, Any]:
+        while True:
+            try:
+                return self._whole(key)
+            except DamagedFile as error:
+                if not self._damaged(error):
+                    return {}
+
+    def _whole(self, key: str) -> dict[str, Any]:
+        """The record, checked."""
+        where = f"{self._bank}/{key}"
+        # in two sorts of quotes: a shell takes the one away, and Salt would take a tag like 1.10 for a number
+        following = f"salt-run cache.flush bank={self._bank} key='\"{key}\"', then the same command again"
+        try:
+            found = self._fetched(key)
+        except Unavailable as error:
+            if key not in self.keys():
+                raise
+            # the store answers, and this record does not
+            raise DamagedFile(f"the record is damaged: {error.cause}", path=where, next=following) from error
+        if found:
+            durable.parsed(found, self._check, where, following)
+        return found
+
+    def _fetched(self, key: str) -> dict[str, Any]:
         try:
             found = self._ask(lambda: self._store.fetch(self._bank, key))
         except Unavailable:  # localfs looks and then opens: the record may have gone in between
@@ -126,3 +184,13 @@ def key_of(name: str) -> str:
     if len(quoted) <= _LONGEST_KEY:
         return quoted
     return hashlib.sha256(name.encode()).hexdigest()[:_LONGEST_KEY]
+
+
+def name_of(key: str) -> str:
+    """The name whose key this is; of a long name, which its key does not tell, the key.
+
+    >>> name_of("mediawiki=2Fslot0")
+    'mediawiki/slot0'
+    """
+    name = urllib.parse.unquote(key.replace("=", "%"))
+    return name if key_of(name) == key else key

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy import config, events
-from saltdeploy.errors import BadArguments, DependencyFailed, NoSuchDeploy, Unavailable
+from saltdeploy.errors import BadArguments, DamagedFile, DependencyFailed, NoSuchDeploy, Unavailable
 from saltdeploy.master import guards, plan, spread
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.conduct import Conductor
@@ -21,11 +21,12 @@ from saltdeploy.master.course import Course
 from saltdeploy.master.history import History
 from saltdeploy.master.holder import Holder
 from saltdeploy.master.instructions import CONVERGED, MIXED, Outcome
-from saltdeploy.master.journal import Journal, Journals, replay
+from saltdeploy.master.journal import Journal, Journals
 from saltdeploy.master.lease import Lease
 from saltdeploy.master.lock import Locks
 from saltdeploy.master.offers import Offers
-from saltdeploy.master.pins import Pin, Pins, pin_order
+from saltdeploy.master.pin import Pin, pin_order
+from saltdeploy.master.pins import Pins
 from saltdeploy.master.prepare import offers_of, prepare
 from saltdeploy.master.script import SYNC, Script, Wish
 from saltdeploy.master.waves import groups_of
@@ -112,11 +113,11 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
     journals = Journals(master.root)
     name = journals.repo_of(deploy) or _unknown(deploy)
     path = journals.path(name, deploy)
-    parts = Course.replayed(replay(path)).script.parts  # they never change
+    parts = Course.read(path).script.parts  # they never change
     repos = _configured([part.repo for part in parts], pillar, site)
     with _locks(repos, deploy, master, Wish(SYNC, name)) as leases:
-        course = Course.replayed(replay(path))
-        _refuse_to_go_on(course, journals)
+        course = Course.read(path)
+        _refuse_to_go_on(course, journals, History(master.store, lambda damage: False))
         with journals.write(name, deploy) as journal:
             offers = {
                 part.repo: offers_of(part, repo, master) for part, repo in zip(parts, repos, strict=True)
@@ -127,13 +128,14 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
                 return _finish(conductor, leases, master)
 
 
-def _refuse_to_go_on(course: Course, journals: Journals) -> None:
-    """Whoever goes on with an old deploy would undo the newer one."""
+def _refuse_to_go_on(course: Course, journals: Journals, history: History) -> None:
+    """Whoever goes on with an old deploy would undo the newer one; the end of one may be damaged in its journal."""
     deploy = course.script.deploy
     for part in course.script.parts:
         newest = journals.latest(part.repo)
-        if course.ended or newest != deploy:
-            why = "has ended already" if course.ended else f"is not the newest: {newest} has begun since"
+        ended = course.ended or history.tells(part.repo, deploy)
+        if ended or newest != deploy:
+            why = "has ended already" if ended else f"is not the newest: {newest} has begun since"
             raise NoSuchDeploy(
                 f"deploy {deploy} {why}", repo=part.repo, next=f"salt-run deploy.versions repo={part.repo}"
             )
@@ -193,7 +195,7 @@ def _finish(conductor: Conductor, leases: Leases, master: Master) -> Report:
     next_command = _next(conductor, outcome)
     event = conductor.end(outcome, next_command)
     with contextlib.suppress(
-        Unavailable
+        Unavailable, DamagedFile
     ):  # the journal has it, and the history is made of journals when it is read
         for each in events.of_each_repo(event):
             History(master.store).finished(each)
@@ -221,7 +223,8 @@ def _settle(conductor: Conductor, leases: Leases, outcome: Outcome, master: Mast
             Baselines(master.store).forget(release)
         pins.raise_epoch(part.repo, epoch)
     payloads, older_than = master.payloads, master.bus.now() - _PAYLOADS_KEPT
-    payloads.collect(pins.payload_names(), older_than)
+    with contextlib.suppress(DamagedFile, PermissionError):  # another repo's pins: any payload may be theirs
+        payloads.collect(pins.payload_names(), older_than)
     payloads.exports.collect(older_than)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from saltdeploy.blobs.sources import hash_directories
 from saltdeploy.master.pillar import data_for
-from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins
 from saltdeploy.orders import FETCH, PRESEED, Order
 from saltdeploy.target import preseeding
 from saltdeploy.target.record import Record

@@ -11,7 +11,8 @@ from saltdeploy import config
 from saltdeploy.checks import Place
 from saltdeploy.errors import from_wire
 from saltdeploy.master import collecting, flock
-from saltdeploy.master.pins import Pin, Pins, pin_order
+from saltdeploy.master.pin import Pin, pin_order
+from saltdeploy.master.pins import Pins
 from saltdeploy.master.world import Master
 from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.target import collecting as on_target
@@ -111,6 +112,16 @@ def test_while_a_repo_cannot_be_read_nothing_goes_that_might_be_its_own(fleet: F
     assert view["master"] == {}
     assert mirror.exists() and fleet.path(old).exists()
     assert {host["state"] for host in view["hosts"].values()} == {"collected"}
+
+
+def test_F33_while_pins_are_damaged_nothing_goes_that_they_might_offer(fleet: Fleet) -> None:
+    pinned = fleet.pack(b"pinned")
+    fleet.pin(pinned)
+    pins = fleet.master.root / "pins" / "demo.json"
+    pins.write_bytes(b"")
+    view = fleet.collect()
+    assert view["retcode"] == 1 and str(pins) in view["skipped"]
+    assert fleet.path(pinned).exists()
 
 
 def test_what_belongs_to_repos_that_are_not_in_the_pillar_goes(fleet: Fleet) -> None:

@@ -18,7 +18,8 @@ from saltdeploy.master import forecast as forecasts
 from saltdeploy.master.history import History
 from saltdeploy.master.holder import Holder
 from saltdeploy.master.lock import Locks
-from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins
 from saltdeploy.master.prepare import prepare
 from saltdeploy.master.script import Wish
 from saltdeploy.master.world import Master

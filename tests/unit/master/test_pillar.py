@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from saltdeploy.master.pillar import data_for
-from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins
 from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.release import Release
 

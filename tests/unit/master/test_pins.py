@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.holdings import Holdings
-from saltdeploy.master.pins import Pin, Pins, master_secret, pin_order
+from saltdeploy.master.pin import Pin, pin_order
+from saltdeploy.master.pins import Pins, master_secret
 from saltdeploy.orders import FETCH, Order, Payload, Result
 from saltdeploy.release import Release
 

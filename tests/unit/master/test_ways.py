@@ -9,7 +9,7 @@ import pytest
 from saltdeploy import config, policy
 from saltdeploy.errors import ConfigError
 from saltdeploy.master import plan, ways
-from saltdeploy.master.pins import Pin
+from saltdeploy.master.pin import Pin
 from saltdeploy.master.script import Part
 from saltdeploy.master.ways import Way
 from saltdeploy.orders import FETCH, Order, Payload

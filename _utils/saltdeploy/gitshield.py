@@ -21,7 +21,8 @@ from saltdeploy.errors import Corrupt, DeployError, from_os
 from saltdeploy.gitcommand import run, settings
 
 # what is read and written where the owner has it; the objects are named by a variable of their own
-_THEIRS = ("refs", "packed-refs", "reftable", "shallow", "logs", "worktrees")
+_WRITTEN = ("refs", "packed-refs", "shallow")
+_THERE_OR_NOT = ("reftable", "logs", "worktrees")
 # whatever .gitattributes says, and whoever has configured the filter: git-lfs's own reads the owner's configuration
 _ATTRIBUTES = b"* -filter\n"
 # without these git cannot read the repository, or writes into it what its users cannot read
@@ -39,6 +40,7 @@ _FORMAT = (
 )
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
 _MOST = 1 << 20  # bytes of a configuration
+_NO_LOGS = b"[core]\nlogallrefupdates = false\n"  # as in a bare repository
 
 
 @contextlib.contextmanager
@@ -58,7 +60,7 @@ def shielded(git_dir: Path, tree: Path | None = None) -> Iterator[dict[str, str]
     with contextlib.ExitStack() as stack:
         try:
             common = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saltdeploy-")))
-            _furnish(common, place, config)
+            _furnish(common, place, config if tree else config + _NO_LOGS)
         except OSError as error:
             raise from_os(error, path=tempfile.gettempdir()) from error
         yield {
@@ -106,7 +108,7 @@ def _furnish(common: Path, place: Path, config: bytes) -> None:
     (common / "info").mkdir()
     (common / "info" / "attributes").write_bytes(_ATTRIBUTES)
     (common / "config").write_bytes(config)
-    for name in _THEIRS:
+    for name in (*_WRITTEN, *(each for each in _THERE_OR_NOT if (place / each).exists())):
         (common / name).symlink_to(place / name)
 
 

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from saltdeploy import config
 from saltdeploy.release import Release
 from saltdeploy.repository import Repository, Tag
@@ -48,6 +49,13 @@ def git(directory: Path, *arguments: str, **options: object) -> bytes:
     """Run git; the bytes that it says."""
     command = ["git", f"--git-dir={directory}", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, **options).stdout  # type: ignore[call-overload]
+
+
+def configure(monkeypatch: pytest.MonkeyPatch, home: Path, text: str) -> None:
+    """Let the user that we run as have this configuration of git's. Those of repositories are not read."""
+    home.mkdir(exist_ok=True)
+    (home / ".gitconfig").write_text(text)
+    monkeypatch.setenv("HOME", str(home))
 
 
 class Source:

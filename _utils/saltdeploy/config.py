@@ -307,7 +307,7 @@ def _refuse_half_set(keys: dict[str, Any], section: dict[str, Any] | None, name:
 def _staging(parent_dir: str, name: str) -> str:
     """Trebuchet's staging repository, when this host is the deployment server."""
     staging = Path(parent_dir, name)
-    return str(staging) if (staging / ".git").is_dir() else ""
+    return str(staging) if (staging / ".git").exists() else ""  # a file where its git directory is elsewhere
 
 
 def _by_grain(name: str, grain: str | None) -> str:

@@ -33,11 +33,18 @@ _ENVIRONMENT = {
     # the owner of a repository could let git fetch a missing object by a program of his own, with our rights
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_NO_LAZY_FETCH": "1",
+    # what travels is what the objects say, and not what somebody lets git take for them on one host
+    "GIT_NO_REPLACE_OBJECTS": "1",
 }
 _SETTINGS = {
     # the repositories belong to whoever deploys; git would refuse those of another user
     "safe.directory": "*",
     "core.hooksPath": "/dev/null",
+    # who compares a tree with what it should be looks for himself
+    "core.fsmonitor": "false",
+    # in a submodule's directory git would follow the configuration there
+    "submodule.recurse": "false",
+    "fetch.recurseSubmodules": "false",
     "core.autocrlf": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",
@@ -165,8 +172,10 @@ def settings(data: bytes) -> dict[str, str]:
     Raises:
         Corrupt: it is no such file.
     """
+    command = ["config", "--file", "-", "--no-includes", "--null", "--list"]
+    nowhere = {"GIT_DIR": os.devnull}  # or else a repository that this process happens to be in has a say
     try:
-        listed = run(["config", "--file", "-", "--no-includes", "--null", "--list"], input=data).stdout
+        listed = run(command, input=data, environment=nowhere).stdout
     except GitFailed as error:
         raise Corrupt(error.cause) from error
     said = (each.decode("utf-8", "replace").partition("\n") for each in listed.split(b"\0") if each)

@@ -26,6 +26,7 @@ from saltdeploy.gitobjects import (
     read_changes,
     ways_to,
 )
+from saltdeploy.gitshield import setting, shielded
 from saltdeploy.release import check_commit, check_tag
 
 EMPTY_TREE = {
@@ -80,7 +81,10 @@ class Reader:
 
     def is_readable(self) -> bool:
         """Whether git takes the directory for a repository."""
-        return self._run(["rev-parse", "--git-dir"], check=False).returncode == 0
+        try:
+            return self._run(["rev-parse", "--git-dir"], check=False).returncode == 0
+        except Corrupt:
+            return False
 
     @property
     def advice(self) -> str:
@@ -141,7 +145,7 @@ class Reader:
 
     def setting(self, key: str) -> str:
         """What the repository's own configuration says; "" for nothing."""
-        return self._ask(["config", "--local", "--get", key]).strip()
+        return setting(self.git_dir, key)
 
     def commit_of(self, ref: str) -> str:
         """The commit that a ref names, or "" when there is no such ref."""
@@ -287,16 +291,11 @@ class Reader:
 
     def sizes(self, commit: str) -> Generator[int, None, None]:
         """The size of each file of the commit, one after the other; whoever has heard enough closes it."""
-        command = [
-            f"--git-dir={self.git_dir}",
-            "ls-tree",
-            "-r",
-            "-l",
-            "--full-tree",
-            "-z",
-            check_commit(commit),
-        ]
-        with start(command, subprocess.DEVNULL, subprocess.PIPE, self._seeing, subprocess.DEVNULL) as process:
+        command = ["ls-tree", "-r", "-l", "--full-tree", "-z", check_commit(commit)]
+        with (
+            self._shown() as shown,
+            start(command, subprocess.DEVNULL, subprocess.PIPE, shown, subprocess.DEVNULL) as process,
+        ):
             assert process.stdout is not None
             try:
                 for entry in fields(process.stdout):
@@ -330,8 +329,11 @@ class Reader:
     def blobs(self, oids: IO[bytes]) -> Iterator[Blobs]:
         """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""
         oids.seek(0)
-        command = [*STREAM, f"--git-dir={self.git_dir}", "cat-file", "--batch", "--buffer"]
-        with start(command, oids, subprocess.PIPE, self._seeing, subprocess.DEVNULL) as process:
+        command = [*STREAM, "cat-file", "--batch", "--buffer"]
+        with (
+            self._shown() as shown,
+            start(command, oids, subprocess.PIPE, shown, subprocess.DEVNULL) as process,
+        ):
             assert process.stdout is not None
             _widen(process.stdout)
             try:
@@ -349,9 +351,37 @@ class Reader:
         return output.decode("utf-8", "surrogateescape")
 
     def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-        environment = {**self._seeing, **options.pop("environment", {})}
-        known = {"path": str(self.git_dir), "environment": environment}
-        return run([f"--git-dir={self.git_dir}", *arguments], **{**known, **options})
+        with self._shown() as shown:
+            environment = {**shown, **options.pop("environment", {})}
+            return run(arguments, **{"path": str(self.git_dir), "environment": environment, **options})
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[dict[str, str]]:
+        """The environment in which git sees this directory."""
+        with shielded(self.git_dir) as environment:
+            yield {**environment, **self._seeing}
+
+
+def git_dir_at(place: Path) -> Path:
+    """Where git has the repository at a path: of a bare one the path itself, of a work tree what all its work trees share.
+
+    Raises:
+        GitFailed: git finds none there; one further up is none there.
+    """
+    said = _ask_at(place, ["rev-parse", "--git-common-dir"]).stdout
+    return place / os.fsdecode(said.removesuffix(b"\n"))
+
+
+def checked_out(place: Path) -> str:
+    """The commit that is checked out in the work tree at a path; "" for none."""
+    said = _ask_at(place, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], check=False)
+    return said.stdout.decode().strip()
+
+
+def _ask_at(place: Path, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
+    """Let git look for a repository by itself, as its owner has made it. Only for what looks at no tree, and so runs nothing."""
+    here = {"GIT_CEILING_DIRECTORIES": str(place.resolve().parent)}
+    return run(["-C", str(place), *arguments], path=str(place), environment=here, **options)
 
 
 def _widen(pipe: IO[bytes]) -> None:

@@ -44,10 +44,13 @@ _AS_IT_IS = ("-c", "core.compression=0")
 # git starts the other side of a local repository by a shell and without our settings; it would refuse one that
 # belongs to another user
 _LOCAL = ("/", "file://")
-# git asks the repository beside for its refs, and does not know where the histories of its snapshots are cut off: it would
-# look for what is behind them, and refuse what has come
-_REFS_BESIDE = ("-c", "core.alternateRefsPrefixes=refs/none/")
-_SERVE_LOCAL = "--upload-pack=git -c safe.directory='*' upload-pack"
+# git asks a repository whose objects it may use for its refs, and reads its configuration for that; and of one beside it
+# does not know where the histories of its snapshots are cut off: it would look for what is behind them, and refuse what has come
+_NO_REFS_BESIDE = ("-c", "core.alternateRefsPrefixes=refs/none/")
+_SERVE_LOCAL = (
+    "--upload-pack=env GIT_ALLOW_PROTOCOL=none GIT_NO_LAZY_FETCH=1 GIT_NO_REPLACE_OBJECTS=1 "
+    "GIT_GRAFT_FILE=/dev/null/none git -c safe.directory='*' upload-pack"
+)
 
 
 class Repository(Packer):
@@ -79,6 +82,11 @@ class Repository(Packer):
         self.git_dir.parent.mkdir(parents=True, exist_ok=True)
         command = ["init", "--quiet", "--bare", "--template=", *options, "--", str(self.git_dir)]
         run(command, path=str(self.git_dir))
+
+    @staticmethod
+    def make_work_tree(place: Path) -> None:
+        """Make an empty work tree with its ``.git``, or what lacks of one."""
+        run(["init", "--quiet", "--", str(place)], path=str(place))
 
     def _suit(self, oid: str) -> bool:
         """Make the store anew when the objects of a release are named by another hash than its own.
@@ -364,8 +372,9 @@ class Repository(Packer):
         self, command: str, url: str, arguments: list[str], **options: Any
     ) -> subprocess.CompletedProcess[bytes]:
         local = [_SERVE_LOCAL] if url.startswith(_LOCAL) else []
-        beside = _REFS_BESIDE if self._seeing else ()
-        return self._run([*STREAM, *beside, command, *local, *arguments], environment=ONLINE, **options)
+        return self._run(
+            [*STREAM, *_NO_REFS_BESIDE, command, *local, *arguments], environment=ONLINE, **options
+        )
 
     # -- signatures -------------------------------------------------------------------------------------
 
@@ -406,29 +415,6 @@ class Repository(Packer):
             disk.write_atomically(path, "".join(f"{c}\n" for c in [*known, commit]).encode())
 
 
-def work_tree_git(
-    location: Path, arguments: list[str], status: int | None = None, index: Path | None = None
-) -> str:
-    """Run git on the work tree at ``location`` (layout ``inplace`` only).
-
-    Args:
-        status: what an error shall have instead of git's exit code.
-        index: an index file instead of the repository's own.
-
-    Raises:
-        GitFailed, DiskFull: see :func:`saltdeploy.gitcommand.run`.
-    """
-    environment = {"GIT_INDEX_FILE": str(index)} if index else {}
-    git_dir = location / ".git"  # named, or else git refuses one that belongs to another user
-    place = [f"--git-dir={git_dir}", f"--work-tree={location}"] if git_dir.is_dir() else []
-    try:
-        done = run(["-C", str(location), *place, *arguments], path=str(location), environment=environment)
-    except DeployError as error:
-        error.status = error.status if status is None else status
-        raise
-    return done.stdout.decode("utf-8", "surrogateescape")
-
-
 def _unsigned(tag: Tag, cause: str) -> Unsigned:
     return Unsigned(
         f"tag {tag.name} has no signature that git accepts: {cause}",
@@ -444,4 +430,4 @@ def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
     )
 
 
-__all__ = ["Difference", "Progress", "Repository", "Tag", "git_version", "no_progress", "work_tree_git"]
+__all__ = ["Difference", "Progress", "Repository", "Tag", "git_version", "no_progress"]

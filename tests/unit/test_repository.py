@@ -13,7 +13,7 @@ from saltdeploy.errors import GitFailed, Unsupported
 from saltdeploy.repository import Repository
 
 from tests.objectstores import THREE, bring, content, files, is_sound, objects, packed
-from tests.repositories import FILE, Entry, Source, Tree, git
+from tests.repositories import FILE, Entry, Source, Tree, configure, git
 from tests.unit.layouts.strategies import histories
 
 MEGABYTE = 1 << 20
@@ -170,11 +170,11 @@ def test_a_store_stays_small_over_sixty_releases_and_loses_nothing_that_it_holds
 
 
 def test_a_store_that_cannot_be_tidied_takes_releases_all_the_same(
-    sixty: Source, store: Repository, tmp_path: Path
+    sixty: Source, store: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(22):
         if number == 20:  # from here on there are enough packs to be joined, and joining them fails
-            git(store.git_dir, "config", "repack.useDeltaBaseOffset", "nonsense")
+            configure(monkeypatch, tmp_path / "home", "[repack]\n useDeltaBaseOffset = nonsense\n")
         bring(sixty, number, None, store, tmp_path)
     assert len(list((store.git_dir / "objects" / "pack").glob("*.pack"))) == 22
     assert len(store.kept()) == 22

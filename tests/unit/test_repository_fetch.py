@@ -18,7 +18,7 @@ from saltdeploy.repository import Repository
 
 from tests import remotes
 from tests.integration.gitserver import GitServer
-from tests.repositories import Source, git, tree
+from tests.repositories import Source, configure, git, tree
 
 #: Servers that choose what a client lacks.
 SMART = ["file", "smart http", "nginx", "daemon", "ssh"]
@@ -139,27 +139,27 @@ def test_a_commit_whose_tag_has_moved_or_gone_is_fetched_by_its_id(
     assert store.fetch(url, "v1", commit) == commit
 
 
-def _over_protocol_0(source: Source) -> None:
-    """An old server: it gives what it advertises, nothing by its id."""
+@pytest.fixture
+def old_server(source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives what it advertises, nothing by its id."""
+    configure(monkeypatch, tmp_path / "home", "[protocol]\n version = 0\n")
     git(source.git_dir, "config", "uploadpack.allowAnySHA1InWant", "false")
 
 
+@pytest.mark.usefixtures("old_server")
 @pytest.mark.parametrize("url", ["file", "smart http"], indirect=True)
 def test_a_server_that_gives_nothing_by_its_id_is_asked_for_the_tag(
     source: Source, store: Repository, url: str
 ) -> None:
-    git(store.git_dir, "config", "protocol.version", "0")
-    _over_protocol_0(source)
     older = source.tag(1).commit  # v2 is built upon it: it is not the tip of any branch
     assert store.fetch(url, "v1", older) == older
     assert is_whole(store, older)
 
 
+@pytest.mark.usefixtures("old_server")
 @pytest.mark.parametrize("url", ["file", "smart http"], indirect=True)
 def test_a_tag_that_was_moved_on_the_server_is_found(source: Source, store: Repository, url: str) -> None:
     """It gives nothing by its id, and the tag means another commit."""
-    git(store.git_dir, "config", "protocol.version", "0")
-    _over_protocol_0(source)
     pinned = source.tag(1).commit
     git(source.git_dir, "tag", "-f", "v1", source.tag(0).commit)
     with pytest.raises(MovedTag) as caught:

@@ -20,14 +20,15 @@ from saltdeploy.blobs.sources import Source
 from saltdeploy.comparing import compare
 from saltdeploy.config import Repo
 from saltdeploy.contents import Contents, Stored
-from saltdeploy.errors import NotReady, from_os
+from saltdeploy.errors import NotReady, Unsupported, from_os
+from saltdeploy.gitshield import work_tree_git
 from saltdeploy.holdings import Holdings
 from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slot import refuse_other_root
 from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.merkle import is_root
 from saltdeploy.release import Release
-from saltdeploy.repository import Progress, Repository, no_progress, work_tree_git
+from saltdeploy.repository import Progress, Repository, no_progress
 from saltdeploy.sweep import Sweep
 
 RESET_FAILED, CHECKOUT_FAILED = 20, 30  # Trebuchet's status numbers
@@ -55,7 +56,20 @@ class Inplace:
         return self._location if self._is_installed() else self._first
 
     def _is_installed(self) -> bool:
-        return (self._location / ".git").is_dir()
+        """Whether there is a work tree at ``location``.
+
+        Raises:
+            Unsupported: its ``.git`` is a link. Who made it would choose what is written to.
+        """
+        git_dir = self._location / ".git"
+        if git_dir.is_symlink():
+            raise Unsupported(
+                f"is a link to {os.readlink(git_dir)}; layout inplace works on a directory only",
+                repo=self._repo.name,
+                path=str(git_dir),
+                next=f"put the directory itself there, or rm -- {git_dir}: the next deploy makes a new work tree",
+            )
+        return git_dir.is_dir()
 
     def holdings(self) -> Holdings:
         """What is checked out, and the releases whose objects are here."""
@@ -86,7 +100,7 @@ class Inplace:
         """Make a git work tree where there is none; beside ``location``, which stays as it is."""
         if not self._is_installed():
             disk.make_directory(self._first)
-            work_tree_git(self._first, ["init", "--quiet"])
+            Repository.make_work_tree(self._first)
         self._recover()
         return {}
 
@@ -212,7 +226,9 @@ class Inplace:
                 work_tree_git(self._location, ["read-tree", live], index=index)
                 listed = work_tree_git(self._location, ["ls-files", "-z"], index=index)
                 findings.files = listed.count("\0")
-            command = ["status", "--porcelain", "-z", "--no-renames", "-uall", "--ignored"]
+            # a submodule's own files are no part of the release, and git would look at them as the configuration there says
+            ours = "--ignore-submodules=dirty"
+            command = ["status", "--porcelain", "-z", "--no-renames", "-uall", "--ignored", ours]
             for line in filter(None, work_tree_git(self._location, command, index=index).split("\0")):
                 kind = "extra" if line[:2] in ("??", "!!") else "missing" if "D" in line[:2] else "changed"
                 found.add(line[3:].encode("utf-8", "surrogateescape"))
@@ -232,7 +248,7 @@ class Inplace:
                     findings.add(kind, path)
 
     def _is_converted(self, live: str, path: bytes, digest: bytes) -> bool:
-        """Whether a file is what git makes of a blob with that digest: line ends and filters, as .gitattributes asks."""
+        """Whether a file is what git makes of a blob with that digest: line ends, as .gitattributes asks."""
         name = path.decode("utf-8", "surrogateescape")
         try:
             found = (self._location / name).read_bytes()

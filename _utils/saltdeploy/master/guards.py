@@ -10,7 +10,7 @@ from pathlib import Path
 from saltdeploy.config import Repo
 from saltdeploy.errors import Corrupt, Frozen, NotAsRecorded, TooMuchRemoved, Unavailable, Unsigned
 from saltdeploy.freeze import active
-from saltdeploy.gitreader import Reader
+from saltdeploy.gitreader import checked_out
 from saltdeploy.master.plan import Source
 from saltdeploy.repository import Difference, Repository, Tag
 
@@ -66,11 +66,11 @@ def _refuse_forgotten_update(repo: Repo, place: Path, repository: Repository, ta
 
     A submodule that was never checked out there has misled nobody; an older tag says nothing of the tree as it is now.
     """
-    if repository.commit_of("HEAD") != tag.commit:
+    if checked_out(place) != tag.commit:
         return
     for path, recorded in repository.submodules(tag.commit).items():
         there = place / os.fsdecode(path)
-        found = Reader(there / ".git").commit_of("HEAD") if (there / ".git").exists() else recorded
+        found = checked_out(there) if (there / ".git").exists() else recorded
         if found != recorded:
             raise NotAsRecorded(
                 f"{tag.name} records commit {recorded} of this submodule, and {found or 'none'} is checked out here",

@@ -16,13 +16,14 @@ from saltdeploy.errors import (
     BadRelease,
     ConfigError,
     Corrupt,
+    GitFailed,
     MovedTag,
     NoSuchTag,
     NoTargets,
     NothingToRollBackTo,
     Unavailable,
 )
-from saltdeploy.gitreader import Reader
+from saltdeploy.gitreader import Reader, git_dir_at
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import annexes, flock
 from saltdeploy.master.history import History
@@ -73,8 +74,12 @@ class Source:
     @property
     def work_tree(self) -> Path | None:
         """The staging tree that the repository belongs to; None where it has none on this host."""
-        git_dir = self.repository.git_dir
-        return git_dir.parent if not self._remote and git_dir.name == ".git" else None
+        if self._remote:
+            return None
+        place, git_dir = Path(self._repo.source), self.repository.git_dir
+        if (place / ".git").exists():
+            return place
+        return git_dir.parent if git_dir.name == ".git" else None
 
     def tag(self, name: str) -> Tag:
         """Resolve a tag.
@@ -161,15 +166,15 @@ class Source:
 
 def _git_dir(repo: Repo) -> Path:
     place = Path(repo.source)
-    for git_dir in (place / ".git", place):
-        if (git_dir / "HEAD").is_file() and (git_dir / "objects").is_dir():
-            return git_dir
-    raise Unavailable(
-        "there is no git repository at this path (or this user may not read it)",
-        repo=repo.name,
-        path=str(place),
-        next=f"clone it there, or correct repo_config:{repo.name}:source; git -C {place} status",
-    )
+    try:
+        return git_dir_at(place)
+    except GitFailed as error:
+        raise Unavailable(
+            f"there is no git repository at this path (or this user may not read it): {error.cause}",
+            repo=repo.name,
+            path=str(place),
+            next=f"clone it there, or correct repo_config:{repo.name}:source; git -C {place} status",
+        ) from error
 
 
 def dependencies(pillar: dict[str, Any], repo: str, site: str) -> list[str]:

@@ -14,7 +14,7 @@ from saltdeploy.orders import FETCH, Order, Payload
 from saltdeploy.payloads import Payloads
 from saltdeploy.repository import Repository, no_progress
 
-from tests.repositories import Source, git, repo, tree
+from tests.repositories import Source, configure, git, repo, tree
 from tests.targets import Copies
 
 
@@ -181,9 +181,12 @@ def test_a_repo_without_a_url_is_told_which_keys_to_set(fleet: Fleet) -> None:
     assert caught.value.path == "repo_config:demo:url"
 
 
-def test_a_tag_that_moved_on_the_server_is_named_with_both_commits(fleet: Fleet) -> None:
+def test_a_tag_that_moved_on_the_server_is_named_with_both_commits(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     order = fleet.order("git", 1)
-    git(fleet.store.git_dir, "config", "protocol.version", "0")  # the server gives nothing by its id
+    # the server gives nothing by its id
+    configure(monkeypatch, tmp_path / "home", "[protocol]\n version = 0\n")
     git(fleet.source.git_dir, "tag", "-f", "v1", fleet.source.tag(0).commit)
     fleet.url = f"file://{fleet.source.git_dir}"
     with pytest.raises(MovedTag) as caught:

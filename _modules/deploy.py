@@ -4,19 +4,23 @@ The master's runner ``deploy.sync`` asks for these stages; by hand they converge
 that the master has pinned. Answers have Trebuchet's shape and status numbers: ``status`` is 0 when it worked.
 """
 
+import functools
+import inspect
 import json
 import os
+import shlex
 import time
 from pathlib import Path
 
 import salt.exceptions
+import salt.utils.args
 import salt.utils.http
 import salt.version
 import saltdeploy
 
 saltdeploy.require("0.1.0")
 
-from saltdeploy import checks, config, errors, orders, support
+from saltdeploy import arguments, checks, config, errors, orders, support
 from saltdeploy.carriers.salt import SaltFiles
 from saltdeploy.carriers.swarm import Place
 from saltdeploy.swarms import Identity
@@ -35,6 +39,26 @@ def __virtual__():
     return __virtualname__
 
 
+def _door(function):
+    """Read the arguments; one that cannot be meant is an answer too."""
+    name = f"deploy.{function.__name__}"
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def door(*args, **kwargs):
+        command = f"salt {shlex.quote(__opts__['id'])} {name}"
+        call = arguments.Call(command, signature, arguments.ONE_REPO)
+        try:
+            known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
+            bound = call.read(args, kwargs, known)
+        except errors.BadArguments as error:
+            return _refused(error.repo, error)
+        return function(*bound.args, **bound.kwargs)
+
+    return door
+
+
+@_door
 def fetch(repo, order=None):
     """
     Bring a release to this minion's disk, whole and verified. What users see does not change.
@@ -54,6 +78,7 @@ def fetch(repo, order=None):
     return _stage(orders.FETCH, repo, order, FETCH_WITHOUT_TAG)
 
 
+@_door
 def join(repo):
     """
     Get ready for a swarm: let this minion's seeder run, which gives pieces of payloads to others and takes theirs, and
@@ -71,6 +96,7 @@ def join(repo):
     return _answer(repo, lambda found: swarming.join(found, _host()))
 
 
+@_door
 def preseed(repo, order=None):
     """
     Bring payloads to this minion's disk, to be served to others or for a later fetch. Touches no release, takes no
@@ -95,6 +121,7 @@ def preseed(repo, order=None):
     return _answer(repo, ask)
 
 
+@_door
 def checkout(repo, reset=False, order=None):
     """
     Switch to a release that was fetched, by one rename.
@@ -115,6 +142,7 @@ def checkout(repo, reset=False, order=None):
     return _stage(orders.CHECKOUT, repo, order, CHECKOUT_WITHOUT_TAG)
 
 
+@_door
 def rollback(repo, order=None):
     """
     Switch back to the release that was live before, on this minion only. Needs no network.
@@ -142,6 +170,7 @@ def rollback(repo, order=None):
     return _answer(repo, back)
 
 
+@_door
 def restart(repo):
     """
     Restart the repo's services and wait for its ports, as after a checkout, and do nothing else.
@@ -165,6 +194,7 @@ def restart(repo):
     return answer
 
 
+@_door
 def status(repo=None):
     """
     What this minion has of a repo on disk, and what is live. Changes nothing. The fact ``stale`` says which process of
@@ -184,6 +214,7 @@ def status(repo=None):
     return _answer(repo, lambda found: stages.look(found, _host()))
 
 
+@_door
 def result(deploy, stage, repo, attempt=1):
     """
     What became of a stage here: the stored answer, or ``running``, or neither when it was never begun.
@@ -205,7 +236,7 @@ def result(deploy, stage, repo, attempt=1):
     """
 
     def ask(found):
-        known = stages.result(str(deploy), stage, found, _host(), int(attempt))
+        known = stages.result(deploy, stage, found, _host(), attempt)
         if known is not None:
             return stages.with_facts(known, known=True)
         running = stages.is_running(stage, found, _host())
@@ -214,6 +245,7 @@ def result(deploy, stage, repo, attempt=1):
     return _answer(repo, ask)
 
 
+@_door
 def verify(repo, full=False):
     """
     Compare what is live with the release that it should be; name missing, changed and extra files. Waits for a stage
@@ -232,13 +264,14 @@ def verify(repo, full=False):
     """
 
     def look(found):
-        findings = stages.verify(found, _host(), full=bool(full))
+        findings = stages.verify(found, _host(), full=full)
         answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__)
         return answer if findings.ok else stages.differing(answer, findings)
 
     return _answer(repo, look)
 
 
+@_door
 def gc(repo=None, test=False, wanted=None):
     """
     Free what this minion keeps and nobody needs: releases beyond those to keep, payloads, what was on its way. A repo
@@ -265,13 +298,14 @@ def gc(repo=None, test=False, wanted=None):
         unknown = {name: why["cause"] for name, why in _ours().get("unknown", {}).items()}
         found, unreadable = [each for each in found if each.name not in unknown], {**unreadable, **unknown}
         answer = collecting.collect(
-            found, _host(), whole=not repo, wanted=wanted, test=bool(test), unreadable=unreadable
+            found, _host(), whole=not repo, wanted=wanted, test=test, unreadable=unreadable
         )
     except errors.DeployError as error:
         return _refused(repo or "", error)
     return answer.to_wire(_ours().get("secret", ""))
 
 
+@_door
 def get_config(repo):
     """
     The repo's configuration as this minion understands it: Trebuchet's keys and the new ones, with defaults.
@@ -291,6 +325,7 @@ def get_config(repo):
         return _refused(repo, error)
 
 
+@_door
 def sync_all():
     """
     Fetch and check out the pinned release of every repo that this minion has a pin for.
@@ -310,6 +345,7 @@ def sync_all():
     return {"status": 1 if failed else 0, "stats": stats}
 
 
+@_door
 def pin(repo, tag=None):
     """
     The release that this minion should be running: ``tag``, ``commit`` and an order for it; {} when unknown.
@@ -326,10 +362,10 @@ def pin(repo, tag=None):
         salt web1 deploy.pin 'test/testrepo'
     """
     pinned = _ours().get("pins", {}).get(repo, {})
-    if tag is None or pinned.get("tag") == str(tag):
+    if tag is None or pinned.get("tag") == tag:
         return pinned
     try:
-        order = stages.order_from_disk(str(tag), _config(repo), _host(), _group(repo))
+        order = stages.order_from_disk(tag, _config(repo), _host(), _group(repo))
     except errors.DeployError:
         return {}
     return (

@@ -10,6 +10,7 @@ pillar says; a second Ctrl-C leaves it running.
 """
 
 import contextlib
+import functools
 import inspect
 import os
 import signal
@@ -18,6 +19,7 @@ import threading
 import time
 from pathlib import Path
 
+import salt.utils.args
 import salt.utils.jid
 import salt.version
 import saltdeploy
@@ -26,7 +28,7 @@ saltdeploy.require("0.1.0")
 
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
-from saltdeploy import config, errors, events, orders, support
+from saltdeploy import arguments, config, errors, events, orders, support
 from saltdeploy.master import background, collecting, forecast, journal, preseeding
 from saltdeploy.master import report as reports
 from saltdeploy.master import sync as deploys
@@ -35,6 +37,7 @@ from saltdeploy.master.holder import Holder, scope_of
 from saltdeploy.master.lock import Locks, is_held
 from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, SYNC, Wish
+from saltdeploy.spelling import argument
 from saltdeploy.watch import terminal
 
 __virtualname__ = "deploy"
@@ -67,21 +70,19 @@ def __virtual__():
     return __virtualname__
 
 
-def _door(function):
-    """Check the arguments, catch everything, set the exit status: Salt exits 0 for errors of these kinds."""
-    signature = inspect.signature(function)
+def _door(function, readers=arguments.ONE_REPO):
+    """Read the arguments, catch everything, set the exit status: Salt exits 0 for errors of these kinds."""
+    name = f"deploy.{function.__name__}"
+    call = arguments.Call(f"salt-run {name}", inspect.signature(function), readers)
 
     def door(*args, **kwargs):
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         about = {}
 
         def act():
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError as error:
-                usage = f"salt-run deploy.{function.__name__}{signature}"
-                raise errors.BadArguments(str(error), next=usage) from None
-            about["repo"] = _named(bound.arguments.get("repo", ""))
+            known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
+            bound = call.read(args, kwargs, known)
+            about["repo"] = arguments.repos(bound.arguments.get("repo"))
             support.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
 
@@ -93,6 +94,9 @@ def _door(function):
     # no functools.wraps: Salt must see *args and **kwargs, or it swallows wrong ones before we do
     door.__name__, door.__doc__ = function.__name__, function.__doc__
     return door
+
+
+_door_for_several = functools.partial(_door, readers=arguments.SEVERAL_REPOS)
 
 
 def _view_of(act, about=None):
@@ -108,7 +112,7 @@ def _view_of(act, about=None):
     return reports.of_error(failed.at(**(about or {})))
 
 
-@_door
+@_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
          transport=""):  # fmt: skip
     """
@@ -149,15 +153,15 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         SYNC,
         repo,
         tag,
-        force=bool(force),
-        limit=_text(limit),
-        reason=_text(reason),
-        interactive=bool(interactive),
-        plan=_text(plan),
-        wait=float(wait),
-        transport=_text(transport),
+        force=force,
+        limit=limit,
+        reason=reason,
+        interactive=interactive,
+        plan=plan,
+        wait=wait,
+        transport=transport,
     )
-    return _deploy(wish, detach, bool(interactive))
+    return _deploy(wish, detach, interactive)
 
 
 @_door
@@ -175,14 +179,14 @@ def plan(repo, tag, force=False, limit="", transport=""):
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = Wish(SYNC, _text(repo), _text(tag), force=bool(force), limit=_text(limit),
-                transport=_text(transport))  # fmt: skip
+    wish = Wish(SYNC, repo, tag, force=force, limit=limit,
+                transport=transport)  # fmt: skip
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
         return forecast.forecast(wish, found, master)
 
 
-@_door
+@_door_for_several
 def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport=""):
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
@@ -196,8 +200,8 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transpor
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = _wish(orders.FETCH, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason),
-                 transport=_text(transport))  # fmt: skip
+    wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
+                 transport=transport)  # fmt: skip
     return _deploy(wish, detach)
 
 
@@ -223,10 +227,10 @@ def preseed(repo, tag, targets=False):
     found = _config(repo)
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
     with open_master(__opts__, _user()) as master:
-        return preseeding.preseed(found, _text(tag), deploy, master, targets=bool(targets), tell=_tell)
+        return preseeding.preseed(found, tag, deploy, master, targets=targets, tell=_tell)
 
 
-@_door
+@_door_for_several
 def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
     """
     Switch every target to a release that all of them have fetched before.
@@ -240,11 +244,11 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = _wish(orders.CHECKOUT, repo, tag, force=bool(force), limit=_text(limit), reason=_text(reason))
+    wish = _wish(orders.CHECKOUT, repo, tag, force=force, limit=limit, reason=reason)
     return _deploy(wish, detach)
 
 
-@_door
+@_door_for_several
 def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     """
     Switch every target back to an earlier release. Needs neither git nor network where it is still on disk.
@@ -262,11 +266,11 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.rollback repo=mediawiki
     """
-    wish = _wish(orders.ROLLBACK, repo, to, force=bool(force), limit=_text(limit), reason=_text(reason))
+    wish = _wish(orders.ROLLBACK, repo, to, force=force, limit=limit, reason=reason)
     return _deploy(wish, detach)
 
 
-@_door
+@_door_for_several
 def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
     """
     Restart what runs on every target, group by group as in a checkout, with the same hooks, waits and checks.
@@ -284,8 +288,8 @@ def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
 
         salt-run deploy.restart repo=mediawiki reason="new certificates"
     """
-    more = {"limit": _text(limit), "reason": _text(reason), "wait": float(wait)}
-    return _deploy(_wish(RESTART, repo, "", force=bool(force), **more), detach)
+    more = {"limit": limit, "reason": reason, "wait": wait}
+    return _deploy(_wish(RESTART, repo, "", force=force, **more), detach)
 
 
 @_door
@@ -338,7 +342,7 @@ def abort(repo="", id="", reason=""):  # noqa: A002
         raise errors.NoSuchDeploy(
             f"deploy {deploy} does not run", repo=name, next=f"salt-run deploy.report repo={name}"
         )
-    first = Control(root(__opts__), name, deploy).abort(_user(), _text(reason) or "deploy.abort")
+    first = Control(root(__opts__), name, deploy).abort(_user(), reason or "deploy.abort")
     return {"view": "told", "repo": name, "deploy": deploy, "what": "abort", "counted": first}
 
 
@@ -361,9 +365,8 @@ def answer(choice, repo="", id="", key=""):  # noqa: A002
         salt-run deploy.answer yes repo=mediawiki
     """
     name, deploy = _find(repo, id)
-    choice = _choice(choice)
     question = reports.open_question(journal.Journals(root(__opts__)).path(name, deploy))
-    if question is None or _text(key) not in ("", question.key) or choice not in question.choices:
+    if question is None or key not in ("", question.key) or choice not in question.choices:
         raise errors.NothingAsked(
             f"the choices are {', '.join(question.choices)}" if question else "no question is open",
             repo=name,
@@ -400,11 +403,11 @@ def lock(repo="", reason="", group="", hours=0):
 
         salt-run deploy.lock repo=mediawiki reason="database migration"
     """
-    until = time.time() + float(hours) * 3600 if hours else None
-    holder = Holder.here(_user(), reason=_text(reason))
+    until = time.time() + hours * 3600 if hours else None
+    holder = Holder.here(_user(), reason=reason)
     locks = _locks()
-    taken = locks.lock(scope_of(_text(repo), _text(group)), _text(reason), holder, until)
-    running = [each.to_wire() for each in locks.running(scope_of(_text(repo)))]
+    taken = locks.lock(scope_of(repo, group), reason, holder, until)
+    running = [each.to_wire() for each in locks.running(scope_of(repo))]
     return {"view": "locks", "locks": [taken.to_wire()], "running": running}
 
 
@@ -426,8 +429,8 @@ def unlock(repo="", group="", force=False, reason=""):
 
         salt-run deploy.unlock repo=mediawiki
     """
-    holder = Holder.here(_user(), reason=_text(reason))
-    gone = _locks().unlock(scope_of(_text(repo), _text(group)), holder, bool(force), _text(reason))
+    holder = Holder.here(_user(), reason=reason)
+    gone = _locks().unlock(scope_of(repo, group), holder, force, reason)
     return {"view": "locks", "locks": [], "removed": gone.to_wire()}
 
 
@@ -470,7 +473,7 @@ def gc(repo="", test=False):
     """
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
-        return collecting.collect(found, master, whole=not repo, test=bool(test), unreadable=unreadable)
+        return collecting.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
 
 
 @_door
@@ -556,7 +559,7 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
 
         salt-run deploy.watch repo=mediawiki
     """
-    return _watch(*_find(repo, id or deploy), interactive=bool(interactive))
+    return _watch(*_find(repo, id or deploy), interactive=interactive)
 
 
 # -- deploying ------------------------------------------------------------------------------------------
@@ -661,8 +664,8 @@ def _answer_here(question, choice):
 def _find(repo, deploy):
     """The repo and the id of a deploy: a given one, or the newest of a repo, or of the busiest repo."""
     journals = journal.Journals(root(__opts__))
-    name = _text(repo) or (journals.repo_of(_text(deploy)) if deploy else _busiest(journals))
-    wanted = _text(deploy) or (journals.latest(name) if name else "")
+    name = repo or (journals.repo_of(deploy) if deploy else _busiest(journals))
+    wanted = deploy or (journals.latest(name) if name else "")
     if name and wanted and journals.path(name, wanted).is_file():
         name = journals.repo_of(wanted)  # of several that are deployed as one, the one that leads
     else:
@@ -681,31 +684,19 @@ def _busiest(journals):
     return running[0] if running else max(names, key=journals.latest, default="")
 
 
-def _named(repo):
-    return ",".join(map(_text, repo)) if isinstance(repo, (dict, list, tuple)) else _text(repo)
-
-
-def _wish(action, repo, tag, **more):
-    (name, first), *also = _wanted(action, repo, tag)
+def _wish(action, repos, tag, **more):
+    wanted = [(name, own or tag) for name, own in repos]
+    if not wanted or (action not in (orders.ROLLBACK, RESTART) and not all(own for _, own in wanted)):
+        named = argument("repo", arguments.repos(repos) or "...")
+        raise errors.BadArguments(
+            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {named} tag=..."
+        )
+    (name, first), *also = wanted
     return Wish(action, name, first, also=tuple(also), **more)
 
 
-def _wanted(action, repo, tag):
-    """Pairs of a repo and its tag."""
-    if isinstance(repo, dict):
-        wanted = [(_text(name), _text(own or tag)) for name, own in repo.items()]
-    else:
-        names = repo if isinstance(repo, (list, tuple)) else _text(repo).split(",")
-        wanted = [(_text(name).strip(), _text(tag)) for name in names]
-    if not wanted or (action not in (orders.ROLLBACK, RESTART) and not all(own for _, own in wanted)):
-        raise errors.BadArguments(
-            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} repo=... tag=..."
-        )
-    return wanted
-
-
 def _config(repo):
-    return config.load(pillar(__opts__), _text(repo), site(__opts__))
+    return config.load(pillar(__opts__), repo, site(__opts__))
 
 
 def _history(repo):
@@ -723,15 +714,3 @@ def _log():
 
 def _user():
     return str(globals().get("__user__") or os.environ.get("SUDO_USER") or "")
-
-
-def _text(value):
-    """An argument as text: on a command line, 2026 and 1.5 come as numbers."""
-    return str(value)
-
-
-def _choice(value):
-    """An answer as text: on a command line, yes and no come as truth values."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return _text(value)

@@ -7,6 +7,17 @@ Keep a repo at the release that the master has pinned, or at a given one.
       deploy.pinned: []
 """
 
+import functools
+import inspect
+import shlex
+
+import saltdeploy
+
+saltdeploy.require("0.1.0")
+
+from saltdeploy import arguments, errors
+from saltdeploy.spelling import argument
+
 __virtualname__ = "deploy"
 
 
@@ -14,6 +25,25 @@ def __virtual__():
     return __virtualname__
 
 
+def _door(function):
+    """Read the arguments; one that cannot be meant is a state that failed."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def door(*args, **kwargs):
+        command = f"salt {shlex.quote(__opts__['id'])} state.single deploy.{function.__name__}"
+        call = arguments.Call(command, signature, arguments.ONE_REPO)
+        try:
+            bound = call.read(args, kwargs, {})
+        except errors.BadArguments as error:
+            name = str(args[0] if args else kwargs.get("name", ""))
+            return {"name": name, "changes": {}, "result": False, "comment": str(error)}
+        return function(*bound.args, **bound.kwargs)
+
+    return door
+
+
+@_door
 def pinned(name, tag=None):
     """
     The repo runs the pinned release.
@@ -72,4 +102,4 @@ def _unknown(name, tag):
         return f"{name}: the master cannot tell what it has pinned: {why['cause']} ({why['path']}). Next: {why['next']}"
     if tag is None:
         return f"{name}: the master has pinned no release for this minion. Next: salt-run deploy.sync repo={name} tag=..."
-    return f"{name}: {tag} is neither pinned nor on disk. Next: salt-run deploy.fetch repo={name} tag={tag}"
+    return f"{name}: {tag} is neither pinned nor on disk. Next: salt-run deploy.fetch repo={name} {argument('tag', tag)}"

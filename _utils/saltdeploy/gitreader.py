@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import fcntl
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
@@ -28,12 +30,14 @@ from saltdeploy.gitobjects import (
 )
 from saltdeploy.gitshield import setting, shielded
 from saltdeploy.release import check_commit, check_tag
+from saltdeploy.spelling import argument
 
 EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 
+_NEAR = 1000  # tags that are looked through for one that is spelled nearly as what was asked for
 _PIPE = 1 << 20  # bytes, which is what users may have
 _DIRECTORY = b"40000"  # as git stores it
 _FILES = (FILE.encode(), EXECUTABLE.encode())
@@ -118,13 +122,29 @@ class Reader:
                 next=f"git --git-dir={self.git_dir} fsck",
             ) from failed
         oids = [line for line in answer.split("\n") if line and not line.endswith(("missing", "ambiguous"))]
+        if not oids:
+            raise self._no_tag(name)
         if len(oids) != 2:
-            raise NoSuchTag(
-                f"tag {name} names no commit" if oids else f"there is no tag {name}",
-                path=str(self.git_dir),
-                next=f"git -C {self.git_dir} tag -l; push or fetch the tag, then run the same command again",
-            )
+            make = f"make a tag of a commit: git -C {self.git_dir} cat-file -t {shlex.quote(ref)} tells what this one is of"
+            raise NoSuchTag(f"tag {name} names no commit", path=str(self.git_dir), next=make)
         return Tag(name, check_commit(oids[0]), check_commit(oids[1]))
+
+    def _no_tag(self, name: str) -> NoSuchTag:
+        """The error for a name that is no tag, with those near it, and how a tag of this commit is made."""
+        found = self._ask(
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"]
+        ).strip()
+        made = f"release/{found[:12]}" if found else name
+        command = [str(self.git_dir), "tag", "-a", "-m", made, made, *([found] if found else [])]
+        newest = ["for-each-ref", "--sort=-creatordate", f"--count={_NEAR}", "--format=%(refname:strip=2)"]
+        near = difflib.get_close_matches(name, self._ask([*newest, "refs/tags/"]).split())
+        return NoSuchTag(
+            f"there is no tag {name}"
+            + (f": it names commit {found}, and tags are deployed" if found else ""),
+            path=str(self.git_dir),
+            next=(f"did you mean {' or '.join(near)}? If not: " if near else "")
+            + f"git -C {shlex.join(command)}, or push the tag; then the same command with {argument('tag', made)}",
+        )
 
     def has(self, commit: str) -> bool:
         """Whether the commit and its tree are here."""

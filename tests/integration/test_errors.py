@@ -22,6 +22,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str, dict[str, Any], str, str]] = {
     "no targets": (NOBODY, "sync", {"tag": "v1"}, "no-targets", "web9"),
     "no such tag": ({}, "sync", {"tag": "v9"}, "no-such-tag", "v9"),
     "no legal tag": ({}, "sync", {"tag": "2026-11-23 12:00"}, "bad-name", "12:00"),
+    "a commit in place of a tag": ({}, "sync", {"tag": "main"}, "no-such-tag", "there is no tag main"),
+    "no such transport": ({}, "sync", {"tag": "v1", "transport": "pigeon"}, "config", "pigeon"),
+    "a long name": ({}, "sync", {"tag": "x" * 10_240}, "bad-name", "xxx"),
+    "characters": ({}, "sync", {"tag": "\u2028"}, "bad-name", "u2028"),
     "no repository": ({"source": "DISK/no"}, "sync", {"tag": "v1"}, "unavailable", "/no"),
     "no server": ({"source": "http://127.0.0.1:9/r"}, "sync", {"tag": "v1"}, "unavailable", "127.0.0.1:9"),
     "a wrong key": ({"slotz": 3}, "sync", {"tag": "v1"}, "config", ":slotz"),
@@ -49,6 +53,30 @@ def test_a_command_is_refused_for(case: str, repo: Repo) -> None:
     assert error["next"]
     assert hint in f"{error['cause']} {error['path']}"
     assert set(repo.on_disk().values()) <= {""}
+
+
+def test_F01_the_tag_that_was_typed_is_deployed_or_none(repo: Repo) -> None:
+    git(repo.git_dir, "tag", "1.1", "v1^{commit}")
+    git(repo.git_dir, "tag", "1.10", "v2^{commit}")
+    typed = repo.fleet.salt_run("deploy.sync", f"repo={repo.name}", "tag=1.10")
+    assert (typed.status, typed.data["outcome"]) == (0, "CONVERGED")
+    assert repo.on_disk() == repo.everywhere("v2")
+    refused = repo.sync(1.1)  # as an API or a reactor gives it
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "bad-arguments")
+    assert refused.data["error"]["next"] == f"""salt-run deploy.sync repo={repo.name} tag='"1.1"'"""
+    assert repo.on_disk() == repo.everywhere("v2")
+
+
+def test_F02_the_text_False_forces_nothing(repo: Repo) -> None:
+    repo.has("v0")
+    repo.has("v1")
+    assert repo.run("rollback").status == 0
+    refused = repo.sync("v1", force="False")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "bad-release")
+    unclear = repo.sync("v1", force="maybe", wait="abc")
+    assert (unclear.status, unclear.data["error"]["kind"]) == (1, "bad-arguments")
+    assert unclear.data["error"]["next"] == f"salt-run deploy.sync repo={repo.name} tag=v1 force=False wait=0"
+    assert repo.on_disk() == repo.everywhere("v0")
 
 
 def test_a_tag_that_moved_is_never_deployed(repo: Repo) -> None:

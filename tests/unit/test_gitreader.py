@@ -39,6 +39,26 @@ def test_a_tag_that_is_not_there_is_named(plain: Source, name: str) -> None:
     assert f"there is no tag {name}" in caught.value.cause
 
 
+def test_near_tags_are_offered_and_how_to_make_one(plain: Source) -> None:
+    git(plain.git_dir, "tag", "release/2026", "v1")
+    with pytest.raises(NoSuchTag) as caught:
+        plain.repository.tag("release/2025")
+    assert "did you mean release/2026?" in caught.value.next
+    assert f"git -C {plain.git_dir} tag -a -m release/2025 release/2025" in caught.value.next
+    assert "tag=release/2025" in caught.value.next
+
+
+def test_F03_of_a_branch_it_is_said_that_tags_are_deployed(plain: Source) -> None:
+    commit = plain.tag(1).commit
+    git(plain.git_dir, "update-ref", "refs/heads/topic", commit)
+    for name in ("topic", commit):
+        with pytest.raises(NoSuchTag, match="tags are deployed") as caught:
+            plain.repository.tag(name)
+        made = f"release/{commit[:12]}"
+        assert f"tag -a -m {made} {made} {commit}" in caught.value.next
+        assert f"tag={made}" in caught.value.next
+
+
 @pytest.mark.parametrize("what", ["HEAD^{tree}", "HEAD:a"])
 def test_a_tag_of_a_tree_or_a_file_is_no_release(plain: Source, what: str) -> None:
     git(plain.git_dir, "tag", "odd", what.replace("HEAD", "v0"))

@@ -32,6 +32,7 @@ from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Manifest
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, no_progress
+from saltdeploy.spelling import argument
 from saltdeploy.sweep import Sweep
 
 _MOST_LOOKED_AT = 8  # trees that may know how large a file is
@@ -344,7 +345,7 @@ class Beside(Standing):
             raise NotReady(
                 f"{release.tag} ({release.commit[:12]}) is not whole on disk",
                 path=str(self._area),
-                next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
+                next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
             )
         return {"slot": slot.name, **show(view, slot, release, self._repo.location, back=back)}
 

@@ -29,6 +29,7 @@ from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.merkle import is_root
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
+from saltdeploy.spelling import argument
 from saltdeploy.sweep import Sweep
 
 RESET_FAILED, CHECKOUT_FAILED = 20, 30  # Trebuchet's status numbers
@@ -160,7 +161,7 @@ class Inplace:
             raise NotReady(
                 f"{release.tag} ({release.commit[:12]}) is not in the repository",
                 path=str(self.store.git_dir),
-                next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
+                next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
             )
 
     def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:

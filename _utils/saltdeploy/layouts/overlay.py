@@ -35,6 +35,7 @@ from saltdeploy.layouts.unions import Unions
 from saltdeploy.manifest import Findings, Manifest
 from saltdeploy.release import Release
 from saltdeploy.repository import Progress, Repository, no_progress
+from saltdeploy.spelling import argument
 from saltdeploy.sweep import Sweep
 from saltdeploy.trees import Trees
 
@@ -366,7 +367,7 @@ def _not_ready(release: Release, area: Path) -> NotReady:
     return NotReady(
         f"{release.tag} ({release.commit[:12]}) is not on disk",
         path=str(area),
-        next=f"fetch it first: salt-run deploy.fetch repo={release.repo} tag={release.tag}",
+        next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
     )
 
 

@@ -29,6 +29,7 @@ from saltdeploy.master.script import Part
 from saltdeploy.master.world import Master, Watcher
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.release import Release
+from saltdeploy.spelling import argument
 from saltdeploy.swarms import Swarm
 
 _TICK = 0.25  # seconds
@@ -343,7 +344,7 @@ class Conductor:
             f"{tag} is not on this host's disk",
             repo=repo,
             host=result.host,
-            next=f"salt-run deploy.fetch repo={repo} tag={tag}",
+            next=f"salt-run deploy.fetch repo={repo} {argument('tag', tag)}",
         )
 
     # -- telling ----------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ from saltdeploy.orders import FETCH, Order
 from saltdeploy.policy import Restart
 from saltdeploy.release import Release, file_name
 from saltdeploy.repository import Repository, Tag
+from saltdeploy.spelling import argument
 
 _KEPT = 7 * 86_400.0  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -109,7 +110,7 @@ def refuse_moved(wish: Wish, repo: Repo, release: Release, groups: tuple[Wave, .
     raise PlanMoved(
         _what_moved(repo, known, facts, master),
         repo=repo.name,
-        next=f"salt-run deploy.plan repo={repo.name} tag={release.tag}",
+        next=f"salt-run deploy.plan repo={repo.name} {argument('tag', release.tag)}",
     )
 
 

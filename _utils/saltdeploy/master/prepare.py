@@ -27,6 +27,7 @@ from saltdeploy.policy import AUTO
 from saltdeploy.release import Release
 from saltdeploy.repository import Tag
 from saltdeploy.seals import Seal
+from saltdeploy.spelling import argument
 
 
 @dataclass(frozen=True)
@@ -253,6 +254,6 @@ def _refuse_moved(wish: Wish, found: Sequence[_Found], groups: tuple[Wave, ...],
         raise BadArguments(
             "a plan is of one repo, and this deploy is about several",
             repo=wish.repo,
-            next=f"salt-run deploy.plan repo={wish.repo} tag={wish.tag}; then deploy without plan=",
+            next=f"salt-run deploy.plan repo={wish.repo} {argument('tag', wish.tag)}; then deploy without plan=",
         )
     forecast.refuse_moved(wish, found[0].repo, found[0].release, groups, master)

@@ -27,6 +27,7 @@ from saltdeploy.master.spread import ahead
 from saltdeploy.master.world import Master
 from saltdeploy.orders import PRESEED, Order, Result
 from saltdeploy.release import Release
+from saltdeploy.spelling import argument
 from saltdeploy.transports import bundle
 
 _TICK = 0.25  # seconds
@@ -101,7 +102,7 @@ def _packed(
             f"transport {transport} packs nothing that could be brought ahead",
             repo=repo.name,
             path=f"repo_config:{repo.name}:transport",
-            next=f"salt-run deploy.fetch repo={repo.name} tag={name}",
+            next=f"salt-run deploy.fetch repo={repo.name} {argument('tag', name)}",
         )
     return offers
 

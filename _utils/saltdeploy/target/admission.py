@@ -9,6 +9,7 @@ from saltdeploy.config import Repo
 from saltdeploy.errors import ConfigError, NotReady
 from saltdeploy.holdings import Holdings
 from saltdeploy.orders import CHECKOUT, FETCH, Order
+from saltdeploy.spelling import argument
 from saltdeploy.target.task import Task
 
 
@@ -58,5 +59,5 @@ def refuse_unlike(order: Order, repo: Repo, holdings: Holdings) -> None:
             f"what is on disk of {order.release.tag} is not known to have root {order.seal.root[:16] if order.seal else ''}",
             repo=repo.name,
             path=str(repo.location),
-            next=f"salt-run deploy.sync repo={repo.name} tag={order.release.tag}",
+            next=f"salt-run deploy.sync repo={repo.name} {argument('tag', order.release.tag)}",
         )

@@ -29,6 +29,7 @@ from saltdeploy.manifest import Findings
 from saltdeploy.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.release import Release
 from saltdeploy.repository import git_version, no_progress
+from saltdeploy.spelling import argument
 from saltdeploy.target import admission, checkpoints, manners, running, services, supplies, swarming
 from saltdeploy.target.checkpoints import Site
 from saltdeploy.target.host import Host
@@ -282,7 +283,7 @@ def differing(answer: Result, findings: Findings) -> Result:
         f"{findings.wrong} files differ ({named})",
         repo=answer.repo,
         host=answer.host,
-        next=f"salt-run deploy.sync repo={answer.repo} tag={answer.tag}",
+        next=f"salt-run deploy.sync repo={answer.repo} {argument('tag', answer.tag)}",
     )
     return dataclasses.replace(answer, status=error.status, error=error)
 

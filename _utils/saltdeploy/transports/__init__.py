@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from saltdeploy import swarms
+from saltdeploy import policy, swarms
 from saltdeploy.errors import ConfigError
 from saltdeploy.orders import Order, Payload
 from saltdeploy.payloads import Payloads
@@ -68,7 +68,7 @@ def of(name: str) -> Transport:
         ConfigError: there is none.
     """
     if name not in _TABLE:
-        known = ", ".join((*_TABLE, *swarms.TRANSPORTS))
+        known = ", ".join((*policy.TRANSPORTS, *swarms.TRANSPORTS))
         raise ConfigError(f"there is no transport {name[:40]!r}", next=f"choose one of {known}")
     return _TABLE[name]
 

@@ -17,6 +17,7 @@ from saltdeploy.gitobjects import list_blobs, read_changes
 from saltdeploy.orders import Order, Payload
 from saltdeploy.release import file_name
 from saltdeploy.repository import Progress, Repository, Tag
+from saltdeploy.spelling import argument
 from saltdeploy.transports.arrival import Arrival
 from saltdeploy.trees import Trees
 
@@ -130,5 +131,5 @@ def no_base(order: Order, arrival: Arrival) -> NoBase:
     return NoBase(
         f"none of the {len(order.payloads)} payloads fits what this host holds",
         path=str(arrival.store.git_dir),
-        next=f"salt-run deploy.sync repo={order.release.repo} tag={order.release.tag}",
+        next=f"salt-run deploy.sync repo={order.release.repo} {argument('tag', order.release.tag)}",
     )

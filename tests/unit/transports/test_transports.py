@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import disk, transports
+from saltdeploy import disk, policy, swarms, transports
 from saltdeploy.carriers.salt import SaltFiles
 from saltdeploy.errors import ConfigError, Corrupt, DeployError, DiskFull, MovedTag, NoBase, Unavailable
 from saltdeploy.orders import FETCH, Order, Payload
@@ -201,3 +201,13 @@ def test_no_password_is_told_when_the_server_is_away(fleet: Fleet) -> None:
     with pytest.raises(DeployError) as caught:
         fleet.arrive(fleet.order("git", 1))
     assert "s3cret" not in str(caught.value)
+
+
+def test_F04_all_that_can_be_chosen_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        transports.of("pigeon")
+    named = caught.value.next.removeprefix("choose one of ").split(", ")
+    assert named == [*policy.TRANSPORTS, *swarms.TRANSPORTS]
+    assert {"auto", "bundle", "tar+swarm"} <= set(named)
+    for name in set(policy.TRANSPORTS) - {policy.AUTO}:
+        transports.of(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from saltdeploy.spelling import argument
 from saltdeploy.watch.text import clean, hosts, natural, table
 from saltdeploy.watch.views.hosts import held, notes, rows, seen
 from saltdeploy.watch.views.pieces import View, called, cell, digest, mapping, release, repo, some, views
@@ -87,4 +88,4 @@ def _sync(name: str, host: str, pinned: View | None, partial: list[View]) -> str
 
 
 def _tag(pin: View) -> str:
-    return shlex.quote(f"tag={clean(pin.get('tag'))}")
+    return argument("tag", clean(pin.get("tag")))

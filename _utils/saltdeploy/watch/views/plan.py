@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
+from saltdeploy.spelling import argument
 from saltdeploy.watch.text import clean, count, natural, short, table
 from saltdeploy.watch.views.pieces import (
     View,
@@ -118,13 +118,13 @@ def _next(view: View) -> list[str]:
     known = clean(view.get("hash"))
     limit, once = clean(view.get("limit"), 1000), clean(view.get("once"), 64)
     words = [
-        f"repo={repo(view)}",
-        f"tag={clean(view.get('tag'))}",
-        f"limit={limit}" if limit else "",
-        f"transport={once}" if once else "",
-        f"plan={known}",
+        argument("repo", repo(view)),
+        argument("tag", clean(view.get("tag"))),
+        argument("limit", limit) if limit else "",
+        argument("transport", once) if once else "",
+        argument("plan", known),
     ]
-    command = " ".join(["salt-run deploy.sync", *(shlex.quote(word) for word in words if word)])
+    command = " ".join(["salt-run deploy.sync", *filter(None, words)])
     if listed(view.get("guards")):
         return [
             f"Plan: {known}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from saltdeploy.spelling import argument
 from saltdeploy.watch.text import clean, count, hosts, natural, table
 from saltdeploy.watch.views.hosts import notes
 from saltdeploy.watch.views.pieces import View, cell, mapping, release, repo
@@ -27,7 +28,7 @@ def preseed(view: View, now: float, colour: bool) -> list[str]:
     word = f"{len(fine)}/{hosts(len(shown))} have it"
     if len(fine) == len(shown):
         return [*lines, word]
-    again = f"salt-run deploy.preseed repo={repo(view)} tag={clean(view.get('tag'))}"
+    again = f"salt-run deploy.preseed repo={repo(view)} {argument('tag', clean(view.get('tag')))}"
     return [*lines, word, f"Next: {again}; a deploy works without, and fetches from the master"]
 
 

@@ -266,7 +266,7 @@ def verify(repo, full=False):
     def look(found):
         findings = stages.verify(found, _host(), full=full)
         answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__)
-        return answer if findings.ok else stages.differing(answer, findings)
+        return answer if findings.ok else stages.differing(answer, findings, found)
 
     return _answer(repo, look)
 

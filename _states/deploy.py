@@ -68,10 +68,12 @@ def pinned(name, tag=None):
     if not wanted:
         return {**answer, "result": False, "comment": _unknown(name, tag)}
     before = __salt__["deploy.status"](name)
-    unsettled = before.get("holdings", {}).get("unsettled")
-    if before["status"] == 0 and before["commit"] == wanted["commit"] and not unsettled:
+    held = before.get("holdings", {})
+    well = before["status"] == 0 and not held.get("unsettled") and not held.get("damaged")
+    if well and before["commit"] == wanted["commit"]:
         return {**answer, "comment": f"{name} is at {wanted['tag']} ({wanted['commit'][:12]})"}
-    changes = {"old": before.get("tag", before["commit"]), "new": wanted["tag"]}
+    old = before.get("tag", before["commit"])
+    changes = {"old": f"{old} (damaged)" if held.get("damaged") else old, "new": wanted["tag"]}
     if __opts__["test"]:
         return {
             **answer,

@@ -13,11 +13,12 @@ from pathlib import Path
 from saltdeploy import pointers
 from saltdeploy.comparing import Sums
 from saltdeploy.contents import Contents, Supply, supplied
+from saltdeploy.database import remove
 from saltdeploy.digests import Unreadable
 from saltdeploy.errors import Corrupt
 from saltdeploy.gitobjects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.gitreader import Reader
-from saltdeploy.manifest import Manifest, remove
+from saltdeploy.manifest import Manifest
 
 
 def root_of(path: Path, commit: str, reader: Reader, contents: Contents, kinds: Collection[str] = ()) -> str:

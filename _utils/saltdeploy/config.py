@@ -38,7 +38,8 @@ class Repo:
         slots: how many whole work trees layout ``slots`` keeps.
         keep_releases: how many releases layout ``releases`` keeps.
         visible_releases: how many releases layout ``overlay`` shows at once, the live one over older ones.
-        stat_limit: files; up to this many, a fetch compares the unchanged ones with the record as well.
+        stat_limit: files; up to this many, a fetch compares all unchanged ones with the record as well, above that those in
+            directories that others have changed.
         batch: how many hosts switch at once: a count or a share such as ``25%``.
         rollback_batch: how many hosts switch back at once: a count or a share.
         fetch_batch: how many hosts fetch at once: a count or a share.

@@ -29,6 +29,7 @@ class Holdings:
             host was led back from it, if it is still whole on disk.
         held: every release that is whole on disk, ``live`` and ``previous`` among them.
         tags: commit to tag, for those in ``held``.
+        damaged: what is live was found to be something else than its release; its next fetch makes it anew.
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
         programs: those of :data:`PROGRAMS` that the host has.
@@ -40,6 +41,7 @@ class Holdings:
     previous: str = ""
     held: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
+    damaged: bool = False
     unsettled: bool = False
     programs: tuple[str, ...] = ()
     knows: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class Holdings:
     def to_wire(self) -> dict[str, Any]:
         """The holdings as plain data."""
         return {
+            "damaged": self.damaged,
             "unsettled": self.unsettled,
             "live": self.live,
             "previous": self.previous,
@@ -72,6 +75,7 @@ class Holdings:
             if isinstance(held, (list, tuple))
             else (),
             tags={c: t for c, t in named if legal(c, check_commit) and legal(t, check_tag)},
+            damaged=data.get("damaged") is True,
             unsettled=data.get("unsettled") is True,
             programs=_among(PROGRAMS, data.get("programs")),
             knows=_among(YOUNG, data.get("knows")),

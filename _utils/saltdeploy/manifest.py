@@ -13,16 +13,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import pointers
+from saltdeploy import looks, pointers
 from saltdeploy.comparing import compare, digest_of, is_real, walk
-from saltdeploy.digests import Digests, copy_rows, unreadable
-from saltdeploy.errors import DeployError, DiskFull, NoPermission
-from saltdeploy.gitobjects import Change
+from saltdeploy.database import explained
+from saltdeploy.digests import Digests, copy_rows
+from saltdeploy.gitobjects import GITLINK, Change
+from saltdeploy.looks import Looks
 from saltdeploy.pointers import Pointer
 
 _SCHEMA = """
@@ -91,6 +92,7 @@ class Manifest:
 
     Attributes:
         digests: those of directories.
+        looks: how directories were seen last.
 
     Raises:
         Unreadable: in any method, when the file is not what was written.
@@ -105,23 +107,23 @@ class Manifest:
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
         except sqlite3.Error as error:
-            raise _ours(error, self.path) from error
-        self.digests = Digests(self._db, self.path)
+            raise explained(error, self.path) from error
+        self.digests, self.looks = Digests(self._db, self.path), Looks(self._db)
         try:
             # with FULL a power cut just after a commit may bring the rolled back state to life again
             self._db.execute("PRAGMA synchronous=EXTRA")
             self._db.execute("PRAGMA cache_size=-8192")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(_SCHEMA + looks.SCHEMA)
             self._add_digests()
         except sqlite3.Error as error:
             self._db.close()
-            raise _ours(error, self.path) from error
+            raise explained(error, self.path) from error
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         self._db.close()
         if isinstance(error, sqlite3.Error):
-            raise _ours(error, self.path) from error
+            raise explained(error, self.path) from error
 
     def _add_digests(self) -> None:
         """The manifests of older versions have none; :meth:`complete` finds them."""
@@ -144,6 +146,7 @@ class Manifest:
             raise
         finally:
             self._points = True
+            self.looks.forget()
 
     def commit(self) -> str:
         """The commit whose files are noted here; "" when they were never brought to one."""
@@ -205,7 +208,13 @@ class Manifest:
             self._points = True
         elif self._points:
             self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
+        self._touch(path)
+        if row[1] == GITLINK:  # a directory, in which nothing is to be
+            self.looks.touch(path)
+
+    def _touch(self, path: bytes) -> None:
         self.digests.touch(path)
+        self.looks.touch(os.path.dirname(path))
 
     def take(self, other: Manifest) -> None:
         """Note all files as another manifest has them; the digests of directories are apart."""
@@ -222,11 +231,11 @@ class Manifest:
         """Note that a file is gone."""
         self._db.execute("DELETE FROM files WHERE path=?", (path,))
         self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
-        self.digests.touch(path)
+        self._touch(path)
 
     def clear(self) -> None:
         """Note that all files are gone."""
-        for table in ("files", "pointers", "directories", "pages", "root"):
+        for table in ("files", "pointers", "directories", "pages", "root", "looks"):
             self._db.execute(f"DELETE FROM {table}")
         self.digests.forget()
 
@@ -330,62 +339,56 @@ class Manifest:
 
     # -- verifying --------------------------------------------------------------------------------------
 
-    def verify(self, root: Path, *, full: bool, stray: Callable[[bytes], None] | None = None) -> Findings:
+    def verify(
+        self,
+        root: Path,
+        *,
+        full: bool,
+        among: Collection[bytes] | None = None,
+        stray: Callable[[bytes], None] | None = None,
+        spoilt: Callable[[str], None] | None = None,
+    ) -> Findings:
         """Compare the tree at ``root`` with the manifest.
 
         Args:
             root: the work tree.
             full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was
                 written is taken as unchanged, and only the others are read.
+            among: only what is directly in these directories, see :meth:`saltdeploy.looks.Looks.changed`; never ``full``.
             stray: takes each path that should not be there, instead of the findings; a directory without
                 anything in it ends in ``/``.
+            spoilt: takes the blob of each file that holds something else, beside the findings.
         """
         findings = Findings()
+        looked = self._differences(root, full) if among is None else self.looks.differences(root, among)
+        for kind, path in looked:
+            findings.files += kind != "extra"
+            if kind == "changed" and spoilt is not None and (entry := self.entry(path)):
+                spoilt(entry[1])
+            if kind == "extra" and stray is not None:
+                stray(path)
+            elif kind:
+                findings.add(kind, path)
+        return findings
+
+    def differs_in(self, root: Path, blobs: Collection[str]) -> bool:
+        """Whether a file that should hold one of these blobs holds something else; they are read until one is found."""
         base = os.fsencode(root)
-        real = {b""}
+        return any(
+            compare(os.path.join(base, entry.path), entry.mode, entry.oid, None, entry.pointer, entry.digest)
+            for entry in self.entries()
+            if entry.oid in blobs
+        )
+
+    def _differences(self, root: Path, full: bool) -> Iterator[tuple[str, bytes]]:
+        """``missing``, ``changed`` or ``extra``, and the path; "" for each file that is as it should be."""
+        base, real = os.fsencode(root), {b""}
         for entry in self.entries():
-            findings.files += 1
             kind = "missing"
             if is_real(base, os.path.dirname(entry.path), real):
                 place, known = os.path.join(base, entry.path), None if full else entry.seen
                 kind = compare(place, entry.mode, entry.oid, known, entry.pointer, entry.digest)
-            if kind:
-                findings.add(kind, entry.path)
+            yield kind, entry.path
         for path in walk(root):
             if self.entry(path.removesuffix(b"/")) is None:
-                if stray is None:
-                    findings.add("extra", path)
-                else:
-                    stray(path)
-        return findings
-
-
-def remove(path: Path) -> None:
-    """Delete the database of a manifest."""
-    # a journal that outlived its database would be applied to the next one
-    for each in (path, Path(f"{path}-journal")):
-        each.unlink(missing_ok=True)
-
-
-def _ours(error: sqlite3.Error, path: Path) -> DeployError:
-    """What sqlite's error means; before Python 3.11 there is nothing but its text to tell by."""
-    text = str(error)
-    if "full" in text:
-        return DiskFull(
-            f"no space left for the manifest ({text})",
-            path=str(path),
-            next=f"free space (df -h {path.parent}), then run the same command again",
-        )
-    if "readonly" in text or "unable to open" in text:
-        return NoPermission(
-            f"the manifest cannot be written ({text})",
-            path=str(path),
-            next="check the owner and mode of this path, and the user that Salt runs as",
-        )
-    if "locked" in text or "I/O error" in text:
-        return DeployError(
-            f"the manifest cannot be used ({text})",
-            path=str(path),
-            next="look for a process that holds it (fuser) and at the kernel's log (dmesg), then try again",
-        )
-    return unreadable(path, text)
+                yield "extra", path

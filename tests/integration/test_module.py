@@ -81,6 +81,47 @@ def test_verify_names_what_differs_and_the_next_sync_mends_it(repo: Repo) -> Non
     assert repo.on_disk() == repo.everywhere("v1")
 
 
+@pytest.mark.parametrize(
+    "layout",
+    [
+        pytest.param(each, marks=pytest.mark.repo(layout=each, stat_limit=0))
+        for each in ("slots", "releases", "inplace")
+    ],
+)
+def test_F45_the_command_that_a_failed_verification_prints_mends_the_first_time(
+    layout: str, repo: Repo
+) -> None:
+    for tag in ("v0", "v1", "v2"):
+        repo.has(tag)
+    shared = repo.place("web1") / "lib/b"  # with all its names, in all the trees that have it
+    with open(shared, "r+b") as file:
+        file.write(b"!")
+    found = repo.call("web1", "verify", full=True)
+    said = f"salt-run deploy.sync repo={repo.name} tag=v2"
+    assert (found.status, found.data["error"]["next"]) == (1, said)
+    converged(repo.sync("v2"))
+    assert repo.on_disk() == repo.everywhere("v2")
+    assert repo.call("web1", "verify", full=True).status == 0
+
+
+@pytest.mark.parametrize("mend", ["sync_all", "pinned"])
+def test_F11_a_damaged_host_is_told_by_the_report_and_converges_by_itself(mend: str, repo: Repo) -> None:
+    repo.has("v1")
+    repo.fleet.salt("web1", "saltutil.refresh_pillar", wait=True)
+    (repo.place("web1") / "VERSION").write_text("spoilt\n")
+    assert repo.call("web1", "verify", full=True).status == 1
+    report = repo.run("report")
+    assert (report.status, report.data["hosts"]["web1"]["state"]) == (1, "damaged")
+    assert report.data["hosts"]["web2"]["state"] == "pinned"
+    if mend == "pinned":
+        [done] = repo.fleet.salt("web1", "state.single", "deploy.pinned", repo.name).data.values()
+        assert (done["result"], done["changes"]) == (True, {repo.name: {"old": "v1 (damaged)", "new": "v1"}})
+    else:
+        assert repo.fleet.salt("web1", "deploy.sync_all").data["status"] == 0
+    assert repo.on_disk() == repo.everywhere("v1")
+    assert repo.run("report").status == 0
+
+
 @pytest.mark.repo("test/testrepo", **TREBUCHET)
 def test_a_pillar_of_trebuchet_is_read_as_it_is(repo: Repo) -> None:
     repo.has("v0")

@@ -34,6 +34,7 @@ orders = st.builds(
 )
 holdings = st.builds(
     Holdings,
+    damaged=st.booleans(),
     live=st.just("") | commits,
     previous=st.just("") | commits,
     held=st.lists(commits, max_size=4).map(tuple),

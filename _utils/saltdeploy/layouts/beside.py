@@ -10,6 +10,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import dataclasses
+import sqlite3
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
@@ -26,7 +27,7 @@ from saltdeploy.layouts import room
 from saltdeploy.layouts.farm import Differs, Farm
 from saltdeploy.layouts.filling import Filling
 from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import Slot, State, View, doubt, find_root, refuse_other_root, show
+from saltdeploy.layouts.slot import Slot, State, View, find_root, refuse_other_root, show
 from saltdeploy.layouts.standing import Standing
 from saltdeploy.layouts.worktree import WorkTree
 from saltdeploy.manifest import Manifest
@@ -162,15 +163,20 @@ class Beside(Standing):
         for slot in view.holding(commit):
             state = view.states[slot]
             if not state.doubted:
-                if self._is_sound(slot, state, root, read=slot == view.live or bool(users_of([slot.tree]))):
+                spoilt: list[str] = []
+                read = slot == view.live or bool(users_of([slot.tree]))
+                if self._is_sound(slot, state, root, spoilt, read=read):
                     return slot
-                doubt(slot, slot.state())
+                self._doubt(slot, slot.state(), spoilt)
         return None
 
-    def _is_sound(self, slot: Slot, state: State, root: str, *, read: bool) -> bool:
-        """Compare a whole tree by its stat, unless it is above ``stat_limit``; and its root, if it has to be a certain one.
+    def _is_sound(self, slot: Slot, state: State, root: str, spoilt: list[str], *, read: bool) -> bool:
+        """Compare a whole tree by its stat; and its root, if it has to be a certain one.
 
         What its users wrote beside the release's files is theirs while they ``read`` it, and rubbish afterwards.
+
+        Args:
+            spoilt: grows by the blobs whose files hold something else.
         """
         work = WorkTree(slot.tree, self._incoming, Stored(self.store))
         try:
@@ -180,16 +186,20 @@ class Beside(Standing):
                     return False
                 if root not in ("", manifest.root()):
                     return False
-                if manifest.holds_more_than(self._repo.stat_limit):
-                    return True
 
                 def stray(path: bytes) -> None:
                     if not read:
                         work.remove_stray(path, manifest)
 
-                sound = manifest.verify(slot.tree, full=False, stray=stray).ok
+                among = self._to_look_at(slot, manifest)
+                findings = manifest.verify(
+                    slot.tree, full=False, among=among, stray=stray, spoilt=spoilt.append
+                )
                 work.sync()
-                return sound
+                if findings.ok and not read:  # on a full disk nothing is noted, and all of it looked at again
+                    with contextlib.suppress(sqlite3.Error), manifest.transaction():
+                        self._note_looks(slot, manifest, among)
+                return findings.ok
         except Unreadable:
             return False
 
@@ -201,9 +211,9 @@ class Beside(Standing):
                 began = State(state.commit, shape=state.shape)
                 facts = self._write(slot, began, job, copy)
                 return {**facts, "began_as": state.tag, "shared_by": copy.way}
-            except (Differs, Unreadable):  # somebody wrote into that tree
+            except (Differs, Unreadable) as why:  # somebody wrote into that tree
                 slot.remove()
-                doubt(base, state)
+                self._doubt(base, state, why.spoilt if isinstance(why, Differs) else ())
         return self._write(slot, State(), job)
 
     def _nearest(self, commit: str) -> list[tuple[Slot, State]]:
@@ -256,9 +266,12 @@ class Beside(Standing):
                     if base and manifest.commit() not in (base, *state.towards):
                         raise Differs("the manifest of the spare slot was another tree's")
                     complete = not base or bool(manifest.root())
+                    among = self._to_look_at(slot, manifest) if state.whole and not copy else None
                     written = work.apply(changes, oids, count, manifest, job.tell)
                     filled = self._filling.fill(slot.tree, work, manifest, written, job.tell, job.noted)
-                    compared = self._compare(slot, state, work, manifest, copy) if base else 0
+                    among = None if work.surprised else among
+                    told = base and (not copy or work.surprised)
+                    compared = self._compare(slot, work, manifest, among) if told else 0
                     if not complete and not manifest.complete(slot.tree):
                         raise Differs("files of the spare slot differed")
                     work.sync()
@@ -266,6 +279,7 @@ class Beside(Standing):
                         disk.sync_all(slot.tree)
                     found = manifest.seal()
                     refuse_other_root(found, job.root, release, slot.tree)
+                    self._note_looks(slot, manifest, among)
                     manifest.put_commit(release.commit)
                 slot.note(State(release.commit, release.tag, shape=self._repo.shape, root=found))
             except (DiskFull, OSError):
@@ -316,24 +330,41 @@ class Beside(Standing):
         self._list_all(commit, changes)
         return ""
 
-    def _compare(
-        self, slot: Slot, state: State, work: WorkTree, manifest: Manifest, copy: Farm | None
-    ) -> int:
-        """Compare all files by their stat; not in a tree above ``stat_limit`` or just made, unless there is a reason to.
+    def _to_look_at(self, slot: Slot, manifest: Manifest) -> set[bytes] | None:
+        """The directories to compare, in a tree above ``stat_limit``: those in which something has changed; else None: all."""
+        if manifest.holds_more_than(self._repo.stat_limit):
+            return manifest.looks.changed(slot.tree)
+        return None
+
+    def _compare(self, slot: Slot, work: WorkTree, manifest: Manifest, among: set[bytes] | None) -> int:
+        """Compare files by their stat, and delete what does not belong there.
+
+        Args:
+            among: the directories to look at; None: all.
 
         Returns:
-            How many were compared.
+            How many files were compared.
         """
-        reason = not state.whole or work.surprised
-        if not reason and (copy or manifest.holds_more_than(self._repo.stat_limit)):
-            return 0
+        spoilt: list[str] = []
         findings = manifest.verify(
-            slot.tree, full=False, stray=lambda path: work.remove_stray(path, manifest)
+            slot.tree,
+            full=False,
+            among=among,
+            stray=lambda path: work.remove_stray(path, manifest),
+            spoilt=spoilt.append,
         )
         if not findings.ok:
             named = ", ".join([*findings.missing, *findings.changed][:3])
-            raise Differs(f"{findings.wrong} files of the spare slot differed ({named})")
+            raise Differs(f"{findings.wrong} files of the spare slot differed ({named})", spoilt)
         return findings.files
+
+    def _note_looks(self, slot: Slot, manifest: Manifest, among: set[bytes] | None) -> None:
+        """Note how directories are now, in a tree above ``stat_limit``; where all were compared, all of them."""
+        if not manifest.holds_more_than(self._repo.stat_limit):
+            return
+        if among is None:
+            manifest.looks.clear()
+        manifest.looks.note(slot.tree)
 
     # -- switching --------------------------------------------------------------------------------------
 

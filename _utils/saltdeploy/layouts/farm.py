@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from saltdeploy.blobs import sharing
@@ -26,7 +27,15 @@ _OTHERS_MAY_WRITE = 0o022
 
 
 class Differs(Exception):
-    """A tree is not what its manifest says."""
+    """A tree is not what its manifest says.
+
+    Attributes:
+        spoilt: blobs whose files in it hold something else, as far as they are known.
+    """
+
+    def __init__(self, why: str, spoilt: Collection[str] = ()) -> None:
+        super().__init__(why)
+        self.spoilt = spoilt
 
 
 class Farm:
@@ -91,7 +100,8 @@ class Farm:
         now = _seen(source) if is_real(old, above, real) else None
         what = (entry.mode, entry.oid, entry.seen, entry.pointer, entry.digest)
         if now is None or compare(source, *what, now):
-            raise Differs(f"{entry.path.decode('utf-8', 'backslashreplace')} of {self.base.tree} differed")
+            named = entry.path.decode("utf-8", "backslashreplace")
+            raise Differs(f"{named} of {self.base.tree} differed", [entry.oid])
         try:
             _make_directories(new, above, made)
             if self._put(entry, source, now, place):

@@ -3,7 +3,8 @@
 For those who need ``.git`` at the live path. A checkout writes into the tree that users read: it is *not*
 atomic, a reader may see both releases for a while, and files that git does not track stay. Only the first
 checkout is one step: until then the work tree lies in ``.<name>.deploy/first`` beside ``location``. While
-a checkout is not finished, ``.git/deploy-unfinished`` says so, and nothing is reported as live.
+a checkout is not finished, ``.git/deploy-unfinished`` says so, and nothing is reported as live. When files were found to be
+others than those of the commit, ``.git/deploy-damaged`` names the commit until the next checkout.
 """
 
 from __future__ import annotations
@@ -83,8 +84,14 @@ class Inplace:
         tags = {commit: tag for commit in held if (tag := known.get(commit) or store.name_of(commit))}
         known = disk.read_json(self._roots(), {})
         roots = {commit: known[commit] for commit in held if is_root(known.get(commit))}
+        damaged = bool(live) and self._is_damaged(live)
         return Holdings(
-            live=live, previous=store.commit_of(_PREVIOUS), held=tuple(held), tags=tags, roots=roots
+            damaged=damaged,
+            live=live,
+            previous=store.commit_of(_PREVIOUS),
+            held=tuple(held),
+            tags=tags,
+            roots=roots,
         )
 
     def _tags(self) -> Path:
@@ -96,6 +103,16 @@ class Inplace:
     @property
     def _unfinished(self) -> Path:
         return self.store.git_dir / "deploy-unfinished"
+
+    @property
+    def _damaged(self) -> Path:
+        return self.store.git_dir / "deploy-damaged"
+
+    def _is_damaged(self, commit: str) -> bool:
+        try:
+            return self._damaged.read_text().strip() == commit
+        except FileNotFoundError:
+            return False
 
     def open(self) -> dict[str, Any]:
         """Make a git work tree where there is none; beside ``location``, which stays as it is."""
@@ -115,6 +132,7 @@ class Inplace:
         disk.clear_asides(self._tags())
         disk.clear_asides(self._roots())
         disk.clear_asides(self._unfinished)
+        disk.clear_asides(self._damaged)
 
     def prepare(
         self,
@@ -179,11 +197,14 @@ class Inplace:
             else:
                 store.point(_PREVIOUS, live)
         disk.write_atomically(self._unfinished, f"{release.commit}\n".encode())
+        if self._damaged.exists():  # git knows from its index which files it need not write, and was wrong
+            (store.git_dir / "index").unlink(missing_ok=True)
         if live:
             work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
         command = ["checkout", "--force", "--quiet", "--detach", release.commit]
         work_tree_git(self._tree(), command, CHECKOUT_FAILED)
         self._name(release)
+        self._damaged.unlink(missing_ok=True)
         self._unfinished.unlink()
         return self._install()
 
@@ -237,7 +258,15 @@ class Inplace:
         if full:
             self._root(live)
             self._compare(live, found, findings)
+        self._note_damage(live, findings, full=full)
         return findings
+
+    def _note_damage(self, live: str, findings: Findings, *, full: bool) -> None:
+        """Remember that files differ, until they are checked out again. Files more are none of the release, and stay."""
+        if findings.missing or findings.changed:
+            disk.write_atomically(self._damaged, f"{live}\n".encode())
+        elif full:
+            self._damaged.unlink(missing_ok=True)
 
     def _compare(self, live: str, found: set[bytes], findings: Findings) -> None:
         """Compare the sha256 of every file, unless git has found it to differ: a collision of git's own ids would show."""

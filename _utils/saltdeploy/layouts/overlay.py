@@ -60,6 +60,7 @@ class Overlay:
         view = self._look()
         previous = view.way_back()
         return Holdings(
+            damaged=view.live is not None and view.states[view.live].whole and view.states[view.live].doubted,
             live=view.live_commit(),
             previous=view.states[previous].commit if previous and previous.is_mounted() else "",
             held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.whole and not s.doubted)),
@@ -94,15 +95,28 @@ class Overlay:
         alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
         findings = self._compare(shown, state.commit, full=full, alone=alone)
         if not findings.ok:
-            doubt(view.live, state)
+            self._doubt(view, view.live)
         elif full and state.root and self._compute(view.live, state.commit) != state.root:
-            doubt(view.live, state)
+            self._doubt(view, view.live)
             raise Corrupt(
                 f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
+        elif full and state.doubted:  # somebody has mended it by hand
+            view.live.note(dataclasses.replace(state, doubted=False))
         return findings
+
+    @staticmethod
+    def _doubt(view: View[Mounted], damaged: Mounted) -> None:
+        """Note that a release is not what it should be, nor are those that may be damaged: they have layers in common."""
+        layers = set(damaged.layers())
+        others = [each for each in view.states if each != damaged and layers & set(each.layers())]
+        for each in (
+            *others,
+            damaged,
+        ):  # it is the last one: nobody looks for the others any more once it is known
+            doubt(each, view.states[each])
 
     def _shown(self) -> Path:
         """What ``location`` shows, by a name in the area, if that is where it leads."""
@@ -208,7 +222,9 @@ class Overlay:
             layers = tuple(self._shelf.take(image) for image in contents.images)
             return self._place_for(release, layers)
         if contents is not None:
-            doubted = any(s.doubted for s in self._look().states.values() if s.commit == release.commit)
+            doubted = any(
+                state.doubted for state in self._look().states.values()
+            )  # by a layer that any may have
             layers = self._directories().make(release, contents, progress, distrust=doubted)
             return self._place_for(release, layers)
         return self._sound(release)

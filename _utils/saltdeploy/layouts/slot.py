@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from saltdeploy import disk, manifest, merkle
+from saltdeploy import database, disk, merkle
 from saltdeploy.errors import BadName, Corrupt, from_os
 from saltdeploy.manifest import Manifest
 from saltdeploy.release import Release, check_commit
@@ -127,7 +127,7 @@ class Slot:
         if self._record.parent.is_dir():
             disk.fsync_dir(self._record.parent)
         disk.remove_tree(self.tree)
-        manifest.remove(self._database)
+        database.remove(self._database)
 
     def _has_manifest(self) -> bool:
         try:

@@ -55,6 +55,7 @@ class Slots(Beside):
         try:
             return self._write(slot, state, job)
         except (Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
+            self._doubt_others(slot, why.spoilt if isinstance(why, Differs) else ())
             slot.remove()
             return {**self._write_anew(slot, job), "made_anew": str(why)}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import os
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
@@ -44,8 +46,9 @@ class Standing(abc.ABC):
         """What is whole on disk, and what is live. Reads only."""
         view = self._look()
         whole = {slot: state for slot, state in view.states.items() if state.whole}
-        previous = view.way_back()
+        previous, live = view.way_back(), whole.get(view.live) if view.live else None
         return Holdings(
+            damaged=live is not None and live.doubted and live.shape == self._repo.shape,
             live=view.live_commit(),
             previous=whole[previous].commit if previous else "",
             held=tuple(dict.fromkeys(state.commit for state in whole.values() if not state.doubted)),
@@ -74,16 +77,36 @@ class Standing(abc.ABC):
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
+        spoilt: list[str] = []
         try:
             with view.live.manifest() as manifest:
                 self._check_manifest(manifest, state, full=full)
-                findings = manifest.verify(view.live.tree, full=full)
+                findings = manifest.verify(view.live.tree, full=full, spoilt=spoilt.append)
         except Unreadable:
             doubt(view.live, state)
             raise
         if not findings.ok:
-            doubt(view.live, state)
+            self._doubt(view.live, state, spoilt)
+        elif full and state.doubted:  # somebody has mended it by hand
+            view.live.note(dataclasses.replace(state, doubted=False))
         return findings
+
+    def _doubt(self, slot: Slot, state: State, spoilt: Collection[str]) -> None:
+        """Note that a tree is not what its release should be.
+
+        Args:
+            spoilt: blobs whose files in it hold something else.
+        """
+        self._doubt_others(
+            slot, spoilt
+        )  # first: nobody looks for them any more once the tree itself is known
+        doubt(slot, state)
+
+    def _doubt_others(self, slot: Slot, spoilt: Collection[str]) -> None:
+        """See whether other trees hold the spoilt blobs as they are: a file there may be a further name of one here."""
+        for other, state in self._look().states.items() if spoilt else ():
+            if other.tree != slot.tree and state.whole and not state.doubted and _differs_in(other, spoilt):
+                doubt(other, state)
 
     def tree(self, commit: str) -> Path | None:
         """The tree that a flip to the release would show."""
@@ -135,3 +158,12 @@ class Standing(abc.ABC):
         except GitFailed as error:
             store = self.trees if self.trees.has(commit) else self.store
             raise store.lacks(commit, error) from error
+
+
+def _differs_in(slot: Slot, blobs: Collection[str]) -> bool:
+    """Whether a file of a tree that should hold one of the blobs does not; also where that cannot be told."""
+    try:
+        with slot.manifest() as manifest:
+            return manifest.differs_in(slot.tree, blobs)
+    except Unreadable:
+        return True

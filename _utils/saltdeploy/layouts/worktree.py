@@ -165,7 +165,9 @@ class WorkTree:
         """Delete a path that the manifest does not know, and the directories that are empty without it."""
         if not path.endswith(b"/"):
             self._delete(path)
-        self._prune(path.rstrip(b"/") if path.endswith(b"/") else os.path.dirname(path), manifest)
+        directory = path.rstrip(b"/") if path.endswith(b"/") else os.path.dirname(path)
+        manifest.looks.touch(directory)
+        self._prune(directory, manifest)
 
     # -- one path ---------------------------------------------------------------------------------------
 

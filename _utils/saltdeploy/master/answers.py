@@ -15,7 +15,7 @@ class Look:
 
     Attributes:
         live, live_tag: what its users see.
-        unchanged: the release is live and settled there.
+        unchanged: the release is live, sound and settled there.
         switched: the release is live there, or may be.
     """
 
@@ -38,7 +38,7 @@ class Look:
             release.repo,
             held.live,
             tag,
-            unchanged=same and not held.unsettled,
+            unchanged=same and not held.unsettled and not held.damaged,
             switched=held.live == release.commit or not known,
         )
 

@@ -95,8 +95,8 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     """The view ``report``: ask every target what it runs; tell what was last seen of those that do not answer.
 
     A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else, or has other bytes), ``nothing``
-    (no whole release of this repo is live), ``unsettled`` (its restart or checks after a switch did not all pass),
-    ``stale`` (a process of its services is older than the switch) or ``unreachable``. The return code is 0 when all are ``pinned``.
+    (no whole release of this repo is live), ``damaged`` (what is live was found not to be what its release is),
+    ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than the switch) or ``unreachable``. The return code is 0 when all are ``pinned``.
     """
     pins = Pins(master.root)
     pin = pins.get(repo.name)
@@ -155,6 +155,8 @@ def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, r
 def _state(answer: Result | None, held: Holdings, pin: Pin | None, repo: Repo) -> str:
     if answer is None:
         return "unreachable"
+    if held.damaged:
+        return "damaged"
     if not held.live:
         return "nothing"
     if held.unsettled:

@@ -49,11 +49,19 @@ def is_sealed(order: Order, repo: Repo, holdings: Holdings) -> bool:
 
 
 def refuse_unlike(order: Order, repo: Repo, holdings: Holdings) -> None:
-    """See to it before a switch that :func:`is_sealed`.
+    """See to it before a switch that :func:`is_sealed`, and that nobody has found the tree to be damaged.
 
     Raises:
-        NotReady: it is not.
+        NotReady: it is not, or it was.
     """
+    here, sound = order.release.commit in holdings.tags, order.release.commit in holdings.held
+    if order.stage == CHECKOUT and here and not sound:
+        raise NotReady(
+            f"the files on disk of {order.release.tag} are not those of the release: somebody has changed them",
+            repo=repo.name,
+            path=str(repo.location),
+            next=f"salt-run deploy.sync repo={repo.name} tag={order.release.tag}",
+        )
     if order.stage == CHECKOUT and not is_sealed(order, repo, holdings):
         raise NotReady(
             f"what is on disk of {order.release.tag} is not known to have root {order.seal.root[:16] if order.seal else ''}",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shlex
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -112,7 +113,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     layout = layouts.of(repo)
     holdings = layout.holdings()
     is_live = holdings.live == order.release.commit and holdings.live in holdings.held
-    is_live = is_live and admission.is_sealed(order, repo, holdings)
+    is_live = is_live and not holdings.damaged and admission.is_sealed(order, repo, holdings)
     if order.seal is not None:
         Record(host.cache, repo.name).keep_seal(order.release, order.seal)
     if is_live and not Record(host.cache, repo.name).is_unsettled():
@@ -276,14 +277,17 @@ def verify(repo: Repo, host: Host, *, full: bool) -> Findings:
         return layouts.of(repo).verify(full=full)
 
 
-def differing(answer: Result, findings: Findings) -> Result:
+def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
     """The answer of a host whose live tree is not what it should be."""
+    others_only = repo.layout == "inplace" and not findings.missing and not findings.changed
+    mend = f"salt-run deploy.sync repo={answer.repo} {argument('tag', answer.tag)}"
+    look = f"git -C {shlex.quote(str(repo.location))} clean -ndx lists them: with layout inplace a deploy lets them stay"
     named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
     error = Corrupt(
         f"{findings.wrong} files differ ({named})",
         repo=answer.repo,
         host=answer.host,
-        next=f"salt-run deploy.sync repo={answer.repo} {argument('tag', answer.tag)}",
+        next=look if others_only else mend,
     )
     return dataclasses.replace(answer, status=error.status, error=error)
 

@@ -78,7 +78,7 @@ class _Side:
         tree = self._layout.tree(task.order.release.commit)
         self.is_ready = tree is not None
         is_live = holdings.live == task.order.release.commit
-        self.is_done = is_live and not unsettled and not task.order.anew
+        self.is_done = is_live and not unsettled and not holdings.damaged and not task.order.anew
         well = holdings.previous if unsettled else holdings.live
         done = self._layout.tree(well) if well else None
         self._site = Site(task.repo, host, task.order.group, tree, done)

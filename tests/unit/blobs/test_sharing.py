@@ -89,6 +89,24 @@ def test_verify_finds_a_content_that_was_changed(full: bool, host: Target) -> No
     assert stages.verify(host.repo, host.host, full=full).changed == ["blob0"]
 
 
+def test_F45_a_content_that_was_written_into_is_suspected_at_the_other_paths_that_have_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "clone", lambda *_: False)  # by hard link, whatever this file system can do
+    fill(server.root, lfs(BIG), BIG)
+    source = Source(tmp_path / "s.git", {b"here": lfs(BIG)}, {b"there": lfs(BIG)})
+    host = Target(tmp_path, source, blobs={"lfs": server.files}, stat_limit=0)
+    host.deploy(0)
+    host.deploy(1)
+    (host.location / "there").chmod(0o644)
+    with open(host.location / "there", "r+b") as file:
+        file.write(b"spoilt")
+    assert not stages.verify(host.repo, host.host, full=True).ok
+    assert stages.status(host.repo, host.host).holdings.held == ()
+    assert all(result.ok for result in host.deploy(0))
+    assert (host.location / "here").read_bytes() == BIG
+
+
 def test_a_stat_is_enough_though_the_file_has_names_in_other_trees(host: Target) -> None:
     host.deploy(0)
     host.deploy(1)  # changes the ctime of a hard link

@@ -226,6 +226,55 @@ def test_verify_names_what_differs(full: bool, layout: Inplace, tmp_path: Path, 
     assert found.wrong == 4
 
 
+def write(path: Path) -> None:
+    path.write_text("spoilt")
+
+
+def write_unseen_by_git(path: Path) -> None:
+    write(path)
+    subprocess.run(
+        ["git", "-C", path.parents[1], "update-index", "--assume-unchanged", "lib/same"], check=True
+    )
+
+
+@pytest.mark.parametrize(
+    "spoil", [write, write_unseen_by_git, Path.unlink], ids=["F11", "F45-unseen by git", "F45-deleted"]
+)
+def test_what_was_found_to_be_damaged_is_told_until_the_next_checkout_mends_it(
+    spoil: Callable[[Path], object], layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    spoil(location / "lib/same")
+    assert not layout.verify(full=True).ok
+    assert layout.holdings().damaged
+    deploy(layout, source, 0)
+    assert not layout.holdings().damaged
+    assert released(location) == source.checked_out(0)
+    assert layout.verify(full=True).ok
+
+
+def test_F11_files_more_are_no_damage_since_a_checkout_lets_them_stay(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    (location / "more").touch()
+    assert layout.verify(full=True).extra == ["more"]
+    assert not layout.holdings().damaged
+
+
+def test_F11_a_file_that_was_mended_by_hand_is_not_damaged(
+    layout: Inplace, source: Source, location: Path
+) -> None:
+    deploy(layout, source, 0)
+    write(location / "lib/same")
+    layout.verify(full=False)
+    (location / "lib/same").write_text("same")
+    layout.verify(full=False)
+    assert layout.holdings().damaged, "not every byte was read"
+    layout.verify(full=True)
+    assert not layout.holdings().damaged
+
+
 def test_the_root_is_that_of_what_git_holds(layout: Inplace, source: Source, tmp_path: Path) -> None:
     slots = Slots(repo(tmp_path / "other"))
     for number in (0, 2, 1):

@@ -197,7 +197,22 @@ def test_a_directory_that_somebody_wrote_into_is_found_and_made_anew(host: Host,
     spoilt = {"base-": "big", "over-": "a"}[kind]
     (layer / spoilt).write_bytes(b"spoilt")
     assert layouts.of(host.repo).verify(full=True).changed == [spoilt]
+    assert layouts.of(host.repo).holdings().damaged
     host.goes_to(1)
+    assert not layouts.of(host.repo).holdings().damaged
+
+
+@pytest.mark.images
+@pytest.mark.parametrize("host", ["bundle"], indirect=True)
+@pytest.mark.parametrize("number", [0, 1, 2, 3], ids=["base", "before", "same", "new"])
+def test_F45_no_release_is_shown_over_a_layer_that_is_known_to_be_spoilt(host: Host, number: int) -> None:
+    for earlier in range(3):
+        host.goes_to(earlier)
+    [base] = [path for name, path in layers(host).items() if name.startswith("base-")]
+    (base / "big").write_bytes(b"spoilt")
+    assert layouts.of(host.repo).verify(full=True).changed == ["big"]
+    assert layouts.of(host.repo).holdings().held == ()
+    host.goes_to(number)
 
 
 # -- several releases at once -----------------------------------------------------------------------------

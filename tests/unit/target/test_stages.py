@@ -70,11 +70,42 @@ def test_a_live_tree_that_differs_is_made_anew(host: Target, source: Source) -> 
     host.deploy(0)
     (host.location / "a").write_text("rubbish")
     found = stages.verify(host.repo, host.host, full=False)
-    answer = stages.differing(stages.status(host.repo, host.host), found)
+    answer = stages.differing(stages.status(host.repo, host.host), found, host.repo)
     assert answer.error is not None and answer.error.kind == "corrupt"
     assert "(a)" in answer.error.cause
     assert all(result.ok for result in host.deploy(0, bases=[]))
     assert snapshot(host.location) == source.checked_out(0)
+
+
+@pytest.mark.parametrize("layout", ["slots", "releases", "inplace"])
+def test_F11_a_host_remembers_that_its_tree_is_damaged_and_mends_it(
+    layout: str, tmp_path: Path, source: Source
+) -> None:
+    host = Target(tmp_path, source, layout=layout)
+    host.deploy(0)
+    (host.location / "a").write_text("rubbish")
+    assert not stages.verify(host.repo, host.host, full=False).ok
+    assert stages.status(host.repo, host.host).holdings.damaged
+    refused = host.run(host.order(0, CHECKOUT))
+    if layout != "inplace":  # where a checkout writes the files itself
+        assert refused.error is not None and refused.error.kind == "not-ready"
+        assert stages.status(host.repo, host.host).holdings.damaged
+    fetched, switched = host.deploy(0)
+    assert fetched.ok and switched.ok
+    assert not stages.status(host.repo, host.host).holdings.damaged
+    assert (host.location / "a").read_bytes() == source.trees[0][b"a"].data
+
+
+def test_F45_with_inplace_the_command_after_a_verification_is_about_what_a_deploy_lets_stay(
+    tmp_path: Path, source: Source
+) -> None:
+    host = Target(tmp_path, source, layout="inplace")
+    host.deploy(0)
+    (host.location / "more").touch()
+    found = stages.verify(host.repo, host.host, full=True)
+    answer = stages.differing(stages.status(host.repo, host.host), found, host.repo)
+    assert answer.error is not None
+    assert answer.error.next.startswith(f"git -C {host.location} clean -ndx ")
 
 
 def test_a_verification_waits_for_the_stage_that_is_under_way(host: Target) -> None:

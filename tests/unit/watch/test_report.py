@@ -116,6 +116,7 @@ def test_the_process_that_is_older_than_the_switch_is_named() -> None:
     ("hosts", "command"),
     [
         ({"web1": views.running("drift")}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
+        ({"web1": views.running("damaged")}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
         ({"web1": views.unsettled()}, "salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1"),
         ({"web1": views.stale()}, "salt-run deploy.restart repo=mediawiki"),
         (
@@ -124,13 +125,20 @@ def test_the_process_that_is_older_than_the_switch_is_named() -> None:
         ),
         ({"web1": views.running(), "web9": views.away(None)}, "salt -L web9 test.ping"),
     ],
-    ids=["drift", "unsettled", "stale", "pinned for some", "unreachable"],
+    ids=["drift", "F11-damaged", "unsettled", "stale", "pinned for some", "unreachable"],
 )
 def test_the_report_ends_with_the_command_that_mends_it(hosts: views.View, command: str) -> None:
     some_pin = {"tag": views.BEFORE, "commit": views.BEFORE_COMMIT, "hosts": ["web2", "web4"]}
     text = report.render({**views.report(hosts), "partly_pinned": [some_pin]})
     assert text is not None
     assert text.splitlines()[-1] == f"Next: {command}"
+
+
+def test_F11_a_damaged_host_says_what_was_found() -> None:
+    text = report.render(views.report({"web1": views.running("damaged"), "web2": views.running()}))
+    assert text is not None
+    assert "web1: deploy.verify found that the live files are not those of the release" in text
+    assert "1/2 hosts run what is pinned" in text
 
 
 def test_in_a_plan_of_a_thousand_hosts_those_with_the_same_numbers_share_a_line() -> None:

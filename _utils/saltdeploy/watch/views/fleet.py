@@ -11,7 +11,7 @@ from saltdeploy.watch.views.pieces import View, called, cell, digest, mapping, r
 
 _MOST_NAMED = 5
 _SHORT_ROOT = 16
-_TO_SYNC = ("drift", "nothing", "unsettled")
+_TO_SYNC = ("damaged", "drift", "nothing", "unsettled")
 
 
 def report(view: View, now: float, colour: bool) -> list[str]:

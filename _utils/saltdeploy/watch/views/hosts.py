@@ -12,7 +12,10 @@ _ALL_LISTED = 12  # a fleet of up to so many hosts is listed host by host
 _MOST_ODD = 20  # so many hosts that are not as they should be are listed by name
 _MOST_HELD = 3
 _KEY = 4  # columns: host, state, tag, commit
-_UNSETTLED = "the restart or a check after the switch did not pass"
+_OWN_WORDS = {
+    "damaged": "deploy.verify found that the live files are not those of the release",
+    "unsettled": "the restart or a check after the switch did not pass",
+}
 _USUAL = ("ok", "unchanged", "pinned", "rolled back")
 
 
@@ -58,8 +61,8 @@ def notes(shown: dict[str, View]) -> list[str]:
             said.setdefault(text, ([], clean(error.get("next"))))[0].append(name)
         elif host.get("state") == "stale":
             said.setdefault(clean(host.get("stale")), ([], ""))[0].append(name)
-        elif host.get("state") == "unsettled":
-            said.setdefault(_UNSETTLED, ([], ""))[0].append(name)
+        elif host.get("state") in _OWN_WORDS:
+            said.setdefault(_OWN_WORDS[host["state"]], ([], ""))[0].append(name)
         if aside := clean(host.get("moved_aside")):
             said.setdefault(f"what lay there before is now {aside}", ([], ""))[0].append(name)
     return [f"{some(names)}: {sentences(text, next_act)}" for text, (names, next_act) in said.items()]

@@ -256,7 +256,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     repo
         Name of the repo, or of several as for ``deploy.sync``.
     to
-        A tag that was deployed before. Without it: the release before the present one.
+        A tag that was accepted before, or that every host holds. Without it: the release that was accepted before the
+        present one. It is refused where every host runs it already.
     force, limit, reason, detach
         See ``deploy.sync``.
 
@@ -498,7 +499,7 @@ def report(repo):
 @_door
 def versions(repo):
     """
-    The history of a repo, newest first: tag, commit, who, when, outcome.
+    The history of a repo, newest first: tag, commit, who, when, outcome; and where ``deploy.rollback`` leads.
 
     repo
         Name of the repo.
@@ -510,7 +511,7 @@ def versions(repo):
         salt-run deploy.versions repo=mediawiki
     """
     found = _config(repo)
-    return {"view": "versions", "repo": found.name, "versions": _history(found.name).versions(found.name)}
+    return reports.of_versions(found.name, _history(found.name))
 
 
 @_door

@@ -94,6 +94,11 @@ def of_each_repo(event: Event) -> list[Event]:
     return [lead, *({**lead, **part} for part in event.get("also", ()))]
 
 
+def epoch_of(event: Event) -> int:
+    """The epoch of a deploy of one repo; where an older version did not tell it, one made of its time, as that one did."""
+    return int(event.get("epoch") or event.get("time", 0) * 1e6)
+
+
 def _and(also: Sequence[Event]) -> Event:
     """The field ``also``, where a deploy is about more than one repo."""
     return {"also": list(also)} if also else {}
@@ -129,16 +134,18 @@ def started(
     groups: list[str],
     left_out: int,
     reason: str,
+    epoch: int = 0,
     also: Sequence[Event] = (),
 ) -> Event:
     """A deploy begins.
 
     ``action`` is the runner function, ``hosts`` how many targets there are, ``left_out`` how many more there would
-    be without a limit, ``reason`` what the operator said about it. ``also``: ``repo``, ``tag`` and ``commit`` of the
-    others, where several repos are deployed as one.
+    be without a limit, ``reason`` what the operator said about it, ``epoch`` that of the repo's lock, by which deploys
+    are ordered. ``also``: ``repo``, ``tag``, ``commit`` and ``epoch`` of the others, where several repos are deployed as one.
     """
     fields = {"tag": tag, "commit": commit, "user": user, "hosts": hosts, "action": action}
     fields |= {"groups": groups[:50], "left_out": left_out, "reason": reason[:500]}
+    fields |= {"epoch": epoch} if epoch else {}
     return _event(STARTED, deploy, repo, now, **fields, **_and(also))
 
 
@@ -157,9 +164,11 @@ def asked(deploy: str, repo: str, now: float, *, stage: str, wave: int, hosts: l
     return _event(ASKED, deploy, repo, now, stage=stage, wave=wave, hosts=hosts)
 
 
-def resumed(deploy: str, repo: str, now: float, *, user: str, epoch: int) -> Event:
-    """Another process goes on with the deploy."""
-    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch)
+def resumed(
+    deploy: str, repo: str, now: float, *, user: str, epoch: int, also: Sequence[Event] = ()
+) -> Event:
+    """Another process goes on with the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`."""
+    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch, **_and(also))
 
 
 def aborted(deploy: str, repo: str, now: float, *, user: str, reason: str) -> Event:
@@ -314,19 +323,22 @@ def host_finished(
     live_tag: str,
     unchanged: bool = False,
     switched: bool = True,
+    heard: int = 0,
     also: Sequence[Event] = (),
 ) -> Event:
     """A host answered a stage, or was given up (``error.kind`` is then ``unreachable``).
 
     ``<stage>_status`` is Trebuchet's field. ``live`` and ``live_tag`` are what its users see now. ``unchanged``: it
-    ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there.
+    ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there;
+    ``heard``: the epoch of the deploy before that it had heard of, where it tells.
     Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
-    ``live`` and ``live_tag`` of the others.
+    ``live``, ``live_tag`` and ``heard`` of the others.
     """
     room = _SHORT if error is None else 0  # an error has long texts of its own, and says the same
     told = {key: _brief(facts[key], room) for key in _FACTS if _is_fact(facts.get(key), room)}
     fields = {"host": host, "stage": stage, "status": status, f"{stage}_status": status, **told}
     fields |= {"live": live, "live_tag": live_tag, "unchanged": unchanged, "switched": switched, **_and(also)}
+    fields |= {"heard": heard} if heard else {}
     if error is not None:
         wire = error.to_wire()
         fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
@@ -362,11 +374,15 @@ def finished(
     total: int,
     reason: str,
     next: str,  # noqa: A002 - the word that operators read
+    left: Event | None = None,
     also: Sequence[Event] = (),
 ) -> Event:
     """A deploy ends. ``outcome`` is one of ``CONVERGED``, ``HELD``, ``ROLLED BACK``, ``MIXED``.
 
-    ``also``: ``repo`` and ``tag`` of the others, where several repos are deployed as one.
+    ``left``: ``tag`` and ``commit`` of what the hosts ran when it began, where they had heard of deploys that this master
+    knew nothing of; empty where they ran different ones. ``also``: ``repo``, ``tag`` and ``left`` of the others, where
+    several repos are deployed as one.
     """
     fields = {"tag": tag, "outcome": outcome, "ok": ok, "total": total, "reason": reason, "next": next}
+    fields |= {"left": left} if left is not None else {}
     return _event(FINISHED, deploy, repo, now, **fields, **_and(also))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from saltdeploy.holdings import Holdings
 from saltdeploy.orders import Result
@@ -17,6 +18,7 @@ class Look:
         live, live_tag: what its users see.
         unchanged: the release is live, sound and settled there.
         switched: the release is live there, or may be.
+        heard: the epoch of the deploy before that the host had heard of; 0 where it does not tell.
     """
 
     repo: str
@@ -24,6 +26,7 @@ class Look:
     live_tag: str
     unchanged: bool
     switched: bool
+    heard: int = 0
 
     @classmethod
     def of(cls, release: Release, result: Result) -> Look:
@@ -40,13 +43,18 @@ class Look:
             tag,
             unchanged=same and not held.unsettled and not held.damaged,
             switched=held.live == release.commit or not known,
+            heard=_count(answer.facts.get("heard")) if answer else 0,
         )
 
-    def told(self) -> dict[str, str]:
+    def told(self) -> dict[str, Any]:
         """As events say it."""
-        return {"repo": self.repo, "live": self.live, "live_tag": self.live_tag}
+        return {"repo": self.repo, "live": self.live, "live_tag": self.live_tag, "heard": self.heard}
 
 
 def lacks(result: Result) -> str:
     """The repo of which no payload fits what the host holds."""
     return (result.error.repo if result.error else "") or result.repo
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

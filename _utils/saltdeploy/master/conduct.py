@@ -114,12 +114,18 @@ class Conductor:
         assert self.rollout.outcome is not None
         return self.rollout.outcome
 
-    def end(self, outcome: Outcome, next_command: str) -> events.Event:
-        """Tell the outcome; the deploy is over."""
+    def end(
+        self, outcome: Outcome, next_command: str, left: Mapping[str, dict[str, str] | None]
+    ) -> events.Event:
+        """Tell the outcome; the deploy is over.
+
+        Args:
+            left: repo to what its fleet ran before, where this master knew nothing of it.
+        """
         lead, *others = (part.release for part in self.script.parts)
         event = self.tell(events.finished, tag=lead.tag, outcome=outcome.word, ok=outcome.ok,
-                  total=outcome.total, reason=outcome.reason, next=next_command,
-                  also=[{"repo": other.repo, "tag": other.tag} for other in others])  # fmt: skip
+                  total=outcome.total, reason=outcome.reason, next=next_command, left=left.get(lead.repo),
+                  also=[{"repo": each.repo, "tag": each.tag, "left": left.get(each.repo)} for each in others])  # fmt: skip
         self._journal.sync()
         self._control.clear()
         return event
@@ -318,6 +324,7 @@ class Conductor:
             live_tag=lead["live_tag"],
             unchanged=all(look.unchanged for look in found),
             switched=any(look.switched for look in found),
+            heard=lead["heard"],
             also=others,
         )
 

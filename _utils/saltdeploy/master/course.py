@@ -27,6 +27,7 @@ class Host:
 
     Attributes:
         before: repo to ``(commit, tag)`` of what was live when it had fetched; empty until then.
+        heard: repo to the epoch of the deploy before that it had heard of.
         live: repo to ``(commit, tag)`` of what its users see, as it told last.
         state: ``ok``, ``unchanged``, ``rolled back``, ``failed``, ``unreachable``, or "" when it was not heard.
         error: why it failed, as plain data.
@@ -35,6 +36,7 @@ class Host:
     """
 
     before: dict[str, tuple[str, str]] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
     live: dict[str, tuple[str, str]] = field(default_factory=dict)
     state: str = ""
     error: dict[str, Any] | None = None
@@ -163,6 +165,7 @@ def _note(host: Host, stage: str, event: events.Event, error: Any) -> None:
     live = {each["repo"]: (each["live"], each["live_tag"]) for each in events.of_each_repo(event)}
     if stage == FETCH:
         host.before = live
+        host.heard = {each["repo"]: each.get("heard", 0) for each in events.of_each_repo(event)}
     host.live |= {repo: shown for repo, shown in live.items() if shown[0]}
     host.error = error or None
     host.files += event.get("files", 0)

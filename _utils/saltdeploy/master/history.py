@@ -11,6 +11,7 @@ from typing import Any
 from saltdeploy import durable, events
 from saltdeploy.errors import DamagedFile
 from saltdeploy.master.instructions import CONVERGED, ROLLED_BACK
+from saltdeploy.master.lineage import lineage
 from saltdeploy.master.store import Records, Store, bad_bank, history_bank, refuse, tags_bank
 from saltdeploy.orders import FETCH, ROLLBACK
 from saltdeploy.release import Release
@@ -46,63 +47,71 @@ class History:
         known = {
             key: event.get(key, "") for key in ("deploy", "tag", "commit", "user", "time", "action", "reason")
         }
+        place = {"epoch": events.epoch_of(event), "left_out": event.get("left_out", 0)}
         ending = {"outcome": "", "cause": "", "ok": 0, "total": event.get("hosts", 0)}
-        self._deploys(repo).put(deploy, {**known, **ending})
+        self._deploys(repo).put(deploy, {**known, **place, **ending})
         self._tags(repo).put(event["tag"], {"tag": event["tag"], "commit": event["commit"], "deploy": deploy})
         self._forget_the_oldest(repo)
+
+    def resumed(self, event: events.Event) -> None:
+        """Take in :func:`saltdeploy.events.resumed` of one repo: hosts hear of another epoch from now on."""
+        self._add(event, epoch=events.epoch_of(event))
+
+    def accepted(self, event: events.Event) -> None:
+        """Take in :func:`saltdeploy.events.pinned`: the release of this deploy is what the fleet should be running."""
+        self._add(event, accepted=True)
 
     def finished(self, event: events.Event) -> None:
         """Take in :func:`saltdeploy.events.finished` of one repo, and judge the release by the outcome.
 
         A release that was rolled back, by itself or by command, is bad. It is good again when a deploy of it
-        converges.
+        is accepted.
         """
         repo, deploy = event["repo"], event["deploy"]
         known = self._deploys(repo).get(deploy)
         if not known:  # it began before the store was lost; the journals tell it
             return
         ending = {key: event[key] for key in ("outcome", "ok", "total")}
+        if event.get("left") is not None:
+            ending["left"] = event["left"]
         ended = {**known, **ending, "cause": event.get("reason", "")}
         self._deploys(repo).put(deploy, ended)
         self._judge(repo, ended)
 
     def mark_bad(self, repo: str, release: Release, why: str) -> None:
-        """Mark a release as bad, until a deploy of it converges."""
+        """Mark a release as bad, until a deploy of it is accepted."""
         record = {"tag": release.tag, "commit": release.commit, "why": why}
         self._bad(repo).put(release.tag, record)
 
     def rebuild(self, told: Iterable[events.Event]) -> None:
         """Make the history anew from the events of journals, in any order."""
-        begun: dict[tuple[str, str], events.Event] = {}
-        ended: dict[tuple[str, str], events.Event] = {}
+        deploys: dict[tuple[str, str], list[events.Event]] = {}
         for event in told:
-            if event["event"] in (events.STARTED, events.FINISHED):
-                place = begun if event["event"] == events.STARTED else ended
-                place[event["repo"], event["deploy"]] = event
-        for key in self._newest_of_each(begun):
-            self.started(begun[key])
-            if key in ended:
-                self.finished(ended[key])
+            if event["event"] in _TAKE:
+                deploys.setdefault((event["repo"], event["deploy"]), []).append(event)
+        in_order = [sorted(those, key=_turn) for those in deploys.values()]
+        for those in self._newest_of_each([those for those in in_order if _turn(those[0])[0] == 0]):
+            for event in those:
+                _TAKE[event["event"]](self, event)
 
     # -- read -------------------------------------------------------------------------------------------
 
     def versions(self, repo: str) -> list[dict[str, Any]]:
-        """The repo's deploys, newest first.
+        """The repo's deploys, newest first, in the order of their epochs.
 
         Returns:
-            Dicts with ``deploy, tag, commit, user, time, action, reason`` (the operator's), ``outcome, cause`` (of
-            the outcome), ``ok, total, bad`` (why its release is bad; "" when it is not). A deploy that has not
-            ended has the outcome "".
+            Dicts with ``deploy, epoch, tag, commit, user, time, action, reason`` (the operator's), ``left_out`` (targets
+            that a limit left out), ``accepted`` (whether its release was pinned), ``outcome, cause`` (of the outcome),
+            ``ok, total, bad`` (why its release is bad; "" when it is not). A deploy that has not ended has the outcome "".
+            Where hosts had heard of deploys that this master knew nothing of: ``left``, what they ran.
         """
-        bad = {(mark["tag"], mark["commit"]): mark["why"] for mark in self._bad(repo).all()}
-        found = sorted(self._deploys(repo).all(), key=lambda version: version["time"], reverse=True)
-        return [{**version, "bad": bad.get((version["tag"], version["commit"]), "")} for version in found]
+        marks = self._bad(repo).all()
+        found = sorted(map(_whole, self._deploys(repo).all()), key=_place, reverse=True)
+        return [{**version, "bad": _why(marks, version["tag"], version["commit"])} for version in found]
 
     def latest(self, repo: str) -> str:
         """The id of the newest deploy, or ""."""
-        found = self._deploys(repo)
-        told = (found.get(key) for key in reversed(found.keys()))
-        return str(next(filter(None, told), {}).get("deploy", ""))
+        return next((str(version["deploy"]) for version in self.versions(repo)), "")
 
     def tells(self, repo: str, deploy: str) -> bool:
         """Whether it is told how a deploy ended."""
@@ -114,9 +123,8 @@ class History:
         return str(found["commit"]) if found.get("tag") == tag else ""
 
     def is_bad(self, repo: str, tag: str, commit: str) -> str:
-        """Why the release is bad; "" when it is not."""
-        mark = self._bad(repo).get(tag)
-        return str(mark["why"]) if (mark.get("tag"), mark.get("commit")) == (tag, commit) else ""
+        """Why the release is bad, under this tag or another one of its commit; "" when it is not."""
+        return _why(self._bad(repo).all(), tag, commit)
 
     # -- judging and forgetting -------------------------------------------------------------------------
 
@@ -124,38 +132,49 @@ class History:
         if ended["action"] == FETCH:
             return
         release = Release(repo, ended["tag"], ended["commit"])
-        if ended["outcome"] == CONVERGED:
-            self._bad(repo).drop(release.tag)
-            left = self._live_before(repo, ended) if ended["action"] == ROLLBACK else None
-            if left is not None and left != release:
+        if _whole(ended)["accepted"]:
+            self._mark_good(repo, release)
+            left = self._left(repo, ended) if ended["action"] == ROLLBACK else None
+            if left is not None and left.commit != release.commit:
                 self.mark_bad(repo, left, f"{ended['user'] or 'somebody'} rolled back from it")
         elif ended["outcome"] == ROLLED_BACK and ended["action"] != ROLLBACK:
             self.mark_bad(repo, release, f"it was rolled back: {ended['cause']}")
 
-    def _live_before(self, repo: str, ended: dict[str, Any]) -> Release | None:
+    def _mark_good(self, repo: str, release: Release) -> None:
+        marks = self._bad(repo)
+        for mark in marks.all():
+            if mark["commit"] == release.commit:
+                marks.drop(mark["tag"])
+
+    def _left(self, repo: str, ended: dict[str, Any]) -> Release | None:
         """What the fleet ran before this deploy."""
-        for version in self.versions(repo):
-            earlier = version["time"] <= ended["time"] and version["deploy"] != ended["deploy"]
-            if earlier and version["outcome"] == CONVERGED and version["action"] != FETCH:
-                return Release(repo, version["tag"], version["commit"])
-        return None
+        this = {**_whole(ended), "accepted": False}
+        older = [version for version in self.versions(repo) if _place(version) < _place(this)]
+        return lineage(repo, [this, *older]).present
 
     def _forget_the_oldest(self, repo: str) -> None:
         deploys, tags = self._deploys(repo), self._tags(repo)
-        for deploy in deploys.keys()[:-KEPT]:
-            tag = deploys.get(deploy).get("tag", "")
-            if tag and tags.get(tag).get("deploy") == deploy:
+        if len(deploys.keys()) <= KEPT:
+            return
+        for version in self.versions(repo)[KEPT:]:
+            tag = version["tag"]
+            if tags.get(tag).get("deploy") == version["deploy"]:
                 tags.drop(tag)
                 self._bad(repo).drop(tag)
-            deploys.drop(deploy)
+            deploys.drop(version["deploy"])
+
+    def _add(self, event: events.Event, **news: Any) -> None:
+        known = self._deploys(event["repo"]).get(event["deploy"])
+        if known:  # else it began before the store was lost; the journals tell it
+            self._deploys(event["repo"]).put(event["deploy"], {**known, **news})
 
     @staticmethod
-    def _newest_of_each(begun: dict[tuple[str, str], events.Event]) -> list[tuple[str, str]]:
-        """The keys of the deploys that are kept, oldest first."""
+    def _newest_of_each(deploys: list[list[events.Event]]) -> list[list[events.Event]]:
+        """The events of the deploys that are kept, oldest first."""
         found = []
-        for repo in {repo for repo, _ in begun}:
-            ordered = sorted((key for key in begun if key[0] == repo), key=lambda key: begun[key]["time"])
-            found += ordered[-KEPT:]
+        for repo in {begun["repo"] for begun, *_ in deploys}:
+            those = [told for told in deploys if told[0]["repo"] == repo]
+            found += sorted(those, key=lambda told: _place(_begun(told[0])))[-KEPT:]
         return found
 
     def _deploys(self, repo: str) -> Records:
@@ -166,3 +185,40 @@ class History:
 
     def _bad(self, repo: str) -> Records:
         return Records(self._store, bad_bank(repo), _OF_A_MARK, self._damaged)
+
+
+_TAKE = {
+    events.STARTED: History.started,
+    events.RESUMED: History.resumed,
+    events.PINNED: History.accepted,
+    events.FINISHED: History.finished,
+}
+
+
+def _turn(event: events.Event) -> tuple[int, float]:
+    """The order in which the events of a deploy are taken in."""
+    return [*_TAKE].index(event["event"]), event["time"]
+
+
+def _begun(event: events.Event) -> dict[str, Any]:
+    return {"epoch": events.epoch_of(event), "deploy": event["deploy"]}
+
+
+def _place(version: dict[str, Any]) -> tuple[int, str]:
+    """What deploys are ordered by. The clock may have been wrong; the epoch only grows."""
+    return version["epoch"], version["deploy"]
+
+
+def _whole(version: dict[str, Any]) -> dict[str, Any]:
+    """A record; one of an older version with what that did not write."""
+    accepted = version["outcome"] == CONVERGED and version["action"] != FETCH
+    return {"accepted": accepted, "left_out": 0, **version, "epoch": events.epoch_of(version)}
+
+
+def _why(marks: list[dict[str, Any]], tag: str, commit: str) -> str:
+    """Why a commit is bad: by its mark under this tag, else by one under another."""
+    found = {str(mark["tag"]): str(mark["why"]) for mark in marks if mark["commit"] == commit}
+    if not found or tag in found:
+        return found.get(tag, "")
+    other, why = next(iter(found.items()))
+    return f"it is the same commit as {other}: {why}"

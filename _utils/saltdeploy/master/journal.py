@@ -21,6 +21,8 @@ from saltdeploy.holdings import legal
 from saltdeploy.release import check_deploy, file_name, repo_of
 
 _LOOK_EVERY = 0.1  # seconds
+#: Of each journal that was looked into, for each repo: what stands at its head never changes.
+_EPOCHS: dict[tuple[Path, str], int] = {}
 
 
 class Journals:
@@ -60,9 +62,10 @@ class Journals:
         return sorted(filter(None, found))
 
     def all(self, repo: str) -> list[str]:
-        """The ids of the repo's deploys, oldest first: they begin with the time."""
-        found = (legal(path.stem, check_deploy) for path in (self._root / file_name(repo)).glob("*.msgpack"))
-        return sorted(filter(None, found))
+        """The ids of the repo's deploys, oldest first: in the order of their epochs, for the clock may have been wrong."""
+        paths = (self._root / file_name(repo)).glob("*.msgpack")
+        known = [path for path in paths if legal(path.stem, check_deploy)]
+        return [path.stem for path in sorted(known, key=lambda path: (_epoch(path, repo), path.stem))]
 
     def latest(self, repo: str) -> str:
         """The id of the newest deploy of the repo, or ""."""
@@ -114,6 +117,21 @@ def _whole_bytes(file: IO[bytes]) -> int:
         while _is_event(unpacker.unpack()):
             end = unpacker.tell()
     return end
+
+
+def _epoch(path: Path, repo: str) -> int:
+    """The epoch of a deploy of the repo; 0 while its journal tells nothing, or is damaged."""
+    place = (path, repo)
+    if place not in _EPOCHS:
+        head = None
+        with contextlib.suppress(DamagedFile):
+            head = next(replay(path), None)
+        if head is None:
+            return 0
+        _EPOCHS[place] = next(
+            map(events.epoch_of, (e for e in events.of_each_repo(head) if e.get("repo") == repo)), 0
+        )
+    return _EPOCHS[place]
 
 
 def replay(path: Path) -> Iterator[events.Event]:

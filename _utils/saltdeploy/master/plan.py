@@ -20,14 +20,12 @@ from saltdeploy.errors import (
     MovedTag,
     NoSuchTag,
     NoTargets,
-    NothingToRollBackTo,
     Unavailable,
 )
 from saltdeploy.gitreader import Reader, git_dir_at
 from saltdeploy.holdings import Holdings
 from saltdeploy.master import annexes, flock
 from saltdeploy.master.history import History
-from saltdeploy.master.instructions import CONVERGED
 from saltdeploy.master.pin import Pin
 from saltdeploy.orders import Order, Payload
 from saltdeploy.origins import ANNEX
@@ -230,37 +228,6 @@ def refuse_bad(release: Release, history: History, *, force: bool) -> None:
             repo=release.repo,
             next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
         )
-
-
-def rollback_release(repo: str, to: str, history: History) -> Release:
-    """The release to go back to, from the history alone: no git is needed.
-
-    Args:
-        to: a tag that was deployed before; "" for the release before the present one. Rolling back twice goes
-            two releases back.
-
-    Raises:
-        NothingToRollBackTo: there is no such release in the history.
-    """
-    good = [
-        v for v in reversed(history.versions(repo)) if v["outcome"] == CONVERGED and v["action"] != "fetch"
-    ]
-    stack: list[Release] = []
-    for version in good:
-        release = Release(repo, version["tag"], version["commit"])
-        if version["action"] == "rollback" and release in stack:
-            del stack[stack.index(release) + 1 :]
-        elif not stack or stack[-1].commit != release.commit:
-            stack.append(release)
-    known = [release for release in stack[:-1] if not to or release.tag == to]
-    known += [Release(repo, v["tag"], v["commit"]) for v in good if to and v["tag"] == to]
-    if not known:
-        raise NothingToRollBackTo(
-            f"{to} was never deployed successfully" if to else "there is no earlier release",
-            repo=repo,
-            next=f"salt-run deploy.versions repo={repo}",
-        )
-    return known[-1]
 
 
 def refuse_bad_targets(

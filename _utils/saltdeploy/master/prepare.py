@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from saltdeploy import config, fitting
 from saltdeploy.errors import BadArguments, NothingToRestart
 from saltdeploy.holdings import Holdings
-from saltdeploy.master import fanouts, forecast, gates, guards, held, plan, terms, ways
+from saltdeploy.master import fanouts, forecast, gates, guards, held, plan, terms, wayback, ways
 from saltdeploy.master.baselines import Baselines
 from saltdeploy.master.chooser import Chooser
 from saltdeploy.master.history import History
@@ -20,6 +20,7 @@ from saltdeploy.master.recall import history_of
 from saltdeploy.master.script import RESTART, Part, Script, Wish
 from saltdeploy.master.sealing import Sealer
 from saltdeploy.master.waves import Wave, limited
+from saltdeploy.master.wayback import WayBack
 from saltdeploy.master.ways import Way
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order
@@ -37,6 +38,7 @@ class _Found:
     Attributes:
         everybody: all its targets; ``hosts``: those that the deploy is for.
         history: complete: our own lock is held, so the newest journal is that of a deploy that is over.
+        way_back: of a roll back.
     """
 
     repo: config.Repo
@@ -47,6 +49,14 @@ class _Found:
     tag: Tag
     release: Release
     history: History
+    way_back: WayBack | None = None
+
+    @property
+    def previous(self) -> str:
+        """The tag of what the fleet should be running before this deploy."""
+        if self.way_back is not None and self.way_back.warning:  # then it is not what this master has pinned
+            return self.way_back.left.tag if self.way_back.left else ""
+        return self.pin.release.tag if self.pin else ""
 
     @property
     def is_pinned(self) -> bool:
@@ -60,14 +70,24 @@ class _Found:
         return [host for host in self.everybody if host not in chosen]
 
 
+def _to_nobody(text: str) -> None:
+    return
+
+
 def prepare(
-    wish: Wish, repos: Sequence[config.Repo], deploy: str, epochs: Mapping[str, int], master: Master
+    wish: Wish,
+    repos: Sequence[config.Repo],
+    deploy: str,
+    epochs: Mapping[str, int],
+    master: Master,
+    warn: Callable[[str], None] = _to_nobody,
 ) -> tuple[Script, dict[str, Offers]]:
     """Decide everything.
 
     Args:
         repos: the configuration of each repo of the wish; the first one leads.
         epochs: repo to the epoch of its lock.
+        warn: hears what an operator should know and what stops nothing.
 
     Returns:
         The script, and what can be packed for hosts of each repo.
@@ -79,6 +99,8 @@ def prepare(
         _find(wish, repo, tag, repos[0], master) for repo, (_, tag) in zip(repos, wish.parts, strict=True)
     ]
     for one in found:
+        if one.way_back is not None and one.way_back.warning:
+            warn(one.way_back.warning)
         _refuse(wish, one)
     hosts = sorted({host for one in found for host in one.hosts})
     groups = terms.waves_of(wish, repos[0], hosts, master.targets)
@@ -118,16 +140,15 @@ def _find(wish: Wish, repo: config.Repo, tag: str, lead: config.Repo, master: Ma
     plan.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
     hosts = limited(lead, everybody, wish.limit, master.targets)
     history = history_of(repo.name, master.root, master.store, running=False)
-    source, found, release = _resolve(wish, repo, tag, hosts, history, master)
-    return _Found(repo, pin, everybody, hosts, source, found, release, history)
+    back = wayback.find(repo, tag, hosts, history, master) if wish.action == ROLLBACK else None
+    source, found, release = _known(back.release) if back else _resolve(wish, repo, tag, hosts, master)
+    return _Found(repo, pin, everybody, hosts, source, found, release, history, back)
 
 
 def _resolve(
-    wish: Wish, repo: config.Repo, name: str, hosts: list[str], history: History, master: Master
+    wish: Wish, repo: config.Repo, name: str, hosts: list[str], master: Master
 ) -> tuple[plan.Source | None, Tag, Release]:
-    """The release; of a rollback and of a restart from what is known alone: they work while git does not."""
-    if wish.action == ROLLBACK:
-        return _known(plan.rollback_release(repo.name, name, history))
+    """The release; of a restart from what is known alone, as of a rollback: they work while git does not."""
     if wish.action == RESTART:
         return _known(_pinned(repo, hosts, master))
     source = _source(repo, master)
@@ -228,7 +249,7 @@ def _part(wish: Wish, one: _Found, offers: Offers, travels: tuple[Way, ...], mas
         order=offers.order,
         ways=travels,
         hosts=tuple(one.hosts),
-        previous=one.pin.release.tag if one.pin else "",
+        previous=one.previous,
         partial=bool(one.left_out),
         baselines=_baselines(wish, one, master),
         swarm=plan.by_swarm(wish.transport, one.repo),

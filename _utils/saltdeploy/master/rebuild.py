@@ -12,6 +12,7 @@ from saltdeploy.errors import DamagedFile, DeployError
 from saltdeploy.master.journal import Journals, is_whole, replay
 from saltdeploy.master.pin import Pin, pin_order, with_epoch, with_pin
 from saltdeploy.master.script import Part, Script
+from saltdeploy.spelling import argument
 
 
 @dataclass(frozen=True)
@@ -121,5 +122,5 @@ def _with(damage: DamagedFile, why: str, repo: str, last: Part | None = None) ->
         f"{damage.cause}; what is pinned is not known: {why}",
         repo=repo,
         path=damage.path,
-        next=f"mv -- {damage.path} {damage.path}.bad; then salt-run deploy.sync repo={repo} tag={tag}",
+        next=f"mv -- {damage.path} {damage.path}.bad; then salt-run deploy.sync repo={repo} {argument('tag', tag)}",
     )

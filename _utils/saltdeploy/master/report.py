@@ -7,14 +7,19 @@ from typing import Any
 
 from saltdeploy import events
 from saltdeploy.config import Repo
-from saltdeploy.errors import DeployError
+from saltdeploy.errors import DeployError, Unavailable
 from saltdeploy.holdings import Holdings
 from saltdeploy.master.course import Course, Host
 from saltdeploy.master.fleet import survey
+from saltdeploy.master.history import History
 from saltdeploy.master.instructions import CONVERGED, Question
+from saltdeploy.master.lineage import lineage
+from saltdeploy.master.lock import is_held
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
+from saltdeploy.master.recall import history_of
 from saltdeploy.master.sync import Report
+from saltdeploy.master.testimony import Testimony, Word
 from saltdeploy.master.world import Master
 from saltdeploy.orders import Order, Result
 from saltdeploy.seals import Seal
@@ -91,12 +96,22 @@ def of_error(error: DeployError) -> dict[str, Any]:
     return {"view": "error", "retcode": 1, "error": error.to_wire()}
 
 
+def of_versions(repo: str, history: History) -> dict[str, Any]:
+    """The view ``versions``: the history, newest first; and ``before``, the tag that a roll back leads to, as far as it tells."""
+    versions = history.versions(repo)
+    before = lineage(repo, versions).before
+    return {"view": "versions", "repo": repo, "before": before.tag if before else "", "versions": versions}
+
+
 def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     """The view ``report``: ask every target what it runs; tell what was last seen of those that do not answer.
 
     A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else, or has other bytes), ``nothing``
     (no whole release of this repo is live), ``damaged`` (what is live was found not to be what its release is),
-    ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than the switch) or ``unreachable``. The return code is 0 when all are ``pinned``.
+    ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than
+    the switch) or ``unreachable``. The return code is 0 when all are ``pinned`` and no host knows of deploys that this master
+    knows nothing of; what those say stands in ``unrecorded``. ``before``: the tag that a roll back leads to, "" where there is
+    none or it is not known.
     """
     pins = Pins(master.root)
     pin = pins.get(repo.name)
@@ -106,17 +121,33 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     seen = pins.seen(repo.name)
     own = pins.of_hosts(repo.name, hosts)
     shown = {host: _host(answers.get(host), seen.get(host), own[host], repo) for host in hosts}
-    agree = bool(shown) and all(entry["state"] == "pinned" for entry in shown.values())
+    versions = _versions(repo, master)
+    words = {host: Word.of(answer) for host, answer in answers.items() if answer.ok}
+    testimony = Testimony(words, versions) if versions is not None else None
+    unrecorded = testimony.to_wire() if testimony and testimony.is_behind else None
+    before = lineage(repo.name, versions or ()).before if unrecorded is None else None
+    agree = bool(shown) and unrecorded is None and all(entry["state"] == "pinned" for entry in shown.values())
     return {
         "view": "report",
         "retcode": 0 if agree else 1,
         "repo": repo.name,
+        "before": before.tag if before else "",
+        **({"unrecorded": unrecorded} if unrecorded else {}),
         "pinned": _release(pin) if pin else None,
         "partly_pinned": [
             {**_release(one), "hosts": list(one.hosts)} for one in pins.all(repo.name) if one.partial
         ],
         "hosts": shown,
     }
+
+
+def _versions(repo: Repo, master: Master) -> list[dict[str, Any]] | None:
+    """The history; None when its store is away: what hosts run is told all the same."""
+    try:
+        history = history_of(repo.name, master.root, master.store, running=is_held(master.root, repo.name))
+        return history.versions(repo.name)
+    except Unavailable:
+        return None
 
 
 def _release(pin: Pin) -> dict[str, str]:

@@ -28,7 +28,8 @@ from saltdeploy.master.offers import Offers
 from saltdeploy.master.pin import Pin, pin_order
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.prepare import offers_of, prepare
-from saltdeploy.master.script import SYNC, Script, Wish
+from saltdeploy.master.script import SYNC, Wish
+from saltdeploy.master.testimony import forgotten
 from saltdeploy.master.waves import groups_of
 from saltdeploy.master.world import Master
 from saltdeploy.orders import CHECKOUT, MOST_REPOS, ROLLBACK
@@ -64,12 +65,13 @@ def run(wish: Wish, pillar: dict[str, Any], site: str, deploy: str, master: Mast
         guards.refuse_frozen(repo, master.bus.now(), force=wish.force or wish.action == ROLLBACK)
     with _locks(repos, deploy, master, wish) as leases:
         epochs = {name: lease.epoch for name, lease in leases.items()}
-        script, offers = prepare(wish, repos, deploy, epochs, master)
+        warnings: list[str] = []
+        script, offers = prepare(wish, repos, deploy, epochs, master, warnings.append)
         names = [repo.name for repo in repos]
         with Journals(master.root).write(names[0], deploy, names[1:]) as journal:
             may_fetch = {} if wish.action == CHECKOUT else offers
             conductor = Conductor(Course.of(script), repos, leases, master, journal, may_fetch)
-            _open(conductor, script, journal, master)
+            _open(conductor, epochs, warnings, journal, master)
             with _seeding(conductor, repos, may_fetch, master):
                 return _finish(conductor, leases, master)
 
@@ -123,7 +125,10 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
                 part.repo: offers_of(part, repo, master) for part, repo in zip(parts, repos, strict=True)
             }
             conductor = Conductor(course, repos, leases, master, journal, offers)
-            conductor.tell(events.resumed, user=master.user, epoch=leases[name].epoch)
+            also = [{"repo": part.repo, "epoch": leases[part.repo].epoch} for part in parts[1:]]
+            event = conductor.tell(events.resumed, user=master.user, epoch=leases[name].epoch, also=also)
+            for each in events.of_each_repo(event):
+                History(master.store).resumed(each)
             with _seeding(conductor, repos, offers, master):
                 return _finish(conductor, leases, master)
 
@@ -161,12 +166,18 @@ def _locks(repos: Sequence[config.Repo], deploy: str, master: Master, wish: Wish
         yield leases
 
 
-def _open(conductor: Conductor, script: Script, journal: Journal, master: Master) -> None:
+def _open(
+    conductor: Conductor, epochs: Mapping[str, int], warnings: Sequence[str], journal: Journal, master: Master
+) -> None:
+    script = conductor.script
     lead, *others = [part.release for part in script.parts]
     event = conductor.tell(events.started, tag=lead.tag, commit=lead.commit, user=script.user,
                            hosts=len(script.hosts), action=script.action, reason=script.reason,
                            groups=[wave.name for wave in script.waves if wave.name],
-                           left_out=len(script.left_out), also=[other.to_wire() for other in others])  # fmt: skip
+                           left_out=len(script.left_out), epoch=epochs[lead.repo],
+                           also=[{**each.to_wire(), "epoch": epochs[each.repo]} for each in others])  # fmt: skip
+    for text in warnings:
+        conductor.tell(events.warned, text=text)
     conductor.tell(events.planned, script=script.to_wire())
     for part in script.parts:
         for way in part.ways:
@@ -193,15 +204,26 @@ def _finish(conductor: Conductor, leases: Leases, master: Master) -> Report:
     outcome = conductor.run()
     _settle(conductor, leases, outcome, master)
     next_command = _next(conductor, outcome)
-    event = conductor.end(outcome, next_command)
-    with contextlib.suppress(
-        Unavailable, DamagedFile
-    ):  # the journal has it, and the history is made of journals when it is read
+    history = History(master.store)
+    event = conductor.end(outcome, next_command, _left(conductor, history))
+    # when the store is away: the journal has it, and the history is made of journals when it is read
+    with contextlib.suppress(Unavailable, DamagedFile):
         for each in events.of_each_repo(event):
-            History(master.store).finished(each)
+            if outcome.accepted:
+                history.accepted(each)
+            history.finished(each)
     return Report(
         conductor.course, outcome, next_command, round(master.bus.now() - conductor.course.begun, 3)
     )
+
+
+def _left(conductor: Conductor, history: History) -> dict[str, dict[str, str] | None]:
+    """Repo to what its fleet ran before, where this master knew nothing of it."""
+    with contextlib.suppress(Unavailable, DamagedFile):
+        course = conductor.course
+        parts = course.script.parts
+        return {part.repo: forgotten(course, part, history.versions(part.repo)) for part in parts}
+    return {}
 
 
 def _settle(conductor: Conductor, leases: Leases, outcome: Outcome, master: Master) -> None:

@@ -60,7 +60,7 @@ def refuse_unlike(order: Order, repo: Repo, holdings: Holdings) -> None:
             f"the files on disk of {order.release.tag} are not those of the release: somebody has changed them",
             repo=repo.name,
             path=str(repo.location),
-            next=f"salt-run deploy.sync repo={repo.name} tag={order.release.tag}",
+            next=f"salt-run deploy.sync repo={repo.name} {argument('tag', order.release.tag)}",
         )
     if order.stage == CHECKOUT and not is_sealed(order, repo, holdings):
         raise NotReady(

@@ -49,6 +49,10 @@ class Record:
         """The last epoch seen; 0 when none was."""
         return self._read()["epoch"]
 
+    def heard(self) -> int:
+        """The last epoch that was seen before the deploy that was heard of last; 0 when none was."""
+        return int(self._read().get("heard", 0))
+
     def admit(self, order: Order) -> None:
         """Note the order's epoch, and what it fetches, or that its deploy is being rolled back.
 
@@ -68,6 +72,8 @@ class Record:
                 next=f"salt-run deploy.watch repo={order.release.repo}",
             )
         news = {**known, "epoch": order.epoch}
+        if order.epoch > known["epoch"] and order.deploy != known.get("deploy"):
+            news |= {"deploy": order.deploy, "heard": known["epoch"]}
         if order.stage == FETCH:
             news["fetched"] = order.release.commit
         if order.stage == ROLLBACK and order.deploy != "pin":

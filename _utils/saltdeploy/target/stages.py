@@ -176,7 +176,7 @@ _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]
 
 
 def status(repo: Repo, host: Host) -> Result:
-    """What this host holds of the repo. Changes nothing."""
+    """What this host holds of the repo, and the last epoch that it has seen. Changes nothing."""
     try:
         holdings = layouts.of(repo).holdings()
     except (DeployError, OSError, sqlite3.Error) as error:
@@ -187,8 +187,8 @@ def status(repo: Repo, host: Host) -> Result:
         programs=tuple(filter(programs.is_installed, PROGRAMS)),
         knows=YOUNG,
     )
-    tag = holdings.tags.get(holdings.live, "")
-    return Result(host.name, repo.name, tag=tag, commit=holdings.live, holdings=holdings)
+    tag, seen = holdings.tags.get(holdings.live, ""), _told(Record(host.cache, repo.name).epoch)
+    return Result(host.name, repo.name, epoch=seen, tag=tag, commit=holdings.live, holdings=holdings)
 
 
 def look(repo: Repo, host: Host) -> Result:
@@ -303,12 +303,23 @@ def _refuse_unsupported(repo: Repo) -> None:
 
 def _answer(tasks: Sequence[Task], host: Host, **more: Any) -> Result:
     lead, *others = (_part(task, host) for task in tasks)
-    return dataclasses.replace(lead, also=tuple(others), **more)
+    facts = {**lead.facts, **more.pop("facts", {})}
+    return dataclasses.replace(lead, also=tuple(others), facts=facts, **more)
 
 
 def _part(task: Task, host: Host) -> Result:
     holdings = status(task.repo, host).holdings
-    return Result.of(task.order, host.name, repo=task.repo.name, holdings=holdings)
+    heard = _told(Record(host.cache, task.repo.name).heard) if task.order.stage == FETCH else 0
+    facts = {"heard": heard} if heard else {}
+    return Result.of(task.order, host.name, repo=task.repo.name, holdings=holdings, facts=facts)
+
+
+def _told(epoch: Callable[[], int]) -> int:
+    """What the record tells; 0 where it cannot be read: whoever admits an order says so."""
+    try:
+        return epoch()
+    except (DeployError, OSError):
+        return 0
 
 
 def _failed(tasks: Sequence[Task], host: Host, error: DeployError) -> Result:

@@ -18,8 +18,8 @@ def record(tmp_path: Path) -> Record:
     return record
 
 
-def order(epoch: int) -> Order:
-    return Order("1" * 20, epoch, FETCH, Release("group/demo", "v1", "1" * 40))
+def order(epoch: int, deploy: str = "1" * 20) -> Order:
+    return Order(deploy, epoch, FETCH, Release("group/demo", "v1", "1" * 40))
 
 
 def result(deploy: int) -> Result:
@@ -43,6 +43,15 @@ def test_the_oldest_answers_are_dropped(record: Record) -> None:
         record.remember(result(number))
     kept = [number for number in range(30) if record.recall(f"{number:020d}", FETCH)]
     assert kept == list(range(10, 30))
+
+
+def test_F53_it_tells_what_it_had_heard_of_before_the_newest_deploy(record: Record) -> None:
+    assert record.heard() == 0
+    record.admit(order(5))
+    record.admit(order(7, "2" * 20))
+    record.admit(order(7, "2" * 20))
+    record.admit(order(9, "2" * 20))  # the same deploy, gone on with by another process
+    assert (record.heard(), record.epoch()) == (5, 9)
 
 
 def test_epochs_only_grow(record: Record) -> None:

@@ -368,3 +368,9 @@ def test_status_changes_nothing_and_always_answers(host: Target, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
     host.deploy(0)
     assert stages.status(host.repo, host.host).tag == "v0"
+
+
+def test_F53_status_tells_the_last_epoch_and_a_fetch_the_one_before(host: Target) -> None:
+    host.deploy(0, epoch=5)
+    answer = host.run(host.order(1, epoch=7))
+    assert (answer.facts["heard"], stages.status(host.repo, host.host).epoch) == (5, 7)

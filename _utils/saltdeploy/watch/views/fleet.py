@@ -7,10 +7,23 @@ import shlex
 from saltdeploy.spelling import argument
 from saltdeploy.watch.text import clean, hosts, natural, table
 from saltdeploy.watch.views.hosts import held, notes, rows, seen
-from saltdeploy.watch.views.pieces import View, called, cell, digest, mapping, release, repo, some, views
+from saltdeploy.watch.views.pieces import (
+    View,
+    before,
+    called,
+    cell,
+    digest,
+    mapping,
+    part,
+    release,
+    repo,
+    some,
+    views,
+)
 
 _MOST_NAMED = 5
 _SHORT_ROOT = 16
+_LONGEST_TOLD = 1000
 _TO_SYNC = ("damaged", "drift", "nothing", "unsettled")
 
 
@@ -19,7 +32,7 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     shown, partial = mapping(view.get("hosts")), views(view.get("partly_pinned"))
     pinned = view["pinned"] if isinstance(view.get("pinned"), dict) else None
     nothing = "nothing is pinned for all" if partial else "nothing is pinned"
-    lines = [f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}"]
+    lines = [*_unrecorded(view), f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}"]
     lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
     if not shown:
         return [*lines, "no minion takes this repo"]
@@ -35,8 +48,15 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     if pinned or partial:
         fine = sum(1 for host in shown.values() if host.get("state") == "pinned")
         lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
+    lines += before(view)
     next_act = _next(view, shown, pinned, partial)
     return [*lines, f"Next: {next_act}"] if next_act else lines
+
+
+def _unrecorded(view: View) -> list[str]:
+    """That hosts know of deploys that the master knows nothing of: then its pin is not what should be running."""
+    told = clean(part(view, "unrecorded").get("told"), _LONGEST_TOLD)
+    return [f"{repo(view)}: {told}", ""] if told else []
 
 
 def _roots(pinned: View | None, shown: dict[str, View]) -> list[str]:
@@ -66,6 +86,8 @@ def targets(view: View, now: float, colour: bool) -> list[str]:
 
 def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
     """The command that leads on: for the first host that is not as it should be."""
+    if unrecorded := part(view, "unrecorded"):
+        return _as_hosts_say(repo(view), unrecorded)
     if not pinned and not partial:
         return f"salt-run deploy.sync repo={repo(view)} tag=..."
     odd = [name for name in sorted(shown, key=natural) if shown[name].get("state") in _TO_SYNC]
@@ -75,6 +97,13 @@ def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list
         return f"salt-run deploy.restart repo={repo(view)}"
     away = sorted((name for name, host in shown.items() if host.get("state") == "unreachable"), key=natural)
     return f"salt -L {shlex.quote(','.join(away[:_MOST_NAMED]))} test.ping" if away else ""
+
+
+def _as_hosts_say(name: str, unrecorded: View) -> str:
+    live, previous = clean(unrecorded.get("live")), clean(unrecorded.get("previous"))
+    ways = [f"salt-run deploy.sync repo={name} {shlex.quote(f'tag={live}')}"] if live else []
+    ways += [f"salt-run deploy.rollback repo={name}"] if previous else []
+    return "; or ".join(ways) or f"salt '*' deploy.status {name}"
 
 
 def _sync(name: str, host: str, pinned: View | None, partial: list[View]) -> str:

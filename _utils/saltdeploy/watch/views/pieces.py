@@ -39,6 +39,18 @@ def release(view: View) -> str:
     return f"{cell(view.get('tag'))} ({short(view.get('commit')) or '-'})"
 
 
+def before(view: View) -> list[str]:
+    """Where a roll back leads, if that is known."""
+    tag = clean(view.get("before"), 200)
+    return [f"deploy.rollback leads to {tag}"] if tag else []
+
+
+def part(view: View, key: str) -> View:
+    """A part of the view; {} where there is none."""
+    found = view.get(key)
+    return found if isinstance(found, dict) else {}
+
+
 def digest(value: object) -> str:
     """The root of a tree; "" where that is not one."""
     return clean(value, 64) if is_root(value) else ""

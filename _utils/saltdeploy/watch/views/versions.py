@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saltdeploy.watch.text import clean, short, table
-from saltdeploy.watch.views.pieces import View, cell, release, repo, time_of, views, word
+from saltdeploy.watch.views.pieces import View, before, cell, release, repo, time_of, views, word
 
 _LONGEST_REASON = 40
 _MOST_CAUSES = 5
@@ -17,7 +17,7 @@ def versions(view: View, now: float, colour: bool) -> list[str]:
     heading = ("TIME", "ACTION", "TAG", "COMMIT", "WHO", "OUTCOME", "DEPLOY", "BAD", "REASON")
     lines = table(_without_empty_ends([heading, *map(_row, found)]))
     lines = [f"{repo(view)}: its deploys, the newest first", "", *lines]
-    remarks = [*_causes(found), *_bad(found)]
+    remarks = [*_causes(found), *_bad(found), *before(view)]
     return [*lines, "", *remarks] if remarks else lines
 
 

@@ -20,12 +20,12 @@ import time
 
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
 from saltbridge.master import open_master, pillar, root, site
-from saltdeploy import errors
-from saltdeploy.master import background, sync
-from saltdeploy.master.orphans import Orphans
+from saltdeploy.lib import errors
+from saltdeploy.master import background, deploy
+from saltdeploy.master.auto_resume import DeadDeploys
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def start(every=10):
     every
         Seconds between two looks. The first one comes after as many: minions have to find the master again.
     """
-    orphans = Orphans(root(__opts__), patience=6 * every)
+    orphans = DeadDeploys(root(__opts__), patience=6 * every)
     while True:
         time.sleep(every)
         for orphan in orphans.due(time.time()):
@@ -57,7 +57,7 @@ def _go_on(orphan):
     def work(watchers, aborted):
         try:
             with open_master(opts, "engine", watchers, aborted) as master:
-                report = sync.resume(orphan.deploy, pillar(opts), site(opts), master)
+                report = deploy.resume(orphan.deploy, pillar(opts), site(opts), master)
             log.warning("Deploy %s of %s: %s.", orphan.deploy, orphan.repo, report.outcome)
         except (errors.DeployError, OSError) as error:
             log.error("Deploy %s of %s cannot go on: %s", orphan.deploy, orphan.repo, error)

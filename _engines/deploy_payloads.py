@@ -20,9 +20,9 @@ from pathlib import Path
 
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
-from saltdeploy.carriers import server
+from saltdeploy.download import server
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
-from saltdeploy.carriers.salt import ROOT
-from saltdeploy.payloads import Payloads
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.download.salt import ROOT
 
 __virtualname__ = "deploy_payloads"
 

@@ -9,7 +9,7 @@ import importlib
 
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
 
 def saltext_deploy():
@@ -23,6 +23,6 @@ def saltext_deploy():
         salt '*' grains.get saltext_deploy
     """
     if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
-        for used in ("stages", "preseeding"):
-            importlib.import_module(f"saltdeploy.target.{used}")
+        for used in ("stages", "preseed"):
+            importlib.import_module(f"saltdeploy.minion.{used}")
     return {"saltext_deploy": saltdeploy.__version__}

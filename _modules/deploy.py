@@ -18,13 +18,17 @@ import salt.utils.http
 import salt.version
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
-from saltdeploy import arguments, checks, config, errors, orders, support
-from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.carriers.swarm import Place
-from saltdeploy.swarms import Identity
-from saltdeploy.target import collecting, preseeding, stages, swarming
+from saltdeploy import checks, config
+from saltdeploy.download.salt import SaltFiles
+from saltdeploy.download.swarm.client import SwarmAccess
+from saltdeploy.lib import arguments, errors, versions
+from saltdeploy.minion import downloads, stages
+from saltdeploy.minion import gc as minion_gc
+from saltdeploy.minion import preseed as minion_preseed
+from saltdeploy.protocol import orders
+from saltdeploy.protocol.swarm import Identity
 
 __virtualname__ = "deploy"
 
@@ -33,7 +37,7 @@ FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no 
 
 def __virtual__():
     try:
-        support.check_salt(salt.version.__version_info__)
+        versions.check_salt(salt.version.__version_info__)
     except errors.SaltTooOld as error:
         return False, str(error)
     return __virtualname__
@@ -93,7 +97,7 @@ def join(repo):
 
         salt web1 deploy.join 'test/testrepo'
     """
-    return _answer(repo, lambda found: swarming.join(found, _host()))
+    return _answer(repo, lambda found: downloads.join(found, _host()))
 
 
 @_door
@@ -116,7 +120,9 @@ def preseed(repo, order=None):
 
     def ask(found):
         wanted = _wanted(repo, order, FETCH_WITHOUT_TAG, f"salt-run deploy.preseed repo={repo} tag=...")
-        return preseeding.preseed(orders.Order.from_wire({**wanted, "stage": orders.PRESEED}), found, _host())
+        return minion_preseed.preseed(
+            orders.Order.from_wire({**wanted, "stage": orders.PRESEED}), found, _host()
+        )
 
     return _answer(repo, ask)
 
@@ -297,7 +303,7 @@ def gc(repo=None, test=False, wanted=None):
         found, unreadable = ([_config(repo)], {}) if repo else config.load_all(_pillar(), site)
         unknown = {name: why["cause"] for name, why in _ours().get("unknown", {}).items()}
         found, unreadable = [each for each in found if each.name not in unknown], {**unreadable, **unknown}
-        answer = collecting.collect(
+        answer = minion_gc.collect(
             found, _host(), whole=not repo, wanted=wanted, test=test, unreadable=unreadable
         )
     except errors.DeployError as error:
@@ -478,5 +484,5 @@ def _host():
         get=checks.client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
         pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
-        place=Place(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),
+        place=SwarmAccess(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),
     )

@@ -26,11 +26,11 @@ except ImportError:  # Salt gives outputters no utils directory
     finally:
         sys.path[:] = [path for path in sys.path if path not in _side]
 
-from saltdeploy.watch import report
+from saltdeploy.watch.console import results
 
-if saltdeploy.__version__ != "0.1.0":
+if saltdeploy.__version__ != "0.2.0":
     raise ImportError(
-        f"output/deploy.py is 0.1.0, the package saltdeploy is {saltdeploy.__version__}: sync both"
+        f"output/deploy.py is 0.2.0, the package saltdeploy is {saltdeploy.__version__}: sync both"
     )
 
 __virtualname__ = "deploy"
@@ -53,5 +53,5 @@ def output(data, **kwargs):
 
         salt-run deploy.versions repo=mediawiki
     """
-    text = report.render(data, now=time.time(), colour=bool(__opts__.get("color")))
+    text = results.render(data, now=time.time(), colour=bool(__opts__.get("color")))
     return __salt__["nested"](data, **kwargs) if text is None else text

@@ -16,9 +16,9 @@ from pathlib import Path
 import salt.utils.minions
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
-from saltdeploy.master import pillar as pins
+from saltdeploy.master import ext_pillar as pins
 
 __virtualname__ = "deploy_pins"
 
@@ -28,7 +28,7 @@ def __virtual__():
 
 
 def ext_pillar(minion_id, pillar, *args, **kwargs):
-    """The minion's secret and pins; see :func:`saltdeploy.master.pillar.data_for`."""
+    """The minion's secret and pins; see :func:`saltdeploy.master.ext_pillar.data_for`."""
     wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config")}
     plain = json.loads(json.dumps(wanted, default=str))
 

@@ -24,21 +24,26 @@ import salt.utils.jid
 import salt.version
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
-from saltdeploy import arguments, config, errors, events, orders, support
-from saltdeploy.master import background, collecting, forecast, journal, preseeding
-from saltdeploy.master import report as reports
-from saltdeploy.master import sync as deploys
-from saltdeploy.master.control import Control
-from saltdeploy.master.holder import Holder, scope_of
-from saltdeploy.master.lock import Locks, is_held
-from saltdeploy.master.recall import history_of
-from saltdeploy.master.script import RESTART, SYNC, Wish
-from saltdeploy.spelling import argument
-from saltdeploy.watch import terminal
+from saltdeploy import config
+from saltdeploy.lib import arguments, errors
+from saltdeploy.lib import versions as lib_versions
+from saltdeploy.lib.spelling import argument
+from saltdeploy.master import background, journal, preview
+from saltdeploy.master import deploy as deploys
+from saltdeploy.master import gc as master_gc
+from saltdeploy.master import preseed as master_preseed
+from saltdeploy.master import results as reports
+from saltdeploy.master.history import history_of
+from saltdeploy.master.locking.locks import Locks, is_held
+from saltdeploy.master.locking.model import Holder, scope_of
+from saltdeploy.master.operator import OperatorSignals
+from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.protocol import events, orders
+from saltdeploy.watch.console import terminal
 
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
@@ -83,7 +88,7 @@ def _door(function, readers=arguments.ONE_REPO):
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
             bound = call.read(args, kwargs, known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
-            support.check_salt(salt.version.__version_info__, host=__opts__["id"])
+            lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
@@ -179,11 +184,11 @@ def plan(repo, tag, force=False, limit="", transport=""):
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = Wish(SYNC, repo, tag, force=force, limit=limit,
+    wish = Request(SYNC, repo, tag, force=force, limit=limit,
                 transport=transport)  # fmt: skip
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
-        return forecast.forecast(wish, found, master)
+        return preview.forecast(wish, found, master)
 
 
 @_door_for_several
@@ -227,7 +232,7 @@ def preseed(repo, tag, targets=False):
     found = _config(repo)
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
     with open_master(__opts__, _user()) as master:
-        return preseeding.preseed(found, tag, deploy, master, targets=targets, tell=_tell)
+        return master_preseed.preseed(found, tag, deploy, master, targets=targets, tell=_tell)
 
 
 @_door_for_several
@@ -343,7 +348,7 @@ def abort(repo="", id="", reason=""):  # noqa: A002
         raise errors.NoSuchDeploy(
             f"deploy {deploy} does not run", repo=name, next=f"salt-run deploy.report repo={name}"
         )
-    first = Control(root(__opts__), name, deploy).abort(_user(), reason or "deploy.abort")
+    first = OperatorSignals(root(__opts__), name, deploy).abort(_user(), reason or "deploy.abort")
     return {"view": "told", "repo": name, "deploy": deploy, "what": "abort", "counted": first}
 
 
@@ -373,7 +378,7 @@ def answer(choice, repo="", id="", key=""):  # noqa: A002
             repo=name,
             next=f"salt-run deploy.watch id={deploy}",
         )
-    first = Control(root(__opts__), name, deploy).answer(question.key, _user(), choice)
+    first = OperatorSignals(root(__opts__), name, deploy).answer(question.key, _user(), choice)
     return {
         "view": "told",
         "repo": name,
@@ -474,7 +479,7 @@ def gc(repo="", test=False):
     """
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
-        return collecting.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+        return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
 
 
 @_door
@@ -622,7 +627,7 @@ def _interrupts(deploy):
         if len(pressed) == 1:
             name = journal.Journals(root(__opts__)).repo_of(deploy)
             if name:
-                Control(root(__opts__), name, deploy).abort(_user(), "Ctrl-C")
+                OperatorSignals(root(__opts__), name, deploy).abort(_user(), "Ctrl-C")
             print("Stopping. Ctrl-C again leaves it running.", file=sys.stderr)
 
     before = signal.signal(signal.SIGINT, press)
@@ -655,7 +660,7 @@ def _tell(text):
 
 
 def _answer_here(question, choice):
-    control = Control(root(__opts__), question["repo"], question["deploy"])
+    control = OperatorSignals(root(__opts__), question["repo"], question["deploy"])
     return control.answer(question["key"], _user(), choice)
 
 
@@ -693,7 +698,7 @@ def _wish(action, repos, tag, **more):
             "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {named} tag=..."
         )
     (name, first), *also = wanted
-    return Wish(action, name, first, also=tuple(also), **more)
+    return Request(action, name, first, also=tuple(also), **more)
 
 
 def _config(repo):

@@ -13,10 +13,10 @@ import shlex
 
 import saltdeploy
 
-saltdeploy.require("0.1.0")
+saltdeploy.require("0.2.0")
 
-from saltdeploy import arguments, errors
-from saltdeploy.spelling import argument
+from saltdeploy.lib import arguments, errors
+from saltdeploy.lib.spelling import argument
 
 __virtualname__ = "deploy"
 

@@ -27,15 +27,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from saltdeploy import remote
-from saltdeploy.carriers import torrent
-from saltdeploy.carriers.den import Den, Listen, Wish
-from saltdeploy.carriers.http import Http
-from saltdeploy.carriers.pace import Limits
-from saltdeploy.master.certificate import identity
-from saltdeploy.orders import Payload
-from saltdeploy.repository import no_progress
-from saltdeploy.sources import Source
+from saltdeploy.download.http import Http
+from saltdeploy.download.swarm import torrent
+from saltdeploy.download.swarm.spool import Listen, SeedRequest, Spool
+from saltdeploy.git.repository import no_progress
+from saltdeploy.lib import rsync
+from saltdeploy.lib.rate_limit import Limits
+from saltdeploy.master.swarm import identity
+from saltdeploy.protocol.fanout import FanoutServer
+from saltdeploy.protocol.orders import Payload
 
 ALLOWED = 0.1
 RATES = (500_000, 2_000_000, 5_000_000)
@@ -75,7 +75,7 @@ def _http(place: Path, rate: int, count: int, seconds: float) -> float:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         fetch = Http(
-            Source(f"http://127.0.0.1:{server.server_port}"), Limits(rate=rate, shared=place / "booked")
+            FanoutServer(f"http://127.0.0.1:{server.server_port}"), Limits(rate=rate, shared=place / "booked")
         ).fetch
         those = [
             multiprocessing.get_context("fork").Process(
@@ -102,7 +102,7 @@ def _rsync(place: Path, rate: int, seconds: float) -> float:
     command = [
         "rsync",
         "--whole-file",
-        *remote.cap(rate),
+        *rsync.cap(rate),
         "--",
         str(place / payload.sha256),
         str(place / "got"),
@@ -117,10 +117,10 @@ def _swarm(place: Path, rate: int, seconds: float, way: str) -> float:
     """One gives to another, and one of the two keeps to the cap."""
     payload, known = _payload(place, int(rate * seconds)), identity(place / "root")
     described = torrent.make(place / payload.sha256, known.certificate).hex()
-    wish = Wish(
+    wish = SeedRequest(
         "bench", described, known.certificate, known.key, payload.size, time.time() + 60 + 4 * seconds
     )
-    dens = [Den(place / f"swarm-{way}-{rate}" / address) for address in _ADDRESSES]
+    dens = [Spool(place / f"swarm-{way}-{rate}" / address) for address in _ADDRESSES]
     processes = [
         den.start(Listen(address, _PORTS), owned=True) for den, address in zip(dens, _ADDRESSES, strict=True)
     ]
@@ -136,7 +136,7 @@ def _swarm(place: Path, rate: int, seconds: float, way: str) -> float:
             process.communicate()
 
 
-def _pace(taker: Den, payload: Payload) -> float:
+def _pace(taker: Spool, payload: Payload) -> float:
     """Bytes per second from the first of them that is seen."""
     begin, had = 0.0, 0
     while (done := taker.state(payload.sha256).done) < payload.size:

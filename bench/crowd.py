@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.pins import master_secret
+from saltdeploy.protocol import events
 
 from bench import end_in_good_order, plots, tables
 from bench.results import Cell, Results, machine

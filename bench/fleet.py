@@ -24,8 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
+from saltdeploy.protocol import events
 
 from bench import CHECKOUT, big_tree, cache, end_in_good_order, long_history
 from demo.fleet import Fleet

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from saltdeploy import config, layouts
-from saltdeploy.release import Release
+from saltdeploy.protocol.release import Release
 
 
 def run(location: Path, tag: str, commit: str, bundle: Path, stat_limit: int) -> dict[str, object]:

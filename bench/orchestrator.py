@@ -25,7 +25,7 @@ from bench import CHECKOUT
 
 sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "_utils")]
 
-from saltdeploy.master.instructions import Rules  # noqa: E402 - after the path
+from saltdeploy.master.rollout.model import Rules  # noqa: E402 - after the path
 from saltdeploy.master.waves import Wave  # noqa: E402
 
 from tests.unit.master.simulated_deploys import SimulatedDeploy  # noqa: E402

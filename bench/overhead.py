@@ -26,8 +26,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
+from saltdeploy.protocol import events
 
 from bench import CHECKOUT, end_in_good_order
 from demo import sample

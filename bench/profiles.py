@@ -25,10 +25,10 @@ _OURS = (
     "saltdeploy/",
     "saltbridge/",
     "master/",
-    "target/",
+    "minion/",
     "layouts/",
     "transports/",
-    "carriers/",
+    "download/",
     "(deploy.py)",
 )
 #: Functions in which a thread waits, on no processor; py-spy cannot always tell from outside a container.

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import config
-from saltdeploy.carriers.http import Http
-from saltdeploy.orders import Order
-from saltdeploy.sources import Source
-from saltdeploy.target import stages
-from saltdeploy.target.host import Host
-from saltdeploy.target.task import Task
+from saltdeploy.download.http import Http
+from saltdeploy.minion import stages
+from saltdeploy.minion.context import Host, Task
+from saltdeploy.protocol.fanout import FanoutServer
+from saltdeploy.protocol.orders import Order
 
 from bench.rig.meters import parse_io
 
@@ -37,7 +36,7 @@ def run(order: Order, keys: dict[str, Any], cache: Path, url: str) -> dict[str, 
         url: where payloads lie.
     """
     repo = config.load({"repo_config": {order.release.repo: keys}}, order.release.repo)
-    host = Host("bench", cache, Http(Source(url)), lambda *_: None, lambda *_: None, time.time)
+    host = Host("bench", cache, Http(FanoutServer(url)), lambda *_: None, lambda *_: None, time.time)
     cpu, written, began = _cpu(), _written(), time.perf_counter()
     result = stages.run([Task(order, repo)], host)
     seconds = time.perf_counter() - began

@@ -34,8 +34,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.gitobjects import read_changes
-from saltdeploy.repository import Repository
+from saltdeploy.git.objects import read_changes
+from saltdeploy.git.repository import Repository
 
 from bench import CHECKOUT, big_tree, cache
 

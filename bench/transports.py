@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import transports
-from saltdeploy.contents import Stored
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.release import Release
-from saltdeploy.repository import Repository
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.content.source import Stored
+from saltdeploy.git.repository import Repository
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Payload
+from saltdeploy.protocol.release import Release
 from saltdeploy.transports.tar import write_tar
 
 from bench import big_tree, blobs, plots, tables, trees

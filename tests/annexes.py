@@ -7,13 +7,13 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.blobs import urls
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import plan
-from saltdeploy.master.offers import Offers
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
-from saltdeploy.payloads import Payloads
-from saltdeploy.target import stages
+from saltdeploy.blobs import annex_urls
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.master import source as master_source
+from saltdeploy.master.packing import Packing
+from saltdeploy.minion import stages
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
 
 from tests.blobstores import Server, key, work_tree
 from tests.repositories import Source, repo, tree
@@ -89,25 +89,27 @@ class Master:
 
     def order(self, tag: str, holdings: Holdings = NOTHING, transport: str = "bundle") -> Order:
         configuration = repo(self.root / "live", **self.keys)
-        source = plan.Source(configuration, self.root)
+        source = master_source.Source(configuration, self.root)
         found = source.tag(tag)
         release = stages.Release("demo", tag, found.commit)
         order = Order(f"{next(_DEPLOYS):020d}", 1, FETCH, release, transport)
-        self.offers = Offers(order, found, configuration, self.payloads, lambda: source)
+        self.offers = Packing(order, found, configuration, self.payloads, lambda: source)
         self.offers.pack([("web1", holdings)])
         return self.offers.order_for("web1")
 
     def lists(self, order: Order) -> list[str]:
-        return [payload.sha256 for payload in order.payloads if payload.kind == urls.KIND]
+        return [payload.sha256 for payload in order.payloads if payload.kind == annex_urls.KIND]
 
     def listed(self, order: Order) -> dict[str, set[str]]:
         """Base of each list to its keys."""
-        lists = [payload for payload in order.payloads if payload.kind == urls.KIND]
+        lists = [payload for payload in order.payloads if payload.kind == annex_urls.KIND]
         found = {}
         for payload in lists:
             path = self.payloads.path(payload.sha256)
             assert path is not None
-            found[payload.base] = {urls._entry(line, path)[0] for line in path.read_bytes().splitlines()}
+            found[payload.base] = {
+                annex_urls._entry(line, path)[0] for line in path.read_bytes().splitlines()
+            }
         return found
 
 
@@ -132,7 +134,7 @@ class Host(Target):
     def got_lists(self) -> int:
         """How many lists came."""
         kinds = {each.sha256: each.kind for each in self.master.offers.order.payloads}
-        return [kinds.get(name) for name in self.carrier.fetched].count(urls.KIND)
+        return [kinds.get(name) for name in self.carrier.fetched].count(annex_urls.KIND)
 
 
 def is_served(host: Host, name: str, content: bytes = CONTENT) -> None:

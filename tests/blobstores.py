@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.blobs.sources import places
-from saltdeploy.pointers import Pointer, read
+from saltdeploy.blobs.source import places
+from saltdeploy.content.pointers import Pointer, read
 
 from tests.repositories import FILE, Entry, link
 from tests.serving import free_port, until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from saltdeploy.repository import Repository, Tag
+from saltdeploy.git.repository import Repository, Tag
 
 from tests.repositories import Source, Tree, git, tree
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from saltdeploy.carriers import server as embedded_server
-from saltdeploy.orders import Payload
+from saltdeploy.download import server as embedded_server
+from saltdeploy.protocol.orders import Payload
 
 from tests.serving import free_port, until
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy import config
-from saltdeploy.release import Release
-from saltdeploy.repository import Repository, Tag
+from saltdeploy.git.repository import Repository, Tag
+from saltdeploy.protocol.release import Release
 
 FILE, EXECUTABLE, SYMLINK, GITLINK = "100644", "100755", "120000", "160000"
 

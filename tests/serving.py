@@ -18,10 +18,10 @@ from typing import Any
 
 import psutil
 from saltdeploy.checks import Response
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
-from saltdeploy.payloads import Payloads
-from saltdeploy.target import stages
-from saltdeploy.target.task import Task
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.minion import stages
+from saltdeploy.minion.context import Task
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.transports.bundle import Bundle
 
 from tests.repositories import Source, repo

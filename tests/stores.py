@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import disk
-from saltdeploy.master.store import Records, Store
+from saltdeploy.lib import disk
+from saltdeploy.master.cache import Records, Store
 
 
 class Directory:

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
-from saltdeploy.carriers import torrent
-from saltdeploy.carriers.den import Den, Listen, Wish
-from saltdeploy.carriers.swarm import BySwarm, Member, Party, Place
-from saltdeploy.master.certificate import identity
-from saltdeploy.orders import Payload
-from saltdeploy.repository import Progress, no_progress
-from saltdeploy.supply import Swarming
-from saltdeploy.swarms import Identity, Peer, Swarm, Torrent
+from saltdeploy.config.delivery import Swarming
+from saltdeploy.download.swarm import torrent
+from saltdeploy.download.swarm.client import Member, Party, SwarmAccess, SwarmDownloader
+from saltdeploy.download.swarm.spool import Listen, SeedRequest, Spool
+from saltdeploy.git.repository import Progress, no_progress
+from saltdeploy.master.swarm import identity
+from saltdeploy.protocol.orders import Payload
+from saltdeploy.protocol.swarm import Identity, Peer, Swarm, Torrent
 
 PORTS = (17200, 17399)
 MASTER = "127.0.0.1"
@@ -28,7 +28,7 @@ PAYLOAD = Payload("", hashlib.sha256(DATA).hexdigest(), len(DATA))
 
 
 @dataclass(frozen=True)
-class At(Place):
+class At(SwarmAccess):
     """A host with an address that a test gives it; all of them are this machine."""
 
     address: str = ""
@@ -52,14 +52,14 @@ class Host:
         self.place.mkdir()
         self.file = self.place / "file"
         at = At(known, MASTER, f"127.0.{number // 250}.{2 + number % 250}")
-        self.member = Member(Den(self.place / "swarm"), at, Swarming(True, PORTS, upload))
+        self.member = Member(Spool(self.place / "swarm"), at, Swarming(True, PORTS, upload))
         self.den = self.member.den
         self.peer = replace(self.member.join(), host=name, site=site)
 
-    def carrier(self, *, silence: float = 20.0, timeout: float = 120.0, rate: int = 0) -> BySwarm:
+    def carrier(self, *, silence: float = 20.0, timeout: float = 120.0, rate: int = 0) -> SwarmDownloader:
         """The carrier of one stage."""
         party = Party("demo", self.name, self.site, self.world.swarm, timeout, rate)
-        return BySwarm(self.member, party, self.world.bring, silence)
+        return SwarmDownloader(self.member, party, self.world.bring, silence)
 
     def fetch(self, progress: Progress = no_progress, **keys: float) -> bytes:
         carrier = self.carrier(**keys)  # type: ignore[arg-type]
@@ -94,7 +94,7 @@ class World:
         (self.store / self.torrent.sha256).write_bytes(made)
         self.described = made
         self.hosts: list[Host] = []
-        self.den = Den(place / "master")
+        self.den = Spool(place / "master")
         self.peers: list[Peer] = []
         self.site = ""
 
@@ -114,10 +114,12 @@ class World:
         self.den.wish(PAYLOAD.sha256, self.wish(seeds=str(self.store), upload=self.upload))
         self.peers.append(Peer("", "", self.den.port(listen, self.process), self.site))
 
-    def wish(self, **keys: object) -> Wish:
+    def wish(self, **keys: object) -> SeedRequest:
         """What somebody wishes who knows the certificate."""
         known = self.known
-        made = Wish("demo", self.described.hex(), known.certificate, known.key, len(DATA), time.time() + 600)
+        made = SeedRequest(
+            "demo", self.described.hex(), known.certificate, known.key, len(DATA), time.time() + 600
+        )
         return replace(made, **keys)  # type: ignore[arg-type]
 
     def add(self, name: str, site: str = "", *, known: Identity | None = None, listed: bool = True,
@@ -150,7 +152,7 @@ def end_seeders(place: Path) -> None:
 def _seeders(place: Path) -> Sequence[psutil.Process]:
     def is_one(process: psutil.Process) -> bool:
         command = process.info["cmdline"] or []
-        return "saltdeploy.carriers.seeder" in command and any(
+        return "saltdeploy.download.swarm.seeder" in command and any(
             word.startswith(f"{place}/") for word in command
         )
 

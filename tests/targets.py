@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Payload, Result
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import Progress
-from saltdeploy.target import stages
-from saltdeploy.target.task import Task
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.git.repository import Progress
+from saltdeploy.minion import stages
+from saltdeploy.minion.context import Task
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Payload, Result
 from saltdeploy.transports.bundle import Bundle
 
 from tests.repositories import Source, repo

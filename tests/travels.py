@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.errors import NoBase
-from saltdeploy.master import plan
-from saltdeploy.master.offers import Offers
-from saltdeploy.master.sealing import Sealer
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
-from saltdeploy.seals import Seal
-from saltdeploy.target import stages
+from saltdeploy.lib.errors import NoBase
+from saltdeploy.master import source as master_source
+from saltdeploy.master.packing import Packing
+from saltdeploy.master.signing import Sealer
+from saltdeploy.minion import stages
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.seals import Seal
 
 from tests.repositories import EXECUTABLE, FILE, Entry, Source, Tree, link, snapshot
 from tests.targets import Target
@@ -110,11 +110,11 @@ class Traveller(Target):
                 self.received.append(result.facts)
                 return result
 
-    def _offers(self, number: int, deploy: str) -> Offers:
+    def _offers(self, number: int, deploy: str) -> Packing:
         there = self._there()
         seal = self.seal(number)
         order = Order(deploy or self._new(), 1, FETCH, self.source.release(number), self.transport, seal=seal)
-        offers = Offers(order, self.source.tag(number), self.repo, self.payloads, lambda: there)
+        offers = Packing(order, self.source.tag(number), self.repo, self.payloads, lambda: there)
         offers.pack([("web1", stages.status(self.repo, self.host).holdings)])
         return offers
 
@@ -122,8 +122,10 @@ class Traveller(Target):
         """The master's seal of a release."""
         return Sealer(self.repo, self._root).seal(self.source.release(number), self._there(), self.transport)
 
-    def _there(self) -> plan.Source:
-        return plan.Source(dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root)
+    def _there(self) -> master_source.Source:
+        return master_source.Source(
+            dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root
+        )
 
     def travel(self, number: int) -> list[Result]:
         """Fetch and checkout of one deploy."""

@@ -1,4 +1,4 @@
-"""A :class:`saltdeploy.master.world.Master` made of the master's configuration."""
+"""A :class:`saltdeploy.master.context.Master` made of the master's configuration."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ import salt.utils.event
 import salt.utils.http
 import salt.utils.jid
 import salt.utils.minions
-from saltdeploy import checks, errors, events, orders, release
+from saltdeploy import checks
+from saltdeploy.lib import errors
 from saltdeploy.master import pins
-from saltdeploy.master.store import Store
-from saltdeploy.master.world import Master, Watcher
+from saltdeploy.master.cache import Store
+from saltdeploy.master.context import Listener, Master
+from saltdeploy.protocol import events, orders, release
 
 Opts = dict[str, Any]
 
@@ -32,7 +34,7 @@ Opts = dict[str, Any]
 def open_master(
     opts: Opts,
     user: str = "",
-    watchers: tuple[Watcher, ...] = (),
+    watchers: tuple[Listener, ...] = (),
     aborted: Callable[[], str] = lambda: "",
 ) -> Iterator[Master]:
     """The world of the master's side, with its bus open.
@@ -52,7 +54,9 @@ def open_master(
                 accepted=lambda: targets(opts, "*", "glob"),
                 secret=_secrets(opts),
                 user=user,
-                place=checks.Place(call=functools.partial(_call, opts), get=functools.partial(get, opts)),
+                place=checks.CheckContext(
+                    call=functools.partial(_call, opts), get=functools.partial(get, opts)
+                ),
                 aborted=aborted,
                 watchers=watchers,
                 interface=str(opts.get("interface") or "0.0.0.0"),
@@ -60,7 +64,7 @@ def open_master(
 
 
 class Bus:
-    """Salt's publisher and event bus, as :class:`saltdeploy.master.fleet.Bus` wants them."""
+    """Salt's publisher and event bus, as :class:`saltdeploy.master.minions.Bus` wants them."""
 
     def __init__(self, opts: Opts, client: Any, listener: Any) -> None:
         self._opts = opts

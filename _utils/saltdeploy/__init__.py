@@ -3,13 +3,13 @@
 Nothing in this package imports Salt. The doors (``_modules``, ``_runners``, ``_states``, ...) pass in
 what it needs: a bus to publish and hear on, a way to fetch a file, a way to call a function.
 
-Read ``master/sync.py`` for one deploy from top to bottom and ``target/stages.py`` for one stage on one host.
+Read ``master/deploy.py`` for one deploy from top to bottom and ``minion/stages.py`` for one stage on one host.
 """
 
 import importlib
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 _BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and holds on to parts of it
 
 

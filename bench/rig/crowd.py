@@ -42,8 +42,8 @@ from bench.rig.zmtp import Requester, Subscriber
 
 sys.path[:0] = [str(CHECKOUT)]
 
-from saltdeploy import events  # noqa: E402 - after the path
-from saltdeploy.orders import FETCH, STAGES, Order, secret_for  # noqa: E402
+from saltdeploy.protocol import events  # noqa: E402 - after the path
+from saltdeploy.protocol.orders import FETCH, STAGES, Order, secret_for  # noqa: E402
 
 from tests.unit.master.simulation import Habits, Minion  # noqa: E402
 

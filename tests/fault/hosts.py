@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.target import stages
+from saltdeploy.minion import stages
 
 from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, link, snapshot
 from tests.targets import Target

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from saltdeploy import disk, gitcommand
+from saltdeploy.git import command as git_command
+from saltdeploy.lib import disk
 
 from tests.fault.conftest import Start
 
@@ -33,7 +34,7 @@ def test_the_lock_of_a_killed_process_is_held_until_its_git_has_ended(
 
     def work() -> None:
         with disk.locked(lock, wait=True), os.fdopen(read, "rb") as given:
-            gitcommand.start(command, given, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            git_command.start(command, given, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             os.kill(os.getpid(), signal.SIGKILL)
 
     parent = start(work)
@@ -52,7 +53,7 @@ def test_a_lock_that_was_given_back_is_free_whatever_its_git_does(
     lock = tmp_path / "lock"
     with os.fdopen(read, "rb") as given:
         with disk.locked(lock, wait=True):
-            process = gitcommand.start(command, given, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = git_command.start(command, given, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         assert process.poll() is None
         assert is_free(lock)
         os.close(write)

@@ -10,14 +10,14 @@ import pytest
 import salt.config
 import salt.loader
 import salt.utils.args
-from saltdeploy import events
-from saltdeploy.master.control import Control
-from saltdeploy.master.instructions import Rules
 from saltdeploy.master.journal import Journals
-from saltdeploy.master.script import Part, Script
+from saltdeploy.master.operator import OperatorSignals
+from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import FETCH, Order
-from saltdeploy.release import Release
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.release import Release
 
 REPO, DEPLOY, NOW = "mediawiki", "20261123101112000000", 1795428672.0
 RELEASE = Release(REPO, "release/2026-11-23/1", "a" * 40)
@@ -28,7 +28,7 @@ PART = Part(Order(DEPLOY, 1, FETCH, RELEASE), ("web1",))
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """The master's directory, with a deploy that waits at the barrier."""
-    script = Script("sync", "alice", "", (PART,), WAVES, Rules(confirm=True))
+    script = Plan("sync", "alice", "", (PART,), WAVES, Rules(confirm=True))
     with Journals(tmp_path / "deploy").write(REPO, DEPLOY) as journal:
         journal.append(events.planned(DEPLOY, REPO, NOW, script=script.to_wire()))
         journal.append(events.asked(DEPLOY, REPO, NOW, stage=FETCH, wave=-1, hosts=["web1"]))
@@ -72,14 +72,14 @@ def test_each_choice_of_a_question_can_be_typed(
     choice: str, answer: Callable[[str], dict[str, Any]], place: Path
 ) -> None:
     assert answer(choice)["retcode"] == 0
-    said = Control(place, REPO, DEPLOY).answered("q1")
+    said = OperatorSignals(place, REPO, DEPLOY).answered("q1")
     assert said is not None
     assert said.text == choice
 
 
 def test_of_two_answers_the_first_counts(answer: Callable[[str], dict[str, Any]], place: Path) -> None:
     assert [answer(choice)["counted"] for choice in ("no", "yes")] == [True, False]
-    said = Control(place, REPO, DEPLOY).answered("q1")
+    said = OperatorSignals(place, REPO, DEPLOY).answered("q1")
     assert said is not None
     assert said.text == "no"
 

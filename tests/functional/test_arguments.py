@@ -13,7 +13,7 @@ import pytest
 import salt.config
 import salt.loader
 import salt.minion
-from saltdeploy import arguments, readers
+from saltdeploy.lib import arguments, readers
 
 from tests.functional.test_doors import MODULES, RUNNERS, by_module_dirs
 

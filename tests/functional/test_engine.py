@@ -13,14 +13,14 @@ import pytest
 import salt.config
 import yaml
 from saltbridge import master as bridge
-from saltdeploy import events
-from saltdeploy.master.instructions import Rules
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.lock import is_held
-from saltdeploy.master.script import Part, Script
+from saltdeploy.master.locking.locks import is_held
+from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import FETCH, Order
-from saltdeploy.release import Release
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.release import Release
 from saltfactories.manager import FactoriesManager
 
 DEPLOYS = {"orphan": "20261123120000000000", "ended": "20261123110000000000"}
@@ -88,7 +88,7 @@ def journal(root: Path, repo: str, *more: str) -> None:
     """The journal of a deploy that had decided everything, and whose process is no more."""
     order = Order(DEPLOYS[repo], 1, FETCH, Release(repo, "v1", "1" * 40), "bundle")
     waves = (Wave("", "", ("ghost",), 1, 0),)
-    script = Script("sync", "alice", "", (Part(order, ("ghost",)),), waves, Rules())
+    script = Plan("sync", "alice", "", (Part(order, ("ghost",)),), waves, Rules())
     with Journals(root).write(repo, DEPLOYS[repo]) as writer:
         writer.append(events.planned(DEPLOYS[repo], repo, time.time(), script=script.to_wire()))
         for name in more:

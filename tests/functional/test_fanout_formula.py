@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import salt.client
 import salt.config
-from saltdeploy.carriers.http import Http
-from saltdeploy.errors import Unavailable
-from saltdeploy.orders import Payload
-from saltdeploy.payloads import Payloads, digest_of
-from saltdeploy.repository import no_progress
-from saltdeploy.sources import Source
+from saltdeploy.content.payloads import Payloads, digest_of
+from saltdeploy.download.http import Http
+from saltdeploy.git.repository import no_progress
+from saltdeploy.lib.errors import Unavailable
+from saltdeploy.protocol.fanout import FanoutServer
+from saltdeploy.protocol.orders import Payload
 
 from tests.payloadserver import DATA, PAYLOAD, PayloadServer, accepts
 from tests.serving import free_port, until
@@ -61,8 +61,8 @@ class Nginx:
         self.port = free_port()
 
     @property
-    def source(self) -> Source:
-        return Source(f"http://127.0.0.1:{self.port}")
+    def source(self) -> FanoutServer:
+        return FanoutServer(f"http://127.0.0.1:{self.port}")
 
     def states(self, **keys: Any) -> dict[str, Any]:
         """What the formula makes of a pillar."""

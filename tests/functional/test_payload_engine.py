@@ -7,10 +7,10 @@ from pathlib import Path
 
 import salt.config
 import salt.loader
-from saltdeploy.carriers.http import Http
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import no_progress
-from saltdeploy.sources import Source
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.download.http import Http
+from saltdeploy.git.repository import no_progress
+from saltdeploy.protocol.fanout import FanoutServer
 
 from tests.functional.test_doors import by_module_dirs
 from tests.payloadserver import DATA, PAYLOAD, accepts
@@ -32,7 +32,7 @@ def test_a_minion_serves_what_was_brought_to_it(checkout: Path, tmp_path: Path) 
     process.start()
     try:
         until(lambda: accepts(port) or not process.is_alive())
-        Http(Source(f"http://127.0.0.1:{port}")).fetch(PAYLOAD, tmp_path / "file", no_progress)
+        Http(FanoutServer(f"http://127.0.0.1:{port}")).fetch(PAYLOAD, tmp_path / "file", no_progress)
     finally:
         process.kill()
         process.join()

@@ -11,10 +11,10 @@ import salt.cache
 import salt.config
 import salt.loader
 from saltbridge import master
-from saltdeploy.errors import Locked
-from saltdeploy.master.holder import Holder
-from saltdeploy.master.lock import Locks
-from saltdeploy.master.store import Records, Store
+from saltdeploy.lib.errors import Locked
+from saltdeploy.master.cache import Records, Store
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.locking.model import Holder
 
 from tests.stores import StoreContract
 

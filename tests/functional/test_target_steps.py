@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import salt.client
 import salt.config
-from saltdeploy.orders import FETCH, Order
+from saltdeploy.protocol.orders import FETCH, Order
 
 from tests.repositories import Source, tree
 

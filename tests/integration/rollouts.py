@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from saltbridge.master import store
-from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.lock import Locks
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.protocol import events
 
 from tests.integration.fleet import Run, wait_for
 from tests.integration.repo import Repo

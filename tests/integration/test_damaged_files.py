@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.store import key_of
-from saltdeploy.release import file_name
+from saltdeploy.master.cache import key_of
+from saltdeploy.protocol.release import file_name
 
 from tests.integration.fleet import Fleet
 from tests.integration.pillar import Pillar

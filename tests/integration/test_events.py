@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import events
 from saltdeploy.master import journal
+from saltdeploy.protocol import events
 
 from tests.integration.repo import Repo, converged
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from saltdeploy.target.record import Record
+from saltdeploy.minion.record import Record
 
 from tests.integration.fleet import wait_for
 from tests.integration.repo import Repo, converged

@@ -28,7 +28,7 @@ def seeders(fleet: Fleet) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if "saltdeploy.carriers.seeder" in command and any(word.startswith(root) for word in command):
+        if "saltdeploy.download.swarm.seeder" in command and any(word.startswith(root) for word in command):
             found.append(process)
     return found
 

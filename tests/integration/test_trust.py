@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from saltdeploy.errors import HookFailed
+from saltdeploy.lib.errors import HookFailed
 from saltdeploy.master import journal
-from saltdeploy.orders import Result
+from saltdeploy.protocol.orders import Result
 
 from tests.integration.fleet import Bus
 from tests.integration.impostor import Impostor

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from saltdeploy.repository import Repository
+from saltdeploy.git.repository import Repository
 
 from tests.objectstores import THREE
 from tests.repositories import FILE, Entry, Source, tree

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import salt.utils.args
-from saltdeploy import arguments
-from saltdeploy.errors import BadArguments
-from saltdeploy.spelling import argument
+from saltdeploy.lib import arguments
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.spelling import argument
 
 FUNCTION = "deploy.sync"
 

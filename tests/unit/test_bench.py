@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from saltdeploy.repository import Repository
+from saltdeploy.git.repository import Repository
 
 from bench import big_tree, target_side
 from demo import sample

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from saltdeploy import checklist, policy
-from saltdeploy.policy import Wrong
+from saltdeploy.config import checks, rollout
+from saltdeploy.config.rollout import Wrong
 
 METRIC = {"type": "metric", "after": "checkout", "query": "up", "prometheus": "http://prometheus:9090"}
 
@@ -27,12 +27,12 @@ WHOLE: dict[str, dict[str, Any]] = {
 }
 
 
-def one(entry: Any) -> policy.Check:
-    (check,) = checklist.checks({"x": entry})
+def one(entry: Any) -> rollout.Check:
+    (check,) = checks.checks({"x": entry})
     return check
 
 
-@pytest.mark.parametrize("kind", policy.KINDS)
+@pytest.mark.parametrize("kind", rollout.KINDS)
 def test_each_kind_is_read_with_all_of_its_keys(kind: str) -> None:
     check = one({"type": kind, "after": "restart", **WHOLE[kind]})
     assert (check.name, check.kind, check.stage, check.before) == ("x", kind, "restart", False)
@@ -57,7 +57,7 @@ def test_a_metric_is_asked_for_on_the_master() -> None:
 
 def test_checks_keep_their_order() -> None:
     entries = {name: {"command": "true", "after": "fetch"} for name in ("z", "a", "m")}
-    assert [check.name for check in checklist.checks(entries)] == ["z", "a", "m"]
+    assert [check.name for check in checks.checks(entries)] == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_check_that_cannot_be_meant_says_where(entry: Any, path: tuple[str, ..
 @pytest.mark.parametrize("name", ["a b", "", 7, "x" * 65, "a\x1b[2J"])
 def test_a_name_that_is_not_safe_on_a_terminal_is_refused(name: Any) -> None:
     with pytest.raises(Wrong, match="short name"):
-        checklist.checks({name: {"command": "true", "after": "fetch"}})
+        checks.checks({name: {"command": "true", "after": "fetch"}})
 
 
 @pytest.mark.parametrize("kind", ["http", "port", "nrpe", "metric"])
@@ -108,7 +108,7 @@ def test_nothing_asks_the_old_processes_for_a_verdict_about_the_new_release(
     kind: str, place: dict[str, str]
 ) -> None:
     with pytest.raises(Wrong, match="after: restart"):
-        checklist.refuse_in_the_gap([one({"type": kind, "where": "target", **place, **WHOLE[kind]})])
+        checks.refuse_in_the_gap([one({"type": kind, "where": "target", **place, **WHOLE[kind]})])
 
 
 @pytest.mark.parametrize(
@@ -121,21 +121,21 @@ def test_nothing_asks_the_old_processes_for_a_verdict_about_the_new_release(
     ],
 )
 def test_what_is_about_files_or_comes_in_time_may_stand_there(entry: dict[str, Any]) -> None:
-    checklist.refuse_in_the_gap([one(entry)])
+    checks.refuse_in_the_gap([one(entry)])
 
 
 def test_a_check_for_a_group_that_there_is_not_would_never_run() -> None:
     check = one({"command": "true", "after": "fetch", "group": "canry"})
     with pytest.raises(Wrong, match="no group canry"):
-        checklist.refuse_strangers([check], {"canary", "default"})
-    checklist.refuse_strangers([check], {"canry"})
+        checks.refuse_strangers([check], {"canary", "default"})
+    checks.refuse_strangers([check], {"canry"})
 
 
 # -- hooks ----------------------------------------------------------------------------------------------
 
 
 def test_a_hook_may_be_of_any_kind_and_has_no_place_of_its_own() -> None:
-    read = checklist.hook("depool")
+    read = checks.hook("depool")
     assert read(None) is None
     check = read({"type": "salt", "function": "pool.leave"})
     assert check is not None and (check.name, check.kind, check.master) == ("depool", "salt", False)
@@ -144,11 +144,11 @@ def test_a_hook_may_be_of_any_kind_and_has_no_place_of_its_own() -> None:
 @pytest.mark.parametrize("key", ["before", "after", "stage", "group", "where"])
 def test_a_hook_cannot_be_moved(key: str) -> None:
     with pytest.raises(Wrong) as wrong:
-        checklist.hook("depool")({"command": "true", key: "checkout"})
+        checks.hook("depool")({"command": "true", key: "checkout"})
     assert wrong.value.path == (key,)
 
 
 def test_an_error_in_a_hook_knows_its_key() -> None:
     with pytest.raises(Wrong) as wrong:
-        checklist.hook("depool")({"command": "true", "timeout": "soon"})
+        checks.hook("depool")({"command": "true", "timeout": "soon"})
     assert wrong.value.path == ("timeout",)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from saltdeploy import config
-from saltdeploy.errors import BadName, ConfigError, DeployError, UnknownRepo
-from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS
+from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS
+from saltdeploy.lib.errors import BadName, ConfigError, DeployError, UnknownRepo
 
 from tests.unit.strategies import anything
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import disk
-from saltdeploy.errors import Corrupt, DiskFull
+from saltdeploy.lib import disk
+from saltdeploy.lib.errors import Corrupt, DiskFull
 
-PACKAGE = Path(disk.__file__).parents[1]
+PACKAGE = Path(disk.__file__).parents[2]
 
 
 def _directory(path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import disk
+from saltdeploy.lib import disk
 
 #: link -> .live.deploy/slots/0, and beside it slots/1
 SLOTS = ".live.deploy/slots"

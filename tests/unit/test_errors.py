@@ -11,8 +11,16 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltdeploy import errors, wording
-from saltdeploy.errors import Corrupt, DeployError, DiskFull, GitFailed, NoPermission, from_os, from_wire
+from saltdeploy.lib import errors, text
+from saltdeploy.lib.errors import (
+    Corrupt,
+    DeployError,
+    DiskFull,
+    GitFailed,
+    NoPermission,
+    from_os,
+    from_wire,
+)
 
 from tests.unit.strategies import anything
 
@@ -116,7 +124,7 @@ def test_a_file_name_of_any_bytes_can_be_told(name: str | bytes) -> None:
     ],
 )
 def test_no_password_of_a_url_is_told(said: str, told: str) -> None:
-    assert wording.public(said) == told
+    assert text.public(said) == told
 
 
 def test_the_operations_page_lists_the_kinds_and_numbers_that_exist(checkout: Path) -> None:

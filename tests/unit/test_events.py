@@ -12,8 +12,8 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import events
-from saltdeploy.errors import DiskFull
+from saltdeploy.lib.errors import DiskFull
+from saltdeploy.protocol import events
 
 from tests.unit.strategies import anything, hosts, jids
 

@@ -10,7 +10,7 @@ import jinja2
 import pytest
 import yaml
 from saltdeploy import config
-from saltdeploy.keys import DEPLOYMENT_KEYS, REPO_KEYS
+from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS
 
 DEMO = {"hosts": "/somewhere/hosts", "source": "/somewhere/site", "url": "file:///somewhere/site"}
 

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import Corrupt
-from saltdeploy.exports import Exports
+from saltdeploy.content.exports import Exports
+from saltdeploy.lib.errors import Corrupt
 
 from tests.repositories import RawTree, Source, add_raw, link, put, snapshot, tree
 from tests.travels import ODD

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saltdeploy import config
-from saltdeploy.errors import ConfigError
-from saltdeploy.freeze import Window, active, windows
-from saltdeploy.policy import Wrong
+from saltdeploy.config.freeze import Window, active, windows
+from saltdeploy.config.rollout import Wrong
+from saltdeploy.lib.errors import ConfigError
 
 
 def at(text: str) -> float:

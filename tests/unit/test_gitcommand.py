@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy import gitcommand
-from saltdeploy.errors import GitFailed, GitUnusable, Unavailable
-from saltdeploy.gitcommand import git_version, run
-from saltdeploy.repository import Repository
+from saltdeploy.git import command as git_command
+from saltdeploy.git.command import git_version, run
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import GitFailed, GitUnusable, Unavailable
 
 from tests.repositories import Source, git, tree
 
@@ -152,7 +152,7 @@ def similar(tmp_path: Path) -> Source:
 @pytest.fixture
 def told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress of commands that take no time is told as well."""
-    monkeypatch.setattr(gitcommand, "_WORTH_TELLING", 0.0)
+    monkeypatch.setattr(git_command, "_WORTH_TELLING", 0.0)
 
 
 @pytest.mark.usefixtures("told_at_once")
@@ -289,7 +289,7 @@ def test_a_git_that_is_too_old_is_refused(tmp_path: Path, said: str, monkeypatch
     with pytest.raises(GitUnusable) as caught:
         git_version()
     assert "too old" in caught.value.cause
-    assert ".".join(map(str, gitcommand.MIN_GIT)) in caught.value.cause
+    assert ".".join(map(str, git_command.MIN_GIT)) in caught.value.cause
 
 
 def _stand_in(place: Path, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

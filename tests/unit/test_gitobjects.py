@@ -9,9 +9,9 @@ from typing import IO
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saltdeploy import gitobjects
-from saltdeploy.errors import Corrupt
-from saltdeploy.gitobjects import GITLINK, NOTHING, Change, read_changes
+from saltdeploy.git import objects
+from saltdeploy.git.objects import GITLINK, NOTHING, Change, read_changes
+from saltdeploy.lib.errors import Corrupt
 
 from tests.repositories import FILE, Entry, Source, Tree, git, tree
 from tests.unit.layouts.strategies import histories
@@ -66,13 +66,13 @@ def test_names_longer_than_a_piece_that_is_read_come_out_whole(
         tmp_path / "source.git", {b"d%d/%s" % (n, b"x" * 250): Entry(FILE, b"") for n in range(20)}
     )
     whole = changes(source, [""], source.tag(0).commit)
-    monkeypatch.setattr(gitobjects, "_CHUNK", 7)
+    monkeypatch.setattr(objects, "_CHUNK", 7)
     assert changes(source, [""], source.tag(0).commit) == whole
 
 
 # -- blobs ----------------------------------------------------------------------------------------------
 
-CONTENTS = [b"", b"\n", b"text", b"\0\n\0", b"x" * (gitobjects._CHUNK + 1), b"x" * 2 * gitobjects._CHUNK]
+CONTENTS = [b"", b"\n", b"text", b"\0\n\0", b"x" * (objects._CHUNK + 1), b"x" * 2 * objects._CHUNK]
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_is_no_file_is_not_taken_for_one(source: Source, tmp_path: Path) ->
 def test_a_git_that_ends_in_the_middle_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"%s blob 10\nhalf" % (b"a" * 40))
     with open(tmp_path / "out", "rb") as stream:
-        size, pieces = gitobjects.Blobs(stream, tmp_path, "advice").next("a" * 40)
+        size, pieces = objects.Blobs(stream, tmp_path, "advice").next("a" * 40)
         assert size == 10
         with pytest.raises(Corrupt, match="middle"):
             list(pieces)

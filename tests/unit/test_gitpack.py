@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import gitpack
-from saltdeploy.errors import Corrupt
-from saltdeploy.repository import Repository
+from saltdeploy.git import recompress
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import Corrupt
 
 from tests.repositories import FILE, Entry, Source, Tree, git
 
@@ -44,13 +44,13 @@ def bundle(source: Source, place: Path, number: int, base: str) -> bytes:
 
 def laid_open(data: bytes) -> bytes:
     out = io.BytesIO()
-    gitpack.lay_open(io.BytesIO(data), out)
+    recompress.lay_open(io.BytesIO(data), out)
     return out.getvalue()
 
 
 def closed(data: bytes, most: int = 1 << 30) -> bytes:
     out = io.BytesIO()
-    gitpack.close(io.BytesIO(data), most, out)
+    recompress.close(io.BytesIO(data), most, out)
     return out.getvalue()
 
 

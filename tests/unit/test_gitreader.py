@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import Corrupt, DiskFull, GitFailed, NoSuchTag, Unavailable
-from saltdeploy.repository import Repository, Tag
+from saltdeploy.git.repository import Repository, Tag
+from saltdeploy.lib.errors import Corrupt, DiskFull, GitFailed, NoSuchTag, Unavailable
 
 from tests.objectstores import THREE, files, pack
 from tests.repositories import FILE, Entry, Source, git, link

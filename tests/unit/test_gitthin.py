@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import gitthin
-from saltdeploy.repository import Repository
+from saltdeploy.git import thin
+from saltdeploy.git.repository import Repository
 
 from tests.repositories import FILE, Entry, Source, Tree, git
 
@@ -73,19 +73,19 @@ def test_a_tag_of_a_tag_travels_with_what_it_is_a_tag_of(source: Source, tmp_pat
 def test_paths_that_end_alike_are_divided_and_others_stay_together() -> None:
     alike = [b"%x %s\n" % (number, path) for number, path in enumerate(_ALIKE)]
     others = [b"c0ffee \n", b"c0de\n", b"dead README\n"]
-    assert gitthin.divide([alike[0], *others, *alike[1:]]) == [[alike[0], *others], [alike[1]], [alike[2]]]
+    assert thin.divide([alike[0], *others, *alike[1:]]) == [[alike[0], *others], [alike[1]], [alike[2]]]
 
 
 def test_there_are_never_many_parts() -> None:
     lines = [b"%040x %d/a/very/long/path/to/one.txt\n" % (n, n) for n in range(100)]
-    parts = gitthin.divide(lines)
+    parts = thin.divide(lines)
     assert len(parts) == 8
     assert sorted(line for part in parts for line in part) == lines
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60), st.binary(min_size=40, max_size=60))
 def test_what_is_far_ahead_in_a_path_does_not_count(one: bytes, other: bytes, end: bytes) -> None:
-    assert gitthin.name_hash(one + end) == gitthin.name_hash(other + end)
+    assert thin.name_hash(one + end) == thin.name_hash(other + end)
 
 
 # Reckoned by hand: each character is added above the bits of those before it, which move down by two.
@@ -93,7 +93,7 @@ def test_what_is_far_ahead_in_a_path_does_not_count(one: bytes, other: bytes, en
     ("path", "hashed"), [(b"", 0), (b"a", 0x61000000), (b"ab", 0x7A400000), (b"a b", 0x7A400000)]
 )
 def test_the_hash_of_a_path_is_gits(path: bytes, hashed: int) -> None:
-    assert gitthin.name_hash(path) == hashed
+    assert thin.name_hash(path) == hashed
 
 
 def test_packs_that_are_joined_are_one_with_all_objects(source: Source) -> None:
@@ -103,6 +103,6 @@ def test_packs_that_are_joined_are_one_with_all_objects(source: Source) -> None:
         for oid in ids
     ]
     joined = io.BytesIO()
-    gitthin.join(packs, joined, len(ids[0]) // 2)
+    thin.join(packs, joined, len(ids[0]) // 2)
     git(source.git_dir, "index-pack", "--stdin", input=joined.getvalue())
     assert int.from_bytes(joined.getvalue()[8:12], "big") == len(ids)

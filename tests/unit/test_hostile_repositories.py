@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from saltdeploy import layouts
-from saltdeploy.errors import DeployError, Unsupported
+from saltdeploy.git.repository import Repository
 from saltdeploy.layouts.inplace import Inplace
-from saltdeploy.master import plan
-from saltdeploy.repository import Repository
+from saltdeploy.lib.errors import DeployError, Unsupported
+from saltdeploy.master import source as master_source
 
 from tests.repositories import GITLINK, Entry, Source, Tree, bring_bundle, deploy, git, repo, snapshot, tree
 
@@ -216,7 +216,7 @@ def test_F39_the_owner_of_the_masters_source_has_nothing_run(
     place = tmp_path / "source"
     shutil.copytree(staging, place, symlinks=True)
     trap.lay(place / ".git", key)
-    opened = plan.Source(repo(tmp_path / "live", source=str(place)), tmp_path / "master")
+    opened = master_source.Source(repo(tmp_path / "live", source=str(place)), tmp_path / "master")
     old, new = (opened.tag(name) for name in ("v0", "v1"))
     repository = opened.repository
     assert repository.difference(old.commit, new.commit).changed == 1

@@ -13,8 +13,8 @@ from tools import house_rules
         ("demo/fleet.py", "subprocess.run(line, shell=" + "True)"),
         ("_modules/deploy.py", "os.sys" + "tem('true')"),
         ("_runners/deploy.py", 'tag = f"deploy/{jid}/started"'),
-        ("_utils/saltdeploy/master/fleet.py", 'tag = "deploy/" + jid'),
-        ("_utils/saltdeploy/master/sync.py", '_run(["git", "log"])'),
+        ("_utils/saltdeploy/master/minions.py", 'tag = "deploy/" + jid'),
+        ("_utils/saltdeploy/master/deploy.py", '_run(["git", "log"])'),
         ("docs/install.md", "see /ho" + "me/alice/checkout"),
         ("README.md", "TO" + "DO: write this"),
         ("Makefile", "two spaces at the end  "),
@@ -27,9 +27,9 @@ def test_the_house_rules_catch(path: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("path", "line"),
     [
-        ("_utils/saltdeploy/events.py", 'tag = f"{ROOT}/{deploy}"'),
-        ("_utils/saltdeploy/gitcommand.py", 'Popen(["git", *arguments])'),
-        ("_utils/saltdeploy/target/stages.py", 'place = cache / "deploy" / "incoming"'),
+        ("_utils/saltdeploy/protocol/events.py", 'tag = f"{ROOT}/{deploy}"'),
+        ("_utils/saltdeploy/git/command.py", 'Popen(["git", *arguments])'),
+        ("_utils/saltdeploy/minion/stages.py", 'place = cache / "deploy" / "incoming"'),
         ("_fileserver/deploy_payloads.py", "Served as ``salt://deploy/<sha256>``."),
         ("tests/unit/test_events.py", 'assert tag == "deploy/1/started"'),
     ],

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy.comparing import blob_id, compare
-from saltdeploy.digests import Unreadable
-from saltdeploy.errors import NoPermission
-from saltdeploy.gitobjects import Change
-from saltdeploy.manifest import Manifest
+from saltdeploy.content.compare import blob_id, compare
+from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.tree_digest import Unreadable
+from saltdeploy.git.objects import Change
+from saltdeploy.lib.errors import NoPermission
 
 OID = "587be6b4c3f93f93c489c0111bba5596147a26cb"  # "x" and a line end
 
@@ -55,7 +55,7 @@ def test_a_killed_writer_changes_nothing(path: Path) -> None:
     with Manifest(path) as manifest, manifest.transaction():
         put(manifest, b"a")
     program = (
-        "import os, signal, sys; from pathlib import Path; from saltdeploy.manifest import Manifest\n"
+        "import os, signal, sys; from pathlib import Path; from saltdeploy.content.manifest import Manifest\n"
         "with Manifest(Path(sys.argv[1])) as manifest, manifest.transaction():\n"
         "    for n in range(20_000): manifest.put(b'%d' % n, '100644', 'x' * 40, os.stat('/'), b'd' * 32)\n"  # spills to disk
         "    manifest.drop(b'a')\n"

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import merkle
-from saltdeploy.digests import Unreadable
-from saltdeploy.gitobjects import GITLINK, SYMLINK
-from saltdeploy.manifest import Manifest
-from saltdeploy.merkle import DIRECTORY, Entry
+from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.tree_digest import Unreadable
+from saltdeploy.git.objects import GITLINK, SYMLINK
+from saltdeploy.protocol import merkle
+from saltdeploy.protocol.merkle import DIRECTORY, DirectoryEntry
 
 from tests import repositories
 from tests.repositories import EXECUTABLE, FILE, Tree, put
@@ -53,17 +53,19 @@ def _node(tree: Tree) -> bytes:
         if deeper:
             below.setdefault(name, {})[rest] = entry
         elif entry.mode == GITLINK:
-            entries.append(Entry(name, entry.mode, 0, bytes.fromhex(entry.data.decode())))
+            entries.append(DirectoryEntry(name, entry.mode, 0, bytes.fromhex(entry.data.decode())))
         else:
-            entries.append(Entry(name, entry.mode, len(entry.data), hashlib.sha256(entry.data).digest()))
-    entries += [Entry(name, DIRECTORY, 0, _node(inner)) for name, inner in below.items()]
+            entries.append(
+                DirectoryEntry(name, entry.mode, len(entry.data), hashlib.sha256(entry.data).digest())
+            )
+    entries += [DirectoryEntry(name, DIRECTORY, 0, _node(inner)) for name, inner in below.items()]
     return node(entries)
 
 
-def node(entries: list[Entry]) -> bytes:
+def node(entries: list[DirectoryEntry]) -> bytes:
     """The digest of a directory, its pages made one by one."""
     pages: list[list[bytes]] = [[]]
-    for entry in sorted(entries, key=Entry.key):
+    for entry in sorted(entries, key=DirectoryEntry.key):
         pages[-1].append(entry.encoded())
         if merkle.ends_page(entry.key()):
             pages.append([])
@@ -77,17 +79,17 @@ def test_the_encoding_never_changes() -> None:
     pages = [hashlib.sha256(b"saltdeploy page 1\n" + each).digest() for each in (first, second)]
     directory = hashlib.sha256(b"saltdeploy tree 1\n" + b"".join(pages)).digest()
     inner = [
-        Entry(b"run", EXECUTABLE, 10, hashlib.sha256(b"#!/bin/sh\n").digest()),
-        Entry(b"\xff\n", FILE, 0, hashlib.sha256(b"").digest()),
+        DirectoryEntry(b"run", EXECUTABLE, 10, hashlib.sha256(b"#!/bin/sh\n").digest()),
+        DirectoryEntry(b"\xff\n", FILE, 0, hashlib.sha256(b"").digest()),
     ]
     entries = [
-        Entry(b"bin", DIRECTORY, 0, node(inner)),
-        Entry(b"README", FILE, 8, hashlib.sha256(b"read me\n").digest()),
-        Entry(b"bin-x", FILE, 11, hashlib.sha256(b"before bin/").digest()),
-        Entry(b"e60", FILE, 0, hashlib.sha256(b"").digest()),
-        Entry(b"fat", FILE, 4, hashlib.sha1(b"data").digest()),
-        Entry(b"latest", SYMLINK, 7, hashlib.sha256(b"bin/run").digest()),
-        Entry(b"module", GITLINK, 0, b"\x11" * 20),
+        DirectoryEntry(b"bin", DIRECTORY, 0, node(inner)),
+        DirectoryEntry(b"README", FILE, 8, hashlib.sha256(b"read me\n").digest()),
+        DirectoryEntry(b"bin-x", FILE, 11, hashlib.sha256(b"before bin/").digest()),
+        DirectoryEntry(b"e60", FILE, 0, hashlib.sha256(b"").digest()),
+        DirectoryEntry(b"fat", FILE, 4, hashlib.sha1(b"data").digest()),
+        DirectoryEntry(b"latest", SYMLINK, 7, hashlib.sha256(b"bin/run").digest()),
+        DirectoryEntry(b"module", GITLINK, 0, b"\x11" * 20),
     ]
     assert node(entries) == directory
     assert root(TREE) == "c8cb41c9a3f1edd697e1fda55f87f547b60b58a81415ffa9100e9efa93686711"
@@ -151,10 +153,10 @@ def test_whatever_differs_gives_another_root(other: Tree) -> None:
 
 def test_a_digest_says_by_its_length_what_it_is_of() -> None:
     """The content of a directory's encoding, as a file, is not that directory."""
-    inner = Entry(b"x", FILE, 1, hashlib.sha256(b"x").digest())
+    inner = DirectoryEntry(b"x", FILE, 1, hashlib.sha256(b"x").digest())
     encoded = b"saltdeploy tree 1\n" + inner.encoded()
-    as_file = Entry(b"d", FILE, len(encoded), hashlib.sha256(encoded).digest())
-    assert node([as_file]) != node([Entry(b"d", DIRECTORY, 0, node([inner]))])
+    as_file = DirectoryEntry(b"d", FILE, len(encoded), hashlib.sha256(encoded).digest())
+    assert node([as_file]) != node([DirectoryEntry(b"d", DIRECTORY, 0, node([inner]))])
 
 
 def test_what_failed_leaves_the_root_as_it_was(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltdeploy.errors import DeployError, DiskFull, Forged, GitFailed
-from saltdeploy.holdings import Holdings
-from saltdeploy.orders import FETCH, STAGES, Order, Payload, Result, authentic, secret_for
-from saltdeploy.release import Release
+from saltdeploy.lib.errors import DeployError, DiskFull, Forged, GitFailed
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, STAGES, Order, Payload, Result, authentic, secret_for
+from saltdeploy.protocol.release import Release
 
 from tests.unit.strategies import anything, commits, counts, digests, hosts, jids, repos, tags
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import payloads
-from saltdeploy.errors import BadName, Corrupt
-from saltdeploy.orders import Payload
-from saltdeploy.payloads import Payloads
+from saltdeploy.content import payloads
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.lib.errors import BadName, Corrupt
+from saltdeploy.protocol.orders import Payload
 
 A, B = "a" * 40, "b" * 40
 OLD, NOW = 1_000_000.0, 2_000_000.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.gitobjects import FILE, SYMLINK
-from saltdeploy.pointers import NoPointer, Pointer, read
+from saltdeploy.content.pointers import NoPointer, Pointer, read
+from saltdeploy.git.objects import FILE, SYMLINK
 
 SHA256 = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 SHA1 = "aa81c8e7d4ae1b5c4c4a4ab2ee5bda77f4c3f6d4"

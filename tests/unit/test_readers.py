@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from saltdeploy.readers import (
+from saltdeploy.lib.readers import (
     Given,
     Lost,
     Reader,

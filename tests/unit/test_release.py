@@ -8,9 +8,9 @@ import subprocess
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from saltdeploy import release
-from saltdeploy.errors import BadName
-from saltdeploy.release import Release, check_commit, check_host, check_repo, check_tag
+from saltdeploy.lib.errors import BadName
+from saltdeploy.protocol import release
+from saltdeploy.protocol.release import Release, check_commit, check_host, check_repo, check_tag
 
 from tests.unit.strategies import commits, repos, tags
 

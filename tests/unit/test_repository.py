@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saltdeploy.errors import GitFailed, Unsupported
-from saltdeploy.repository import Repository
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import GitFailed, Unsupported
 
 from tests.objectstores import THREE, bring, content, files, is_sound, objects, packed
 from tests.repositories import FILE, Entry, Source, Tree, configure, git

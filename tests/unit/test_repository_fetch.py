@@ -13,8 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import DeployError, MovedTag, NoSuchTag, Unavailable
-from saltdeploy.repository import Repository
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import DeployError, MovedTag, NoSuchTag, Unavailable
 
 from tests import remotes
 from tests.integration.gitserver import GitServer

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltdeploy.errors import Corrupt, DeployError, DiskFull, GitFailed
-from saltdeploy.repository import Repository
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed
 
 from tests.objectstores import THREE, bring, content, files, is_sound, objects, pack
 from tests.repositories import Source

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from saltdeploy import config, scapchecks
-from saltdeploy.errors import BadChecks
+from saltdeploy import config
+from saltdeploy.config import scap_checks
+from saltdeploy.lib.errors import BadChecks
 
 
 def repo(**keys: Any) -> config.Repo:
@@ -18,17 +19,17 @@ RESTARTED = repo(service_name="demo")
 
 def read(text: bytes, to: config.Repo = RESTARTED) -> list[tuple[str, str, str]]:
     """Name, place and what the file says where that is another place, of each check."""
-    return [(each.check.name, each.check.point, each.said) for each in scapchecks.read(text, to)]
+    return [(each.check.name, each.check.point, each.said) for each in scap_checks.read(text, to)]
 
 
 def refused(text: bytes, to: config.Repo = RESTARTED) -> BadChecks:
     with pytest.raises(BadChecks) as raised:
-        scapchecks.read(text, to)
+        scap_checks.read(text, to)
     return raised.value
 
 
 def test_scaps_file_is_read_as_it_is() -> None:
-    found = scapchecks.read(
+    found = scap_checks.read(
         b"""
 checks:
   endpoints:
@@ -60,7 +61,7 @@ checks:
 
 @pytest.mark.parametrize("text", [b"", b"# nothing\n", b"checks:\n", b"checks: {}\n"])
 def test_a_file_without_checks_holds_none(text: bytes) -> None:
-    assert scapchecks.read(text, RESTARTED) == ()
+    assert scap_checks.read(text, RESTARTED) == ()
 
 
 # -- places ---------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ def test_F22_a_check_for_scaps_default_group_runs_where_the_pillar_has_no_groups
     groups: list[dict[str, str]], group: str
 ) -> None:
     text = b"checks: {venv: {command: build, stage: promote, group: default}}"
-    (found,) = scapchecks.read(text, repo(groups=groups))
+    (found,) = scap_checks.read(text, repo(groups=groups))
     assert found.check.group == group
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from saltdeploy import config, seals
-from saltdeploy.errors import ConfigError, DeployError, Unsigned
-from saltdeploy.release import Release
-from saltdeploy.seals import Seal
+from saltdeploy import config
+from saltdeploy.lib.errors import ConfigError, DeployError, Unsigned
+from saltdeploy.protocol import seals
+from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.seals import Seal
 
 from tests.signing import generate, public_pem
 from tests.unit.strategies import anything

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.errors import Corrupt
-from saltdeploy.submodules import Urls, urls_in
+from saltdeploy.git.submodules import Urls, urls_in
+from saltdeploy.lib.errors import Corrupt
 
 TOP = "https://git.example.org/core/site.git"
 

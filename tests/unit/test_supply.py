@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from saltdeploy import config
-from saltdeploy.errors import BadName, ConfigError
+from saltdeploy.config.delivery import Link
+from saltdeploy.lib.errors import BadName, ConfigError
 from saltdeploy.master import fanouts
-from saltdeploy.sources import MOST, Source, check_url, from_wire
-from saltdeploy.supply import Link
+from saltdeploy.protocol.fanout import MOST, FanoutServer, check_url, from_wire
 
 
 def load(deployment: dict[str, Any], **keys: Any) -> config.Repo:
@@ -32,9 +32,9 @@ def test_minions_and_servers_become_sources_each_once() -> None:
 
     found = fanouts.sources(repo, targets)
     assert found == (
-        Source("https://payloads.example.org/deploy"),
-        Source("http://fan1:8010", "eqiad", "fan1"),
-        Source("http://fan2:8010", "eqiad", "fan2"),
+        FanoutServer("https://payloads.example.org/deploy"),
+        FanoutServer("http://fan1:8010", "eqiad", "fan1"),
+        FanoutServer("http://fan2:8010", "eqiad", "fan2"),
     )
     assert asked == [("fan*", "glob")]
     assert fanouts.minions(found) == ["fan1", "fan2"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.errors import SaltTooOld
-from saltdeploy.support import check_salt
+from saltdeploy.lib.errors import SaltTooOld
+from saltdeploy.lib.versions import check_salt
 
 
 @pytest.mark.parametrize("version", [(3007,), (3007, 0), (3007, 1), (3008, 3), (3008, 0, "rc1", 0), (3100,)])

@@ -7,8 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy.errors import DeployError
-from saltdeploy.swarms import MOST, TRANSPORTS, Peer, Swarm, Torrent, chosen, dialled, gates, split
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.protocol.swarm import (
+    MOST,
+    TRANSPORTS,
+    Peer,
+    Swarm,
+    Torrent,
+    chosen,
+    dialled,
+    gates,
+    split,
+)
 
 TORRENT = Torrent("a" * 64, "b" * 64, 100)
 MASTER = Peer("", "", 6881, "s0")

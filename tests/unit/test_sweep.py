@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from saltdeploy.sweep import Sweep
+from saltdeploy.lib.cleanup import Cleanup
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def trees(tmp_path: Path) -> list[Path]:
 
 
 def test_what_others_still_have_is_not_free(trees: list[Path]) -> None:
-    sweep = Sweep()
+    sweep = Cleanup()
     sweep.drop("trees", *trees[:2])
     assert 80_000 <= sweep.freed()["trees"] < 400_000
     sweep.drop("trees", trees[2])
@@ -32,7 +32,7 @@ def test_what_others_still_have_is_not_free(trees: list[Path]) -> None:
 
 
 def test_a_test_counts_the_same_and_deletes_nothing(trees: list[Path]) -> None:
-    told, done = Sweep(test=True), Sweep()
+    told, done = Cleanup(test=True), Cleanup()
     for sweep in (told, done):
         for tree in trees:
             sweep.drop("trees", tree)
@@ -42,7 +42,7 @@ def test_a_test_counts_the_same_and_deletes_nothing(trees: list[Path]) -> None:
 
 def test_links_are_not_followed_and_what_is_not_there_is_fine(tmp_path: Path, trees: list[Path]) -> None:
     (tmp_path / "link").symlink_to(trees[0])
-    sweep = Sweep()
+    sweep = Cleanup()
     sweep.drop("links", tmp_path / "link", tmp_path / "nothing")
     assert sweep.freed().get("links", 0) < 40_000
     assert (trees[0] / "own").exists()
@@ -50,13 +50,13 @@ def test_links_are_not_followed_and_what_is_not_there_is_fine(tmp_path: Path, tr
 
 def test_somebody_else_may_delete(trees: list[Path]) -> None:
     asked = []
-    Sweep().drop("trees", trees[0], by=lambda: asked.append("deleted"))
-    Sweep(test=True).drop("trees", trees[0], by=lambda: asked.append("not in a test"))
+    Cleanup().drop("trees", trees[0], by=lambda: asked.append("deleted"))
+    Cleanup(test=True).drop("trees", trees[0], by=lambda: asked.append("not in a test"))
     assert asked == ["deleted"]
 
 
 def test_by_how_much_something_shrank(trees: list[Path]) -> None:
-    sweep = Sweep()
+    sweep = Cleanup()
     with sweep.shrinking("objects", trees[0]):
         (trees[0] / "own").unlink()
     assert sweep.freed()["objects"] >= 40_000

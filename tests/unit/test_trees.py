@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from saltdeploy.gitobjects import read_changes
-from saltdeploy.gitreader import Reader
-from saltdeploy.repository import Repository
-from saltdeploy.trees import Trees
+from saltdeploy.git.objects import read_changes
+from saltdeploy.git.reader import Reader
+from saltdeploy.git.repository import Repository
+from saltdeploy.git.tree_store import TreeStore
 
 from tests.objectstores import objects
 from tests.repositories import Source, tree
@@ -23,13 +23,13 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 
 @pytest.fixture
-def trees(tmp_path: Path) -> Trees:
-    made = Trees(tmp_path / "trees.git")
+def trees(tmp_path: Path) -> TreeStore:
+    made = TreeStore(tmp_path / "trees.git")
     made.ensure()
     return made
 
 
-def bring(trees: Trees, source: Source, number: int, base: int | None, place: Path) -> str:
+def bring(trees: TreeStore, source: Source, number: int, base: int | None, place: Path) -> str:
     commit = "" if base is None else source.tag(base).commit
     source.repository.pack(source.tag(number), commit, place / "bundle", contents=False)
     trees.unpack(place / "bundle", source.tag(number).commit)
@@ -43,7 +43,7 @@ def listed(reader: Reader, old: str, new: str) -> list[tuple[bytes, str, str]]:
 
 
 def test_paths_modes_and_blobs_are_known_and_no_blob_is_here(
-    trees: Trees, many: Source, tmp_path: Path
+    trees: TreeStore, many: Source, tmp_path: Path
 ) -> None:
     first, second = bring(trees, many, 0, None, tmp_path), bring(trees, many, 1, 0, tmp_path)
     assert listed(trees, first, second) == listed(many.repository, first, second) != []
@@ -51,7 +51,7 @@ def test_paths_modes_and_blobs_are_known_and_no_blob_is_here(
 
 
 def test_many_releases_become_one_pack_that_holds_what_is_held_and_no_more(
-    trees: Trees, many: Source, tmp_path: Path
+    trees: TreeStore, many: Source, tmp_path: Path
 ) -> None:
     commits = [bring(trees, many, 0, None, tmp_path)]
     for number in range(1, 25):
@@ -64,7 +64,7 @@ def test_many_releases_become_one_pack_that_holds_what_is_held_and_no_more(
 
 
 def test_what_builds_upon_a_release_of_the_other_store_outlives_it(
-    trees: Trees, many: Source, store: Repository, tmp_path: Path
+    trees: TreeStore, many: Source, store: Repository, tmp_path: Path
 ) -> None:
     many.repository.pack(many.tag(0), "", tmp_path / "bundle")
     base = many.tag(0).commit
@@ -80,7 +80,7 @@ def test_what_builds_upon_a_release_of_the_other_store_outlives_it(
 
 @pytest.mark.parametrize("name", ["plain", "with:colon", 'with"quote', "with\\backslash"])
 def test_both_stores_are_read_as_one(many: Source, tmp_path: Path, name: str) -> None:
-    trees, store = Trees(tmp_path / name / "trees.git"), Repository(tmp_path / name / "store.git")
+    trees, store = TreeStore(tmp_path / name / "trees.git"), Repository(tmp_path / name / "store.git")
     assert trees.beside(store) is store
     for each in (trees, store):
         each.ensure()

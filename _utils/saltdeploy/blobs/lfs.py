@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Cap, Hear
-from saltdeploy.blobs.web import Failed, Web, reason
-from saltdeploy.pointers import Pointer
-from saltdeploy.wording import public
+from saltdeploy.blobs.cache import BlobCache
+from saltdeploy.blobs.http import Failed, Web, reason
+from saltdeploy.blobs.source import Cap, Hear
+from saltdeploy.content.pointers import Pointer
+from saltdeploy.lib.text import public
 
 _BATCH = 100
 _MOST_ANSWER = 16 << 20  # bytes
@@ -35,8 +35,8 @@ class LfsServer:
     def __str__(self) -> str:
         return public(self._url)
 
-    def fetch(self, wanted: Sequence[Pointer], shelf: Shelf, hear: Hear) -> dict[str, str]:
-        """See :class:`saltdeploy.blobs.sources.Source`."""
+    def fetch(self, wanted: Sequence[Pointer], shelf: BlobCache, hear: Hear) -> dict[str, str]:
+        """See :class:`saltdeploy.blobs.source.BlobSource`."""
         failed: dict[str, str] = {}
         for begin in range(0, len(wanted), _BATCH):
             batch = wanted[begin : begin + _BATCH]
@@ -76,7 +76,9 @@ class LfsServer:
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ValueError("did not answer as a git-lfs server") from None
 
-    def _take(self, pointer: Pointer, offers: dict[str, dict[str, Any]], shelf: Shelf, hear: Hear) -> None:
+    def _take(
+        self, pointer: Pointer, offers: dict[str, dict[str, Any]], shelf: BlobCache, hear: Hear
+    ) -> None:
         offer = offers.get(pointer.digest, {})
         if isinstance(error := offer.get("error"), dict):
             raise Failed(f"said {error.get('code')} {str(error.get('message'))[:200]}", 404)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from saltdeploy import disk, remote
-from saltdeploy.blobs.shelf import Shelf
-from saltdeploy.blobs.sources import Cap, Hear, places
-from saltdeploy.errors import Corrupt
-from saltdeploy.pointers import Pointer
-from saltdeploy.wording import public
+from saltdeploy.blobs.cache import BlobCache
+from saltdeploy.blobs.source import Cap, Hear, places
+from saltdeploy.content.pointers import Pointer
+from saltdeploy.lib import disk, rsync
+from saltdeploy.lib.errors import Corrupt
+from saltdeploy.lib.text import public
 
 _OPTIONS = [
     "--files-from=-",
@@ -28,7 +28,7 @@ _SOME_MISSING = (23, 24)
 _MOST_SAID = 2000
 
 
-class Rsync:
+class RsyncSource:
     """What rsync can read: ``rsync://host/module``, ``host::module``, ``host:/path``.
 
     Args:
@@ -37,17 +37,17 @@ class Rsync:
         ssh: how ssh is called.
     """
 
-    def __init__(self, place: str, cap: Cap = Cap(), ssh: str = remote.SSH) -> None:  # noqa: B008 - frozen
+    def __init__(self, place: str, cap: Cap = Cap(), ssh: str = rsync.SSH) -> None:  # noqa: B008 - frozen
         self._place, self._password = _without_password(place)
-        self._root, self._below = remote.split(self._place)
-        self._cap = remote.cap(cap.rate)
+        self._root, self._below = rsync.split(self._place)
+        self._cap = rsync.cap(cap.rate)
         self._ssh = ssh
 
     def __str__(self) -> str:
         return public(self._place)
 
-    def fetch(self, wanted: Sequence[Pointer], shelf: Shelf, hear: Hear) -> dict[str, str]:
-        """See :class:`saltdeploy.blobs.sources.Source`."""
+    def fetch(self, wanted: Sequence[Pointer], shelf: BlobCache, hear: Hear) -> dict[str, str]:
+        """See :class:`saltdeploy.blobs.source.BlobSource`."""
         room = shelf.incoming / "rsync"
         room.mkdir()
         try:
@@ -93,7 +93,7 @@ class Rsync:
         # as an option, the shell would be used for a daemon's place as well
         return {**os.environ, "LC_ALL": "C", "RSYNC_RSH": self._ssh, "RSYNC_PASSWORD": self._password}
 
-    def _sort(self, wanted: Sequence[Pointer], shelf: Shelf, room: bytes, said: str) -> dict[str, str]:
+    def _sort(self, wanted: Sequence[Pointer], shelf: BlobCache, room: bytes, said: str) -> dict[str, str]:
         failed = {}
         for pointer in wanted:
             came = [os.path.join(room, os.fsencode(place)) for place in places(pointer)]

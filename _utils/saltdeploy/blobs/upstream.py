@@ -8,34 +8,35 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from saltdeploy import disk, origins, remote
-from saltdeploy.blobs.files import Directory, Site
+from saltdeploy.blobs.directory import Directory, WebDirectory
 from saltdeploy.blobs.lfs import LfsServer
-from saltdeploy.blobs.rsync import Rsync
-from saltdeploy.blobs.sources import Cap, Source
-from saltdeploy.errors import Corrupt
-from saltdeploy.gitcommand import settings
-from saltdeploy.origins import FAT, LFS
+from saltdeploy.blobs.rsync import RsyncSource
+from saltdeploy.blobs.source import BlobSource, Cap
+from saltdeploy.config import blobs
+from saltdeploy.config.blobs import FAT, LFS
+from saltdeploy.git.command import settings
+from saltdeploy.lib import disk, rsync
+from saltdeploy.lib.errors import Corrupt
 
 _MOST = 65_536  # bytes of a configuration file
 _USER = re.compile(r"[A-Za-z0-9._][A-Za-z0-9._-]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 
 
-def named(place: str, cap: Cap) -> Source:
+def named(place: str, cap: Cap) -> BlobSource:
     """The source that an operator's word means; it was checked.
 
     Args:
         cap: what may come.
     """
-    if (server := origins.LFS_SERVER.match(place)) is not None:
+    if (server := blobs.LFS_SERVER.match(place)) is not None:
         return LfsServer(place[server.end() :], cap)
     if place.startswith("/"):
         return Directory(place)
-    return Site(place, cap) if origins.WEB.match(place) else Rsync(place, cap)
+    return WebDirectory(place, cap) if blobs.WEB.match(place) else RsyncSource(place, cap)
 
 
-def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[Source]:
+def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[BlobSource]:
     """The sources that a release names for one kind; none for git-annex, whose tree names no place.
 
     Args:
@@ -51,38 +52,38 @@ def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[Source]:
     return _fat(_read(tree, ".gitfat"), cap) if kind == FAT else []
 
 
-def _lfs(said: str, url: str, cap: Cap) -> list[Source]:
+def _lfs(said: str, url: str, cap: Cap) -> list[BlobSource]:
     """git-lfs, docs/api/server-discovery.md; over http only."""
-    if origins.WEB.match(said):
+    if blobs.WEB.match(said):
         return [LfsServer(said, cap)]
-    if said or not origins.WEB.match(url):
+    if said or not blobs.WEB.match(url):
         return []
     bare = url.rstrip("/")
     return [LfsServer(f"{bare if bare.endswith('.git') else f'{bare}.git'}/info/lfs", cap)]
 
 
-def _fat(said: dict[str, str], cap: Cap) -> list[Source]:
+def _fat(said: dict[str, str], cap: Cap) -> list[BlobSource]:
     """git-fat, README: sections ``rsync`` and ``http``."""
-    sources: list[Source] = []
+    sources: list[BlobSource] = []
     place, site = said.get("rsync.remote", ""), said.get("http.remote", "")
-    if _is_legal(place) and origins.RSYNC.match(place):
+    if _is_legal(place) and blobs.RSYNC.match(place):
         port, user = said.get("rsync.sshport", ""), said.get("rsync.sshuser", "")
         ssh = [
-            remote.SSH,
+            rsync.SSH,
             *(["-p", port] if _PORT.fullmatch(port) else []),
             *(["-l", user] if _USER.fullmatch(user) else []),
         ]
-        sources.append(Rsync(place, cap, " ".join(ssh)))
+        sources.append(RsyncSource(place, cap, " ".join(ssh)))
     elif _is_legal(place) and place.startswith("/"):
         sources.append(Directory(place))
-    if origins.WEB.match(site):
-        sources.append(Site(site, cap))
+    if blobs.WEB.match(site):
+        sources.append(WebDirectory(site, cap))
     return sources
 
 
 def _is_legal(place: str) -> bool:
     try:
-        return bool(origins.source(FAT, place))
+        return bool(blobs.source(FAT, place))
     except ValueError:
         return False
 

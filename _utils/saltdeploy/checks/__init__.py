@@ -1,6 +1,6 @@
 """Runs checks: command, script, nrpe, http, port, salt, metric -> pass, fail or inconclusive.
 
-What there is to check is read by :mod:`saltdeploy.checklist`. Nothing here decides what follows from a verdict;
+What there is to check is read by :mod:`saltdeploy.config.checks`. Nothing here decides what follows from a verdict;
 ``docs/checks.md`` says who does.
 """
 
@@ -9,52 +9,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from saltdeploy import bounded
-from saltdeploy.checks import commands, functions, metrics, web
-from saltdeploy.checks.terms import FAIL, INCONCLUSIVE, PASS, Place, Response, Verdict
-from saltdeploy.checks.web import client
-from saltdeploy.policy import Check
+from saltdeploy.checks import commands, http, metrics, salt
+from saltdeploy.checks.base import FAIL, INCONCLUSIVE, PASS, CheckContext, Response, Verdict
+from saltdeploy.checks.http import client
+from saltdeploy.config.rollout import Check
+from saltdeploy.lib import process
 
 
 @dataclass(frozen=True)
 class _Kind:
     """What runs a check of one kind, and the command with which a person looks at the same thing."""
 
-    run: Callable[[Check, Place], Verdict]
-    by_hand: Callable[[Check, Place], str]
+    run: Callable[[Check, CheckContext], Verdict]
+    by_hand: Callable[[Check, CheckContext], str]
 
 
 _KINDS = {
     "command": _Kind(commands.command, commands.command_by_hand),
     "script": _Kind(commands.script, commands.script_by_hand),
     "nrpe": _Kind(commands.nrpe, commands.nrpe_by_hand),
-    "http": _Kind(web.http, web.http_by_hand),
-    "port": _Kind(web.port, web.port_by_hand),
-    "salt": _Kind(functions.salt, functions.salt_by_hand),
+    "http": _Kind(http.http, http.http_by_hand),
+    "port": _Kind(http.port, http.port_by_hand),
+    "salt": _Kind(salt.salt, salt.salt_by_hand),
     "metric": _Kind(metrics.metric, metrics.metric_by_hand),
 }
 
 
-def run(check: Check, place: Place) -> Verdict:
+def run(check: Check, place: CheckContext) -> Verdict:
     """Run one check. Whatever goes wrong in it is a verdict, never an exception.
 
     A metric is judged without a baseline; see :func:`judge`.
     """
     try:
         return _worded(check, _KINDS[check.kind].run(check, place))
-    except bounded.Overran as overran:
+    except process.Overran as overran:
         said = f": {overran.output}" if overran.output else ""
         return Verdict(FAIL, f"Check '{check.name}' exceeded {check.timeout:g}s timeout{said}")
     except Exception as error:  # it is a check's business to find what is broken
         return _worded(check, Verdict(FAIL, f"{type(error).__name__}: {error}"))
 
 
-def by_hand(check: Check, place: Place) -> str:
+def by_hand(check: Check, place: CheckContext) -> str:
     """The command with which a person on the same host looks at what the check looked at."""
     return _KINDS[check.kind].by_hand(check, place)
 
 
-def measure(check: Check, place: Place) -> float | None:
+def measure(check: Check, place: CheckContext) -> float | None:
     """The number that a check of kind ``metric`` is about; None when there is none."""
     try:
         return metrics.read(check, place).value

@@ -8,9 +8,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from saltdeploy import bounded
-from saltdeploy.checks.terms import FAIL, INCONCLUSIVE, PASS, Place, Verdict
-from saltdeploy.policy import Check
+from saltdeploy.checks.base import FAIL, INCONCLUSIVE, PASS, CheckContext, Verdict
+from saltdeploy.config.rollout import Check
+from saltdeploy.lib import process
 
 NRPE_DIR = "/etc/nagios/nrpe.d"
 _SCRIPTS = Path("scap", "scripts")
@@ -24,17 +24,17 @@ class _Unusable(Exception):
     """What the check names cannot be run."""
 
 
-def command(check: Check, place: Place) -> Verdict:
+def command(check: Check, place: CheckContext) -> Verdict:
     """An argument list, in the release's directory; 0 is a pass."""
     return _run(check.option("command"), check, place)
 
 
-def command_by_hand(check: Check, place: Place) -> str:
+def command_by_hand(check: Check, place: CheckContext) -> str:
     """The same in a shell."""
     return _typed(check.option("command"), place)
 
 
-def script(check: Check, place: Place) -> Verdict:
+def script(check: Check, place: CheckContext) -> Verdict:
     """A program below ``scap/scripts`` of the release, with arguments; 0 is a pass."""
     name, *arguments = check.option("command")
     try:
@@ -43,13 +43,13 @@ def script(check: Check, place: Place) -> Verdict:
         return Verdict(FAIL, str(error))
 
 
-def script_by_hand(check: Check, place: Place) -> str:
+def script_by_hand(check: Check, place: CheckContext) -> str:
     """The same in a shell."""
     name, *arguments = check.option("command")
     return _typed([f"./{_SCRIPTS / name}", *arguments], place)
 
 
-def nrpe(check: Check, place: Place) -> Verdict:
+def nrpe(check: Check, place: CheckContext) -> Verdict:
     """A command that monitoring knows by a name; UNKNOWN is inconclusive, WARNING and CRITICAL are failures."""
     try:
         return _run(_of_monitoring(check), check, place, unknown=_UNKNOWN)
@@ -57,7 +57,7 @@ def nrpe(check: Check, place: Place) -> Verdict:
         return Verdict(FAIL, str(error))
 
 
-def nrpe_by_hand(check: Check, place: Place) -> str:
+def nrpe_by_hand(check: Check, place: CheckContext) -> str:
     """What monitoring would run."""
     try:
         return _typed(_of_monitoring(check), place)
@@ -65,9 +65,9 @@ def nrpe_by_hand(check: Check, place: Place) -> str:
         return shlex.join(["grep", "-rF", "--", f"command[{check.option('command')}]", _nrpe_dir(check)])
 
 
-def _run(arguments: Sequence[str], check: Check, place: Place, unknown: int | None = None) -> Verdict:
+def _run(arguments: Sequence[str], check: Check, place: CheckContext, unknown: int | None = None) -> Verdict:
     try:
-        ended = bounded.run(
+        ended = process.run(
             arguments, check.timeout, directory=place.directory, environment=place.environment
         )
     except OSError as error:
@@ -79,12 +79,12 @@ def _run(arguments: Sequence[str], check: Check, place: Place, unknown: int | No
     return Verdict(word, f"{ended.output} ({how})" if ended.output else how)
 
 
-def _typed(arguments: Sequence[str], place: Place) -> str:
+def _typed(arguments: Sequence[str], place: CheckContext) -> str:
     line = shlex.join(arguments)
     return f"cd {shlex.quote(str(place.directory))} && {line}" if place.directory else line
 
 
-def _script(name: str, place: Place) -> Path:
+def _script(name: str, place: CheckContext) -> Path:
     """The script's real path. A release is somebody's data: its links must not make root run what is not its own."""
     if place.directory is None:
         raise _Unusable("a script is of a release, and there is none here")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from saltdeploy.checks.terms import FAIL, INCONCLUSIVE, PASS, Place, Verdict
-from saltdeploy.policy import Check
+from saltdeploy.checks.base import FAIL, INCONCLUSIVE, PASS, CheckContext, Verdict
+from saltdeploy.config.rollout import Check
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,17 @@ class Reading:
     why: str = "there is no number"
 
 
-def metric(check: Check, place: Place) -> Verdict:
+def metric(check: Check, place: CheckContext) -> Verdict:
     """Measure and judge at once, where there is no baseline."""
     return judge(check, read(check, place), None)
 
 
-def metric_by_hand(check: Check, place: Place) -> str:
+def metric_by_hand(check: Check, place: CheckContext) -> str:
     """The same question with curl."""
     return shlex.join(["curl", "-sL", "--", _url(check)])
 
 
-def read(check: Check, place: Place) -> Reading:
+def read(check: Check, place: CheckContext) -> Reading:
     """Ask for the number."""
     answer = place.get(_url(check), {}, check.timeout)
     if not answer.status:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Protocol
 
-from saltdeploy.blobs.sources import Source
+from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
-from saltdeploy.contents import Contents
-from saltdeploy.holdings import Holdings
+from saltdeploy.content.manifest import Findings
+from saltdeploy.content.source import Contents
+from saltdeploy.git.repository import Progress, Repository
+from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.layouts.overlay import Overlay
 from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
-from saltdeploy.manifest import Findings
-from saltdeploy.release import Release
-from saltdeploy.repository import Progress, Repository
-from saltdeploy.sweep import Sweep
-from saltdeploy.trees import Trees
+from saltdeploy.lib.cleanup import Cleanup
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.release import Release
 
 
 class Layout(Protocol):
@@ -29,7 +29,7 @@ class Layout(Protocol):
         """Where transports put a release's objects."""
 
     @property
-    def trees(self) -> Trees | None:
+    def trees(self) -> TreeStore | None:
         """Where transports put commits and trees whose contents come another way; None where they must not."""
 
     def holdings(self) -> Holdings:
@@ -45,13 +45,13 @@ class Layout(Protocol):
         contents: Contents | None = None,
         root: str = "",
         needed: Collection[str] = (),
-        noted: Source | None = None,
+        noted: BlobSource | None = None,
     ) -> dict[str, Any]:
         """Make the release's tree, whole and verified, without touching what is live.
 
         Args:
             contents: where the contents of its files come from; None: the store.
-            root: that the tree must have, see :mod:`saltdeploy.merkle`; "" where nobody has said.
+            root: that the tree must have, see :mod:`saltdeploy.protocol.merkle`; "" where nobody has said.
             needed: commits that are to stay on disk whatever else is let go.
             noted: where contents of git-annex's pointers are that no other source has; None: nobody has said.
 
@@ -62,7 +62,7 @@ class Layout(Protocol):
             DiskFull, Corrupt, SlotsBusy: nothing has changed for the users of ``location``.
         """
 
-    def collect(self, sweep: Sweep, needed: Collection[str]) -> None:
+    def collect(self, sweep: Cleanup, needed: Collection[str]) -> None:
         """Let go of what nothing needs: releases beyond those to keep, what was on its way, what belonged to them.
 
         Args:

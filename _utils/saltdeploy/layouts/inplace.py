@@ -16,22 +16,23 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import catalogue, disk
-from saltdeploy.blobs.sources import Source
-from saltdeploy.comparing import compare
+from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
-from saltdeploy.contents import Contents, Stored
-from saltdeploy.errors import NotReady, Unsupported, from_os
-from saltdeploy.gitshield import work_tree_git
-from saltdeploy.holdings import Holdings
-from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import refuse_other_root
-from saltdeploy.manifest import Findings, Manifest
-from saltdeploy.merkle import is_root
-from saltdeploy.release import Release
-from saltdeploy.repository import Progress, Repository, no_progress
-from saltdeploy.spelling import argument
-from saltdeploy.sweep import Sweep
+from saltdeploy.content import release_root
+from saltdeploy.content.compare import compare
+from saltdeploy.content.manifest import Findings, Manifest
+from saltdeploy.content.source import Contents, Stored
+from saltdeploy.git.repository import Progress, Repository, no_progress
+from saltdeploy.git.shield import work_tree_git
+from saltdeploy.layouts.symlinked.tree import refuse_other_root
+from saltdeploy.lib import disk
+from saltdeploy.lib.cleanup import Cleanup
+from saltdeploy.lib.errors import NotReady, Unsupported, from_os
+from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.spelling import argument
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.merkle import is_root
+from saltdeploy.protocol.release import Release
 
 RESET_FAILED, CHECKOUT_FAILED = 20, 30  # Trebuchet's status numbers
 _PREVIOUS = "refs/deploy-previous"
@@ -141,7 +142,7 @@ class Inplace:
         contents: Contents | None = None,
         root: str = "",
         needed: Collection[str] = (),
-        noted: Source | None = None,
+        noted: BlobSource | None = None,
     ) -> dict[str, Any]:
         """The objects are in ``.git`` already; compute what they come to, and note the tag."""
         self._refuse_unless_held(release)
@@ -155,7 +156,7 @@ class Inplace:
     def _root(self, commit: str) -> str:
         """The root of a release, whose contents are git's objects."""
         store = self.store
-        return catalogue.root_of(self._catalogue(), commit, store, Stored(store))
+        return release_root.root_of(self._catalogue(), commit, store, Stored(store))
 
     def _catalogue(self) -> Path:
         return self.store.git_dir / "deploy-catalogue.db"
@@ -165,7 +166,7 @@ class Inplace:
         if known.get(commit) != value:
             disk.write_json(file, {**known, commit: value})
 
-    def collect(self, sweep: Sweep, needed: Collection[str]) -> None:
+    def collect(self, sweep: Cleanup, needed: Collection[str]) -> None:
         """Delete what killed processes left. What was deployed stays in ``.git``, as with Trebuchet."""
         sweep.drop("incoming", *disk.asides(self._tags()), *disk.asides(self._unfinished))
 

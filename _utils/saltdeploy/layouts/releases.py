@@ -1,16 +1,4 @@
-"""Layout ``releases``: one whole work tree for each release, named by its tag; ``location`` is a symbolic link to one of them.
-
-On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
-
-    /srv/deployment/mediawiki -> .mediawiki.deploy/releases/v7
-    /srv/deployment/.mediawiki.deploy/releases/v6, v7   whole trees; a slash in a tag is a dash in the name
-                               records/v7.json, v7.db   what each tree is, and what it holds
-                               store.git, trees.git, incoming/, blobs/   as with layout ``slots``
-
-A new release begins as a second tree of that one here from which it differs least (:mod:`saltdeploy.layouts.farm`); then
-what differs is written. So a tree never changes once it is whole, and a fetch takes time for each file of the tree. Which trees stay is decided in
-:mod:`saltdeploy.layouts.retention`. One that was not finished is made anew.
-"""
+"""Which releases a host keeps. Decides on what is known; reads and writes nothing."""
 
 from __future__ import annotations
 
@@ -18,15 +6,42 @@ from collections.abc import Collection
 from itertools import count
 from typing import Any
 
-from saltdeploy import disk
 from saltdeploy.config import Repo
-from saltdeploy.layouts.beside import Beside, Job
-from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.retention import surplus
-from saltdeploy.layouts.slot import Slot, View
+from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout, TreeJob
+from saltdeploy.layouts.symlinked.tree import P, Selection, Slot
+from saltdeploy.lib import disk
+from saltdeploy.lib.open_files import users_of
 
 
-class Releases(Beside):
+def surplus(view: Selection[P], keep: int, needed: Collection[str]) -> list[P]:
+    """The places that may be let go; whether a process uses them is another question.
+
+    What is live stays, and so do the ways back (what was live before, and the last good one) and what is needed, however
+    many these are. Then good releases stay up to the number to keep, those that were live last first; then others.
+    What is not whole, and a second copy of a release, is of no use.
+
+    Args:
+        keep: how many releases stay.
+        needed: commits.
+    """
+    kept = {place for place in (view.live, view.previous(), view.way_back()) if place is not None}
+    for commit in needed:  # what is live may be doubted, and a sound tree of the release beside it
+        kept.update(view.holding(commit)[:1])
+    known = {view.states[place].commit for place in kept}
+    for place in sorted(view.states, key=lambda place: _worth(view, place), reverse=True):
+        state = view.states[place]
+        if state.whole and state.commit not in known and len(kept) < keep:
+            kept.add(place)
+            known.add(state.commit)
+    return [place for place in view.states if place not in kept]
+
+
+def _worth(view: Selection[P], place: P) -> tuple[bool, bool, int]:
+    state = view.states[place]
+    return not state.bad, not state.doubted, state.turn
+
+
+class Releases(SymlinkedLayout):
     """The release directories of one repo."""
 
     def __init__(self, repo: Repo) -> None:
@@ -42,7 +57,7 @@ class Releases(Beside):
     def _place(self, name: str) -> Slot:
         return Slot(self._home / name, self._repo.shape, self._records)
 
-    def _bring(self, job: Job) -> dict[str, Any]:
+    def _bring(self, job: TreeJob) -> dict[str, Any]:
         disk.make_directory(self._records)
         self._make_way()
         return self._write_anew(self._free_place(job.release.tag), job)
@@ -63,5 +78,5 @@ class Releases(Beside):
         names = (f"{name}~{number}" if number > 1 else name for number in count(1))
         return self._place(next(each for each in names if each not in taken))
 
-    def _surplus(self, view: View[Slot], needed: Collection[str]) -> list[Slot]:
+    def _surplus(self, view: Selection[Slot], needed: Collection[str]) -> list[Slot]:
         return surplus(view, self._repo.keep_releases, needed)

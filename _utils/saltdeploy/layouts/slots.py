@@ -6,14 +6,14 @@ On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
     /srv/deployment/.mediawiki.deploy/store.git    objects, one snapshot per release
                                trees.git    commits and trees whose contents came another way
                                slots/0..2   whole trees
-                               slots/0.json what each tree is (saltdeploy.layouts.slot)
-                               slots/0.db   what it holds (saltdeploy.manifest)
+                               slots/0.json what each tree is (saltdeploy.layouts.symlinked.tree)
+                               slots/0.db   what it holds (saltdeploy.content.manifest)
                                incoming/    files that are being written
-                               blobs/       what pointers in the trees point to (saltdeploy.blobs.shelf)
+                               blobs/       what pointers in the trees point to (saltdeploy.blobs.cache)
 
-The spare tree is brought to a new release by writing what differs; see :mod:`saltdeploy.layouts.beside`.
+The spare tree is brought to a new release by writing what differs; see :mod:`saltdeploy.layouts.symlinked.prepare`.
 An unclean one is repaired, or made anew, and never trusted. One that is made anew shares its files with another slot,
-as far as the file system can do that (:mod:`saltdeploy.layouts.farm`): only the first release writes all files.
+as far as the file system can do that (:mod:`saltdeploy.layouts.symlinked.clone`): only the first release writes all files.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from collections.abc import Collection
 from typing import Any
 
 from saltdeploy.config import Repo
-from saltdeploy.digests import Unreadable
-from saltdeploy.errors import SlotsBusy
-from saltdeploy.layouts.beside import Beside, Job
-from saltdeploy.layouts.farm import Differs
-from saltdeploy.layouts.inuse import users_of
-from saltdeploy.layouts.slot import Slot, View
+from saltdeploy.content.tree_digest import Unreadable
+from saltdeploy.layouts.symlinked.clone import Differs
+from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout, TreeJob
+from saltdeploy.layouts.symlinked.tree import Selection, Slot
+from saltdeploy.lib.errors import SlotsBusy
+from saltdeploy.lib.open_files import users_of
 
 
-class Slots(Beside):
+class Slots(SymlinkedLayout):
     """The slots of one repo."""
 
     def __init__(self, repo: Repo) -> None:
@@ -46,7 +46,7 @@ class Slots(Beside):
     def _place(self, name: str) -> Slot:
         return Slot(self._home / name, self._repo.shape)
 
-    def _bring(self, job: Job) -> dict[str, Any]:
+    def _bring(self, job: TreeJob) -> dict[str, Any]:
         slot = self._spare()
         state = slot.state()
         if not state.commit or state.doubted:
@@ -73,7 +73,7 @@ class Slots(Beside):
             next="restart that process, or raise `slots` in the pillar; then run the same command again",
         )
 
-    def _surplus(self, view: View[Slot], needed: Collection[str]) -> list[Slot]:
+    def _surplus(self, view: Selection[Slot], needed: Collection[str]) -> list[Slot]:
         """Slots beyond their number; what was live last and before that is nobody's surplus yet."""
         oldest = max(view.last_turn() - 1, 1)
         stay = (*self._slots, view.live)

@@ -17,13 +17,13 @@ from typing import Any
 
 import msgpack
 
-from saltdeploy import events
-from saltdeploy.master.world import Watcher
+from saltdeploy.master.context import Listener
+from saltdeploy.protocol import events
 
 _LOOK_EVERY = 0.2  # seconds
 
 View = dict[str, Any]
-Work = Callable[[tuple[Watcher, ...], Callable[[], str]], View]
+Work = Callable[[tuple[Listener, ...], Callable[[], str]], View]
 """What deploys: ``work(watchers, aborted)`` returns what ``salt-run`` shall print."""
 
 
@@ -94,7 +94,7 @@ class _Pipe:
 
 def look_on(
     reader: int,
-    watchers: tuple[Watcher, ...],
+    watchers: tuple[Listener, ...],
     clock: Callable[[], float],
     enough: Callable[[events.Event], bool],
 ) -> View | None:

@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import ConfigError
-from saltdeploy.orders import Order
-from saltdeploy.sources import MOST, Source
-from saltdeploy.supply import HOST
+from saltdeploy.config.delivery import HOST
+from saltdeploy.lib.errors import ConfigError
+from saltdeploy.protocol.fanout import MOST, FanoutServer
+from saltdeploy.protocol.orders import Order
 
 Targets = Callable[[str, str], list[str]]
 
 
-def sources(repo: Repo, targets: Targets) -> tuple[Source, ...]:
+def sources(repo: Repo, targets: Targets) -> tuple[FanoutServer, ...]:
     """All of them, each once.
 
     Args:
@@ -23,14 +23,14 @@ def sources(repo: Repo, targets: Targets) -> tuple[Source, ...]:
     Raises:
         ConfigError: there are too many for an order.
     """
-    found: dict[str, Source] = {}
+    found: dict[str, FanoutServer] = {}
     for fanout in repo.supply.fanouts:
         if not fanout.targets:
-            found.setdefault(fanout.url, Source(fanout.url, fanout.site))
+            found.setdefault(fanout.url, FanoutServer(fanout.url, fanout.site))
             continue
         for host in targets(fanout.targets, fanout.targets_type):
             url = fanout.url.replace(HOST, host)
-            found.setdefault(url, Source(url, fanout.site, host))
+            found.setdefault(url, FanoutServer(url, fanout.site, host))
     if len(found) > MOST:
         raise ConfigError(
             f"{len(found)} fanouts are more than the {MOST} that an order can name",
@@ -41,17 +41,17 @@ def sources(repo: Repo, targets: Targets) -> tuple[Source, ...]:
     return tuple(found.values())
 
 
-def servers(found: tuple[Source, ...]) -> tuple[Source, ...]:
+def servers(found: tuple[FanoutServer, ...]) -> tuple[FanoutServer, ...]:
     """Those that are no minion: they may have a payload before any minion has it."""
     return tuple(source for source in found if not source.host)
 
 
-def minions(found: tuple[Source, ...]) -> list[str]:
+def minions(found: tuple[FanoutServer, ...]) -> list[str]:
     """The minions among them."""
     return sorted({source.host for source in found if source.host})
 
 
-def turns(hosts: Iterable[str], found: tuple[Source, ...], targets: Targets) -> dict[str, int]:
+def turns(hosts: Iterable[str], found: tuple[FanoutServer, ...], targets: Targets) -> dict[str, int]:
     """Host to its number, by which equally near fanouts are shared out evenly; {} where there is nothing to share.
 
     Hosts of one site have numbers that follow each other, in the order in which they are asked: so those who fetch at the same

@@ -8,11 +8,24 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import Corrupt, Frozen, NotAsRecorded, TooMuchRemoved, Unavailable, Unsigned
-from saltdeploy.freeze import active
-from saltdeploy.gitreader import checked_out
-from saltdeploy.master.plan import Source
-from saltdeploy.repository import Difference, Repository, Tag
+from saltdeploy.config.freeze import active
+from saltdeploy.git.reader import checked_out
+from saltdeploy.git.repository import Difference, Repository, Tag
+from saltdeploy.lib.errors import (
+    BadRelease,
+    Corrupt,
+    Frozen,
+    MovedTag,
+    NoTargets,
+    NotAsRecorded,
+    TooMuchRemoved,
+    Unavailable,
+    Unsigned,
+)
+from saltdeploy.master.history import History
+from saltdeploy.master.pins import Pin
+from saltdeploy.master.source import Source
+from saltdeploy.protocol.release import Release
 
 # Of a small tree so much is soon a great share; it is no sign of a wrong release, unless nothing at all may go.
 _FEW_FILES, _FEW_BYTES = 5, 4096
@@ -139,3 +152,63 @@ def _is_too_much(most: str, found: Difference, sizes: Generator[int, None, None]
                 return True
             files, total = files + 1, total + size
     return False
+
+
+def refuse_moved(release: Release, history: History) -> None:
+    """Compare a freshly resolved release with what its tag meant when it was deployed.
+
+    Raises:
+        MovedTag: naming both commits.
+    """
+    meant = history.commit_of(release.repo, release.tag)
+    if meant and meant != release.commit:
+        raise MovedTag(
+            f"tag {release.tag} was deployed as commit {meant} and now means {release.commit}",
+            repo=release.repo,
+            next="never move a deployed tag: make a new tag for the new commit and deploy that",
+        )
+
+
+def refuse_bad(release: Release, history: History, *, force: bool) -> None:
+    """Refuse a release that was rolled back from.
+
+    Raises:
+        BadRelease: it was, and nobody insists.
+    """
+    why = history.is_bad(release.repo, release.tag, release.commit)
+    if why and not force:
+        raise BadRelease(
+            f"{release.tag} is marked bad: {why}",
+            repo=release.repo,
+            next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
+        )
+
+
+def refuse_bad_targets(
+    repo: Repo, hosts: list[str], pin: Pin | None, accepted: set[str], *, force: bool
+) -> None:
+    """See to it that the deploy is for the whole fleet.
+
+    Args:
+        hosts: what Salt made of the target expression.
+        pin: holds the targets of the last deploy.
+        accepted: all minions that the master knows.
+
+    Raises:
+        NoTargets: nobody takes the repo; or, without ``force``, somebody is missing who did in the last deploy
+            and is still a minion of this master (Salt leaves out minions whose grains it has lost).
+    """
+    if not hosts:
+        raise NoTargets(
+            f"no minion matches {repo.targets!r} ({repo.targets_type})",
+            repo=repo.name,
+            next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
+            "after a change of grains: salt '*' saltutil.refresh_grains",
+        )
+    missing = sorted((set(pin.hosts) if pin else set()) & accepted - set(hosts))
+    if missing and not force:
+        raise NoTargets(
+            f"{', '.join(missing[:5])} took part in the last deploy and no longer matches {repo.targets!r}",
+            repo=repo.name,
+            next=f"salt -L {','.join(missing[:5])} saltutil.refresh_grains; if it is meant so: force=True",
+        )

@@ -6,15 +6,18 @@ It lives behind ``salt.cache`` and is a summary of the journals: when it is lost
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
-from saltdeploy import durable, events
-from saltdeploy.errors import DamagedFile
-from saltdeploy.master.instructions import CONVERGED, ROLLED_BACK
+from saltdeploy.lib import durable
+from saltdeploy.lib.errors import DamagedFile, Unavailable
+from saltdeploy.master.cache import Records, Store, bad_bank, history_bank, refuse, tags_bank
+from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.lineage import lineage
-from saltdeploy.master.store import Records, Store, bad_bank, history_bank, refuse, tags_bank
-from saltdeploy.orders import FETCH, ROLLBACK
-from saltdeploy.release import Release
+from saltdeploy.master.rollout.model import CONVERGED, ROLLED_BACK
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import FETCH, ROLLBACK
+from saltdeploy.protocol.release import Release
 
 #: Deploys of a repo that are remembered; tags and bad releases go with the last deploy that was about them.
 KEPT = 1000
@@ -30,9 +33,9 @@ class History:
     """The histories in one store.
 
     Args:
-        store: see :class:`saltdeploy.master.store.Store`. Every method raises ``Unavailable`` when it does not
+        store: see :class:`saltdeploy.master.cache.Store`. Every method raises ``Unavailable`` when it does not
             answer.
-        damaged: see :class:`saltdeploy.master.store.Records`.
+        damaged: see :class:`saltdeploy.master.cache.Records`.
     """
 
     def __init__(self, store: Store, damaged: Callable[[DamagedFile], bool] = refuse) -> None:
@@ -42,7 +45,7 @@ class History:
     # -- written by deploys -----------------------------------------------------------------------------
 
     def started(self, event: events.Event) -> None:
-        """Take in :func:`saltdeploy.events.started` of one repo (:func:`saltdeploy.events.of_each_repo`)."""
+        """Take in :func:`saltdeploy.protocol.events.started` of one repo (:func:`saltdeploy.protocol.events.of_each_repo`)."""
         repo, deploy = event["repo"], event["deploy"]
         known = {
             key: event.get(key, "") for key in ("deploy", "tag", "commit", "user", "time", "action", "reason")
@@ -54,15 +57,15 @@ class History:
         self._forget_the_oldest(repo)
 
     def resumed(self, event: events.Event) -> None:
-        """Take in :func:`saltdeploy.events.resumed` of one repo: hosts hear of another epoch from now on."""
+        """Take in :func:`saltdeploy.protocol.events.resumed` of one repo: hosts hear of another epoch from now on."""
         self._add(event, epoch=events.epoch_of(event))
 
     def accepted(self, event: events.Event) -> None:
-        """Take in :func:`saltdeploy.events.pinned`: the release of this deploy is what the fleet should be running."""
+        """Take in :func:`saltdeploy.protocol.events.pinned`: the release of this deploy is what the fleet should be running."""
         self._add(event, accepted=True)
 
     def finished(self, event: events.Event) -> None:
-        """Take in :func:`saltdeploy.events.finished` of one repo, and judge the release by the outcome.
+        """Take in :func:`saltdeploy.protocol.events.finished` of one repo, and judge the release by the outcome.
 
         A release that was rolled back, by itself or by command, is bad. It is good again when a deploy of it
         is accepted.
@@ -222,3 +225,42 @@ def _why(marks: list[dict[str, Any]], tag: str, commit: str) -> str:
         return found.get(tag, "")
     other, why = next(iter(found.items()))
     return f"it is the same commit as {other}: {why}"
+
+
+def history_of(repo: str, root: Path, store: Store, *, running: bool) -> History:
+    """The history, complete up to the newest deploy that has ended.
+
+    A master's cache may be emptied by anybody, may have been away when a deploy ended, and may hold what cannot be read:
+    the journals know all. What is damaged and stands in no journal is an error of whoever wants to read it.
+
+    Args:
+        running: whether some deploy of the repo runs: then it is not complete, and that is right.
+    """
+    journals = Journals(root)
+    mended: list[DamagedFile] = []
+
+    def mend(error: DamagedFile) -> bool:
+        """Once: what is damaged then as well, no journal tells."""
+        if running or mended:
+            raise error.at(repo=repo)
+        mended.append(error)
+        try:
+            rebuild()
+        except Unavailable as failed:  # nothing can be written over what is there
+            raise error.at(repo=repo) from failed
+        return True
+
+    def rebuild() -> None:
+        History(store, lambda _: False).rebuild(
+            event
+            for deploy in journals.all(repo)
+            for told in replay(journals.path(repo, deploy))
+            for event in events.of_each_repo(told)
+            if event["repo"] == repo
+        )
+
+    history = History(store, mend)
+    latest = journals.latest(repo)
+    if latest and not history.tells(repo, latest) and not running:
+        rebuild()
+    return history

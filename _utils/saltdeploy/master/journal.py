@@ -1,4 +1,4 @@
-"""The append-only log of each deploy: a file of msgpack maps, the events of :mod:`saltdeploy.events`.
+"""The append-only log of each deploy: a file of msgpack maps, the events of :mod:`saltdeploy.protocol.events`.
 
 What leads to an act is fsynced before the act (:meth:`Journal.sync`). A torn last record, left by a crash, is
 cut off when the journal is opened again, and passed over when it is read.
@@ -14,11 +14,12 @@ from typing import IO
 
 import msgpack
 
-from saltdeploy import disk, events
-from saltdeploy.durable import damaged
-from saltdeploy.errors import DamagedFile
-from saltdeploy.holdings import legal
-from saltdeploy.release import check_deploy, file_name, repo_of
+from saltdeploy.lib import disk
+from saltdeploy.lib.durable import damaged
+from saltdeploy.lib.errors import DamagedFile
+from saltdeploy.protocol import events
+from saltdeploy.protocol.holdings import legal
+from saltdeploy.protocol.release import check_deploy, file_name, repo_of
 
 _LOOK_EVERY = 0.1  # seconds
 #: Of each journal that was looked into, for each repo: what stands at its head never changes.

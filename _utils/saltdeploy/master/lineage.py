@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saltdeploy.master.script import RESTART
-from saltdeploy.orders import ROLLBACK
-from saltdeploy.release import Release
+from saltdeploy.master.plan_model import RESTART
+from saltdeploy.protocol.orders import ROLLBACK
+from saltdeploy.protocol.release import Release
 
 
 @dataclass(frozen=True)

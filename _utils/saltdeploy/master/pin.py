@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from saltdeploy import durable
-from saltdeploy.orders import FETCH, Order
-from saltdeploy.release import Release
+from saltdeploy.lib import durable
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.release import Release
 
 
 @dataclass(frozen=True)

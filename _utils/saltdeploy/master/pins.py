@@ -14,14 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import disk, durable
-from saltdeploy.errors import DamagedFile, DeployError
-from saltdeploy.holdings import Holdings, legal
-from saltdeploy.master import flock, rebuild
+from saltdeploy.lib import disk, durable, flock
+from saltdeploy.lib.errors import DamagedFile, DeployError
+from saltdeploy.master import rebuild
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.pin import Pin, from_wire, with_epoch, with_pin
-from saltdeploy.orders import Order, Result
-from saltdeploy.release import file_name, repo_of
+from saltdeploy.protocol.holdings import Holdings, legal
+from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.release import file_name, repo_of
 
 _SECRET_BYTES = 32
 _log = logging.getLogger(__name__)

@@ -1,178 +1,302 @@
-"""What a deploy is about: which release, for whom, and which payloads that needs."""
+"""Decides everything about a deploy before any host is asked: which releases, for whom, in what order."""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy import swarms, transports
-from saltdeploy.blobs import urls
-from saltdeploy.config import Repo, load
-from saltdeploy.errors import (
-    BadRelease,
-    ConfigError,
-    Corrupt,
-    GitFailed,
-    MovedTag,
-    NoSuchTag,
-    NoTargets,
-    Unavailable,
+from saltdeploy import config
+from saltdeploy.config import load, transports
+from saltdeploy.config.rollout import AUTO
+from saltdeploy.git.repository import Tag
+from saltdeploy.lib.errors import BadArguments, ConfigError, NothingToRestart
+from saltdeploy.lib.spelling import argument
+from saltdeploy.lib.threads import meanwhile
+from saltdeploy.master import (
+    checks,
+    fanouts,
+    guards,
+    minions,
+    packing,
+    preview,
+    terms,
+    transport_choice,
 )
-from saltdeploy.gitreader import Reader, git_dir_at
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import annexes, flock
-from saltdeploy.master.history import History
+from saltdeploy.master import (
+    source as master_source,
+)
+from saltdeploy.master import (
+    way_back as master_way_back,
+)
+from saltdeploy.master.checks import Baselines
+from saltdeploy.master.context import Master
+from saltdeploy.master.history import History, history_of
+from saltdeploy.master.packing import Packing
 from saltdeploy.master.pin import Pin
-from saltdeploy.orders import Order, Payload
-from saltdeploy.origins import ANNEX
-from saltdeploy.payloads import Payloads
-from saltdeploy.release import Release, check_tag, file_name
-from saltdeploy.repository import Repository, Tag
-from saltdeploy.submodules import Urls
-from saltdeploy.transports import bundle
-from saltdeploy.whole import Whole
-from saltdeploy.wording import public
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
-_MOST_PAYLOADS = 8
-#: Kinds of payloads that build upon another, and not upon what a host holds.
-IMAGES = ("image", "overlay")
+from saltdeploy.master.pins import Pins
+from saltdeploy.master.plan_model import RESTART, Part, Plan, Request
+from saltdeploy.master.signing import Sealer
+from saltdeploy.master.transport_choice import TransportChoice, TransportChooser
+from saltdeploy.master.waves import Wave, limited
+from saltdeploy.master.way_back import WayBack
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.seals import Seal
 
 
-class Source:
-    """Where the master reads a repo's tags: the repository itself when it is on this host, else a mirror of it.
+@dataclass(frozen=True)
+class _Found:
+    """What was found out about one repo.
 
-    Args:
-        root: the master's directory.
+    Attributes:
+        everybody: all its targets; ``hosts``: those that the deploy is for.
+        history: complete: our own lock is held, so the newest journal is that of a deploy that is over.
+        way_back: of a roll back.
     """
 
-    def __init__(self, repo: Repo, root: Path) -> None:
-        self.root = root
-        if not repo.source:
-            raise ConfigError(
-                "there is no repository to read tags from",
-                repo=repo.name,
-                path=f"repo_config:{repo.name}:source",
-                next="set source (a path or a URL) or upstream",
-            )
-        self._repo = repo
-        self._mirrors = root / "mirrors"
-        self._remote = bool(_URL.match(repo.source))
-        if self._remote:
-            self.repository = Repository(self._mirrors / f"{file_name(repo.name)}.git")
-        else:
-            self.repository = Repository(_git_dir(repo))
-        self._resolved = False
-        self._followed: set[str] = set()
+    repo: config.Repo
+    pin: Pin | None
+    everybody: list[str]
+    hosts: list[str]
+    source: master_source.Source | None
+    tag: Tag
+    release: Release
+    history: History
+    way_back: WayBack | None = None
 
     @property
-    def work_tree(self) -> Path | None:
-        """The staging tree that the repository belongs to; None where it has none on this host."""
-        if self._remote:
-            return None
-        place, git_dir = Path(self._repo.source), self.repository.git_dir
-        if (place / ".git").exists():
-            return place
-        return git_dir.parent if git_dir.name == ".git" else None
+    def previous(self) -> str:
+        """The tag of what the fleet should be running before this deploy."""
+        if self.way_back is not None and self.way_back.warning:  # then it is not what this master has pinned
+            return self.way_back.left.tag if self.way_back.left else ""
+        return self.pin.release.tag if self.pin else ""
 
-    def tag(self, name: str) -> Tag:
-        """Resolve a tag.
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the fleet should be running the release already."""
+        return self.pin is not None and self.pin.release == self.release
 
-        Raises:
-            NoSuchTag, Unavailable: see :meth:`Repository.tag` and :meth:`Repository.fetch`.
-        """
-        self._resolved = True
-        try:
-            if not self._remote:
-                return self.repository.tag(name)
-            # whoever makes a plan has not the lock of the repo, and would disturb a deploy in its fetch
-            with flock.alone(self.repository.git_dir.with_suffix(".lock")):
-                self.repository.ensure()
-                self.repository.recover()  # a master that was killed may have left locks
-                found = self.repository.fetch_tag(self._repo.source, check_tag(name))
-                if ANNEX in self._repo.blobs:
-                    annexes.follow(self.repository, self._repo.source)
-                return found
-        except (NoSuchTag, Unavailable) as error:
-            raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
-
-    @contextlib.contextmanager
-    def packer(self, commit: str, transport: str) -> Iterator[Repository]:
-        """The repository to pack a release from; where its submodules travel as well, one that has fetched them.
-
-        Raises:
-            Unavailable, Corrupt: the commit of a submodule cannot be had.
-        """
-        if not self._repo.submodules or transport == "git":  # with that one, targets fetch by themselves
-            yield self.repository
-            return
-        with self._whole(commit) as (mirror, _):
-            yield mirror
-
-    def submodules(self, commit: str) -> dict[bytes, str]:
-        """Path of each submodule of a release to the URL of its repository; none where they are no part of it.
-
-        Raises:
-            Unavailable, Corrupt: see :meth:`packer`.
-        """
-        if not self._repo.submodules:
-            return {}
-        with self._whole(commit) as (_, places):
-            return places
-
-    def annex(self, url: str = "") -> annexes.Annex:
-        """What git-annex knows.
-
-        Args:
-            url: of a submodule's repository, which is asked what is new there once after a tag was resolved; "" for the
-                repo's own, which was asked with the tag.
-        """
-        if not url:
-            return annexes.own(self.repository)
-        with self._parts() as mirror:
-            if self._resolved and url not in self._followed:
-                self._followed.add(url)
-                annexes.follow(mirror, url, url)
-            return annexes.other(Reader(mirror.git_dir), url)
-
-    @contextlib.contextmanager
-    def _whole(self, commit: str) -> Iterator[tuple[Whole, dict[bytes, str]]]:
-        """The mirror that has fetched the submodules of a release, and where each of them comes from."""
-        with self._parts() as mirror:
-            try:
-                places = mirror.bring(commit)
-            except (Unavailable, Corrupt) as error:
-                raise error.at(repo=self._repo.name) from None
-            yield mirror, places
-
-    @contextlib.contextmanager
-    def _parts(self) -> Iterator[Whole]:
-        """The mirror of submodules; nobody else uses it while the block runs."""
-        top = self._repo.source if self._remote else self.repository.setting("remote.origin.url")
-        urls = Urls(top or self._repo.source, self._repo.submodule_urls)
-        git_dir = self._mirrors / f"{file_name(self._repo.name)}.submodules.git"
-        mirror = Whole(git_dir, urls, beside=self.repository.git_dir)
-        with flock.alone(git_dir.with_suffix(".lock")):
-            mirror.ensure()
-            mirror.recover()
-            yield mirror
+    @property
+    def left_out(self) -> list[str]:
+        """Targets that a limit leaves out."""
+        chosen = set(self.hosts)
+        return [host for host in self.everybody if host not in chosen]
 
 
-def _git_dir(repo: Repo) -> Path:
-    place = Path(repo.source)
-    try:
-        return git_dir_at(place)
-    except GitFailed as error:
-        raise Unavailable(
-            f"there is no git repository at this path (or this user may not read it): {error.cause}",
+def _to_nobody(text: str) -> None:
+    return
+
+
+def prepare(
+    wish: Request,
+    repos: Sequence[config.Repo],
+    deploy: str,
+    epochs: Mapping[str, int],
+    master: Master,
+    warn: Callable[[str], None] = _to_nobody,
+) -> tuple[Plan, dict[str, Packing]]:
+    """Decide everything.
+
+    Args:
+        repos: the configuration of each repo of the wish; the first one leads.
+        epochs: repo to the epoch of its lock.
+        warn: hears what an operator should know and what stops nothing.
+
+    Returns:
+        The script, and what can be packed for hosts of each repo.
+
+    Raises:
+        DeployError: a guard refuses it; nothing was asked of any host.
+    """
+    found = [
+        _find(wish, repo, tag, repos[0], master) for repo, (_, tag) in zip(repos, wish.parts, strict=True)
+    ]
+    for one in found:
+        if one.way_back is not None and one.way_back.warning:
+            warn(one.way_back.warning)
+        _refuse(wish, one)
+    hosts = sorted({host for one in found for host in one.hosts})
+    groups = terms.waves_of(wish, repos[0], hosts, master.targets)
+    if wish.plan:
+        _refuse_moved(wish, found, groups, master)
+    travels = {one.repo.name: _ways(wish, one, master) for one in found}
+    offers = {
+        one.repo.name: _offers(wish, one, travels[one.repo.name], deploy, epochs[one.repo.name], master)
+        for one in found
+    }
+    script = Plan(
+        action=wish.action,
+        user=master.user,
+        reason=wish.reason,
+        parts=tuple(_part(wish, one, offers[one.repo.name], travels[one.repo.name], master) for one in found),
+        waves=groups,
+        rules=terms.rules_of(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
+        left_out=tuple(sorted({host for one in found for host in one.left_out})),
+        timeout=float(sum(repo.timeout for repo in repos)),
+        question_timeout=repos[0].question_timeout,
+    )
+    return script, offers
+
+
+def offers_of(part: Part, repo: config.Repo, master: Master) -> Packing:
+    """What can be packed for hosts of a deploy that is gone on with."""
+    tag = Tag(part.release.tag, part.release.commit, part.release.commit)
+    return Packing(part.order, tag, repo, master.payloads, lambda: _source(repo, master), part.transports)
+
+
+# -- one repo -------------------------------------------------------------------------------------------
+
+
+def _find(wish: Request, repo: config.Repo, tag: str, lead: config.Repo, master: Master) -> _Found:
+    pin = Pins(master.root).get(repo.name)
+    everybody = master.targets(repo.targets, repo.targets_type)
+    guards.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
+    hosts = limited(lead, everybody, wish.limit, master.targets)
+    history = history_of(repo.name, master.root, master.store, running=False)
+    back = master_way_back.find(repo, tag, hosts, history, master) if wish.action == ROLLBACK else None
+    source, found, release = _known(back.release) if back else _resolve(wish, repo, tag, hosts, master)
+    return _Found(repo, pin, everybody, hosts, source, found, release, history, back)
+
+
+def _resolve(
+    wish: Request, repo: config.Repo, name: str, hosts: list[str], master: Master
+) -> tuple[master_source.Source | None, Tag, Release]:
+    """The release; of a restart from what is known alone, as of a rollback: they work while git does not."""
+    if wish.action == RESTART:
+        return _known(_pinned(repo, hosts, master))
+    source = _source(repo, master)
+    tag = source.tag(name)
+    return source, tag, Release(repo.name, tag.name, tag.commit)
+
+
+def _known(release: Release) -> tuple[None, Tag, Release]:
+    return None, Tag(release.tag, release.commit, release.commit), release
+
+
+def _pinned(repo: config.Repo, hosts: list[str], master: Master) -> Release:
+    """The one release that these hosts should be running."""
+    pins = Pins(master.root).of_hosts(repo.name, hosts).values()
+    found = list(dict.fromkeys(pin.release for pin in pins if pin))
+    if len(found) > 1:
+        raise BadArguments(
+            f"these hosts are to run different releases: {', '.join(release.tag for release in found)}",
             repo=repo.name,
-            path=str(place),
-            next=f"clone it there, or correct repo_config:{repo.name}:source; git -C {place} status",
-        ) from error
+            next="name those of one release: limit=... (salt-run deploy.report tells whose pin is whose)",
+        )
+    if not found:
+        raise NothingToRestart(
+            "no release of it is pinned, so nothing of it should be running",
+            repo=repo.name,
+            next=f"salt-run deploy.sync repo={repo.name} tag=...",
+        )
+    if not repo.restart:
+        raise NothingToRestart(
+            "its pillar names nothing to restart",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:service_name",
+            next="name its services there (or restart, signal, command); see docs/configuration.md",
+        )
+    return found[0]
+
+
+def _refuse(wish: Request, one: _Found) -> None:
+    if one.source is not None:
+        guards.refuse_moved(one.release, one.history)
+    guards.refuse_bad(one.release, one.history, force=wish.force or wish.action in (ROLLBACK, RESTART))
+    if one.source is not None:
+        before = one.pin.release.commit if one.pin else ""
+        guards.refuse_dangerous(one.repo, one.source, one.tag, before, force=wish.force)
+
+
+def _ways(wish: Request, one: _Found, master: Master) -> tuple[TransportChoice, ...]:
+    wanted = transport_choice.of_each(wish.transport, one.repo, one.hosts, master.targets)
+    if (
+        one.source is None or wish.action == CHECKOUT or AUTO not in wanted.values()
+    ):  # nothing is to be packed
+        return transport_choice.ways(wanted, lambda host: (transports.usual(AUTO, one.repo.layout), ""))
+    chosen = [host for host, transport in wanted.items() if transport == AUTO]
+    known = minions.known(one.repo, chosen, master)
+    return transport_choice.ways(
+        wanted, TransportChooser(one.repo, one.source, one.tag, known, master).choose
+    )
+
+
+def _offers(
+    wish: Request, one: _Found, travels: tuple[TransportChoice, ...], deploy: str, epoch: int, master: Master
+) -> Packing:
+    anew = wish.action == RESTART
+    repo, source = one.repo, one.source
+    served = fanouts.sources(repo, master.targets)
+    transport = transport_choice.most(travels)
+    seal = meanwhile(lambda: _seal(one, transport, master))
+    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served)
+    offers = Packing(
+        order,
+        one.tag,
+        repo,
+        master.payloads,
+        lambda: source or _source(repo, master),
+        transport_choice.others(travels, order.transport),
+    )
+    if wish.action != CHECKOUT:
+        offers.pack(_held(one, master))
+    offers.seal(seal.result())
+    return offers
+
+
+def _held(one: _Found, master: Master) -> list[tuple[str, Holdings]]:
+    """The hosts of which it is known what they hold, with that. A repo that is new is held by nobody."""
+    known = Pins(master.root).holdings(one.repo.name)
+    if not known and one.source is not None:
+        return [(host, Holdings()) for host in one.hosts]
+    return [(host, known[host]) for host in one.hosts if host in known]
+
+
+def _seal(one: _Found, transport: str, master: Master) -> Seal | None:
+    sealer = Sealer(one.repo, master.root)
+    if one.source is not None:
+        return sealer.seal(one.release, one.source, transport)
+    return sealer.seal_again(one.release, lambda: _source(one.repo, master), transport)
+
+
+def _part(
+    wish: Request, one: _Found, offers: Packing, travels: tuple[TransportChoice, ...], master: Master
+) -> Part:
+    return Part(
+        order=offers.order,
+        ways=travels,
+        hosts=tuple(one.hosts),
+        previous=one.previous,
+        partial=bool(one.left_out),
+        baselines=_baselines(wish, one, master),
+        swarm=packing.by_swarm(wish.transport, one.repo),
+    )
+
+
+def _baselines(wish: Request, one: _Found, master: Master) -> dict[str, float | None]:
+    """Nothing is compared in a roll back, and what is slow to measure must not keep it waiting."""
+    if wish.action == ROLLBACK:
+        return {}
+    return checks.measure(one.repo, master.place, Baselines(master.store).of(one.release))
+
+
+def _source(repo: config.Repo, master: Master) -> master_source.Source:
+    return master_source.Source(repo, master.root)
+
+
+# -- all of them ----------------------------------------------------------------------------------------
+
+
+def _refuse_moved(wish: Request, found: Sequence[_Found], groups: tuple[Wave, ...], master: Master) -> None:
+    if len(found) > 1:
+        raise BadArguments(
+            "a plan is of one repo, and this deploy is about several",
+            repo=wish.repo,
+            next=f"salt-run deploy.plan repo={wish.repo} {argument('tag', wish.tag)}; then deploy without plan=",
+        )
+    preview.refuse_moved(wish, found[0].repo, found[0].release, groups, master)
 
 
 def dependencies(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
@@ -198,126 +322,3 @@ def dependencies(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
 
     visit(repo, ())
     return found[:-1]
-
-
-def refuse_moved(release: Release, history: History) -> None:
-    """Compare a freshly resolved release with what its tag meant when it was deployed.
-
-    Raises:
-        MovedTag: naming both commits.
-    """
-    meant = history.commit_of(release.repo, release.tag)
-    if meant and meant != release.commit:
-        raise MovedTag(
-            f"tag {release.tag} was deployed as commit {meant} and now means {release.commit}",
-            repo=release.repo,
-            next="never move a deployed tag: make a new tag for the new commit and deploy that",
-        )
-
-
-def refuse_bad(release: Release, history: History, *, force: bool) -> None:
-    """Refuse a release that was rolled back from.
-
-    Raises:
-        BadRelease: it was, and nobody insists.
-    """
-    why = history.is_bad(release.repo, release.tag, release.commit)
-    if why and not force:
-        raise BadRelease(
-            f"{release.tag} is marked bad: {why}",
-            repo=release.repo,
-            next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
-        )
-
-
-def refuse_bad_targets(
-    repo: Repo, hosts: list[str], pin: Pin | None, accepted: set[str], *, force: bool
-) -> None:
-    """See to it that the deploy is for the whole fleet.
-
-    Args:
-        hosts: what Salt made of the target expression.
-        pin: holds the targets of the last deploy.
-        accepted: all minions that the master knows.
-
-    Raises:
-        NoTargets: nobody takes the repo; or, without ``force``, somebody is missing who did in the last deploy
-            and is still a minion of this master (Salt leaves out minions whose grains it has lost).
-    """
-    if not hosts:
-        raise NoTargets(
-            f"no minion matches {repo.targets!r} ({repo.targets_type})",
-            repo=repo.name,
-            next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
-            "after a change of grains: salt '*' saltutil.refresh_grains",
-        )
-    missing = sorted((set(pin.hosts) if pin else set()) & accepted - set(hosts))
-    if missing and not force:
-        raise NoTargets(
-            f"{', '.join(missing[:5])} took part in the last deploy and no longer matches {repo.targets!r}",
-            repo=repo.name,
-            next=f"salt -L {','.join(missing[:5])} saltutil.refresh_grains; if it is meant so: force=True",
-        )
-
-
-def by(order: Order, transport: str) -> Order:
-    """A fetch order for hosts that take another transport: with the payloads of this one, and with lists of URLs."""
-    kinds = (*transports.of(transport).kinds, urls.KIND)
-    payloads = tuple(payload for payload in order.payloads if payload.kind in kinds)
-    return dataclasses.replace(order, transport=transport, payloads=payloads)
-
-
-def by_swarm(wanted: str, repo: Repo) -> bool:
-    """Whether the payloads of a deploy travel by swarm: as the operator wants, or as the repo does."""
-    return swarms.split(wanted)[1] if wanted else repo.supply.swarm.wanted
-
-
-def pack(
-    order: Order, repo: Repo, source: Source, payloads: Payloads, tag: Tag, holdings: list[Holdings]
-) -> tuple[Payload, ...]:
-    """The payloads that bring hosts with these holdings to the order's release.
-
-    One per distinct starting point, at most eight: whoever fits none gets the whole release.
-    """
-    way = transports.of(order.transport)
-    with source.packer(tag.commit, order.transport) as packer:
-        starts: dict[str, list[Holdings]] = {}
-        for held in holdings:
-            if tag.commit not in held.held:
-                starts.setdefault(base_of(held, packer, sound=repo.submodules), []).append(held)
-        chosen = dict(list(starts.items())[:_MOST_PAYLOADS])
-        if len(starts) > len(chosen):
-            chosen.setdefault("", [Holdings()])
-        packed = [
-            payload
-            for base, those in chosen.items()
-            for payload in _wanted(way.pack(payloads, packer, repo.packed_as, tag, base), those)
-        ]
-    return tuple(dict.fromkeys(packed))
-
-
-def _wanted(packed: tuple[Payload, ...], hosts: list[Holdings]) -> list[Payload]:
-    """Those of the payloads from one base that any of these hosts takes."""
-    wanted = {payload for held in hosts for payload in bundle.taken(packed, held)}
-    return [payload for payload in packed if payload in wanted]
-
-
-def fitting(payloads: tuple[Payload, ...], base: str) -> tuple[Payload, ...]:
-    """What a host needs of these that holds ``base``: of the trees and of what holds contents, what builds upon it."""
-    chosen = [payload for payload in payloads if payload.kind in IMAGES]
-    chosen += [each for each in payloads if each.kind == urls.KIND and each.base in ("", base)]
-    others = [payload for payload in payloads if payload.kind not in (*IMAGES, urls.KIND)]
-    for trees in (True, False):
-        those = [payload for payload in others if (payload.kind == "trees") == trees]
-        chosen += [each for each in those if each.base == base] or [each for each in those if not each.base]
-    return tuple(chosen)
-
-
-def base_of(held: Holdings, source: Repository, *, sound: bool) -> str:
-    """The commit that a payload for a host with these holdings starts from; "" where they share none.
-
-    Args:
-        sound: only one that the host holds with all that belongs to it.
-    """
-    known = [c for c in (held.live, *held.held) if c and (c in held.held or not sound)]
-    return next((c for c in dict.fromkeys(known) if source.has(c)), "")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import durable, events
-from saltdeploy.errors import DamagedFile, DeployError
+from saltdeploy.lib import durable
+from saltdeploy.lib.errors import DamagedFile, DeployError
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.journal import Journals, is_whole, replay
 from saltdeploy.master.pin import Pin, pin_order, with_epoch, with_pin
-from saltdeploy.master.script import Part, Script
-from saltdeploy.spelling import argument
+from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.protocol import events
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _told(repo: str, path: Path) -> _Told:
 
 
 def _part(script: Any, repo: str) -> Part | None:
-    return next((part for part in Script.from_wire(script).parts if part.repo == repo), None)
+    return next((part for part in Plan.from_wire(script).parts if part.repo == repo), None)
 
 
 def _with(damage: DamagedFile, why: str, repo: str, last: Part | None = None) -> DamagedFile:

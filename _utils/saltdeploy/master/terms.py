@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from saltdeploy.config import Repo
-from saltdeploy.master import gates
-from saltdeploy.master.instructions import ASK, CONTINUE, HOLD, Gate, Rules
-from saltdeploy.master.script import RESTART, Wish
+from saltdeploy.master import checks
+from saltdeploy.master.plan_model import RESTART, Request
+from saltdeploy.master.rollout.model import ASK, CONTINUE, HOLD, Gate, Rules
 from saltdeploy.master.waves import Wave, share_of, waves
-from saltdeploy.orders import FETCH, ROLLBACK
+from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
 _ON_FAILURE = {ROLLBACK: CONTINUE, RESTART: HOLD}  # a restart has no release to go back to
 
 
 def waves_of(
-    wish: Wish, lead: Repo, hosts: list[str], targets: Callable[[str, str], list[str]]
+    wish: Request, lead: Repo, hosts: list[str], targets: Callable[[str, str], list[str]]
 ) -> tuple[Wave, ...]:
     """The waves of a deploy.
 
@@ -36,12 +36,12 @@ def waves_of(
     )
 
 
-def rules_of(wish: Wish, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
+def rules_of(wish: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
     """What decides when things go wrong.
 
     Args:
         repos: of the deploy; the first one leads.
-        pinned: see :class:`~saltdeploy.master.instructions.Rules`.
+        pinned: see :class:`~saltdeploy.master.rollout.model.Rules`.
     """
     lead = repos[0]
     interactive = wish.interactive and wish.action != ROLLBACK
@@ -57,10 +57,10 @@ def rules_of(wish: Wish, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pin
     )
 
 
-def _gates(wish: Wish, repos: Sequence[Repo], groups: tuple[Wave, ...]) -> frozenset[Gate]:
+def _gates(wish: Request, repos: Sequence[Repo], groups: tuple[Wave, ...]) -> frozenset[Gate]:
     if wish.action == ROLLBACK:  # they would judge the release that is being left
         return frozenset()
-    return frozenset().union(*(gates.gates(repo, groups) for repo in repos))
+    return frozenset().union(*(checks.gates(repo, groups) for repo in repos))
 
 
 def _fetch_window(lead: Repo, hosts: int) -> int:

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.master.course import Course
-from saltdeploy.master.script import Part
-from saltdeploy.orders import Result
-from saltdeploy.release import Release
+from saltdeploy.master.plan_model import Part
+from saltdeploy.master.state import DeployState
+from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.release import Release
 
 _MOST_NAMED = 3
 
@@ -116,7 +116,7 @@ class Testimony:
         return {host: word for host, word in self.words.items() if word.epoch == self._epoch()}
 
 
-def forgotten(course: Course, part: Part, versions: Sequence[dict[str, Any]]) -> dict[str, str] | None:
+def forgotten(course: DeployState, part: Part, versions: Sequence[dict[str, Any]]) -> dict[str, str] | None:
     """What the fleet ran when a deploy began, where this master knew nothing of it.
 
     Returns:

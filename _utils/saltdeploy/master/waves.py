@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from saltdeploy.config import Repo
-from saltdeploy.errors import NoTargets
-from saltdeploy.policy import Group
+from saltdeploy.config.rollout import Group
+from saltdeploy.lib.errors import NoTargets
 
 _MOST_AT_ONCE = (
     500  # hosts, unless an operator counts them: a master that takes their answers slower loses some

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from saltdeploy import policy, swarms
-from saltdeploy.errors import ConfigError
-from saltdeploy.orders import Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.config import rollout
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.lib.errors import ConfigError
+from saltdeploy.protocol import swarm
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.transports.base import Arrival, Brought
 from saltdeploy.transports.bundle import Bundle
 from saltdeploy.transports.delta import Delta
 from saltdeploy.transports.git import Git
@@ -68,7 +69,7 @@ def of(name: str) -> Transport:
         ConfigError: there is none.
     """
     if name not in _TABLE:
-        known = ", ".join((*policy.TRANSPORTS, *swarms.TRANSPORTS))
+        known = ", ".join((*rollout.TRANSPORTS, *swarm.TRANSPORTS))
         raise ConfigError(f"there is no transport {name[:40]!r}", next=f"choose one of {known}")
     return _TABLE[name]
 

@@ -13,15 +13,17 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from saltdeploy import disk, gitpack, packed, payloads
-from saltdeploy.errors import from_os
-from saltdeploy.holdings import SQUEEZED, Holdings
-from saltdeploy.orders import Order, Payload
-from saltdeploy.programs import is_installed
-from saltdeploy.release import file_name
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports import apart
-from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.content import compressed, payloads
+from saltdeploy.git import recompress
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.lib import disk
+from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.programs import is_installed
+from saltdeploy.protocol.holdings import SQUEEZED, Holdings
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.protocol.release import file_name
+from saltdeploy.transports import shared_trees
+from saltdeploy.transports.base import Arrival, Brought
 
 KIND = "bundle"
 
@@ -60,7 +62,7 @@ class Bundle:
             return arrival.stored(commit, bytes=0)
         payload = _choose(order, store)
         if payload is None:
-            raise apart.no_base(order, arrival)
+            raise shared_trees.no_base(order, arrival)
         incoming = arrival.incoming / file_name(order.release.repo)
         disk.remove_tree(incoming)  # what was received when somebody killed us
         incoming.mkdir(parents=True)
@@ -90,7 +92,7 @@ def taken(offered: Sequence[Payload], held: Holdings) -> tuple[Payload, ...]:
 
 def _choose(order: Order, store: Repository) -> Payload | None:
     kinds = (SQUEEZED, KIND) if is_installed(_PROGRAM) else (KIND,)
-    fitting = [found for kind in kinds if (found := apart.choose(order, kind, store.has)) is not None]
+    fitting = [found for kind in kinds if (found := shared_trees.choose(order, kind, store.has)) is not None]
     return min(fitting, key=lambda payload: payload.size, default=None)
 
 
@@ -106,9 +108,9 @@ def _squeezed(store: payloads.Payloads, repo: str, bundle: Payload, commit: str)
                 open(place, "rb") as plain,
                 tempfile.TemporaryFile(dir=path.parent) as laid_open,
             ):
-                gitpack.lay_open(plain, laid_open)
-                head = packed.Head(packed.BUNDLE, laid_open.tell(), 0, base_size=bundle.size)
-                packed.write(head, laid_open, out)
+                recompress.lay_open(plain, laid_open)
+                head = compressed.Head(compressed.BUNDLE, laid_open.tell(), 0, base_size=bundle.size)
+                compressed.write(head, laid_open, out)
         except OSError as error:
             raise from_os(error, path=str(path.parent)) from error
 
@@ -124,9 +126,9 @@ def _expand(received: Path, store: Path) -> Path:
     """
     bundle = received.with_name("bundle")
     try:
-        with packed.unpacked(received) as (head, stream), open(bundle, "wb") as out:
+        with compressed.unpacked(received) as (head, stream), open(bundle, "wb") as out:
             _refuse_without_space(head.base_size, received.parent, store)
-            gitpack.close(stream, head.size, out)
+            recompress.close(stream, head.size, out)
     except OSError as error:
         raise from_os(error, path=str(received.parent)) from error
     received.unlink()

@@ -13,16 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from saltdeploy import disk, packed, payloads
-from saltdeploy.comparing import hasher
-from saltdeploy.contents import Files, Piece, Stored, Supply
-from saltdeploy.errors import Corrupt, GitFailed, from_os
-from saltdeploy.gitobjects import Change
-from saltdeploy.orders import Order, Payload
-from saltdeploy.programs import is_installed
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports import apart
-from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.content import compressed, payloads
+from saltdeploy.content.compare import hasher
+from saltdeploy.content.source import ContentStream, Files, Piece, Stored
+from saltdeploy.git.objects import Change
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.lib import disk
+from saltdeploy.lib.errors import Corrupt, GitFailed, from_os
+from saltdeploy.lib.programs import is_installed
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.transports import shared_trees
+from saltdeploy.transports.base import Arrival, Brought
 from saltdeploy.transports.tar import KIND as ARCHIVE
 from saltdeploy.transports.tar import pack_archive, receive_archive, write_tar
 
@@ -32,7 +33,7 @@ KIND = "delta"
 class Delta:
     """See the module."""
 
-    kinds: tuple[str, ...] = (apart.TREES, KIND, ARCHIVE)
+    kinds: tuple[str, ...] = (shared_trees.TREES, KIND, ARCHIVE)
     programs: tuple[str, ...] = ("zstd", "xdelta3")
     packers: tuple[str, ...] = ("zstd", "xdelta3")
 
@@ -40,7 +41,7 @@ class Delta:
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:
         """The trees that differ from ``base``, and a difference; or the archive where that is not larger."""
-        trees = apart.pack_trees(store, source, repo, tag, base)
+        trees = shared_trees.pack_trees(store, source, repo, tag, base)
         whole = pack_archive(store, source, repo, tag.commit)
         if not base:
             return trees, whole
@@ -53,14 +54,14 @@ class Delta:
         """Receive a difference from what is here, or the archive."""
         if arrival.store.has(order.release.commit):
             return arrival.stored(order.release.commit)
-        came = apart.bring_trees(order, arrival, progress)
-        payload = apart.choose(order, KIND, lambda base: arrival.tree(base) is not None)
+        came = shared_trees.bring_trees(order, arrival, progress)
+        payload = shared_trees.choose(order, KIND, lambda base: arrival.tree(base) is not None)
         if payload is not None and payload.base:
-            received = apart.receive(payload, order, arrival, progress)
+            received = shared_trees.receive(payload, order, arrival, progress)
             came = dataclasses.replace(came, bytes=came.bytes + payload.size)
-            base = _base_of(payload, packed.head_of(received), order, arrival)
+            base = _base_of(payload, compressed.head_of(received), order, arrival)
             if base is not None:
-                archive = packed.Packed(received, base, brings=came.brings)
+                archive = compressed.Packed(received, base, brings=came.brings)
                 return Brought({"bytes": came.bytes, "base": payload.base}, archive)
         return receive_archive(order, arrival, progress, came)
 
@@ -75,35 +76,35 @@ def _write_difference(source: Repository, base: str, commit: str, path: Path) ->
                     files = write_tar(source, release, Stored(source), path.parent, tar)
             candidates = []
             for form in _forms(old, new):
-                head = packed.Head(
+                head = compressed.Head(
                     form, new.stat().st_size, files, payloads.digest_of(old), old.stat().st_size
                 )
                 candidates.append(Path(directory, form))
                 with open(new, "rb") as tar, open(candidates[-1], "wb") as out:
-                    packed.write(head, tar, out, old)
+                    compressed.write(head, tar, out, old)
             min(candidates, key=lambda each: each.stat().st_size).rename(path)
     except OSError as error:
         raise from_os(error, path=str(path.parent)) from error
 
 
 def _forms(old: Path, new: Path) -> list[str]:
-    small = max(old.stat().st_size, new.stat().st_size) <= packed.MOST_FOR_ZSTD
-    forms = [packed.XDELTA] if is_installed("xdelta3") else []
+    small = max(old.stat().st_size, new.stat().st_size) <= compressed.MOST_FOR_ZSTD
+    forms = [compressed.XDELTA] if is_installed("xdelta3") else []
     # whoever has neither may as well be told that zstd is missing
-    return [*forms, packed.ZSTD] if small or not forms else forms
+    return [*forms, compressed.ZSTD] if small or not forms else forms
 
 
-def _base_of(payload: Payload, head: packed.Head, order: Order, arrival: Arrival) -> Path | None:
+def _base_of(payload: Payload, head: compressed.Head, order: Order, arrival: Arrival) -> Path | None:
     """Make the archive of the payload's base anew; None where that cannot be."""
     tree = arrival.tree(payload.base)
     if tree is None or not is_installed(head.program) or not head.base_sha256:
         return None
-    place = apart.room(order, arrival) / "base.tar"
+    place = shared_trees.room(order, arrival) / "base.tar"
     disk.refuse_without_space(place.parent, head.base_size)
     contents = _Verified(tree, len(payload.base))
     try:
         with open(place, "wb") as out:
-            reader = apart.trees_of(order, arrival).beside(arrival.store)
+            reader = shared_trees.trees_of(order, arrival).beside(arrival.store)
             write_tar(reader, payload.base, contents, tree, out)
     except (Corrupt, GitFailed):  # somebody wrote into the tree, or its trees are not here
         return None
@@ -129,7 +130,7 @@ class _Verified:
         """Itself."""
         return self
 
-    def __enter__(self) -> Supply:
+    def __enter__(self) -> ContentStream:
         return self
 
     def __exit__(self, *_: object) -> None:

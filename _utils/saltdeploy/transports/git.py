@@ -6,11 +6,11 @@ be the commit that came over Salt's channel; the tag on the server is only a way
 
 from __future__ import annotations
 
-from saltdeploy.errors import ConfigError
-from saltdeploy.orders import Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.lib.errors import ConfigError
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.transports.base import Arrival, Brought
 
 
 class Git:

@@ -15,18 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from saltdeploy import bounded, disk, remote
 from saltdeploy.config import Repo
-from saltdeploy.contents import Files, Supply
-from saltdeploy.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported
-from saltdeploy.gitobjects import GITLINK, NOTHING, read_changes
-from saltdeploy.orders import Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.release import file_name
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports import apart
-from saltdeploy.transports.arrival import Arrival, Brought
-from saltdeploy.wording import public
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.content.source import ContentStream, Files
+from saltdeploy.git.objects import GITLINK, NOTHING, read_changes
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.lib import disk, process, rsync
+from saltdeploy.lib.errors import ConfigError, DeployError, DiskFull, Unavailable, Unsupported
+from saltdeploy.lib.text import public
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.protocol.release import file_name
+from saltdeploy.transports import shared_trees
+from saltdeploy.transports.base import Arrival, Brought
 
 _OPTIONS = [
     "--links",
@@ -38,14 +38,14 @@ _OPTIONS = [
     "--protect-args",
 ]
 # as an option it would turn rsync:// into a daemon that is started by ssh
-_ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": remote.SSH}
+_ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": rsync.SSH}
 _RECEIVED = re.compile(r"Total bytes received: ([0-9,.]+)")
 
 
 class Rsync:
     """See the module."""
 
-    kinds: tuple[str, ...] = (apart.TREES,)
+    kinds: tuple[str, ...] = (shared_trees.TREES,)
     programs: tuple[str, ...] = ("rsync",)
     packers: tuple[str, ...] = ()
 
@@ -54,7 +54,7 @@ class Rsync:
     ) -> tuple[Payload, ...]:
         """The trees that differ from ``base``; and export the release."""
         payloads.exports.ensure(source, repo, tag.commit)
-        return (apart.pack_trees(payloads, source, repo, tag, base),)
+        return (shared_trees.pack_trees(payloads, source, repo, tag, base),)
 
     def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
         """Receive the trees; the contents come while the slot is written."""
@@ -67,9 +67,9 @@ class Rsync:
                 path=f"repo_config:{release.repo}:rsync_url",
                 next="set rsync_url to where targets reach the master's exports: rsync://host/module, or host:/path",
             )
-        came = apart.bring_trees(order, arrival, progress)
+        came = shared_trees.bring_trees(order, arrival, progress)
         beside: dict[str, int] = {}
-        directory = apart.room(order, arrival) / secrets.token_hex(8)
+        directory = shared_trees.room(order, arrival) / secrets.token_hex(8)
         tree = f"{file_name(arrival.repo.packed_as)}/{release.commit}"
         files = Rsynced(arrival.repo, tree, directory, beside, came.brings)
         return Brought({"bytes": came.bytes}, files, beside)
@@ -83,14 +83,14 @@ class Rsynced:
         tree: the tree, as a path in the exports.
         directory: made for what comes.
         beside: learns how many ``bytes`` came.
-        brings: see :class:`saltdeploy.contents.Contents`.
+        brings: see :class:`saltdeploy.content.source.Contents`.
     """
 
     def __init__(
         self, repo: Repo, tree: str, directory: Path, beside: dict[str, int], brings: int = 0
     ) -> None:
         place = f"{repo.rsync_url.rstrip('/')}/{tree}/"
-        self._exports, self._front = remote.split(place)
+        self._exports, self._front = rsync.split(place)
         self.place = public(place)
         self.advice = (
             f"look at what {self.place} holds; run the same command again, or choose another transport"
@@ -105,7 +105,7 @@ class Rsynced:
         """Not known before rsync has asked."""
 
     @contextlib.contextmanager
-    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[Supply]:
+    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[ContentStream]:
         """Bring the files, and give each away once."""
         disk.remove_tree(self._directory)
         self._directory.mkdir(mode=0o700)
@@ -120,15 +120,15 @@ class Rsynced:
 
     def _run(self, names: Path, basis: Path) -> None:
         command = ["rsync", *_OPTIONS, f"--files-from={names}", f"--compare-dest={basis}"]
-        command += [*remote.cap(self._rate), "--", self._exports, f"{self._directory}/"]
+        command += [*rsync.cap(self._rate), "--", self._exports, f"{self._directory}/"]
         try:
-            ended = bounded.run(command, self._timeout, environment=_ENVIRONMENT)
+            ended = process.run(command, self._timeout, environment=_ENVIRONMENT)
         except FileNotFoundError:
             raise Unsupported(
                 "rsync is not installed",
                 next="install rsync on this host, then run the same command again; or choose another transport",
             ) from None
-        except bounded.Overran as error:
+        except process.Overran as error:
             raise self._failed(f"took longer than {self._timeout:g} seconds: {error.output[-500:]}") from None
         if ended.code:
             raise self._failed(f"ended with {ended.code}: {ended.output[-1500:]}")

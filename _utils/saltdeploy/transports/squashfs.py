@@ -6,13 +6,13 @@ alone. The master goes on with a base as long as the overlay image is at most a 
 
 from __future__ import annotations
 
-from saltdeploy import squash
-from saltdeploy.images import Images, Layers
-from saltdeploy.orders import Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports import apart
-from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.content import squashfs
+from saltdeploy.content.images import Images, Layers
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.transports import shared_trees
+from saltdeploy.transports.base import Arrival, Brought
 
 BASE, OVERLAY = "image", "overlay"
 _SHARE = 4  # a base serves while the overlay is at most this part of it
@@ -21,7 +21,7 @@ _SHARE = 4  # a base serves while the overlay is at most this part of it
 class Squashfs:
     """See the module."""
 
-    kinds: tuple[str, ...] = (apart.TREES, BASE, OVERLAY)
+    kinds: tuple[str, ...] = (shared_trees.TREES, BASE, OVERLAY)
     programs: tuple[str, ...] = ("unsquashfs",)
     packers: tuple[str, ...] = ("sqfstar",)
 
@@ -29,7 +29,7 @@ class Squashfs:
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:
         """The trees that differ from ``base``, and one or two images. The ``base`` of an image is that of its base image."""
-        return apart.pack_trees(payloads, source, repo, tag, base), *_images(
+        return shared_trees.pack_trees(payloads, source, repo, tag, base), *_images(
             payloads, source, repo, tag.commit
         )
 
@@ -37,17 +37,17 @@ class Squashfs:
         """Receive the images that are not here."""
         if arrival.store.has(order.release.commit):
             return arrival.stored(order.release.commit)
-        came = apart.bring_trees(order, arrival, progress)
+        came = shared_trees.bring_trees(order, arrival, progress)
         size = came.bytes
         base, overlay = _of_order(order, arrival)
         images = Images(arrival.repo.area / "images")
         images.open()
         here = images.find(base)
-        lower = here or images.take(apart.receive(base, order, arrival, progress), base)
+        lower = here or images.take(shared_trees.receive(base, order, arrival, progress), base)
         size += 0 if here else base.size
         layers = [lower]
         if overlay is not None:
-            layers.insert(0, apart.receive(overlay, order, arrival, progress))
+            layers.insert(0, shared_trees.receive(overlay, order, arrival, progress))
             size += overlay.size
         contents = Layers(layers, images.unpacked, came.brings)
         return Brought({"bytes": size, "base": base.base if here else ""}, contents)
@@ -64,14 +64,14 @@ def _images(payloads: Payloads, source: Repository, repo: str, commit: str) -> t
             repo,
             base.base,
             commit,
-            lambda path: squash.write_overlay(source, base.base, commit, path),
+            lambda path: squashfs.write_overlay(source, base.base, commit, path),
             OVERLAY,
         )
         if overlay.size * _SHARE <= base.size:
             return base, overlay
     return (
         payloads.find_or_pack(
-            repo, commit, commit, lambda path: squash.write_base(source, commit, path), BASE
+            repo, commit, commit, lambda path: squashfs.write_base(source, commit, path), BASE
         ),
     )
 
@@ -88,4 +88,4 @@ def _of_order(order: Order, arrival: Arrival) -> tuple[Payload, Payload | None]:
     for payload in order.payloads:
         if payload.kind == OVERLAY and payload.base in bases:
             return bases[payload.base], payload
-    raise apart.no_base(order, arrival)
+    raise shared_trees.no_base(order, arrival)

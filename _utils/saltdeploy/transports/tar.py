@@ -10,15 +10,16 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from saltdeploy import archives, packed, payloads
-from saltdeploy.contents import Contents, Stored, supplied
-from saltdeploy.errors import from_os
-from saltdeploy.gitobjects import read_changes
-from saltdeploy.gitreader import Reader
-from saltdeploy.orders import Order, Payload
-from saltdeploy.repository import Progress, Repository, Tag
-from saltdeploy.transports import apart
-from saltdeploy.transports.arrival import Arrival, Brought
+from saltdeploy.content import compressed, payloads
+from saltdeploy.content import tar as content_tar
+from saltdeploy.content.source import Contents, Stored, supplied
+from saltdeploy.git.objects import read_changes
+from saltdeploy.git.reader import Reader
+from saltdeploy.git.repository import Progress, Repository, Tag
+from saltdeploy.lib.errors import from_os
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.transports import shared_trees
+from saltdeploy.transports.base import Arrival, Brought
 
 KIND = "tar"
 
@@ -26,7 +27,7 @@ KIND = "tar"
 class Tar:
     """See the module."""
 
-    kinds: tuple[str, ...] = (apart.TREES, KIND)
+    kinds: tuple[str, ...] = (shared_trees.TREES, KIND)
     programs: tuple[str, ...] = ("zstd",)
     packers: tuple[str, ...] = ("zstd",)
 
@@ -34,14 +35,14 @@ class Tar:
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
     ) -> tuple[Payload, ...]:
         """The trees that differ from ``base``, and the archive."""
-        trees = apart.pack_trees(store, source, repo, tag, base)
+        trees = shared_trees.pack_trees(store, source, repo, tag, base)
         return trees, pack_archive(store, source, repo, tag.commit)
 
     def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
         """Receive both."""
         if arrival.store.has(order.release.commit):
             return arrival.stored(order.release.commit)
-        came = apart.bring_trees(order, arrival, progress)
+        came = shared_trees.bring_trees(order, arrival, progress)
         return receive_archive(order, arrival, progress, came)
 
 
@@ -52,14 +53,14 @@ def pack_archive(store: payloads.Payloads, source: Repository, repo: str, commit
         try:
             with open(path, "wb") as out, tempfile.TemporaryFile(dir=path.parent) as tar:
                 files = write_tar(source, commit, Stored(source), path.parent, tar)
-                packed.write(packed.Head(packed.TAR, tar.tell(), files), tar, out)
+                compressed.write(compressed.Head(compressed.TAR, tar.tell(), files), tar, out)
         except OSError as error:
             raise from_os(error, path=str(path.parent)) from error
 
     return store.find_or_pack(repo, "", commit, write, KIND)
 
 
-def receive_archive(order: Order, arrival: Arrival, progress: Progress, came: apart.Came) -> Brought:
+def receive_archive(order: Order, arrival: Arrival, progress: Progress, came: shared_trees.Came) -> Brought:
     """Receive the order's archive.
 
     Args:
@@ -68,12 +69,12 @@ def receive_archive(order: Order, arrival: Arrival, progress: Progress, came: ap
     Raises:
         NoBase: the order has none.
     """
-    payload = apart.choose(order, KIND, lambda base: False)
+    payload = shared_trees.choose(order, KIND, lambda base: False)
     if payload is None:
-        raise apart.no_base(order, arrival)
-    received = apart.receive(payload, order, arrival, progress)
+        raise shared_trees.no_base(order, arrival)
+    received = shared_trees.receive(payload, order, arrival, progress)
     return Brought(
-        {"bytes": came.bytes + payload.size, "base": ""}, packed.Packed(received, brings=came.brings)
+        {"bytes": came.bytes + payload.size, "base": ""}, compressed.Packed(received, brings=came.brings)
     )
 
 
@@ -86,4 +87,4 @@ def write_tar(reader: Reader, commit: str, contents: Contents, basis: Path, out:
         basis: see :meth:`Contents.open`.
     """
     with supplied(reader, "", commit, contents, basis) as (changes, supply):
-        return archives.write(read_changes(changes), supply, out)
+        return content_tar.write(read_changes(changes), supply, out)

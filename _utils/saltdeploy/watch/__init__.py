@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from saltdeploy import events
+from saltdeploy.protocol import events
 
 
 class Watcher(Protocol):

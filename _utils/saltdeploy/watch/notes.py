@@ -16,8 +16,8 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Check:
-    """What a check of the master found; see :func:`saltdeploy.events.check_finished`."""
+class CheckNote:
+    """What a check of the master found; see :func:`saltdeploy.protocol.events.check_finished`."""
 
     name: str
     group: str
@@ -26,8 +26,8 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a deploy waits with; see :func:`saltdeploy.events.question`."""
+class QuestionNote:
+    """What a deploy waits with; see :func:`saltdeploy.protocol.events.question`."""
 
     key: str
     text: str
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Pause:
+class PauseNote:
     """A deploy waits before a group begins."""
 
     group: str
@@ -55,7 +55,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Pinned:
-    """What hosts should be running from now on; see :func:`saltdeploy.events.pinned`."""
+    """What hosts should be running from now on; see :func:`saltdeploy.protocol.events.pinned`."""
 
     repo: str
     tag: str
@@ -63,8 +63,8 @@ class Pinned:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the deploy ended; see :func:`saltdeploy.events.finished`."""
+class OutcomeNote:
+    """How the deploy ended; see :func:`saltdeploy.protocol.events.finished`."""
 
     word: str
     ok: int

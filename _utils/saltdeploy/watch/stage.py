@@ -6,18 +6,18 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 
-from saltdeploy import events
+from saltdeploy.protocol import events
 
 _PHASES = ("", *events.PHASES)
 
 
 @dataclass
-class Host:
+class HostProgress:
     """What one host does in one stage.
 
     Attributes:
         since: when it was first heard of in this stage.
-        phase, done, total, unit: as in :func:`saltdeploy.events.host_progress`.
+        phase, done, total, unit: as in :func:`saltdeploy.protocol.events.host_progress`.
         bytes: received.
         status: None while it is at work, 0 when it is done, else why not.
         ended: when it answered.
@@ -63,8 +63,8 @@ class Stage:
     ended: float | None = None
     received: int = 0
     sources: Counter[str] = field(default_factory=Counter)
-    hosts: dict[str, Host] = field(default_factory=dict)
-    _busy: dict[str, Host] = field(default_factory=dict)
+    hosts: dict[str, HostProgress] = field(default_factory=dict)
+    _busy: dict[str, HostProgress] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -91,10 +91,10 @@ class Stage:
         """How many hosts have been heard of and are not done."""
         return len(self._busy)
 
-    def host(self, name: str, now: float) -> Host:
+    def host(self, name: str, now: float) -> HostProgress:
         """The host of this name; new hosts are at work."""
         if name not in self.hosts:
-            self.hosts[name] = self._busy[name] = Host(name, now)
+            self.hosts[name] = self._busy[name] = HostProgress(name, now)
         return self.hosts[name]
 
     def begin(self, total: int, now: float) -> None:
@@ -103,12 +103,12 @@ class Stage:
             self.begun, self.ended = now, None
         self.total = total
 
-    def receive(self, host: Host, number: int) -> None:
+    def receive(self, host: HostProgress, number: int) -> None:
         """Note how many bytes a host has received so far."""
         self.received += number - host.bytes
         host.bytes = number
 
-    def answer(self, host: Host, status: int, now: float) -> None:
+    def answer(self, host: HostProgress, status: int, now: float) -> None:
         """A host has answered, with 0 when it is done; between two counts of the master it is counted here."""
         host.status, host.ended = status, now
         self._busy.pop(host.name, None)
@@ -123,18 +123,18 @@ class Stage:
         """Those that failed are asked once more."""
         for host in self.pending():
             if host.status is not None:
-                self._busy[host.name] = self.hosts[host.name] = Host(host.name, now, bytes=host.bytes)
+                self._busy[host.name] = self.hosts[host.name] = HostProgress(host.name, now, bytes=host.bytes)
         self.failed = 0
 
-    def pending(self) -> list[Host]:
+    def pending(self) -> list[HostProgress]:
         """Hosts that have been heard of and have not done it."""
         return [host for host in self.hosts.values() if host.status != 0]
 
-    def slowest(self, most: int) -> list[Host]:
+    def slowest(self, most: int) -> list[HostProgress]:
         """Hosts at work, the least advanced first."""
         return heapq.nsmallest(most, self._busy.values(), key=_advance)
 
 
-def _advance(host: Host) -> tuple[int, float, float, str]:
+def _advance(host: HostProgress) -> tuple[int, float, float, str]:
     phase = _PHASES.index(host.phase) if host.phase in _PHASES else len(_PHASES)
     return (phase, host.done / host.total if host.total else 0.0, host.since, host.name)

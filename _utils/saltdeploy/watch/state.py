@@ -10,9 +10,17 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from saltdeploy import events
-from saltdeploy.watch.notes import Answer, Check, Failure, Outcome, Pause, Pinned, Question
-from saltdeploy.watch.stage import Host, Stage
+from saltdeploy.protocol import events
+from saltdeploy.watch.notes import (
+    Answer,
+    CheckNote,
+    Failure,
+    OutcomeNote,
+    PauseNote,
+    Pinned,
+    QuestionNote,
+)
+from saltdeploy.watch.stage import HostProgress, Stage
 from saltdeploy.watch.text import clean, count, hosts, moment
 
 _MOST_HOSTS = 20_000
@@ -25,7 +33,7 @@ _Note = TypeVar("_Note")
 
 
 @dataclass
-class State:
+class DeployView:
     """A deploy as its events tell it.
 
     Attributes:
@@ -60,16 +68,16 @@ class State:
     failures: list[Failure] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[CheckNote] = field(default_factory=list)
     blocked: bool = False
-    question: Question | None = None
+    question: QuestionNote | None = None
     answer: Answer | None = None
-    pause: Pause | None = None
+    pause: PauseNote | None = None
     aborted: str = ""
     resumed: str = ""
     pinned: Pinned | None = None
     also: tuple[str, ...] = ()
-    outcome: Outcome | None = None
+    outcome: OutcomeNote | None = None
     _samples: deque[tuple[float, int]] = field(default_factory=deque)
     _left: set[str] = field(default_factory=set)
 
@@ -88,7 +96,7 @@ class State:
         """Take in one event.
 
         Returns:
-            Its kind, one of the names in :mod:`saltdeploy.events`; "" when it is none, or another deploy's.
+            Its kind, one of the names in :mod:`saltdeploy.protocol.events`; "" when it is none, or another deploy's.
         """
         if not isinstance(event, dict):
             return ""
@@ -133,7 +141,7 @@ class State:
             return self.now - self.begun
         return (self.now if stage.ended is None else stage.ended) - stage.begun
 
-    def slowest(self, most: int) -> list[Host]:
+    def slowest(self, most: int) -> list[HostProgress]:
         """Hosts that the running stage waits for, as far as their names are known, the least advanced first."""
         stage = self.running
         if stage is None:
@@ -148,12 +156,12 @@ class State:
             return 0
         return max(0, stage.in_flight - stage.busy)
 
-    def _silent(self, stage: Stage) -> list[Host]:
+    def _silent(self, stage: Stage) -> list[HostProgress]:
         """The unheard, by the names they had in the stages before; none when others may be meant."""
         if stage.left or not self.unheard():
             return []
         names = sorted(self._due_in(stage) - stage.hosts.keys())
-        return [Host(name, stage.begun) for name in names] if len(names) == self.unheard() else []
+        return [HostProgress(name, stage.begun) for name in names] if len(names) == self.unheard() else []
 
     def _due_in(self, stage: Stage) -> set[str]:
         """Hosts that earlier stages leave for this one, if it is the last of its kind."""
@@ -204,7 +212,7 @@ class State:
     def _finished(self, event: events.Event) -> None:
         self.tag = self.tag or clean(event.get("tag"), 200)
         self.question = self.pause = None
-        self.outcome = Outcome(
+        self.outcome = OutcomeNote(
             clean(event.get("outcome"), 32) or "no outcome",
             count(event.get("ok")),
             count(event.get("total")),
@@ -216,19 +224,19 @@ class State:
 
     def _check_finished(self, event: events.Event) -> None:
         name, group, verdict = (clean(event.get(key), 64) for key in ("check", "group", "verdict"))
-        _keep(self.checks, Check(name, group, verdict, clean(event.get("text"), 2000)))
+        _keep(self.checks, CheckNote(name, group, verdict, clean(event.get("text"), 2000)))
 
     def _gate_finished(self, event: events.Event) -> None:
         self.blocked = event.get("ok") is not True
 
     def _paused(self, event: events.Event) -> None:
-        self.pause = Pause(clean(event.get("group"), 64), moment(event.get("until")) or self.now)
+        self.pause = PauseNote(clean(event.get("group"), 64), moment(event.get("until")) or self.now)
 
     def _pause_over(self, event: events.Event) -> None:
         self.pause = None
 
     def _question(self, event: events.Event) -> None:
-        self.question = Question(
+        self.question = QuestionNote(
             clean(event.get("key"), 64),
             clean(event.get("text"), 2000),
             _texts(event.get("choices")),
@@ -287,7 +295,7 @@ class State:
         cause = clean(told.get("cause")) or f"status {clean(status, 20) or 'unknown'}"
         self.failures.append(Failure(host.name, stage.name, cause, clean(told.get("next"))))
 
-    def _served(self, stage: Stage, host: Host, event: events.Event) -> None:
+    def _served(self, stage: Stage, host: HostProgress, event: events.Event) -> None:
         """Who served it, and who did not: a source that many hosts leave for the same reason is told of once."""
         source, left = clean(event.get("source")), clean(event.get("left"))
         if source and len(stage.sources) < _MOST_NAMES:
@@ -308,7 +316,7 @@ class State:
                 del self.stages[next(iter(self.stages))]
         return self.stages[key]
 
-    def _host(self, event: events.Event) -> tuple[Stage, Host | None]:
+    def _host(self, event: events.Event) -> tuple[Stage, HostProgress | None]:
         """The host that an event is about, in the latest stage of that name; hosts know nothing of groups."""
         name, called = clean(event.get("host"), 255), clean(event.get("stage"), 32)
         found = (stage for stage in reversed(self.stages.values()) if stage.name == called)
@@ -337,23 +345,23 @@ def _keep(notes: list[_Note], note: _Note) -> None:
 
 
 _TAKE = {
-    events.PREPARING: State._preparing,
-    events.STARTED: State._started,
-    events.CHOSEN: State._chosen,
-    events.WARNED: State._warned,
-    events.ABORTED: State._aborted,
-    events.RESUMED: State._resumed,
-    events.CHECK_FINISHED: State._check_finished,
-    events.GATE_FINISHED: State._gate_finished,
-    events.PAUSED: State._paused,
-    events.PAUSE_OVER: State._pause_over,
-    events.QUESTION: State._question,
-    events.ANSWERED: State._answered,
-    events.STAGE_STARTED: State._stage_started,
-    events.STAGE_PROGRESS: State._stage_progress,
-    events.STAGE_FINISHED: State._stage_finished,
-    events.HOST_PROGRESS: State._host_progress,
-    events.HOST_FINISHED: State._host_finished,
-    events.PINNED: State._pinned,
-    events.FINISHED: State._finished,
+    events.PREPARING: DeployView._preparing,
+    events.STARTED: DeployView._started,
+    events.CHOSEN: DeployView._chosen,
+    events.WARNED: DeployView._warned,
+    events.ABORTED: DeployView._aborted,
+    events.RESUMED: DeployView._resumed,
+    events.CHECK_FINISHED: DeployView._check_finished,
+    events.GATE_FINISHED: DeployView._gate_finished,
+    events.PAUSED: DeployView._paused,
+    events.PAUSE_OVER: DeployView._pause_over,
+    events.QUESTION: DeployView._question,
+    events.ANSWERED: DeployView._answered,
+    events.STAGE_STARTED: DeployView._stage_started,
+    events.STAGE_PROGRESS: DeployView._stage_progress,
+    events.STAGE_FINISHED: DeployView._stage_finished,
+    events.HOST_PROGRESS: DeployView._host_progress,
+    events.HOST_FINISHED: DeployView._host_finished,
+    events.PINNED: DeployView._pinned,
+    events.FINISHED: DeployView._finished,
 }

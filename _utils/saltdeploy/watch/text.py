@@ -86,7 +86,7 @@ def outcome(word: str, ok: int, total: int) -> str:
     return word if word == HELD else f"{word} {ok}/{total}"
 
 
-def sentences(cause: str, next_act: str) -> str:
+def with_next(cause: str, next_act: str) -> str:
     """What happened and what to do, as one line: ``the disk is full. Next: df -h /srv``."""
     told = cause.rstrip(".")
     return f"{told}. Next: {next_act}" if next_act else told

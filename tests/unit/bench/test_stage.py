@@ -9,10 +9,10 @@ import threading
 
 import pytest
 from saltdeploy import transports
-from saltdeploy.orders import CHECKOUT, FETCH, Order
-from saltdeploy.payloads import Payloads
-from saltdeploy.release import Release
-from saltdeploy.repository import Repository
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.git.repository import Repository
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order
+from saltdeploy.protocol.release import Release
 
 import bench
 from demo import sample

@@ -160,7 +160,7 @@ def test_a_content_that_was_spoilt_on_this_disk_is_fetched_again(server: Server,
 KILLED = """
 import sys
 from pathlib import Path
-from saltdeploy.target import stages
+from saltdeploy.minion import stages
 from tests.repositories import Source, repo
 from tests.unit.blobs.test_faults import fetch
 fetch(Path(sys.argv[1]), sys.argv[2])

@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from saltdeploy.blobs import sharing
-from saltdeploy.errors import Corrupt
-from saltdeploy.orders import FETCH, ROLLBACK
-from saltdeploy.sweep import Sweep
-from saltdeploy.target import stages
+from saltdeploy.lib import reflink
+from saltdeploy.lib.cleanup import Cleanup
+from saltdeploy.lib.errors import Corrupt
+from saltdeploy.minion import stages
+from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
 from tests.blobstores import Server, fat, fill, lfs
 from tests.repositories import EXECUTABLE, Source, Tree, repo, tree
@@ -51,7 +51,7 @@ def test_slots_share_the_bytes_of_a_content(host: Target, tmp_path: Path) -> Non
     host.deploy(0)
     host.deploy(1)
     one, other = (host.repo.area / "slots" / slot / "blob0" for slot in "01")
-    if not sharing.clone(
+    if not reflink.clone(
         one, os.fsencode(host.repo.area / "probe"), 0o644
     ):  # else each has an inode of its own
         assert one.stat().st_ino == other.stat().st_ino
@@ -92,7 +92,7 @@ def test_verify_finds_a_content_that_was_changed(full: bool, host: Target) -> No
 def test_F45_a_content_that_was_written_into_is_suspected_at_the_other_paths_that_have_it(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "clone", lambda *_: False)  # by hard link, whatever this file system can do
+    monkeypatch.setattr(reflink, "clone", lambda *_: False)  # by hard link, whatever this file system can do
     fill(server.root, lfs(BIG), BIG)
     source = Source(tmp_path / "s.git", {b"here": lfs(BIG)}, {b"there": lfs(BIG)})
     host = Target(tmp_path, source, blobs={"lfs": server.files}, stat_limit=0)
@@ -202,5 +202,5 @@ def test_a_lost_manifest_keeps_contents_from_being_collected(host: Target) -> No
     layout = stages.layouts.of(host.repo)
     with pytest.raises(Corrupt):
         layout._slots[0].contents()  # type: ignore[attr-defined]
-    layout._filling.collect(layout._look().states, Sweep())  # type: ignore[attr-defined]
+    layout._filling.collect(layout._look().states, Cleanup())  # type: ignore[attr-defined]
     assert NEW in contents(host)

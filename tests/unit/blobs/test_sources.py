@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.carriers.meter import Shared
-from saltdeploy.target import stages
+from saltdeploy.lib.rate_limit import Shared
+from saltdeploy.minion import stages
 
 from tests.blobstores import (
     ENTRIES,

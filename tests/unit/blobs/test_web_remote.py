@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.blobs.sources import hash_directories
-from saltdeploy.master.pillar import data_for
+from saltdeploy.blobs.source import hash_directories
+from saltdeploy.master.ext_pillar import data_for
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.orders import FETCH, PRESEED, Order
-from saltdeploy.target import preseeding
-from saltdeploy.target.record import Record
+from saltdeploy.minion import preseed
+from saltdeploy.minion.record import Record
+from saltdeploy.protocol.orders import FETCH, PRESEED, Order
 
 from tests.annexes import CONTENT, Annex, Host, Master, is_served
 from tests.blobstores import Server, annexed, key
@@ -229,7 +229,7 @@ def test_a_list_that_was_brought_ahead_is_found_on_the_hosts_own_shelf(annex: An
     master = Master(tmp_path, str(annex.place))
     host = Host(tmp_path, master)
     order = master.order("v0")
-    ahead = preseeding.preseed(dataclasses.replace(order, stage=PRESEED), host.repo, host.host)
+    ahead = preseed.preseed(dataclasses.replace(order, stage=PRESEED), host.repo, host.host)
     assert (ahead.ok, ahead.facts["new"]) == (True, 2)
     host.carrier.fetched.clear()
     assert (fetched := host.run(order)).ok, fetched.error

@@ -6,15 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from saltdeploy.carriers.fanout import Fanout, Supplier
-from saltdeploy.carriers.http import Http
-from saltdeploy.carriers.pace import Limits
-from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.carriers.shelf import Shelf
-from saltdeploy.errors import Corrupt, DeployError, Unavailable
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import no_progress
-from saltdeploy.sources import Source
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.download.failover import DownloadSource, Failover
+from saltdeploy.download.http import Http
+from saltdeploy.download.local import LocalPayloads
+from saltdeploy.download.salt import SaltFiles
+from saltdeploy.git.repository import no_progress
+from saltdeploy.lib.errors import Corrupt, DeployError, Unavailable
+from saltdeploy.lib.rate_limit import Limits
+from saltdeploy.protocol.fanout import FanoutServer
 
 from tests.payloadserver import DATA, PAYLOAD, PayloadServer
 from tests.unit.conftest import SmallDisk
@@ -39,8 +39,8 @@ class Master:
         return path
 
     @property
-    def supplier(self) -> Supplier:
-        return Supplier("master", "the last resort", SaltFiles(self.get_file))
+    def supplier(self) -> DownloadSource:
+        return DownloadSource("master", "the last resort", SaltFiles(self.get_file))
 
 
 class Host:
@@ -51,13 +51,13 @@ class Host:
         self.partial = place / "partial" / PAYLOAD.sha256
         self.file = place / "file"
         self.shelf = Payloads(place / "shelf")
-        near = [Supplier(one.url, "near", Http(Source(one.url), IMPATIENT)) for one in servers]
+        near = [DownloadSource(one.url, "near", Http(FanoutServer(one.url), IMPATIENT)) for one in servers]
         self.suppliers = [*near, master.supplier]
         self.carrier = self.stage()
 
-    def stage(self) -> Fanout:
+    def stage(self) -> Failover:
         """The carrier of a new stage: what one stage has learned of sources is not believed by the next."""
-        self.carrier = Fanout(lambda payload: self.suppliers, self.place / "partial")
+        self.carrier = Failover(lambda payload: self.suppliers, self.place / "partial")
         return self.carrier
 
     def fetch(self) -> bytes:
@@ -184,7 +184,7 @@ def test_what_is_left_of_another_payload_of_the_same_order_is_kept(host: Host) -
 
 
 def test_what_is_on_the_shelf_does_not_travel(host: Host, server: PayloadServer) -> None:
-    host.suppliers.insert(0, Supplier("here", "preseeded", Shelf(host.shelf)))
+    host.suppliers.insert(0, DownloadSource("here", "preseeded", LocalPayloads(host.shelf)))
     host.shelf.add(PAYLOAD, a_copy(host))
     assert host.fetch() == DATA
     assert server.asked == []
@@ -192,7 +192,7 @@ def test_what_is_on_the_shelf_does_not_travel(host: Host, server: PayloadServer)
 
 
 def test_what_has_rotted_on_the_shelf_is_thrown_away_and_fetched(host: Host, server: PayloadServer) -> None:
-    host.suppliers.insert(0, Supplier("here", "preseeded", Shelf(host.shelf)))
+    host.suppliers.insert(0, DownloadSource("here", "preseeded", LocalPayloads(host.shelf)))
     host.shelf.add(PAYLOAD, a_copy(host))
     kept = host.shelf.path(PAYLOAD.sha256)
     assert kept is not None

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import trustme
-from saltdeploy.carriers.http import Http
-from saltdeploy.carriers.pace import Limits
-from saltdeploy.errors import Unavailable
-from saltdeploy.repository import no_progress
-from saltdeploy.sources import Source
+from saltdeploy.download.http import Http
+from saltdeploy.git.repository import no_progress
+from saltdeploy.lib.errors import Unavailable
+from saltdeploy.lib.rate_limit import Limits
+from saltdeploy.protocol.fanout import FanoutServer
 
 from tests.payloadserver import DATA, PAYLOAD, PayloadServer, Request
 from tests.unit.conftest import SmallDisk
@@ -27,12 +27,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def fetch(server: PayloadServer, file: Path, limits: Limits = Limits(), ca_bundle: str = "") -> None:  # noqa: B008
-    Http(Source(server.url), limits, ca_bundle).fetch(PAYLOAD, file, no_progress)
+    Http(FanoutServer(server.url), limits, ca_bundle).fetch(PAYLOAD, file, no_progress)
 
 
 def test_a_payload_is_fetched_by_its_digest(server: PayloadServer, file: Path) -> None:
     told = []
-    Http(Source(server.url)).fetch(PAYLOAD, file, lambda *words: told.append(words))
+    Http(FanoutServer(server.url)).fetch(PAYLOAD, file, lambda *words: told.append(words))
     assert file.read_bytes() == DATA
     assert server.asked == [(f"/payloads/{PAYLOAD.sha256}", "")]
     assert told[-1] == ("receive", PAYLOAD.size, PAYLOAD.size, "bytes")

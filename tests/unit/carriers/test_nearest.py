@@ -7,22 +7,24 @@ from collections import Counter
 
 import pytest
 import trustme
-from saltdeploy.carriers.nearest import Trip, arrange, round_trips
-from saltdeploy.sources import Source
+from saltdeploy.download.nearest import Trip, arrange, round_trips
+from saltdeploy.protocol.fanout import FanoutServer
 
 from tests.payloadserver import PayloadServer
 
-HERE = Source("http://here:80", "eqiad")
-ALSO_HERE = Source("http://also-here:80", "eqiad")
-NEAR = Source("http://near:80", "codfw")
-FAR = Source("http://far:80")
+HERE = FanoutServer("http://here:80", "eqiad")
+ALSO_HERE = FanoutServer("http://also-here:80", "eqiad")
+NEAR = FanoutServer("http://near:80", "codfw")
+FAR = FanoutServer("http://far:80")
 
 
-Trips = dict[Source, float | Trip | None]
-FANOUTS = [Source(f"http://fan{n}", "eqiad") for n in range(4)]
+Trips = dict[FanoutServer, float | Trip | None]
+FANOUTS = [FanoutServer(f"http://fan{n}", "eqiad") for n in range(4)]
 
 
-def order(trips: Trips, host: str = "web1", site: str = "eqiad", turn: int | None = None) -> list[Source]:
+def order(
+    trips: Trips, host: str = "web1", site: str = "eqiad", turn: int | None = None
+) -> list[FanoutServer]:
     measured = {source: Trip(trip) if isinstance(trip, float) else trip for source, trip in trips.items()}
     return [choice.source for choice in arrange(list(trips), measured, host, site, turn)]
 
@@ -50,14 +52,14 @@ def test_a_host_has_always_the_same_order() -> None:
 
 
 def test_hosts_that_are_equally_near_spread_over_the_sources() -> None:
-    sources: Trips = {Source(f"http://fan{n}"): 0.0002 for n in range(4)}
+    sources: Trips = {FanoutServer(f"http://fan{n}"): 0.0002 for n in range(4)}
     first = Counter(order(sources, host=f"web{n}")[0] for n in range(1000))
     assert len(first) == 4
     assert max(first.values()) < 1.5 * min(first.values())
 
 
 def test_when_a_source_goes_away_nobody_else_changes_his() -> None:
-    sources: Trips = {Source(f"http://fan{n}"): 0.0002 for n in range(4)}
+    sources: Trips = {FanoutServer(f"http://fan{n}"): 0.0002 for n in range(4)}
     before = {host: order(sources, host=host)[0] for host in map(str, range(200))}
     gone, *_ = sources
     after = {host: order({**sources, gone: None}, host=host)[0] for host in before}
@@ -137,7 +139,7 @@ def test_the_reason_is_told(trips: Trips, turn: int | None, whys: list[str]) -> 
 def test_who_takes_connections_is_measured_and_who_does_not_is_known(server: PayloadServer) -> None:
     with PayloadServer().running() as away:
         pass
-    sources = [Source(server.url), Source(away.url), Source("http://nobody.invalid")]
+    sources = [FanoutServer(server.url), FanoutServer(away.url), FanoutServer("http://nobody.invalid")]
     trips = round_trips(sources)
     assert [trips[source] is None for source in sources] == [False, True, True]
     assert not trips[sources[0]].busy
@@ -150,7 +152,7 @@ def test_nobody_is_nobody() -> None:
 
 def test_who_takes_connections_and_does_not_answer_is_busy(server: PayloadServer) -> None:
     server.answer_head = server.is_silent
-    trip = round_trips([Source(server.url)])[Source(server.url)]
+    trip = round_trips([FanoutServer(server.url)])[FanoutServer(server.url)]
     assert trip is not None
     assert trip.busy
 
@@ -160,13 +162,13 @@ def test_over_tls_it_is_measured_too_whatever_the_certificate_says() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("elsewhere.example.org").configure_cert(context)
     with PayloadServer().running(context) as server:
-        trip = round_trips([Source(server.url)])[Source(server.url)]
+        trip = round_trips([FanoutServer(server.url)])[FanoutServer(server.url)]
     assert trip is not None
     assert not trip.busy
 
 
 def test_who_speaks_no_tls_there_is_not_worth_more_than_a_busy_one(server: PayloadServer) -> None:
-    source = Source(server.url.replace("http:", "https:"))
+    source = FanoutServer(server.url.replace("http:", "https:"))
     trip = round_trips([source])[source]
     assert trip is not None
     assert trip.busy

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.carriers.meter import Shared
-from saltdeploy.carriers.pace import Limits, Pace, TooSlow
+from saltdeploy.lib.rate_limit import Limits, Pace, Shared, TooSlow
 
 _FORK = multiprocessing.get_context("fork")
 

@@ -7,9 +7,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.errors import Unavailable
-from saltdeploy.orders import Payload
+from saltdeploy.download.salt import SaltFiles
+from saltdeploy.lib.errors import Unavailable
+from saltdeploy.protocol.orders import Payload
 
 PAYLOAD = Payload("", "d" * 64, 6)
 Told = list[tuple[str, int, int, str]]

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.carriers.http import Http
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import no_progress
-from saltdeploy.sources import Source
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.download.http import Http
+from saltdeploy.git.repository import no_progress
+from saltdeploy.protocol.fanout import FanoutServer
 
 from tests.payloadserver import DATA, PAYLOAD, embedded
 
@@ -32,7 +32,7 @@ def url(place: Path) -> Iterator[str]:
 
 
 def ask(url: str, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(Source(url).parts.netloc, timeout=60)
+    connection = http.client.HTTPConnection(FanoutServer(url).parts.netloc, timeout=60)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     found = answer.status, dict(answer.headers), answer.read()
@@ -52,7 +52,7 @@ def test_a_part_is_served(url: str, tmp_path: Path) -> None:
     assert (status, data) == (206, DATA[-10:])
     file = tmp_path / "file"
     file.write_bytes(DATA[:1_000_000])
-    Http(Source(url)).fetch(PAYLOAD, file, no_progress)
+    Http(FanoutServer(url)).fetch(PAYLOAD, file, no_progress)
     assert file.read_bytes() == DATA
 
 
@@ -86,7 +86,8 @@ def test_what_is_wanted_is_not_old(url: str, place: Path) -> None:
 def test_many_can_ask_at_once(url: str, tmp_path: Path) -> None:
     files = [tmp_path / f"file{number}" for number in range(8)]
     threads = [
-        threading.Thread(target=Http(Source(url)).fetch, args=(PAYLOAD, file, no_progress)) for file in files
+        threading.Thread(target=Http(FanoutServer(url)).fetch, args=(PAYLOAD, file, no_progress))
+        for file in files
     ]
     for thread in threads:
         thread.start()

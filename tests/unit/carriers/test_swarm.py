@@ -17,14 +17,14 @@ from pathlib import Path
 
 import libtorrent
 import pytest
-from saltdeploy.carriers import seeder, torrent
-from saltdeploy.carriers.den import Den, Listen
-from saltdeploy.carriers.fanout import Fanout, Supplier
-from saltdeploy.carriers.swarm import Place
-from saltdeploy.errors import Corrupt, DeployError, Unavailable
-from saltdeploy.master.certificate import identity
-from saltdeploy.repository import no_progress
-from saltdeploy.swarms import Peer, gates
+from saltdeploy.download.failover import DownloadSource, Failover
+from saltdeploy.download.swarm import seeder, torrent
+from saltdeploy.download.swarm.client import SwarmAccess
+from saltdeploy.download.swarm.spool import Listen, Spool
+from saltdeploy.git.repository import no_progress
+from saltdeploy.lib.errors import Corrupt, DeployError, Unavailable
+from saltdeploy.master.swarm import identity
+from saltdeploy.protocol.swarm import Peer, gates
 
 from tests.serving import until
 from tests.swarming import DATA, MASTER, PAYLOAD, PORTS, Host, World, swarm
@@ -123,7 +123,7 @@ def liar(world: World, data: bytes) -> Iterator[Peer]:
     added.save_path = str(place)
     added.flags = libtorrent.torrent_flags.seed_mode | libtorrent.torrent_flags.upload_mode
     handle = session.add_torrent(added)
-    handle.set_ssl_certificate(*Den(place).tls(SHA, world.wish()), "")
+    handle.set_ssl_certificate(*Spool(place).tls(SHA, world.wish()), "")
     until(lambda: _listens("127.0.9.9", PORTS[0]))
     try:
         yield Peer("liar", "127.0.9.9", PORTS[0])
@@ -241,14 +241,14 @@ def test_the_masters_seeder_ends_with_whoever_started_it(tmp_path: Path) -> None
     """However that one ends."""
     with swarm(tmp_path):
         script = (
-            "import sys, time; from pathlib import Path; from saltdeploy.carriers.den import Den, Listen\n"
+            "import sys, time; from pathlib import Path; from saltdeploy.download.swarm.spool import Den, Listen\n"
             f"den, listen = Den(Path({str(tmp_path / 'owned')!r})), Listen({MASTER!r}, {PORTS!r})\n"
             "process = den.start(listen, owned=True); den.port(listen, process); print('up', flush=True); time.sleep(600)"
         )
         owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE,
                                  env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
         assert owner.stdout is not None and owner.stdout.readline() == b"up\n"
-        den = Den(tmp_path / "owned")
+        den = Spool(tmp_path / "owned")
         assert not den.is_free()
         owner.kill()
         owner.wait()
@@ -279,7 +279,7 @@ def test_what_a_killed_seeder_leaves_goes_when_its_repo_switches(world: World) -
 
 
 def test_a_host_has_one_seeder_however_many_jobs_want_one(world: World) -> None:
-    den = Den(world.place / "many")
+    den = Spool(world.place / "many")
     listen = Listen("127.0.8.8", PORTS)
     with ThreadPoolExecutor(4) as pool:
         ports = set(pool.map(lambda _: den.port(listen), range(4)))
@@ -296,14 +296,14 @@ class ByMaster:
         destination.write_bytes(DATA)
 
 
-def fetched_anyhow(host: Host, **keys: float) -> Fanout:
+def fetched_anyhow(host: Host, **keys: float) -> Failover:
     """As a stage fetches: by swarm, or else from the master."""
     by_swarm = host.carrier(**keys)  # type: ignore[arg-type]
     suppliers = [
-        Supplier("swarm", "", by_swarm, by_swarm.told),
-        Supplier("master", "the last resort", ByMaster()),
+        DownloadSource("swarm", "", by_swarm, by_swarm.told),
+        DownloadSource("master", "the last resort", ByMaster()),
     ]
-    fanout = Fanout(lambda payload: suppliers, host.place / "partial")
+    fanout = Failover(lambda payload: suppliers, host.place / "partial")
     fanout.fetch(PAYLOAD, host.file, no_progress)
     assert host.file.read_bytes() == DATA
     return fanout
@@ -343,18 +343,18 @@ def test_a_host_without_libtorrent_says_so_and_goes_another_way(
 @pytest.mark.parametrize(
     ("place", "why"),
     [
-        (Place(None, MASTER), "certificate"),
-        (Place(identity(Path("/nowhere")) if False else None), "certificate"),
+        (SwarmAccess(None, MASTER), "certificate"),
+        (SwarmAccess(identity(Path("/nowhere")) if False else None), "certificate"),
     ],
 )
-def test_a_host_that_has_not_what_it_needs_says_what(place: Place, why: str) -> None:
+def test_a_host_that_has_not_what_it_needs_says_what(place: SwarmAccess, why: str) -> None:
     assert why in place.why_not()
 
 
 def test_when_no_port_is_free_that_is_said(world: World) -> None:
     with socket.create_server(("127.0.7.7", 17200)):
         with pytest.raises(Unavailable, match=r"no port of 127\.0\.7\.7:17200-17200 is free"):
-            Den(world.place / "none").port(Listen("127.0.7.7", (17200, 17200)))
+            Spool(world.place / "none").port(Listen("127.0.7.7", (17200, 17200)))
 
 
 @pytest.mark.small_disk

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import checklist, checks
-from saltdeploy.checks import Place, Verdict
-from saltdeploy.policy import Check
+from saltdeploy import checks
+from saltdeploy.checks import CheckContext, Verdict
+from saltdeploy.config import checks as config_checks
+from saltdeploy.config.rollout import Check
 
 from tests.serving import get
 
@@ -63,7 +64,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> CheckContext:
     """A host with a release that has a script."""
     tree = tmp_path / "slots" / "1"
     scripts = tree / "scap" / "scripts"
@@ -73,7 +74,7 @@ def place(tmp_path: Path) -> Place:
     (scripts / "plain").write_text("echo no\n")
     (scripts / "away").symlink_to("/bin/true")
     (scripts / "folder").mkdir()
-    return Place(
+    return CheckContext(
         call=lambda name, arguments, keywords: FUNCTIONS[name](*arguments, **keywords),
         get=get,
         directory=tree,
@@ -87,11 +88,11 @@ def executable(path: Path, text: str) -> None:
 
 
 def check(kind: str, **keys: Any) -> Check:
-    (found,) = checklist.checks({"x": {"type": kind, "after": "restart", **keys}})
+    (found,) = config_checks.checks({"x": {"type": kind, "after": "restart", **keys}})
     return found
 
 
-def verdict(place: Place, kind: str, **keys: Any) -> Verdict:
+def verdict(place: CheckContext, kind: str, **keys: Any) -> Verdict:
     return checks.run(check(kind, **keys), place)
 
 

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 from saltdeploy import checks
-from saltdeploy.checks import Place, Response
+from saltdeploy.checks import CheckContext, Response
 
 from tests.unit.checks.conftest import check
 
 
 @pytest.mark.parametrize("kind", ["http", "metric"])
-def test_a_client_that_breaks_is_a_verdict(place: Place, kind: str) -> None:
+def test_a_client_that_breaks_is_a_verdict(place: CheckContext, kind: str) -> None:
     def broken(*_: object) -> Response:
         raise RuntimeError("no network")
 
     keys: dict[str, Any] = {"path": "a", "max": 1} if kind == "metric" else {}
-    here = Place(call=place.call, get=broken, directory=place.directory)
+    here = CheckContext(call=place.call, get=broken, directory=place.directory)
     found = checks.run(check(kind, url="http://x/", **keys), here)
     assert not found.ok and "no network" in found.text
 
@@ -35,6 +35,6 @@ def test_a_client_that_breaks_is_a_verdict(place: Place, kind: str) -> None:
     ],
 )  # fmt: skip
 def test_a_person_can_look_at_what_the_check_looked_at(
-    place: Place, kind: str, keys: dict[str, Any], typed: str
+    place: CheckContext, kind: str, keys: dict[str, Any], typed: str
 ) -> None:
     assert checks.by_hand(check(kind, **keys), place) == typed.format(tree=place.directory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from saltdeploy.checks import FAIL, PASS, Place, Verdict
+from saltdeploy.checks import FAIL, PASS, CheckContext, Verdict
 
 from tests.unit.checks.conftest import verdict
 
@@ -35,16 +35,16 @@ from tests.unit.checks.conftest import verdict
         ({"web": {"result": True}, "db": {"result": False}}, FAIL),
     ],
 )
-def test_a_function_fails_by_what_it_answers(place: Place, answer: Any, word: str) -> None:
+def test_a_function_fails_by_what_it_answers(place: CheckContext, answer: Any, word: str) -> None:
     assert verdict(place, "salt", function="test.answer", kwargs={"value": answer}).word == word
 
 
-def test_a_function_gets_its_arguments(place: Place) -> None:
+def test_a_function_gets_its_arguments(place: CheckContext) -> None:
     assert verdict(place, "salt", function="test.add", args=[1], kwargs={"two": 2}).ok
     assert not verdict(place, "salt", function="test.add", args=[1], kwargs={"two": 3}).ok
 
 
-def test_a_function_that_raises_or_is_not_there_or_hangs_is_a_failure(place: Place) -> None:
+def test_a_function_that_raises_or_is_not_there_or_hangs_is_a_failure(place: CheckContext) -> None:
     assert (
         "test.raise failed: ValueError: invalid literal" in verdict(place, "salt", function="test.raise").text
     )

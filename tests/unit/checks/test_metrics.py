@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from saltdeploy import checks
-from saltdeploy.checks import FAIL, INCONCLUSIVE, PASS, Place
+from saltdeploy.checks import FAIL, INCONCLUSIVE, PASS, CheckContext
 
 from tests.serving import free_port
 from tests.unit.checks.conftest import Web, check
@@ -42,7 +42,7 @@ def series(*values: str) -> list[dict[str, Any]]:
     ],
 )
 def test_prometheus_gives_one_number_or_none(
-    place: Place, web: Web, answer: Any, value: float | None
+    place: CheckContext, web: Web, answer: Any, value: float | None
 ) -> None:
     web.answers["/api/v1/query"] = answer
     metric = check("metric", query="sum(errors)", prometheus=f"{web.url}/", max=1)
@@ -51,7 +51,7 @@ def test_prometheus_gives_one_number_or_none(
         assert checks.run(metric, place).word == INCONCLUSIVE
 
 
-def test_prometheus_gets_the_query_as_it_is(place: Place, web: Web) -> None:
+def test_prometheus_gets_the_query_as_it_is(place: CheckContext, web: Web) -> None:
     seen: list[str] = []
     web.answers["/api/v1/query"] = lambda path: seen.append(path) or prometheus(series("1"))
     query = 'sum(rate(errors{job="a b",code=~"5.."}[5m])) / 2 + 1'
@@ -80,13 +80,13 @@ def get_query(path: str) -> str:
     ],
 )
 def test_a_number_stands_anywhere_in_json(
-    place: Place, web: Web, body: str, path: str, value: float | None
+    place: CheckContext, web: Web, body: str, path: str, value: float | None
 ) -> None:
     web.answers["/stats"] = (200, {}, body)
     assert checks.measure(check("metric", url=f"{web.url}/stats", path=path, max=1), place) == value
 
 
-def test_a_server_that_is_not_there_gives_no_number(place: Place) -> None:
+def test_a_server_that_is_not_there_gives_no_number(place: CheckContext) -> None:
     metric = check("metric", url=f"http://127.0.0.1:{free_port()}/", path="a", max=1)
     assert checks.measure(metric, place) is None
     found = checks.run(metric, place)

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import DiskFull, NoPermission
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib.errors import DiskFull, NoPermission
 
 from tests.repositories import FILE, Entry, Source, bring, deploy, git, prepare, repo, snapshot, tree
 from tests.unit.conftest import SmallDisk

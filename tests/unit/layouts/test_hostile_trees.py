@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import DeployError
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib.errors import DeployError
 
 from tests.repositories import Entry, RawTree, Source, add_raw, deploy, link, repo, snapshot, tree
 

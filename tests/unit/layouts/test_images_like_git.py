@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from saltdeploy import mounts, squash
-from saltdeploy.images import Layers
+from saltdeploy.content import squashfs
+from saltdeploy.content.images import Layers
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib import mounts
 
 from tests.repositories import Source, Tree, bring_bundle, repo, snapshot
 from tests.unit.layouts.strategies import histories
@@ -24,11 +25,11 @@ def images_of(source: Source, place: Path) -> Iterator[tuple[int, list[Path]]]:
     """Each release, and its images, the topmost first: the first release is the base of all."""
     base = place / "base"
     first = source.tag(0).commit
-    squash.write_base(source.repository, first, base)
+    squashfs.write_base(source.repository, first, base)
     yield 0, [base]
     for number in range(1, len(source.trees)):
         over = place / f"over{number}"
-        squash.write_overlay(source.repository, first, source.tag(number).commit, over)
+        squashfs.write_overlay(source.repository, first, source.tag(number).commit, over)
         yield number, [over, base]
 
 

@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import Corrupt, DeployError, NotReady
 from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib.errors import Corrupt, DeployError, NotReady
 
 from tests.repositories import FILE, Entry, Source, add_raw, bring, deploy, git, prepare, repo, snapshot, tree
 

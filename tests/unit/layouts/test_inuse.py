@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import SlotsBusy
-from saltdeploy.layouts.inuse import users_of
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib.errors import SlotsBusy
+from saltdeploy.lib.open_files import users_of
 
 from tests.repositories import Source, deploy, prepare, repo, snapshot, tree
 

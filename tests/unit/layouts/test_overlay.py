@@ -9,13 +9,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from saltdeploy import layouts, mounts, seals, squash
-from saltdeploy.errors import ConfigError, Corrupt, NotReady, Unsupported
-from saltdeploy.layouts.mounted import Mounted
-from saltdeploy.layouts.worktree import WorkTree
-from saltdeploy.orders import CHECKOUT, Order
-from saltdeploy.sweep import Sweep
-from saltdeploy.target import stages
+from saltdeploy import layouts
+from saltdeploy.content import squashfs
+from saltdeploy.layouts.overlay.mount import Mounted
+from saltdeploy.layouts.symlinked.apply import WorkTree
+from saltdeploy.lib import mounts
+from saltdeploy.lib.cleanup import Cleanup
+from saltdeploy.lib.errors import ConfigError, Corrupt, NotReady, Unsupported
+from saltdeploy.minion import stages
+from saltdeploy.protocol import seals
+from saltdeploy.protocol.orders import CHECKOUT, Order
 
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, tree
 from tests.signing import generate, public_pem
@@ -320,7 +323,7 @@ def test_garbage_is_told_first_and_what_is_live_stays(host: Host) -> None:
     for number in range(5):
         host.goes_to(number)
     few = layouts.of(dataclasses.replace(host.repo, slots=2))
-    told, done = Sweep(test=True), Sweep()
+    told, done = Cleanup(test=True), Cleanup()
     few.collect(told, ())
     assert host.mounted() == host.commits(2, 3, 4)
     few.collect(done, ())
@@ -380,7 +383,7 @@ def test_images_with_other_bytes_than_the_release_has(
     evil = Source(tmp_path / "evil.git", SMALL[0], {**SMALL[1], path: Entry(FILE, b"evil")})
     commits = [evil.tag(number).commit for number in (0, 1)]
     image = host.payloads.find_or_pack(
-        "evil", *commits, lambda file: squash.write_overlay(evil.repository, *commits, file), "overlay"
+        "evil", *commits, lambda file: squashfs.write_overlay(evil.repository, *commits, file), "overlay"
     )
     payloads = [dataclasses.replace(image, base=p.base) if p.kind == "overlay" else p for p in asks.payloads]
     fetched = host.run(dataclasses.replace(asks, payloads=tuple(payloads)))

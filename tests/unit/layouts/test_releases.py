@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from saltdeploy.blobs import sharing
 from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
-from saltdeploy.release import Release
-from saltdeploy.sweep import Sweep
+from saltdeploy.lib import reflink
+from saltdeploy.lib.cleanup import Cleanup
+from saltdeploy.protocol.release import Release
 
 from tests.repositories import Source, deploy, prepare, repo, snapshot, tree
 from tests.repositories import bring as store
@@ -92,8 +92,8 @@ def test_a_release_shares_what_it_has_in_common_with_another(
     facts = deploy(layout, source, 1)
     assert (facts["files"], facts["removed"], facts["began_as"]) == (2, 1, "v0")
     one, other = (home / name / "big0" for name in ("v0", "v1"))
-    assert facts["shared_by"] == sharing.way(home.parent)
-    assert (one.stat().st_ino == other.stat().st_ino) == (facts["shared_by"] == sharing.LINK)
+    assert facts["shared_by"] == reflink.way(home.parent)
+    assert (one.stat().st_ino == other.stat().st_ino) == (facts["shared_by"] == reflink.LINK)
     assert one.stat().st_mtime_ns == other.stat().st_mtime_ns
     assert (home / "v0/a").read_text() == "0"
 
@@ -182,7 +182,7 @@ def test_files_are_reflinks_where_the_file_system_can_do_that(tmp_path: Path, so
     layout = Releases(repo(place / "live", layout="releases"))
     deploy(layout, source, 0)
     facts = deploy(layout, source, 1)
-    assert facts["shared_by"] == sharing.CLONE
+    assert facts["shared_by"] == reflink.CLONE
     home = place / ".live.deploy/releases"
     with open(home / "v0/big0", "r+b") as file:
         file.write(b"spoilt")
@@ -278,7 +278,7 @@ def test_what_would_go_is_told_and_stays_when_it_is_only_a_test(
         deploy(layout, source, number)
     (home.parent / "incoming/left").write_bytes(bytes(100_000))
     few = Releases(repo(layout._repo.location, layout="releases", keep_releases=2))
-    told, done = Sweep(test=True), Sweep()
+    told, done = Cleanup(test=True), Cleanup()
     few.collect(told, ())
     assert names(home) == {"v0", "v1", "v2"}
     few.collect(done, ())

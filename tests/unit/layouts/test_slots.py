@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy.blobs import sharing
-from saltdeploy.errors import Corrupt, NotReady
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib import reflink
+from saltdeploy.lib.errors import Corrupt, NotReady
 
 from tests.repositories import Source, deploy, git, prepare, repo, snapshot, tree
 
@@ -166,9 +166,9 @@ def test_a_slot_that_is_made_anew_shares_its_files_with_another(
     assert "began_as" not in deploy(layout, source, 0)
     facts = deploy(layout, source, 1)
     assert (facts["files"], facts["removed"], facts["began_as"]) == (2, 1, "v0")
-    assert facts["shared_by"] == sharing.way(area)
+    assert facts["shared_by"] == reflink.way(area)
     one, other = (area / "slots" / number / "lib/same" for number in "01")
-    assert one.samefile(other) == (facts["shared_by"] == sharing.LINK)
+    assert one.samefile(other) == (facts["shared_by"] == reflink.LINK)
     assert one.stat().st_mtime_ns == other.stat().st_mtime_ns
     assert snapshot(location) == source.checked_out(1)
     assert snapshot(area / "slots/0") == source.checked_out(0)
@@ -177,10 +177,10 @@ def test_a_slot_that_is_made_anew_shares_its_files_with_another(
 def test_where_files_cannot_be_shared_a_slot_begins_as_a_copy(
     layout: Slots, source: Source, area: Path, location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing, "way", lambda _: sharing.COPY)
+    monkeypatch.setattr(reflink, "way", lambda _: reflink.COPY)
     deploy(layout, source, 0)
     facts = deploy(layout, source, 1)
-    assert (facts["files"], facts["began_as"], facts["shared_by"]) == (2, "v0", sharing.COPY)
+    assert (facts["files"], facts["began_as"], facts["shared_by"]) == (2, "v0", reflink.COPY)
     one, other = (area / "slots" / number / "lib/same" for number in "01")
     assert not one.samefile(other)
     assert snapshot(location) == source.checked_out(1)
@@ -192,7 +192,7 @@ def test_what_slots_share_is_not_read_again_though_it_got_further_names(
 ) -> None:
     for number in (0, 1, 2):
         deploy(layout, source, number)
-    monkeypatch.setattr("saltdeploy.comparing._is_same", lambda *_: pytest.fail("a file was read"))
+    monkeypatch.setattr("saltdeploy.content.compare._is_same", lambda *_: pytest.fail("a file was read"))
     assert layout.verify(full=False).ok
     deploy(layout, source, 1)
     assert layout.verify(full=False).ok

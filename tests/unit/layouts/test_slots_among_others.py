@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saltdeploy.blobs import sharing
-from saltdeploy.layouts.beside import Beside
 from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
+from saltdeploy.lib import reflink
 
 from tests.repositories import Source, Tree, bring, repo, snapshot
 from tests.unit.layouts.strategies import NAMES, histories
@@ -64,17 +64,17 @@ ANYWHERE: list[Callable[[Path], None]] = [remove, make_file, make_link, fill, pu
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(trees=histories(), of=st.sampled_from([Slots, Releases]), data=st.data())
 def test_F46_a_prepared_tree_is_the_release_whatever_others_wrote(
-    trees: list[Tree], of: type[Beside], data: st.DataObject
+    trees: list[Tree], of: type[SymlinkedLayout], data: st.DataObject
 ) -> None:
-    clone, sharing.clone = sharing.clone, lambda *_: False  # by hard link, whatever this file system can do
+    clone, reflink.clone = reflink.clone, lambda *_: False  # by hard link, whatever this file system can do
     try:
         with tempfile.TemporaryDirectory() as directory:
             go(trees, of, data, Path(directory))
     finally:
-        sharing.clone = clone
+        reflink.clone = clone
 
 
-def go(trees: list[Tree], of: type[Beside], data: st.DataObject, place: Path) -> None:
+def go(trees: list[Tree], of: type[SymlinkedLayout], data: st.DataObject, place: Path) -> None:
     source = Source(place / "source", *trees)
     location = place / "live"
     layout = of(repo(location, stat_limit=0))
@@ -90,7 +90,7 @@ def go(trees: list[Tree], of: type[Beside], data: st.DataObject, place: Path) ->
         assert snapshot(location) == source.checked_out(number)
 
 
-def spoil(layout: Beside, location: Path, data: st.DataObject) -> None:
+def spoil(layout: SymlinkedLayout, location: Path, data: st.DataObject) -> None:
     """Write into some tree; into a file as it is into the live one only, and somebody finds it."""
     homes = sorted(
         [*location.parent.glob(".live.deploy/slots/[0-9]"), *location.parent.glob(".live.deploy/releases/v*")]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from saltdeploy.layouts.beside import Beside
 from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 
 from tests.repositories import Source, Tree, bring_bundle, repo, snapshot
 from tests.unit.layouts.strategies import histories
@@ -21,7 +21,7 @@ EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(trees=histories(), of=st.sampled_from([Slots, Releases]), keep=st.integers(2, 4), data=st.data())
 def test_a_tree_holds_what_git_checkout_makes(
-    trees: list[Tree], of: type[Beside], keep: int, data: st.DataObject
+    trees: list[Tree], of: type[SymlinkedLayout], keep: int, data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
@@ -40,5 +40,5 @@ def test_a_tree_holds_what_git_checkout_makes(
             assert layout.verify(full=False).ok
 
 
-def bases(layout: Beside) -> st.SearchStrategy[str]:
+def bases(layout: SymlinkedLayout) -> st.SearchStrategy[str]:
     return st.sampled_from(["", *layout.store.kept()] if layout.store.git_dir.is_dir() else [""])

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy.comparing import blob_id
-from saltdeploy.errors import Corrupt
+from saltdeploy.content.compare import blob_id
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.lib.errors import Corrupt
 
 from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, deploy, link, repo, tree
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy.blobs import sharing
-from saltdeploy.layouts.beside import Beside
 from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
+from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
+from saltdeploy.lib import reflink
 
 from tests.repositories import GITLINK, Entry, Source, deploy, prepare, repo, snapshot, tree
 
@@ -34,22 +34,22 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
 @pytest.fixture(autouse=True)
 def without_reflinks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trees share files by hard link, whatever this file system can do."""
-    monkeypatch.setattr(sharing, "clone", lambda *_: False)
+    monkeypatch.setattr(reflink, "clone", lambda *_: False)
 
 
 @pytest.fixture(params=[Slots, Releases], ids=["slots", "releases"])
-def layout(request: pytest.FixtureRequest, location: Path, source: Source) -> Beside:
+def layout(request: pytest.FixtureRequest, location: Path, source: Source) -> SymlinkedLayout:
     """Three releases in three trees, which are larger than those of which every file is compared."""
     return with_three_releases(request.param(repo(location, stat_limit=0)), source)
 
 
-def with_three_releases(layout: Beside, source: Source) -> Beside:
+def with_three_releases(layout: SymlinkedLayout, source: Source) -> SymlinkedLayout:
     for number in range(3):
         deploy(layout, source, number)
     return layout
 
 
-def tree_of(layout: Beside, source: Source, number: int) -> Path:
+def tree_of(layout: SymlinkedLayout, source: Source, number: int) -> Path:
     found = layout.tree(source.tag(number).commit)
     assert found is not None
     return found
@@ -74,7 +74,7 @@ def replace(path: Path, text: str = "spoilt") -> None:
 @pytest.mark.parametrize("full", [False, True], ids=["quick", "full"])
 @pytest.mark.parametrize("number", [2, 3, 1, 0], ids=["same", "new", "before", "before that"])
 def test_F45_the_deploy_after_a_verification_that_failed_mends_the_first_time(
-    number: int, full: bool, layout: Beside, source: Source, location: Path
+    number: int, full: bool, layout: SymlinkedLayout, source: Source, location: Path
 ) -> None:
     write_into(location / "d/same")
     assert layout.verify(full=full).changed == ["d/same"]
@@ -97,7 +97,7 @@ SUSPECT: dict[str, tuple[Callable[[Path], object], set[int]]] = {
 def test_F45_trees_that_share_a_spoilt_file_are_not_trusted_and_others_are(
     name: str,
     location: Path,
-    layout: Beside,
+    layout: SymlinkedLayout,
     source: Source,
 ) -> None:
     spoil, trusted = SUSPECT[name]
@@ -118,7 +118,7 @@ def test_F45_what_a_fetch_finds_to_be_spoilt_is_not_trusted_in_the_live_tree_eit
 
 
 def test_F11_a_tree_that_was_found_to_be_damaged_is_told_until_it_is_mended(
-    layout: Beside, source: Source, location: Path
+    layout: SymlinkedLayout, source: Source, location: Path
 ) -> None:
     assert not layout.holdings().damaged
     write_into(location / "d/same")
@@ -129,7 +129,7 @@ def test_F11_a_tree_that_was_found_to_be_damaged_is_told_until_it_is_mended(
     assert not layout.holdings().damaged
 
 
-def test_F11_a_tree_that_was_mended_by_hand_is_not_damaged(layout: Beside, location: Path) -> None:
+def test_F11_a_tree_that_was_mended_by_hand_is_not_damaged(layout: SymlinkedLayout, location: Path) -> None:
     write_into(location / "d/same")
     layout.verify(full=True)
     (location / "d/same").write_text("same")
@@ -237,7 +237,7 @@ def test_F46_a_slot_of_an_older_version_is_compared_as_a_whole(location: Path, s
 
 
 def test_F46_what_users_of_the_live_tree_wrote_stays_while_it_is_live(
-    layout: Beside, source: Source, location: Path
+    layout: SymlinkedLayout, source: Source, location: Path
 ) -> None:
     (location / "d/cache").touch()
     deploy(layout, source, 2)

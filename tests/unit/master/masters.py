@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from saltdeploy.errors import Locked
-from saltdeploy.master.holder import Holder
-from saltdeploy.master.lock import Locks
-from saltdeploy.master.store import Store
+from saltdeploy.lib.errors import Locked
+from saltdeploy.master.cache import Store
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.locking.model import Holder
 
 NOON = 1_795_435_200.0  # 2026-11-23, a Monday
 _FORK = multiprocessing.get_context("fork")

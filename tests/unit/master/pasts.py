@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import config, events
-from saltdeploy.checks import Place, Response
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import wayback
-from saltdeploy.master.history import History
+from saltdeploy import config
+from saltdeploy.checks import CheckContext, Response
+from saltdeploy.master import way_back as master_way_back
+from saltdeploy.master.context import Master
+from saltdeploy.master.history import History, history_of
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.pins import Pin, Pins
-from saltdeploy.master.recall import history_of
-from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Order, Result
-from saltdeploy.release import Release
+from saltdeploy.protocol import events
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.release import Release
 
 from tests.stores import Directory
 from tests.unit.master.masters import NOON
@@ -101,7 +101,7 @@ def master(root: Path, fleet: Fleet) -> Master:
         accepted=lambda: list(HOSTS),
         secret=lambda host: "",
         user="alice",
-        place=Place(call=lambda *_: True, get=lambda *_: Response(200)),
+        place=CheckContext(call=lambda *_: True, get=lambda *_: Response(200)),
     )
 
 
@@ -168,8 +168,8 @@ class Past:
                 host.epoch = self._epoch
                 host.switch(tag, back=action == "rollback")
 
-    def way_back(self, to: str = "") -> wayback.WayBack:
-        return wayback.find(self.repo, to, list(HOSTS), self.history, self.master)
+    def way_back(self, to: str = "") -> master_way_back.WayBack:
+        return master_way_back.find(self.repo, to, list(HOSTS), self.history, self.master)
 
     def bad(self) -> set[str]:
         return {version["tag"] for version in self.history.versions(REPO) if version["bad"]}

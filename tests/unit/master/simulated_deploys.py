@@ -7,17 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import config, events
-from saltdeploy.checks import Place
-from saltdeploy.master.conduct import Conductor
-from saltdeploy.master.control import Control
-from saltdeploy.master.course import Course
-from saltdeploy.master.instructions import ASK, HOLD, ROLL_BACK, Outcome, Rules
+from saltdeploy import config
+from saltdeploy.checks import CheckContext
+from saltdeploy.master.context import Master
+from saltdeploy.master.driver import Driver
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.script import SYNC, Part, Script
+from saltdeploy.master.operator import OperatorSignals
+from saltdeploy.master.plan_model import SYNC, Part, Plan
+from saltdeploy.master.rollout.model import ASK, HOLD, ROLL_BACK, Outcome, Rules
+from saltdeploy.master.state import DeployState
 from saltdeploy.master.waves import Wave
-from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Order
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import FETCH, Order
 
 from tests.unit.master.simulation import NEW, NOON, REPO, Habits, Killed, Simulation
 
@@ -66,11 +67,11 @@ class SimulatedDeploy:
         action: str = SYNC,
     ) -> None:
         self.root, self.world, self.rules = root, world, rules
-        self.control = Control(root, REPO, DEPLOY)
+        self.control = OperatorSignals(root, REPO, DEPLOY)
         self.lives = 0
         self._journals = Journals(root)
         hosts = tuple(host for wave in waves for host in wave.hosts)
-        self._script = Script(
+        self._script = Plan(
             action,
             "amir",
             "",
@@ -83,9 +84,9 @@ class SimulatedDeploy:
         with self._journals.write(REPO, DEPLOY) as journal:
             journal.append(events.planned(DEPLOY, REPO, world.now(), script=self._script.to_wire()))
 
-    def course(self) -> Course:
+    def course(self) -> DeployState:
         """As the journal tells it."""
-        return Course.replayed(replay(self._journals.path(REPO, DEPLOY)))
+        return DeployState.replayed(replay(self._journals.path(REPO, DEPLOY)))
 
     def run(self, kills: Iterable[int] = ()) -> Outcome:
         """Conduct it to its end.
@@ -114,10 +115,10 @@ class SimulatedDeploy:
             accepted=_nothing,
             secret=self.world.secret,
             user="amir",
-            place=Place(_nothing, _nothing),
+            place=CheckContext(_nothing, _nothing),
         )
         with self._journals.write(REPO, DEPLOY) as journal:
-            conductor = Conductor(self.course(), [CONFIG], {REPO: Lease(self.lives)}, master, journal, {})
+            conductor = Driver(self.course(), [CONFIG], {REPO: Lease(self.lives)}, master, journal, {})
             self.rollout = conductor.rollout
             end = conductor.run()
         self.world.kill_after = 0

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from saltdeploy import events
-from saltdeploy.errors import DeployError, Fenced
-from saltdeploy.holdings import Holdings
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result, secret_for
-from saltdeploy.release import Release
+from saltdeploy.lib.errors import DeployError, Fenced
+from saltdeploy.protocol import events
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result, secret_for
+from saltdeploy.protocol.release import Release
 
 REPO = "mediawiki"
 OLD = Release(REPO, "v1", "1" * 40)

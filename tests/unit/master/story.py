@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltdeploy.errors import DeployError, Unreachable
-from saltdeploy.master.instructions import ASK, Ask, Gate, Instruction, Pause, Question, Rules
-from saltdeploy.master.rollout import Rollout
+from saltdeploy.lib.errors import DeployError, Unreachable
+from saltdeploy.master.rollout.machine import Rollout
+from saltdeploy.master.rollout.model import ASK, Ask, Gate, Instruction, Pause, Question, Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import FETCH
+from saltdeploy.protocol.orders import FETCH
 
 BROKEN = DeployError("the disk is full")
 SILENT = Unreachable("no answer, and none when asked again")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from saltdeploy.holdings import Holdings
-from saltdeploy.master.answers import Look
-from saltdeploy.orders import Result
-from saltdeploy.release import Release
+from saltdeploy.protocol.answers import Look
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.release import Release
 
 RELEASE = Release("demo", "v1", "a" * 40)
 THERE = Holdings(live=RELEASE.commit, held=(RELEASE.commit,), tags={RELEASE.commit: RELEASE.tag})

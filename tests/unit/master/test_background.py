@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from saltdeploy.master import background
 
-Watchers = tuple[background.Watcher, ...]
+Watchers = tuple[background.Listener, ...]
 
 
 class Heard:

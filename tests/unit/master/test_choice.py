@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.master import choice
-from saltdeploy.master.choice import Candidate
-from saltdeploy.supply import Link
+from saltdeploy.config.delivery import Link
+from saltdeploy.master import transport_cost
+from saltdeploy.master.transport_cost import Candidate
 
 LAN = Link()
 OFFICE = Link(rate=1_000_000, rtt=0.04)
@@ -14,17 +14,17 @@ MB = 1_000_000
 
 FIRST = {  # of a tree of 77 MB, for a host that holds nothing: as docs/transports.md measured it
     "bundle": Candidate("bundle", 14_300_000),
-    "tar": choice.packed("tar", 8_000_000, 2, 77 * MB),
+    "tar": transport_cost.packed("tar", 8_000_000, 2, 77 * MB),
 }
 HOTFIX = {
     "bundle": Candidate("bundle", 4_500),
-    "tar": choice.estimate("tar", 77 * MB, 4_500, 2_000),
-    "delta": choice.estimate("delta", 77 * MB, 4_500, 2_000),
+    "tar": transport_cost.estimate("tar", 77 * MB, 4_500, 2_000),
+    "delta": transport_cost.estimate("delta", 77 * MB, 4_500, 2_000),
 }
 BIG_FILES = {  # of which git finds no differences
     "bundle": Candidate("bundle", 600 * MB),
-    "tar": choice.estimate("tar", 1000 * MB, 600 * MB, MB),
-    "delta": choice.packed("delta", 20 * MB, 2, 1000 * MB),
+    "tar": transport_cost.estimate("tar", 1000 * MB, 600 * MB, MB),
+    "delta": transport_cost.packed("delta", 20 * MB, 2, 1000 * MB),
 }
 
 
@@ -43,29 +43,32 @@ BIG_FILES = {  # of which git finds no differences
     ],
 )
 def test_the_cheapest(situation: dict[str, Candidate], link: Link, chosen: str) -> None:
-    assert choice.cheapest(list(situation.values()), link).transport == chosen
+    assert transport_cost.cheapest(list(situation.values()), link).transport == chosen
 
 
 def test_of_equals_the_usual_one_is_taken() -> None:
-    assert choice.cheapest([Candidate("bundle", 10), Candidate("tar", 10)], LAN).transport == "bundle"
+    assert transport_cost.cheapest([Candidate("bundle", 10), Candidate("tar", 10)], LAN).transport == "bundle"
 
 
 def test_each_payload_has_to_be_asked_for() -> None:
     far = Link(rate=1e12, rtt=1.0)
-    assert choice.cheapest([Candidate("tar", 10, 2), Candidate("delta", 10, 1)], far).transport == "delta"
+    assert (
+        transport_cost.cheapest([Candidate("tar", 10, 2), Candidate("delta", 10, 1)], far).transport
+        == "delta"
+    )
 
 
 def test_what_is_not_packed_is_never_reckoned_as_dearer_than_it_will_be() -> None:
     """So the cheapest of all is found though the others were not packed."""
-    for name in choice.COSTS:
-        least = choice.estimate(name, 77 * MB, 14_300_000, 0)
+    for name in transport_cost.COSTS:
+        least = transport_cost.estimate(name, 77 * MB, 14_300_000, 0)
         assert least.size < 8_000_000
         assert least.packing > 0
 
 
 def test_a_bundle_that_comes_within_a_second_is_not_worth_a_thought() -> None:
-    assert not choice.could_pay(Candidate("bundle", 90 * MB), LAN)
-    assert choice.could_pay(Candidate("bundle", 90 * MB), OFFICE)
+    assert not transport_cost.could_pay(Candidate("bundle", 90 * MB), LAN)
+    assert transport_cost.could_pay(Candidate("bundle", 90 * MB), OFFICE)
 
 
 @pytest.mark.parametrize(
@@ -83,4 +86,4 @@ def test_a_bundle_that_comes_within_a_second_is_not_worth_a_thought() -> None:
 )
 def test_one_line_says_why(situation: dict[str, Candidate], link: Link, said: str) -> None:
     candidates = list(situation.values())
-    assert choice.why(choice.cheapest(candidates, link), candidates, link) == said
+    assert transport_cost.why(transport_cost.cheapest(candidates, link), candidates, link) == said

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import config, programs
-from saltdeploy.checks import Place
-from saltdeploy.errors import DiskFull
-from saltdeploy.holdings import PROGRAMS, YOUNG, Holdings
-from saltdeploy.master import plan
-from saltdeploy.master.chooser import Chooser, needed
-from saltdeploy.master.world import Master
-from saltdeploy.orders import Payload
-from saltdeploy.payloads import Payloads
+from saltdeploy import config
+from saltdeploy.checks import CheckContext
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.lib import programs
+from saltdeploy.lib.errors import DiskFull
+from saltdeploy.master import source
+from saltdeploy.master.context import Master
+from saltdeploy.master.transport_choice import TransportChooser, needed
+from saltdeploy.protocol.holdings import PROGRAMS, YOUNG, Holdings
+from saltdeploy.protocol.orders import Payload
 
 from tests.repositories import FILE, Entry, Source
 from tests.stores import Directory
@@ -49,7 +50,7 @@ class World:
             accepted=_nothing,
             secret=_nothing,
             user="amir",
-            place=Place(_nothing, _nothing),
+            place=CheckContext(_nothing, _nothing),
         )
 
     @property
@@ -61,10 +62,10 @@ class World:
         commits = tuple(self.source.tag(number).commit for number in numbers)
         return Holdings(live=commits[0] if commits else "", held=commits, programs=programs, knows=YOUNG)
 
-    def chooser(self) -> Chooser:
+    def chooser(self) -> TransportChooser:
         repo = self.repo
-        there = plan.Source(repo, self.master.root)
-        return Chooser(repo, there, self.source.tag(1), self.held, self.master)
+        there = source.Source(repo, self.master.root)
+        return TransportChooser(repo, there, self.source.tag(1), self.held, self.master)
 
     def packed(self) -> set[str]:
         """The kinds of what is packed for the new release."""

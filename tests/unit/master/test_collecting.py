@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from saltdeploy import config
-from saltdeploy.checks import Place
-from saltdeploy.errors import from_wire
-from saltdeploy.master import collecting, flock
+from saltdeploy.checks import CheckContext
+from saltdeploy.lib import flock
+from saltdeploy.lib.errors import from_wire
+from saltdeploy.master import gc
+from saltdeploy.master.context import Master
 from saltdeploy.master.pin import Pin, pin_order
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Order, Payload
-from saltdeploy.target import collecting as on_target
+from saltdeploy.minion import gc as on_target
+from saltdeploy.protocol.orders import FETCH, Order, Payload
 
 from tests.repositories import Source, tree
 from tests.stores import Directory
@@ -42,7 +43,7 @@ class Fleet(Quiet):
             accepted=lambda: ["web1", "web2"],
             secret=lambda host: "",
             user="op",
-            place=Place(lambda *_: None, lambda *_: None),  # type: ignore[arg-type, return-value]
+            place=CheckContext(lambda *_: None, lambda *_: None),  # type: ignore[arg-type, return-value]
         )
 
     def new_jid(self) -> str:
@@ -78,7 +79,7 @@ class Fleet(Quiet):
         Pins(self.master.root).put(Pin(pin_order(order, 1), ("web1",)))
 
     def collect(self, *, whole: bool = True, test: bool = False) -> dict[str, Any]:
-        return collecting.collect([self.repo()], self.master, whole=whole, test=test)
+        return gc.collect([self.repo()], self.master, whole=whole, test=test)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -105,7 +106,7 @@ def test_while_a_repo_cannot_be_read_nothing_goes_that_might_be_its_own(fleet: F
     old = fleet.pack(b"old")
     mirror = fleet.master.root / "mirrors" / "wiki.git"
     mirror.mkdir(parents=True)
-    view = collecting.collect(
+    view = gc.collect(
         [fleet.repo()], fleet.master, whole=True, test=False, unreadable={"wiki": "'slotz' is not a key"}
     )
     assert (view["retcode"], view["skipped"]) == (1, "wiki: 'slotz' is not a key")

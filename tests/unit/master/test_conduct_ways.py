@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.instructions import Rules
-from saltdeploy.master.script import SYNC, Part
+from saltdeploy.master.plan_model import SYNC, Part
+from saltdeploy.master.rollout.model import Rules
+from saltdeploy.master.transport_choice import TransportChoice
 from saltdeploy.master.waves import Wave
-from saltdeploy.master.ways import Way
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Payload
-from saltdeploy.sources import Source
+from saltdeploy.protocol.fanout import FanoutServer
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Payload
 
 from tests.unit.master.simulated_deploys import DEPLOY, SimulatedDeploy
 from tests.unit.master.simulation import JOB, NEW, Simulation
 
 HOSTS = ("edge1", "web1", "web2", "web3")
 PAYLOADS = tuple(Payload("", "a" * 64, 1, kind) for kind in ("bundle", "trees", "tar"))
-WAYS = (Way("bundle", HOSTS[1:]), Way("tar", HOSTS[:1], "auto: tar, 8.0 MB (bundle 14.3 MB)"))
+WAYS = (
+    TransportChoice("bundle", HOSTS[1:]),
+    TransportChoice("tar", HOSTS[:1], "auto: tar, 8.0 MB (bundle 14.3 MB)"),
+)
 PART = Part(Order(DEPLOY, 1, FETCH, NEW, payloads=PAYLOADS), HOSTS, ways=WAYS)
 
 
@@ -77,7 +80,7 @@ def test_all_are_asked_to_switch_by_one_job(tmp_path: Path, world: Recording) ->
 def test_to_fetch_each_host_has_a_number_of_its_own_by_which_fanouts_are_shared(
     tmp_path: Path, world: Recording
 ) -> None:
-    served = (Source("http://fan1:8010"), Source("http://fan2:8010"))
+    served = (FanoutServer("http://fan1:8010"), FanoutServer("http://fan2:8010"))
     part = replace(PART, order=replace(PART.order, sources=served))
     deploy(tmp_path, world, part).run()
     told = {host: order.turns for hosts, order in world.orders if order.stage == FETCH for host in hosts}
@@ -86,7 +89,7 @@ def test_to_fetch_each_host_has_a_number_of_its_own_by_which_fanouts_are_shared(
 
 
 def test_with_one_fanout_nobody_is_numbered(tmp_path: Path, world: Recording) -> None:
-    part = replace(PART, order=replace(PART.order, sources=(Source("http://fan1:8010"),)))
+    part = replace(PART, order=replace(PART.order, sources=(FanoutServer("http://fan1:8010"),)))
     deploy(tmp_path, world, part).run()
     assert all(order.turns == () for _, order in world.orders)
 

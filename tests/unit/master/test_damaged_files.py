@@ -14,30 +14,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import disk, events
-from saltdeploy.checks import Place, Response
-from saltdeploy.errors import DamagedFile, DeployError, NoSuchDeploy
-from saltdeploy.master import flock, sync
-from saltdeploy.master.baselines import Baselines
-from saltdeploy.master.certificate import identity
-from saltdeploy.master.control import Control
-from saltdeploy.master.course import Course
-from saltdeploy.master.history import History
-from saltdeploy.master.instructions import HOLD, Rules
+from saltdeploy.checks import CheckContext, Response
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.lib import disk, flock
+from saltdeploy.lib.errors import DamagedFile, DeployError, NoSuchDeploy
+from saltdeploy.master import deploy as master_deploy
+from saltdeploy.master.auto_resume import DeadDeploys
+from saltdeploy.master.cache import Records, bad_bank, history_bank, key_of, tags_bank
+from saltdeploy.master.checks import Baselines
+from saltdeploy.master.context import Master
+from saltdeploy.master.ext_pillar import data_for
+from saltdeploy.master.history import History, history_of
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.lock import Locks
-from saltdeploy.master.orphans import Orphans
-from saltdeploy.master.pillar import data_for
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.pin import Pin, pin_order
 from saltdeploy.master.pins import Pins, master_secret
-from saltdeploy.master.recall import history_of
-from saltdeploy.master.script import SYNC, Part, Script
-from saltdeploy.master.store import Records, bad_bank, history_bank, key_of, tags_bank
+from saltdeploy.master.plan_model import SYNC, Part, Plan
+from saltdeploy.master.rollout.model import HOLD, Rules
+from saltdeploy.master.state import DeployState
+from saltdeploy.master.swarm import identity
 from saltdeploy.master.waves import Wave
-from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Order, Payload, Result
-from saltdeploy.payloads import Payloads
-from saltdeploy.release import Release
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
+from saltdeploy.protocol.release import Release
 
 from tests.damage import flip_a_bit, truncate
 from tests.stores import Directory
@@ -80,7 +80,7 @@ class World:
         hosts = partial or HOSTS
         part = Part(order, hosts, partial=bool(partial))
         rules = Rules(on_failure=HOLD, on_abort=HOLD)
-        script = Script(SYNC, "alice", "", (part,), (Wave("", "", hosts, 2, 0),), rules)
+        script = Plan(SYNC, "alice", "", (part,), (Wave("", "", hosts, 2, 0),), rules)
         of, at = (deploy, repo), {"tag": tag}
         told = [
             events.started(*of, NOON, commit=COMMIT, user="alice", hosts=2, action=SYNC, reason="", groups=[],
@@ -204,7 +204,7 @@ def test_whatever_is_damaged_another_repo_is_deployed_and_every_pillar_renders(
     assert world.tells()["pins"]["l10n"]["tag"] == "v2"
     assert history_of("l10n", world.root, world.store, running=False).versions("l10n")
     world.locks.all()
-    Orphans(world.root, 60.0).due(NOON)
+    DeadDeploys(world.root, 60.0).due(NOON)
 
 
 @every(CASES)
@@ -218,7 +218,7 @@ def test_the_repo_itself_works_on_or_says_which_file_is_damaged_and_what_to_do(
         lambda: world.locks.refuse("wiki", ()),
         lambda: history_of("wiki", world.root, world.store, running=False).versions("wiki"),
         lambda: history_of("wiki", world.root, world.store, running=False).commit_of("wiki", "v1"),
-        lambda: Course.read(Journals(world.root).path("wiki", FIRST)),
+        lambda: DeployState.read(Journals(world.root).path("wiki", FIRST)),
         lambda: world.pins.note("wiki", [Result("web1", "wiki")], NOON),
     ]
     for ask in asked:
@@ -357,7 +357,7 @@ def test_a_lock_that_cannot_be_read_holds_its_repo_and_is_shown(
 
 @pytest.mark.parametrize("damage", JSON_DAMAGES)
 def test_what_operators_told_a_deploy_is_read_or_named(world: World, damage: Callable[[Path], Any]) -> None:
-    control = Control(world.root, "wiki", FIRST)
+    control = OperatorSignals(world.root, "wiki", FIRST)
     control.answer("barrier", "alice", "yes")
     (place,) = (world.root / "control").glob("*/answer.barrier")
     damage(place)
@@ -464,8 +464,8 @@ def test_a_deploy_whose_journal_has_lost_its_end_is_not_made_again(world: World)
         accepted=lambda: list(HOSTS),
         secret=lambda host: "",
         user="alice",
-        place=Place(lambda *_: None, lambda *_: Response(200)),
+        place=CheckContext(lambda *_: None, lambda *_: Response(200)),
     )
     pillar = {"repo_config": {"wiki": {"targets": "*", "location": "/srv/wiki"}}}
     with pytest.raises(NoSuchDeploy, match="has ended already"):
-        sync.resume(FIRST, pillar, "", master)
+        master_deploy.resume(FIRST, pillar, "", master)

@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from saltdeploy.carriers import nearest
+from saltdeploy.download import nearest
 from saltdeploy.master import fanouts
-from saltdeploy.orders import FETCH, Order
-from saltdeploy.release import Release
-from saltdeploy.sources import Source
+from saltdeploy.protocol.fanout import FanoutServer
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.release import Release
 
 HOSTS = [f"web{number}" for number in range(1, 19)]
-TWO = (Source("http://fan1"), Source("http://fan2"))
+TWO = (FanoutServer("http://fan1"), FanoutServer("http://fan2"))
 SITES = ("codfw", "eqiad", "esams")
-AT_SITES = tuple(Source(f"http://{site}-{n}", site) for site in SITES for n in range(2))
+AT_SITES = tuple(FanoutServer(f"http://{site}-{n}", site) for site in SITES for n in range(2))
 
 
 def everywhere(expression: str, kind: str) -> list[str]:
@@ -26,9 +26,9 @@ def everywhere(expression: str, kind: str) -> list[str]:
     return HOSTS[SITES.index(site) :: 3]
 
 
-def first(host: str, site: str, sources: tuple[Source, ...], turns: dict[str, int]) -> str:
+def first(host: str, site: str, sources: tuple[FanoutServer, ...], turns: dict[str, int]) -> str:
     """The fanout that a host asks first, when all of them are idle and at hand."""
-    trips: dict[Source, nearest.Trip | None] = dict.fromkeys(sources, nearest.Trip(0.0004))
+    trips: dict[FanoutServer, nearest.Trip | None] = dict.fromkeys(sources, nearest.Trip(0.0004))
     return nearest.arrange(sources, trips, host, site, turns.get(host))[0].source.url
 
 
@@ -50,7 +50,7 @@ def test_and_hosts_of_the_same_site_that_are_asked_at_the_same_time() -> None:
 
 
 def test_hosts_at_no_site_of_a_fanout_are_numbered_as_well() -> None:
-    here = (*TWO, Source("http://here", "eqiad"))
+    here = (*TWO, FanoutServer("http://here", "eqiad"))
     turns = fanouts.turns([*HOSTS, "elsewhere"], here, lambda *_: HOSTS)
     assert sorted(turns.values()) == list(range(19))
 
@@ -60,7 +60,7 @@ def test_the_same_deploy_has_always_the_same_numbers() -> None:
 
 
 @pytest.mark.parametrize("sources", [(), TWO[:1]])
-def test_where_there_is_nothing_to_share_nobody_is_numbered(sources: tuple[Source, ...]) -> None:
+def test_where_there_is_nothing_to_share_nobody_is_numbered(sources: tuple[FanoutServer, ...]) -> None:
     def nobody(expression: str, kind: str) -> list[str]:
         raise AssertionError("nobody is to be asked for")
 

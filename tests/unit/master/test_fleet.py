@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from saltdeploy import events
-from saltdeploy.errors import Unreachable
-from saltdeploy.master.fleet import Fleet
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.lib.errors import Unreachable
+from saltdeploy.master.minions import Fleet
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
 
 from tests.unit.master.simulation import DEATH, JOB, NEW, REPO, RETURN, Habits, Minion, Simulation
 

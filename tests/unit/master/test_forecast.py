@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 from saltdeploy import config
-from saltdeploy.checks import Place, Response
-from saltdeploy.errors import ConfigError, Corrupt, NoTargets, PlanMoved
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import forecast as forecasts
+from saltdeploy.checks import CheckContext, Response
+from saltdeploy.lib.errors import ConfigError, Corrupt, NoTargets, PlanMoved
+from saltdeploy.master import preview as forecasts
+from saltdeploy.master.context import Master
 from saltdeploy.master.history import History
-from saltdeploy.master.holder import Holder
-from saltdeploy.master.lock import Locks
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.prepare import prepare
-from saltdeploy.master.script import Wish
-from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Order, Result
+from saltdeploy.master.plan import prepare
+from saltdeploy.master.plan_model import Request
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, Order, Result
 
 from tests.repositories import Source, tree
 from tests.stores import Directory
@@ -100,7 +100,7 @@ class World:
             accepted=lambda: list(HOSTS),
             secret=lambda host: "",
             user="alice",
-            place=Place(call=lambda *_: True, get=lambda *_: Response(200)),
+            place=CheckContext(call=lambda *_: True, get=lambda *_: Response(200)),
         )
         self.pin(0)
 
@@ -118,11 +118,11 @@ class World:
         return config.load(pillar, "demo")
 
     def plan(self, tag: str = "v2", **wish: Any) -> dict[str, Any]:
-        return forecasts.forecast(Wish("sync", "demo", tag, **wish), self.repo, self.master)
+        return forecasts.forecast(Request("sync", "demo", tag, **wish), self.repo, self.master)
 
     def prepare(self, known: str, tag: str = "v2", **wish: Any) -> Any:
         """As far as a deploy comes before it asks any host."""
-        made = Wish("sync", "demo", tag, plan=known, **wish)
+        made = Request("sync", "demo", tag, plan=known, **wish)
         return prepare(made, [self.repo], "20261123120000000000", {"demo": 7}, self.master)
 
 
@@ -200,7 +200,7 @@ def test_a_release_that_cannot_be_sealed_is_not_deployed_although_it_could_be_pa
     def fail(*_: object) -> None:
         raise Corrupt("other bytes are there")
 
-    monkeypatch.setattr("saltdeploy.catalogue.root_of", fail)
+    monkeypatch.setattr("saltdeploy.content.release_root.root_of", fail)
     with pytest.raises(Corrupt, match="other bytes"):
         world.prepare("")
 
@@ -538,7 +538,7 @@ def test_a_group_that_takes_another_transport_makes_another_plan(world: World) -
 
 def test_what_fetches_nothing_packs_nothing_to_choose(world: World) -> None:
     world.section["transport"] = "auto"
-    wish = Wish("checkout", "demo", "v2")
+    wish = Request("checkout", "demo", "v2")
     script, _ = prepare(wish, [world.repo], "20261123120000000000", {"demo": 7}, world.master)
     assert [(way.transport, way.why) for way in script.lead.ways] == [("bundle", "")]
     assert not list((world.master.root / "payloads").glob("*"))

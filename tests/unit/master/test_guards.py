@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import TooMuchRemoved, Unsigned
-from saltdeploy.gitcommand import git_version
-from saltdeploy.master import guards, plan
-from saltdeploy.repository import Repository
+from saltdeploy.git.command import git_version
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import TooMuchRemoved, Unsigned
+from saltdeploy.master import guards
+from saltdeploy.master import source as master_source
 
 from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, repo, tree
 
@@ -34,7 +35,7 @@ def refuse(
 ) -> None:
     """Deploy ``v<new>`` where ``v<old>`` is pinned."""
     found = repo(root / "live", source=str(source.git_dir), **keys)
-    opened = plan.Source(found, root)
+    opened = master_source.Source(found, root)
     tag = opened.tag(f"v{new}")
     before = "" if old is None else source.tag(old).commit
     guards.refuse_dangerous(found, opened, tag, before, force=force)
@@ -123,7 +124,7 @@ def test_F10_a_few_bytes_of_gitmodules_are_no_loss(tmp_path: Path, transport: st
 
 def test_F10_the_files_of_a_submodule_are_files_of_the_release(tmp_path: Path) -> None:
     source = site_with(tmp_path, {**MANY, **BIG}, without(MANY, 60), without(MANY, 20))
-    opened = plan.Source(
+    opened = master_source.Source(
         repo(tmp_path / "live", source=str(source.git_dir), checkout_submodules=True), tmp_path
     )
     for number in (0, 2):  # they were deployed, so the master has their submodules
@@ -145,7 +146,7 @@ def test_a_release_without_any_file_is_refused_whatever_is_allowed(tmp_path: Pat
 def test_a_pinned_release_that_the_repository_no_longer_has_is_no_reason_to_refuse(tmp_path: Path) -> None:
     source = Source(tmp_path / "source", FILES)
     found = repo(tmp_path / "live", source=str(source.git_dir))
-    opened = plan.Source(found, tmp_path)
+    opened = master_source.Source(found, tmp_path)
     guards.refuse_dangerous(found, opened, opened.tag("v0"), "1" * 40, force=False)
 
 
@@ -228,7 +229,7 @@ def gpg(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sign]:
 
 def refuse_v9(root: Path, source: str, *, force: bool = False) -> None:
     found = repo(root / "live", source=source, require_signed=True)
-    opened = plan.Source(found, root)
+    opened = master_source.Source(found, root)
     guards.refuse_dangerous(found, opened, opened.tag("v9"), "", force=force)
 
 
@@ -331,7 +332,7 @@ def test_where_no_signature_is_required_none_is_looked_for(tmp_path: Path, sourc
 def test_a_tag_that_was_fetched_outlives_housekeeping(tmp_path: Path, ssh: Sign, source: Source) -> None:
     ssh(source)
     found = repo(tmp_path / "live", source=f"file://{source.git_dir}", require_signed=True)
-    opened = plan.Source(found, tmp_path)
+    opened = master_source.Source(found, tmp_path)
     tag = opened.tag("v9")
     run("git", f"--git-dir={opened.repository.git_dir}", "repack", "-q", "-a", "-d")
     run("git", f"--git-dir={opened.repository.git_dir}", "prune", "--expire=now")
@@ -342,7 +343,7 @@ def test_what_was_fetched_with_its_tag_can_be_packed_for_targets(
     tmp_path: Path, ssh: Sign, source: Source
 ) -> None:
     ssh(source)
-    opened = plan.Source(repo(tmp_path / "live", source=f"file://{source.git_dir}"), tmp_path)
+    opened = master_source.Source(repo(tmp_path / "live", source=f"file://{source.git_dir}"), tmp_path)
     tag = opened.tag("v9")
     opened.repository.pack(tag, "", tmp_path / "bundle")
     store = Repository(tmp_path / "store.git")

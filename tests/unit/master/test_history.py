@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import events
-from saltdeploy.errors import Unavailable
+from saltdeploy.lib.errors import Unavailable
 from saltdeploy.master import history as module
 from saltdeploy.master.history import History
-from saltdeploy.release import Release
+from saltdeploy.protocol import events
+from saltdeploy.protocol.release import Release
 
 from tests.stores import Directory, store
 

@@ -8,9 +8,9 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import events
-from saltdeploy.errors import BadName
+from saltdeploy.lib.errors import BadName
 from saltdeploy.master.journal import Journals, follow, replay
+from saltdeploy.protocol import events
 
 DEPLOY = "20261123101112000000"
 LATER = "20261123101112000001"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.errors import BadArguments, Fenced, Locked
-from saltdeploy.master.lease import LEASE
-from saltdeploy.master.store import CLAIMS
+from saltdeploy.lib.errors import BadArguments, Fenced, Locked
+from saltdeploy.master.cache import CLAIMS
+from saltdeploy.master.locking.lease import LEASE
 
 from tests.stores import Directory, store
 from tests.unit.master.masters import NOON, Clock, Master, person

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltdeploy.errors import BadArguments, Locked, Unavailable
-from saltdeploy.master import flock
-from saltdeploy.master.lock import Locks, is_held
+from saltdeploy.lib import flock
+from saltdeploy.lib.errors import BadArguments, Locked, Unavailable
+from saltdeploy.master.locking.locks import Locks, is_held
 
 from tests.stores import Directory, store
 from tests.unit.master.masters import NOON, Clock, Master, deployers, lookers, person

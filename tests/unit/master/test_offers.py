@@ -6,11 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import plan
-from saltdeploy.master.offers import Offers
-from saltdeploy.orders import FETCH, Order, Result
-from saltdeploy.payloads import Payloads
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.master import source as master_source
+from saltdeploy.master.packing import Packing
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, Order, Result
 
 from tests.repositories import Source, repo, tree
 
@@ -24,19 +24,19 @@ def source(tmp_path: Path) -> Source:
 
 
 @pytest.fixture
-def offers(tmp_path: Path, source: Source) -> Offers:
+def offers(tmp_path: Path, source: Source) -> Packing:
     configuration = dataclasses.replace(repo(tmp_path / "live"), source=str(source.git_dir))
     order = Order(DEPLOY, 1, FETCH, source.release(1), "bundle")
-    there = plan.Source(configuration, tmp_path / "master")
+    there = master_source.Source(configuration, tmp_path / "master")
     payloads = Payloads(tmp_path / "master" / "payloads")
-    return Offers(order, source.tag(1), configuration, payloads, lambda: there, {"edge": "tar"})
+    return Packing(order, source.tag(1), configuration, payloads, lambda: there, {"edge": "tar"})
 
 
-def kinds(offers: Offers, host: str) -> list[tuple[str, bool]]:
+def kinds(offers: Packing, host: str) -> list[tuple[str, bool]]:
     return sorted((payload.kind, bool(payload.base)) for payload in offers.order_for(host).payloads)
 
 
-def test_each_host_gets_an_order_with_its_own_transport_and_payloads(offers: Offers, source: Source) -> None:
+def test_each_host_gets_an_order_with_its_own_transport_and_payloads(offers: Packing, source: Source) -> None:
     old = Holdings(held=(source.tag(0).commit,), live=source.tag(0).commit)
     offers.pack([("web", old), ("edge", NOTHING)])
     assert (offers.order_for("web").transport, kinds(offers, "web")) == ("bundle", [("bundle", True)])
@@ -45,7 +45,7 @@ def test_each_host_gets_an_order_with_its_own_transport_and_payloads(offers: Off
     assert len(offers.order.payloads) == 3
 
 
-def test_what_was_packed_for_others_is_no_reason_to_ask_a_host_again(offers: Offers, source: Source) -> None:
+def test_what_was_packed_for_others_is_no_reason_to_ask_a_host_again(offers: Packing, source: Source) -> None:
     offers.pack([("web", NOTHING)])
     offers.given(["web", "edge"])
     offers.pack([("edge", NOTHING)])
@@ -54,7 +54,7 @@ def test_what_was_packed_for_others_is_no_reason_to_ask_a_host_again(offers: Off
 
 
 def test_who_is_not_helped_by_what_it_holds_is_offered_the_whole_in_its_own_transport(
-    offers: Offers, source: Source
+    offers: Packing, source: Source
 ) -> None:
     old = Holdings(held=(source.tag(0).commit,), live=source.tag(0).commit)
     offers.pack([("edge", old), ("web", old)])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy import events
+from saltdeploy.master.auto_resume import TOO_OLD, DeadDeploy, DeadDeploys
 from saltdeploy.master.journal import Journals
-from saltdeploy.master.orphans import TOO_OLD, Orphan, Orphans
+from saltdeploy.protocol import events
 
 from tests.stores import Directory, store
 from tests.unit.master.masters import NOON, Clock, Master, person
@@ -33,12 +33,12 @@ def journal(root: Path, *told: str, repo: str = "mediawiki", deploy: str = FIRST
 
 
 def due(root: Path, now: float = NOON) -> list[str]:
-    return [orphan.deploy for orphan in Orphans(root, patience=60).due(now)]
+    return [orphan.deploy for orphan in DeadDeploys(root, patience=60).due(now)]
 
 
 def test_a_deploy_without_end_and_without_process_is_an_orphan(root: Path) -> None:
     journal(root, *DIED, repo="mediawiki/slot0")
-    assert Orphans(root, patience=60).due(NOON) == [Orphan("mediawiki/slot0", FIRST)]
+    assert DeadDeploys(root, patience=60).due(NOON) == [DeadDeploy("mediawiki/slot0", FIRST)]
 
 
 @pytest.mark.parametrize(
@@ -81,22 +81,22 @@ def test_a_record_that_was_torn_by_the_crash_changes_nothing(root: Path) -> None
 
 def test_an_orphan_is_given_out_later_and_later(root: Path) -> None:
     journal(root, *DIED)
-    orphans = Orphans(root, patience=60)
+    orphans = DeadDeploys(root, patience=60)
     given = [second for second in range(0, 20_000, 10) if orphans.due(NOON + second)]
     assert given == [0, 60, 180, 420, 900, 1860, 3780, 7380, 10_980, 14_580, 18_180]
 
 
 def test_two_repos_do_not_wait_for_each_other(root: Path) -> None:
     journal(root, *DIED)
-    orphans = Orphans(root, patience=60)
+    orphans = DeadDeploys(root, patience=60)
     assert orphans.due(NOON)
     journal(root, *DIED, repo="parsoid", deploy=SECOND)
-    assert orphans.due(NOON + 1) == [Orphan("parsoid", SECOND)]
+    assert orphans.due(NOON + 1) == [DeadDeploy("parsoid", SECOND)]
 
 
 def test_a_deploy_that_dies_each_time_is_not_tried_without_a_pause(root: Path, store: Directory) -> None:
     journal(root, *DIED)
-    orphans = Orphans(root, patience=60)
+    orphans = DeadDeploys(root, patience=60)
     assert orphans.due(NOON)
     with Master(root, store, Clock()).locks.hold("mediawiki", (), person("engine")):
         assert not orphans.due(NOON + 10)
@@ -106,7 +106,7 @@ def test_a_deploy_that_dies_each_time_is_not_tried_without_a_pause(root: Path, s
 
 def test_a_deploy_that_has_ended_is_not_read_again(root: Path) -> None:
     path = journal(root, *DIED, ENDED)
-    orphans = Orphans(root, patience=60)
+    orphans = DeadDeploys(root, patience=60)
     assert not orphans.due(NOON)
     path.write_bytes(b"")
     journal(root, *DIED)
@@ -117,4 +117,4 @@ def test_a_deploy_of_several_repos_is_one_orphan(root: Path) -> None:
     journal(root, *DIED)
     with Journals(root).write("mediawiki", FIRST, ["a-first-name", "l10n"]):
         pass
-    assert Orphans(root, patience=60).due(NOON) == [Orphan("mediawiki", FIRST)]
+    assert DeadDeploys(root, patience=60).due(NOON) == [DeadDeploy("mediawiki", FIRST)]

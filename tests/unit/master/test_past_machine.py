@@ -11,16 +11,16 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from saltdeploy.errors import NothingToRollBackTo
-from saltdeploy.master.course import Course
+from saltdeploy.lib.errors import NothingToRollBackTo
 from saltdeploy.master.history import History
-from saltdeploy.master.instructions import CONVERGED, HELD, MIXED, ROLLED_BACK, Rules
-from saltdeploy.master.lock import Locks
+from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.script import Part, Script
+from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.rollout.model import CONVERGED, HELD, MIXED, ROLLED_BACK, Rules
+from saltdeploy.master.state import DeployState
 from saltdeploy.master.testimony import forgotten
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import FETCH, Order
+from saltdeploy.protocol.orders import FETCH, Order
 
 from tests.unit.master.masters import NOON, person
 from tests.unit.master.pasts import HOSTS, REPO, Past, release
@@ -151,11 +151,11 @@ class Pasts(RuleBasedStateMachine):
         )
         return accepted
 
-    def _course(self, tag: str, epoch: int, hears: list[str]) -> Course:
+    def _course(self, tag: str, epoch: int, hears: list[str]) -> DeployState:
         """What hosts say when they are asked to fetch."""
         part = Part(Order("20261123120000000000", epoch, FETCH, release(tag)), HOSTS)
-        script = Script("sync", "alice", "", (part,), (Wave("all", "all", HOSTS, 9, LIMIT),), Rules())
-        course = Course.of(script)
+        script = Plan("sync", "alice", "", (part,), (Wave("all", "all", HOSTS, 9, LIMIT),), Rules())
+        course = DeployState.of(script)
         for name in hears:
             host: Any = self.fleet.hosts[name]
             live = (release(host.live).commit, host.live) if host.live else ("", "")

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.pillar import data_for
+from saltdeploy.master.ext_pillar import data_for
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.orders import FETCH, Order, Payload
-from saltdeploy.release import Release
+from saltdeploy.protocol.orders import FETCH, Order, Payload
+from saltdeploy.protocol.release import Release
 
 CANARY = {"name": "canary", "targets": "web1"}
 LAST = {"name": "last", "targets": "web3"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy.holdings import Holdings
 from saltdeploy.master.pin import Pin, pin_order
 from saltdeploy.master.pins import Pins, master_secret
-from saltdeploy.orders import FETCH, Order, Payload, Result
-from saltdeploy.release import Release
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
+from saltdeploy.protocol.release import Release
 
 ALL = ("web1", "web2", "web3")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.master import plan
-from saltdeploy.orders import Payload
+from saltdeploy.master import packing
+from saltdeploy.protocol.orders import Payload
 
 A, B = "a" * 40, "b" * 40
 
@@ -35,4 +35,4 @@ DELTA = (*TAR, payload("delta", A))
 def test_a_host_is_sent_what_builds_upon_what_it_holds(
     payloads: tuple[Payload, ...], base: str, wanted: list[tuple[str, str]]
 ) -> None:
-    assert [(each.kind, each.base) for each in plan.fitting(payloads, base)] == wanted
+    assert [(each.kind, each.base) for each in packing.fitting(payloads, base)] == wanted

@@ -9,22 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import config, disk, orders
-from saltdeploy.carriers.swarm import Place as Stand
-from saltdeploy.checks import Place
-from saltdeploy.errors import ConfigError, DeployError, NoSuchTag, Unavailable, Unsupported
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import fanouts, preseeding
-from saltdeploy.master.certificate import identity
+from saltdeploy import config
+from saltdeploy.checks import CheckContext
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.download.swarm.client import SwarmAccess as Stand
+from saltdeploy.git.repository import Progress
+from saltdeploy.lib import disk
+from saltdeploy.lib.errors import ConfigError, DeployError, NoSuchTag, Unavailable, Unsupported
+from saltdeploy.master import fanouts
+from saltdeploy.master import preseed as master_preseed
+from saltdeploy.master.context import Master
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.world import Master
-from saltdeploy.orders import FETCH, Order, Payload, Result
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import Progress
-from saltdeploy.target import preseeding as on_target
-from saltdeploy.target import stages, swarming
-from saltdeploy.target.record import Record
-from saltdeploy.target.task import Task
+from saltdeploy.master.swarm import identity
+from saltdeploy.minion import downloads, stages
+from saltdeploy.minion import preseed as on_target
+from saltdeploy.minion.context import Task
+from saltdeploy.minion.record import Record
+from saltdeploy.protocol import orders
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
 from saltdeploy.transports.bundle import Bundle
 
 from tests.payloadserver import embedded
@@ -77,7 +80,7 @@ class Bench:
             accepted=lambda: [FAN, *WEBS],
             secret=lambda host: "",
             user="ci",
-            place=Place(_nothing, _nothing),
+            place=CheckContext(_nothing, _nothing),
             interface="127.0.0.1",
         )
 
@@ -92,7 +95,7 @@ class Bench:
             if host in self.silent:
                 continue
             if function == "deploy.join":
-                answer = swarming.join(self.repo(host), self.host(host))
+                answer = downloads.join(self.repo(host), self.host(host))
             else:
                 assert function == "deploy.preseed"
                 answer = self.preseed_on(host, orders.Order.from_wire(arguments[1]["order"]))
@@ -134,7 +137,7 @@ class Bench:
         return on_target.preseed(order, self.repo(host), self.host(host))
 
     def preseed(self, number: int = 0, *, targets: bool = False) -> dict[str, Any]:
-        return preseeding.preseed(
+        return master_preseed.preseed(
             self.repo("master"), f"v{number}", DEPLOY, self.master, targets=targets, tell=self.told.append
         )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy import disk, events
-from saltdeploy.master.history import History
+from saltdeploy.lib import disk
+from saltdeploy.master.history import History, history_of
 from saltdeploy.master.journal import Journals
-from saltdeploy.master.recall import history_of
+from saltdeploy.protocol import events
 
 from tests.stores import Directory
 

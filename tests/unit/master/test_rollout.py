@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.master.instructions import (
-    AFTER_FETCH,
-    FINAL,
-    Ask,
-    Gate,
-)
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.master.rollout.model import AFTER_FETCH, FINAL, Ask, Gate
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
 from tests.unit.master.story import (
     BROKEN,

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.master.instructions import (
-    AFTER_FETCH,
-    AFTER_WAVE,
-    ASK,
-    HOLD,
-    RETRY,
-    ROLL_BACK,
-    Gate,
-)
-from saltdeploy.orders import CHECKOUT, ROLLBACK
+from saltdeploy.master.rollout.model import AFTER_FETCH, AFTER_WAVE, ASK, HOLD, RETRY, ROLL_BACK, Gate
+from saltdeploy.protocol.orders import CHECKOUT, ROLLBACK
 
 from tests.unit.master.story import (
     BROKEN,

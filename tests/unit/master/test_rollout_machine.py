@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from saltdeploy.master.instructions import (
+from saltdeploy.master.rollout.model import (
     AFTER_FETCH,
     AFTER_WAVE,
     ASK,
@@ -34,7 +34,7 @@ from saltdeploy.master.instructions import (
     Question,
 )
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
 from tests.unit.master.story import BROKEN, SILENT, Deploy, replay, standing
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.master.instructions import (
+from saltdeploy.master.rollout.model import (
     AFTER_FETCH,
     AFTER_WAVE,
     ALL,
@@ -20,7 +20,7 @@ from saltdeploy.master.instructions import (
     Gate,
     Pause,
 )
-from saltdeploy.orders import CHECKOUT
+from saltdeploy.protocol.orders import CHECKOUT
 
 from tests.unit.master.story import (
     BROKEN,

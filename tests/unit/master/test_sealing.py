@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import config, seals
-from saltdeploy.contents import Stored
-from saltdeploy.errors import ConfigError, Corrupt
-from saltdeploy.master import plan, sealing
-from saltdeploy.master.sealing import Sealer
-from saltdeploy.seals import Seal
+from saltdeploy import config
+from saltdeploy.content.source import Stored
+from saltdeploy.lib.errors import ConfigError, Corrupt
+from saltdeploy.master import signing
+from saltdeploy.master import source as master_source
+from saltdeploy.master.signing import Sealer
+from saltdeploy.protocol import seals
+from saltdeploy.protocol.seals import Seal
 
 from tests.repositories import FILE, Entry, Source, Tree, git, tree
 from tests.signing import generate, public_pem
@@ -62,7 +64,7 @@ class Bench:
                 bench.read += len(oids.readlines())
                 return super().open(changes, oids, basis)
 
-        monkeypatch.setattr(sealing, "Stored", Counted)
+        monkeypatch.setattr(signing, "Stored", Counted)
 
     @property
     def repo(self) -> config.Repo:
@@ -70,12 +72,12 @@ class Bench:
         return config.load(pillar, "demo")
 
     def seal(self, number: int, transport: str = "bundle") -> Seal | None:
-        there = plan.Source(self.repo, self.root)
+        there = master_source.Source(self.repo, self.root)
         return Sealer(self.repo, self.root).seal(self.source.release(number), there, transport)
 
     def again(self, number: int) -> Seal | None:
         repo = self.repo
-        open_source = lambda: plan.Source(repo, self.root)  # noqa: E731
+        open_source = lambda: master_source.Source(repo, self.root)  # noqa: E731
         return Sealer(repo, self.root).seal_again(self.source.release(number), open_source, "bundle")
 
 

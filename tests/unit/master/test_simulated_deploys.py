@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.holdings import Holdings
-from saltdeploy.master.instructions import (
+from saltdeploy.master.rollout.model import (
     ASK,
     CONVERGED,
     HELD,
@@ -24,7 +23,8 @@ from saltdeploy.master.instructions import (
     Rules,
 )
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
 from tests.unit.master.simulated_deploys import Operator, SimulatedDeploy, habits, random_rules, random_waves
 from tests.unit.master.simulation import FAILS_BEFORE, FAILS_BEHIND, NEW, OLD, REFUSES, Habits, Simulation

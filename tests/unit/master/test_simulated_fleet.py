@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 import pytest
-from saltdeploy.errors import Unreachable
-from saltdeploy.master.fleet import Fleet
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.lib.errors import Unreachable
+from saltdeploy.master.minions import Fleet
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
 from tests.unit.master.simulation import NEW, OLD, Habits, Simulation
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from saltdeploy import config
-from saltdeploy.errors import NotAsRecorded, Unavailable
-from saltdeploy.master import guards, plan
+from saltdeploy.lib.errors import NotAsRecorded, Unavailable
+from saltdeploy.master import guards
+from saltdeploy.master import source as master_source
 
 from tests.repositories import GITLINK, Entry, Source, git, repo, tree
 
@@ -55,7 +56,7 @@ def test_what_git_calls_a_repository_is_one(
     place = tmp_path / "place"
     tag = source.tag(1)
     make(source, place)
-    found = plan.Source(repo(tmp_path / "live", source=str(place)), tmp_path / "master")
+    found = master_source.Source(repo(tmp_path / "live", source=str(place)), tmp_path / "master")
     assert found.tag("v1") == tag
     found.repository.pack(tag, "", tmp_path / "bundle")
     assert (found.work_tree or place) == place
@@ -102,7 +103,7 @@ def test_what_is_none_is_named_with_gits_own_words(
     place.parent.mkdir()
     make(place)
     with pytest.raises(Unavailable) as caught:
-        plan.Source(repo(tmp_path / "live", source=str(place)), tmp_path / "master")
+        master_source.Source(repo(tmp_path / "live", source=str(place)), tmp_path / "master")
     assert word in caught.value.cause
     assert caught.value.path == str(place)
 
@@ -126,7 +127,7 @@ def test_F24_a_forgotten_update_of_a_submodule_is_seen_in_a_linked_work_tree(
     separate(source, place / "sub")
     git(place / "sub/.git", "checkout", "-q", "--detach", "v0", cwd=place / "sub")
     found = repo(tmp_path / "live", source=str(place), checkout_submodules=True, url="file:///x")
-    opened = plan.Source(found, tmp_path / "master")
+    opened = master_source.Source(found, tmp_path / "master")
     with pytest.raises(NotAsRecorded) as caught:
         guards.refuse_dangerous(found, opened, opened.tag("v0"), "", force=False)
     assert source.tag(0).commit in caught.value.cause

@@ -11,22 +11,24 @@ from typing import Any
 import psutil
 import pytest
 from saltdeploy import config
-from saltdeploy.carriers.den import Den
-from saltdeploy.carriers.swarm import Place as Stand
-from saltdeploy.checks import Place
-from saltdeploy.errors import ConfigError
-from saltdeploy.holdings import Holdings
-from saltdeploy.master import plan, spread, ways
-from saltdeploy.master.certificate import identity
-from saltdeploy.master.offers import Offers
-from saltdeploy.master.pillar import data_for
+from saltdeploy.checks import CheckContext
+from saltdeploy.download.swarm.client import SwarmAccess as Stand
+from saltdeploy.download.swarm.spool import Spool
+from saltdeploy.lib.errors import ConfigError
+from saltdeploy.master import packing, transport_choice
+from saltdeploy.master import source as master_source
+from saltdeploy.master import swarm as master_swarm
+from saltdeploy.master.context import Master
+from saltdeploy.master.ext_pillar import data_for
+from saltdeploy.master.packing import Packing
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.script import Part
-from saltdeploy.master.world import Master
-from saltdeploy.orders import CHECKOUT, FETCH, Order, Result
-from saltdeploy.swarms import Identity, Peer
-from saltdeploy.target import stages, swarming
-from saltdeploy.target.task import Task
+from saltdeploy.master.plan_model import Part
+from saltdeploy.master.swarm import identity
+from saltdeploy.minion import downloads, stages
+from saltdeploy.minion.context import Task
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.protocol.swarm import Identity, Peer
 
 from tests.repositories import Source
 from tests.stores import Directory
@@ -56,7 +58,7 @@ class Bench(Quiet):
             accepted=lambda: list(HOSTS),
             secret=lambda host: "",
             user="ops",
-            place=Place(lambda *_: None, lambda *_: None),  # type: ignore[arg-type,return-value]
+            place=CheckContext(lambda *_: None, lambda *_: None),  # type: ignore[arg-type,return-value]
             interface="127.0.0.1",
         )
         self.offers = self._offers()
@@ -68,7 +70,7 @@ class Bench(Quiet):
         assert (function, arguments) == ("deploy.join", ["demo"])
         for host in hosts:
             if host not in self.silent:
-                wire = swarming.join(self.repo(host), self.host(host)).to_wire()
+                wire = downloads.join(self.repo(host), self.host(host)).to_wire()
                 self.messages.append((f"salt/job/{jid}/ret/{host}", {"return": wire}))
 
     def repo(self, host: str = "master") -> config.Repo:
@@ -92,19 +94,21 @@ class Bench(Quiet):
             place=Stand(self.known, "127.0.0.1"),
         )
 
-    def den(self, host: str) -> Den:
-        return Den(self.place / host / "swarm")
+    def den(self, host: str) -> Spool:
+        return Spool(self.place / host / "swarm")
 
-    def _offers(self) -> Offers:
-        there = plan.Source(self.repo(), self.master.root)
+    def _offers(self) -> Packing:
+        there = master_source.Source(self.repo(), self.master.root)
         order = Order(DEPLOY, 1, FETCH, self.source.release(1), "bundle")
-        offers = Offers(order, self.source.tag(1), self.repo(), self.master.payloads, lambda: there)
+        offers = Packing(order, self.source.tag(1), self.repo(), self.master.payloads, lambda: there)
         offers.pack([("web1", Holdings())])
         return offers
 
     def seeding(self, *, swarm: bool = True) -> Any:
         part = Part(self.offers.order, HOSTS, swarm=swarm)
-        return spread.seeding([part], [self.repo()], {"demo": self.offers}, self.master, self.warned.append)
+        return master_swarm.seeding(
+            [part], [self.repo()], {"demo": self.offers}, self.master, self.warned.append
+        )
 
     def fetch(self, host: str) -> Result:
         return stages.run([Task(self.offers.order, self.repo(host))], self.host(host))
@@ -219,8 +223,8 @@ def test_a_seeder_of_the_master_that_hangs_does_not_keep_the_deploy_from_its_end
 def test_addresses_that_only_their_own_machine_can_dial_are_left_out() -> None:
     away = Peer("web1", "10.0.0.1", 6881)
     own = Peer("deploy1", "127.0.0.1", 6881)
-    assert spread._reachable([away, own]) == (away,)
-    assert spread._reachable([own]) == (own,)
+    assert master_swarm._reachable([away, own]) == (away,)
+    assert master_swarm._reachable([own]) == (own,)
 
 
 # -- the certificate ------------------------------------------------------------------------------------
@@ -273,10 +277,10 @@ def test_layout_overlay_takes_its_images_by_swarm(tmp_path: Path) -> None:
 
 def test_the_operator_chooses_for_once(bench: Bench) -> None:
     repo = bench.repo()
-    assert plan.by_swarm("", repo)
-    assert not plan.by_swarm("tar", repo)
-    assert plan.by_swarm("tar+swarm", repo)
-    assert ways.of_each("tar+swarm", repo, ["web1"], bench.master.targets) == {"web1": "tar"}
-    assert ways.of_each("auto+swarm", repo, ["web1"], bench.master.targets) == {"web1": "auto"}
+    assert packing.by_swarm("", repo)
+    assert not packing.by_swarm("tar", repo)
+    assert packing.by_swarm("tar+swarm", repo)
+    assert transport_choice.of_each("tar+swarm", repo, ["web1"], bench.master.targets) == {"web1": "tar"}
+    assert transport_choice.of_each("auto+swarm", repo, ["web1"], bench.master.targets) == {"web1": "auto"}
     with pytest.raises(ConfigError, match="git\\+swarm"):
-        ways.of_each("git+swarm", repo, ["web1"], bench.master.targets)
+        transport_choice.of_each("git+swarm", repo, ["web1"], bench.master.targets)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy.errors import Unavailable
-from saltdeploy.master.store import Records, key_of
+from saltdeploy.lib.errors import Unavailable
+from saltdeploy.master.cache import Records, key_of
 
 from tests.stores import Directory, StoreContract, store
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import config, events
+from saltdeploy import config
 from saltdeploy.master import terms
-from saltdeploy.master.instructions import ASK, CONTINUE, HOLD, ROLL_BACK, Ask, Rules
-from saltdeploy.master.script import RESTART, SYNC, Wish
+from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.master.rollout.model import ASK, CONTINUE, HOLD, ROLL_BACK, Ask, Rules
 from saltdeploy.master.waves import Wave
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
 from tests.unit.master.simulated_deploys import SimulatedDeploy
 from tests.unit.master.simulation import FAILS_BEHIND, Simulation
@@ -27,7 +28,7 @@ def terms_of(action: str, *, interactive: bool = False, **section: Any) -> tuple
     """Waves and rules of a deploy of a repo with this section in the pillar; a group's targets are one host."""
     pillar = {"repo_config": {"wiki": {"upstream": "https://git.example.org/wiki", **section}}}
     repo = config.load(pillar, "wiki")
-    wish = Wish(action, "wiki", interactive=interactive)
+    wish = Request(action, "wiki", interactive=interactive)
     waves = terms.waves_of(wish, repo, HOSTS, lambda expression, kind: [expression])
     return waves, terms.rules_of(wish, [repo], waves, pinned=False)
 

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import BadRelease, NothingToRollBackTo
-from saltdeploy.master import plan, report
+from saltdeploy.lib.errors import BadRelease, NothingToRollBackTo
+from saltdeploy.master import guards, results
 from saltdeploy.master.journal import Journals
-from saltdeploy.watch.report import render
+from saltdeploy.watch.console.results import render
 
 from tests.unit.master.masters import NOON
 from tests.unit.master.pasts import HOSTS, REPO, Past, release
@@ -67,9 +67,9 @@ def test_F07_another_tag_of_a_bad_commit_is_refused(past: Past) -> None:
     past.deploy("v1")
     past.record("v2", outcome="ROLLED BACK")
     with pytest.raises(BadRelease, match="v9 is marked bad: it is the same commit as v2: it was rolled back"):
-        plan.refuse_bad(release("v9", "v2"), past.history, force=False)
+        guards.refuse_bad(release("v9", "v2"), past.history, force=False)
     past.deploy("v9", commit="v2")
-    plan.refuse_bad(release("v2"), past.history, force=False)
+    guards.refuse_bad(release("v2"), past.history, force=False)
     assert past.bad() == set()
 
 
@@ -220,7 +220,7 @@ def test_F53_the_report_of_a_restored_master_begins_with_that_and_does_not_advis
     past.deploy("v0")
     past.deploy("v1")
     restored(past, tmp_path, "v2", "v3")
-    view = report.of_fleet(past.repo, past.master)
+    view = results.of_fleet(past.repo, past.master)
     assert (view["retcode"], view["before"]) == (1, "")
     text = render(view) or ""
     assert text.startswith(
@@ -232,16 +232,16 @@ def test_F53_the_report_of_a_restored_master_begins_with_that_and_does_not_advis
 def test_F51_report_and_versions_tell_where_a_roll_back_leads(past: Past) -> None:
     past.deploy("v1")
     past.deploy("v2", outcome="MIXED", accepted=True)
-    for view in (report.of_fleet(past.repo, past.master), report.of_versions(REPO, past.history)):
+    for view in (results.of_fleet(past.repo, past.master), results.of_versions(REPO, past.history)):
         assert view["before"] == "v1"
         assert "deploy.rollback leads to v1" in (render(view) or "")
-    assert "unrecorded" not in report.of_fleet(past.repo, past.master)
+    assert "unrecorded" not in results.of_fleet(past.repo, past.master)
 
 
 def test_F53_a_report_works_without_the_history(past: Past) -> None:
     past.deploy("v1")
     past.master.store.broken = True  # type: ignore[attr-defined]
-    view = report.of_fleet(past.repo, past.master)
+    view = results.of_fleet(past.repo, past.master)
     assert (view["retcode"], view["before"]) == (0, "")
 
 

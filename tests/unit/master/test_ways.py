@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from saltdeploy import config, policy
-from saltdeploy.errors import ConfigError
-from saltdeploy.master import plan, ways
+from saltdeploy import config
+from saltdeploy.config import rollout
+from saltdeploy.lib.errors import ConfigError
+from saltdeploy.master import packing, transport_choice
 from saltdeploy.master.pin import Pin
-from saltdeploy.master.script import Part
-from saltdeploy.master.ways import Way
-from saltdeploy.orders import FETCH, Order, Payload
-from saltdeploy.release import Release
+from saltdeploy.master.plan_model import Part
+from saltdeploy.master.transport_choice import TransportChoice
+from saltdeploy.protocol.orders import FETCH, Order, Payload
+from saltdeploy.protocol.release import Release
 
 HOSTS = ["edge1", "edge2", "web1", "web2", "web3"]
 EDGE = {"name": "edge", "targets": "edge", "transport": "tar"}
@@ -41,19 +42,19 @@ def targets(expression: str, kind: str) -> list[str]:
     ],
 )
 def test_who_has_the_word(operators: str, keys: dict[str, Any], wanted: str) -> None:
-    found = ways.of_each(operators, repo(**keys), HOSTS, targets)
+    found = transport_choice.of_each(operators, repo(**keys), HOSTS, targets)
     assert [found[host] for host in HOSTS] == wanted.split()
 
 
 def test_a_transport_that_nobody_knows_is_refused() -> None:
     with pytest.raises(ConfigError, match="pigeon"):
-        ways.of_each("pigeon", repo(), HOSTS, targets)
+        transport_choice.of_each("pigeon", repo(), HOSTS, targets)
 
 
 @pytest.mark.parametrize("transport", ["tar", "delta"])
 def test_what_the_layout_cannot_take_is_refused_before_anybody_is_asked(transport: str) -> None:
     with pytest.raises(ConfigError, match="layout overlay"):
-        ways.of_each(transport, repo(layout="overlay", transport="squashfs"), HOSTS, targets)
+        transport_choice.of_each(transport, repo(layout="overlay", transport="squashfs"), HOSTS, targets)
 
 
 @pytest.mark.parametrize("layout", ["overlay", "inplace"])
@@ -71,23 +72,25 @@ def test_every_layout_takes_the_cheapest() -> None:
 def test_hosts_with_the_same_transport_for_the_same_reason_are_one_way() -> None:
     chosen = {"web2": ("delta", "auto: delta"), "web3": ("bundle", "auto: bundle")}
     wanted = {**dict.fromkeys(HOSTS, "bundle"), "web2": "auto", "web3": "auto"}
-    found = ways.ways(wanted, chosen.__getitem__)
+    found = transport_choice.ways(wanted, chosen.__getitem__)
     assert found == (
-        Way("bundle", ("edge1", "edge2", "web1")),
-        Way("bundle", ("web3",), "auto: bundle"),
-        Way("delta", ("web2",), "auto: delta"),
+        TransportChoice("bundle", ("edge1", "edge2", "web1")),
+        TransportChoice("bundle", ("web3",), "auto: bundle"),
+        TransportChoice("delta", ("web2",), "auto: delta"),
     )
-    assert ways.most(found) == "bundle"
-    assert ways.others(found, "bundle") == {"web2": "delta"}
+    assert transport_choice.most(found) == "bundle"
+    assert transport_choice.others(found, "bundle") == {"web2": "delta"}
 
 
-def part(*found: Way) -> Part:
+def part(*found: TransportChoice) -> Part:
     order = Order("20261123101112000000", 7, FETCH, Release("demo", "v1", "1" * 40), "bundle")
     return Part(order, tuple(HOSTS), ways=found)
 
 
 def test_what_was_decided_crosses_the_journal() -> None:
-    decided = part(Way("bundle", ("web1",)), Way("tar", ("edge1",), "auto: tar, 8 MB"))
+    decided = part(
+        TransportChoice("bundle", ("web1",)), TransportChoice("tar", ("edge1",), "auto: tar, 8 MB")
+    )
     assert Part.from_wire(json.loads(json.dumps(decided.to_wire()))) == decided
     assert decided.transports == {"edge1": "tar"}
 
@@ -116,9 +119,9 @@ def test_a_payload_of_another_kind_is_kept_from_a_host() -> None:
         payloads=tuple(Payload("", "a" * 64, 1, k) for k in kinds),
     )
     shown = {
-        name: " ".join(p.kind for p in plan.by(order, name).payloads)
-        for name in policy.TRANSPORTS
-        if name != policy.AUTO
+        name: " ".join(p.kind for p in packing.by(order, name).payloads)
+        for name in rollout.TRANSPORTS
+        if name != rollout.AUTO
     }
     assert shown == {
         "bundle": "bundle",

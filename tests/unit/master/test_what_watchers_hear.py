@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
-from saltdeploy import events
 from saltdeploy.master.journal import Journals, replay
-from saltdeploy.watch.state import State
+from saltdeploy.protocol import events
+from saltdeploy.watch.state import DeployView
 
 from tests.unit.master.simulated_deploys import (
     DEPLOY,
@@ -61,7 +61,7 @@ def test_every_word_of_a_host_falls_into_a_stage_and_everything_else_between_sta
 def test_who_counts_the_words_of_the_hosts_comes_to_the_numbers_of_the_master(
     seed: int, kills: int, tmp_path: Path
 ) -> None:
-    state, failures = State(), 0
+    state, failures = DeployView(), 0
     for event in told(seed, tmp_path, kills):
         if event["event"] == events.STAGE_PROGRESS:
             continue

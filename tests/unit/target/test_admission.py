@@ -9,11 +9,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from saltdeploy import seals
-from saltdeploy.errors import ConfigError, Corrupt, NotReady, Unsigned
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
-from saltdeploy.seals import Seal
-from saltdeploy.target import stages
+from saltdeploy.lib.errors import ConfigError, Corrupt, NotReady, Unsigned
+from saltdeploy.minion import stages
+from saltdeploy.protocol import seals
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.seals import Seal
 
 from tests.repositories import Source, snapshot
 from tests.signing import generate, public_pem

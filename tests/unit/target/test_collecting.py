@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
-from saltdeploy import disk
-from saltdeploy.orders import CHECKOUT, Result
-from saltdeploy.payloads import alias
-from saltdeploy.target import collecting, supplies
-from saltdeploy.target.record import Record
+from saltdeploy.content.payloads import alias
+from saltdeploy.lib import disk
+from saltdeploy.minion import downloads, gc
+from saltdeploy.minion.record import Record
+from saltdeploy.protocol.orders import CHECKOUT, Result
 
 from tests.repositories import Source, snapshot, tree
 from tests.targets import Target
@@ -32,7 +32,7 @@ def host(tmp_path: Path, source: Source, request: pytest.FixtureRequest) -> Targ
 
 
 def collect(host: Target, *, test: bool = False, wanted: list[str] | None = None) -> Result:
-    return collecting.collect([host.repo], host.host, whole=True, test=test, wanted=wanted)
+    return gc.collect([host.repo], host.host, whole=True, test=test, wanted=wanted)
 
 
 def everything(host: Target) -> dict[bytes, tuple[object, ...]]:
@@ -43,7 +43,7 @@ def everything(host: Target) -> dict[bytes, tuple[object, ...]]:
 
 def shelve(host: Target, data: bytes, used: float) -> str:
     """A payload that somebody has brought ahead."""
-    place = supplies.place(host.repo, host.host)
+    place = downloads.place(host.repo, host.host)
     place.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(data).hexdigest()
     (place / name).write_bytes(data)
@@ -104,7 +104,7 @@ def test_a_repo_is_left_out_while_a_stage_of_it_runs(host: Target, lock: str) ->
         answer = collect(host)
     assert answer.facts == {"freed": 0, "skipped": "demo: a stage of it runs here"}
     assert record.partial.exists()
-    assert (supplies.place(host.repo, host.host) / old).exists()
+    assert (downloads.place(host.repo, host.host) / old).exists()
 
 
 def test_payloads_that_the_master_has_stay_and_so_do_fresh_ones(host: Target) -> None:
@@ -112,15 +112,15 @@ def test_payloads_that_the_master_has_stay_and_so_do_fresh_ones(host: Target) ->
     old, kept = shelve(host, b"old", LONG_AGO), shelve(host, b"kept", LONG_AGO)
     fresh = shelve(host, b"fresh", host.now - 60)
     collect(host, wanted=[alias(kept)])
-    place = supplies.place(host.repo, host.host)
+    place = downloads.place(host.repo, host.host)
     assert {path.name for path in place.iterdir()} == {kept, fresh}
     assert old not in {kept, fresh}
 
 
 def test_payloads_of_other_repos_are_not_judged_by_one(host: Target) -> None:
     old = shelve(host, b"old", LONG_AGO)
-    collecting.collect([host.repo], host.host, whole=False)
-    assert (supplies.place(host.repo, host.host) / old).exists()
+    gc.collect([host.repo], host.host, whole=False)
+    assert (downloads.place(host.repo, host.host) / old).exists()
 
 
 def test_a_host_that_never_heard_of_a_repo_makes_nothing_for_it(host: Target) -> None:

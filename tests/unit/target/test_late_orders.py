@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.errors import Fenced
+from saltdeploy.lib.errors import Fenced
 
 from tests.serving import ServingHost
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from saltdeploy.orders import FETCH, Order
-from saltdeploy.release import Release
-from saltdeploy.target.progress import Reporter
+from saltdeploy.minion.progress import Reporter
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.release import Release
 
 
 class Clock:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import Fenced
-from saltdeploy.orders import FETCH, Order, Result
-from saltdeploy.release import Release
-from saltdeploy.target.record import Record
+from saltdeploy.lib.errors import Fenced
+from saltdeploy.minion.record import Record
+from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.release import Release
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy import disk
-from saltdeploy.errors import Unavailable
-from saltdeploy.orders import CHECKOUT, FETCH, ROLLBACK, Result
-from saltdeploy.target import stages
-from saltdeploy.target.record import Record
+from saltdeploy.lib import disk
+from saltdeploy.lib.errors import Unavailable
+from saltdeploy.minion import stages
+from saltdeploy.minion.record import Record
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result
 
 from tests.repositories import Source, snapshot
 from tests.targets import Target

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.errors import Corrupt, NotAsRecorded, Unavailable
-from saltdeploy.exports import Exports
-from saltdeploy.master import guards, plan
-from saltdeploy.master.sealing import Sealer
-from saltdeploy.orders import FETCH, Order, Payload
-from saltdeploy.target import stages
+from saltdeploy.content.exports import Exports
+from saltdeploy.lib.errors import Corrupt, NotAsRecorded, Unavailable
+from saltdeploy.master import guards, packing
+from saltdeploy.master import source as master_source
+from saltdeploy.master.signing import Sealer
+from saltdeploy.minion import stages
+from saltdeploy.protocol.orders import FETCH, Order, Payload
 
 from tests.blobstores import fill, lfs
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, snapshot, tree
@@ -98,9 +99,11 @@ class Host(Target):
         holdings = stages.status(self.repo, self.host).holdings
         order = super().order(number, stage, **{**options, "bases": []})
         packed: tuple[Payload, ...] = ()
-        source = plan.Source(self.repo, self.root)
+        source = master_source.Source(self.repo, self.root)
         if stage == FETCH:
-            packed = plan.pack(order, self.repo, source, self.payloads, source.tag(f"v{number}"), [holdings])
+            packed = packing.pack(
+                order, self.repo, source, self.payloads, source.tag(f"v{number}"), [holdings]
+            )
         seal = Sealer(self.repo, self.root).seal(order.release, source, order.transport)
         return Order(**{**order.__dict__, "payloads": packed, "seal": seal})
 
@@ -246,7 +249,7 @@ def staged(nested: Nested, place: Path) -> Path:
 def guarded(place: Path, root: Path, tag: str, *, force: bool = False) -> None:
     """What a deploy from a staging tree asks the guards."""
     found = repo(root / "live", source=str(place), checkout_submodules=True)
-    source = plan.Source(found, root)
+    source = master_source.Source(found, root)
     guards.refuse_dangerous(found, source, source.tag(tag), "", force=force)
 
 

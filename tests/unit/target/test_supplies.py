@@ -12,11 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
-from saltdeploy.orders import Order
-from saltdeploy.sources import Source as Server
-from saltdeploy.target import manners, stages, supplies
-from saltdeploy.target.record import Record
-from saltdeploy.target.task import Task
+from saltdeploy.lib import priority
+from saltdeploy.minion import downloads, stages
+from saltdeploy.minion.context import Task
+from saltdeploy.minion.record import Record
+from saltdeploy.protocol.fanout import FanoutServer as Server
+from saltdeploy.protocol.orders import Order
 
 from tests.payloadserver import PayloadServer
 from tests.repositories import Source
@@ -114,7 +115,7 @@ def test_whoever_is_gentle_gives_way_and_so_do_the_programs_that_it_starts() -> 
     """In a process of its own: who is not root cannot take it back."""
 
     def tell(answers: Any) -> None:
-        with manners.gentle(7):
+        with priority.gentle(7):
             child = subprocess.Popen(["sleep", "60"])
             process = psutil.Process(child.pid)
             answers.put((process.nice(), tuple(process.ionice())))
@@ -142,7 +143,7 @@ def test_after_a_few_bad_fanouts_the_master_is_asked(target: Target, fanout: Pay
 
 
 def test_what_was_brought_here_long_ago_and_nobody_wants_is_gone_after_a_fetch(target: Target) -> None:
-    shelf = supplies.place(target.repo, target.host)
+    shelf = downloads.place(target.repo, target.host)
     shelf.mkdir(parents=True)
     old, new = shelf / ("a" * 64), shelf / ("b" * 64)
     for path in (old, new):

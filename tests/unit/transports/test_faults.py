@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import packed
-from saltdeploy.contents import Stored
-from saltdeploy.errors import ConfigError, Corrupt, DeployError, DiskFull, Unavailable, Unsupported
-from saltdeploy.layouts.worktree import WorkTree
-from saltdeploy.orders import Order, Payload, Result
-from saltdeploy.target import stages
+from saltdeploy.content import compressed
+from saltdeploy.content.source import Stored
+from saltdeploy.layouts.symlinked.apply import WorkTree
+from saltdeploy.lib.errors import ConfigError, Corrupt, DeployError, DiskFull, Unavailable, Unsupported
+from saltdeploy.minion import stages
+from saltdeploy.protocol.orders import Order, Payload, Result
 from saltdeploy.transports.tar import write_tar
 
 from tests.damage import flip_a_bit, truncate
@@ -182,9 +182,9 @@ def packed_as(target: Traveller, tar: bytes, said: int = 0) -> bytes:
     with open(place, "wb") as out, open(place.with_suffix(".tar"), "wb+") as raw:
         raw.write(tar)
         raw.flush()
-        packed.write(packed.Head(packed.TAR, len(tar), 9), raw, out)
+        compressed.write(compressed.Head(compressed.TAR, len(tar), 9), raw, out)
     _, _, body = place.read_bytes().partition(b"\n")
-    head = dataclasses.asdict(packed.Head(packed.TAR, said or len(tar) + 10, 9))
+    head = dataclasses.asdict(compressed.Head(compressed.TAR, said or len(tar) + 10, 9))
     return json.dumps(head).encode() + b"\n" + body
 
 
@@ -253,7 +253,7 @@ def test_a_difference_from_another_archive_is_not_applied(traveller: Travellers,
     path = target.payloads.path(difference.sha256)
     assert path is not None
     head, _, body = path.read_bytes().partition(b"\n")
-    wrong = head.replace(packed.head_of(path).base_sha256.encode(), b"0" * 64) + b"\n" + body
+    wrong = head.replace(compressed.head_of(path).base_sha256.encode(), b"0" * 64) + b"\n" + body
     name = hashlib.sha256(wrong).hexdigest()
     path.with_name(name).write_bytes(wrong)
     others = [payload for payload in order.payloads if payload.kind == "trees"]

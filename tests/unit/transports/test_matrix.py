@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.errors import Corrupt
-from saltdeploy.orders import Result
-from saltdeploy.seals import Seal
-from saltdeploy.target import stages
+from saltdeploy.lib.errors import Corrupt
+from saltdeploy.minion import stages
+from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.seals import Seal
 
 from tests.repositories import Source, git, tree
 from tests.travels import APART, TRANSPORTS, Traveller

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import DiskFull
+from saltdeploy.lib.errors import DiskFull
 
 from tests.repositories import FILE, Entry, Source, snapshot, tree
 from tests.travels import TRANSPORTS

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.errors import Unavailable
-from saltdeploy.exports import Exports
+from saltdeploy.content.exports import Exports
+from saltdeploy.lib.errors import Unavailable
 
 from tests import remotes
 from tests.repositories import FILE, Entry, Source

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import squash
-from saltdeploy.errors import Corrupt
-from saltdeploy.images import Layers
-from saltdeploy.layouts.worktree import WorkTree
-from saltdeploy.manifest import Manifest
-from saltdeploy.master import plan
-from saltdeploy.orders import Order
+from saltdeploy.content import squashfs
+from saltdeploy.content.images import Layers
+from saltdeploy.content.manifest import Manifest
+from saltdeploy.layouts.symlinked.apply import WorkTree
+from saltdeploy.lib.errors import Corrupt
+from saltdeploy.master import packing
+from saltdeploy.protocol.orders import Order
 
 from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree
 from tests.travels import Traveller
@@ -64,7 +64,7 @@ def listed(image: Path, kind: str) -> set[str]:
 
 def test_a_base_image_is_what_git_would_check_out(source: Source, tmp_path: Path) -> None:
     for number in (0, 1):
-        squash.write_base(source.repository, source.tag(number).commit, tmp_path / f"{number}")
+        squashfs.write_base(source.repository, source.tag(number).commit, tmp_path / f"{number}")
         assert unpacked(tmp_path / f"{number}") == source.checked_out(number)
 
 
@@ -73,12 +73,12 @@ def test_the_same_release_makes_the_same_image(source: Source, tmp_path: Path) -
     commits = [source.tag(number).commit for number in (0, 1)]
     before = os.umask(0o077)
     try:
-        squash.write_base(source.repository, commits[0], tmp_path / "base1")
-        squash.write_overlay(source.repository, *commits, tmp_path / "overlay1")
+        squashfs.write_base(source.repository, commits[0], tmp_path / "base1")
+        squashfs.write_overlay(source.repository, *commits, tmp_path / "overlay1")
     finally:
         os.umask(before)
-    squash.write_base(source.repository, commits[0], tmp_path / "base2")
-    squash.write_overlay(source.repository, *commits, tmp_path / "overlay2")
+    squashfs.write_base(source.repository, commits[0], tmp_path / "base2")
+    squashfs.write_overlay(source.repository, *commits, tmp_path / "overlay2")
     for name in ("base", "overlay"):
         assert (tmp_path / f"{name}1").read_bytes() == (tmp_path / f"{name}2").read_bytes()
 
@@ -86,7 +86,7 @@ def test_the_same_release_makes_the_same_image(source: Source, tmp_path: Path) -
 def test_an_overlay_image_holds_what_differs_and_marks_what_is_gone(source: Source, tmp_path: Path) -> None:
     """One mark hides a whole directory; what another thing took the place of needs none."""
     image = tmp_path / "overlay"
-    squash.write_overlay(source.repository, source.tag(0).commit, source.tag(1).commit, image)
+    squashfs.write_overlay(source.repository, source.tag(0).commit, source.tag(1).commit, image)
     assert listed(image, "-") == {"a", "was_file/inner", "mod/file"}
     assert listed(image, "l") == {"was_dir -> a"}
     assert listed(image, "c") == {"dir/old", "all", "to_mod/file", "to_mod/deep"}
@@ -133,7 +133,7 @@ def test_images_come_ahead_to_every_host(target: Images) -> None:
     target.travel(0)
     order = target.order_for(1)
     for base in ("", target.source.tag(0).commit, "9" * 40):
-        kinds = [payload.kind for payload in plan.fitting(order.payloads, base)]
+        kinds = [payload.kind for payload in packing.fitting(order.payloads, base)]
         assert sorted(kinds)[:2] == ["image", "overlay"]
 
 

@@ -15,15 +15,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import gitpack, packed
-from saltdeploy.contents import Stored
-from saltdeploy.errors import Corrupt, DeployError, DiskFull
-from saltdeploy.holdings import YOUNG, Holdings
-from saltdeploy.master import plan
-from saltdeploy.orders import Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.target import stages
-from saltdeploy.transports import apart, bundle
+from saltdeploy.content import compressed
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.content.source import Stored
+from saltdeploy.git import recompress
+from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull
+from saltdeploy.master import packing
+from saltdeploy.minion import stages
+from saltdeploy.protocol.holdings import YOUNG, Holdings
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.transports import bundle, shared_trees
 from saltdeploy.transports.bundle import Bundle, taken
 from saltdeploy.transports.tar import write_tar
 
@@ -188,7 +189,7 @@ def test_a_host_that_has_lost_zstd_asks_for_another_payload(
     target.travel(0)
     order = target.order_for(1)
     assert kinds(order) == ["squeezed"]
-    for module in ("transports.bundle.is_installed", "programs.is_installed"):
+    for module in ("transports.bundle.is_installed", "lib.programs.is_installed"):
         monkeypatch.setattr(f"saltdeploy.{module}", lambda program: False)
     answer = target.run(order)
     assert answer.error is not None
@@ -205,7 +206,7 @@ def test_hosts_with_zstd_and_without_are_served_by_one_deploy(
     base = blob.tag(0).commit
     bare = Holdings(live=base, held=(base,))
     able = dataclasses.replace(bare, programs=("zstd",), knows=("squeezed",))
-    found = plan.pack(
+    found = packing.pack(
         target.order_for(1), target.repo, target._there(), target.payloads, blob.tag(1), [bare, able]
     )
     assert [payload.kind for payload in found] == ["bundle", "squeezed"]
@@ -219,7 +220,9 @@ def test_hosts_with_zstd_and_without_are_served_by_one_deploy(
 def older(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hosts have zstd, and are of a version that knew nothing of squeezed bundles."""
     monkeypatch.setattr(stages, "YOUNG", ())
-    monkeypatch.setattr(bundle, "_choose", lambda order, store: apart.choose(order, "bundle", store.has))
+    monkeypatch.setattr(
+        bundle, "_choose", lambda order, store: shared_trees.choose(order, "bundle", store.has)
+    )
 
 
 @pytest.mark.usefixtures("older")
@@ -243,7 +246,7 @@ def test_it_finds_the_bundle_beside_the_squeezed_one_that_others_get(
     del told["knows"]
     old = Holdings.from_wire(told)
     young = dataclasses.replace(old, knows=YOUNG)
-    offered = plan.pack(
+    offered = packing.pack(
         target.order_for(1), target.repo, target._there(), target.payloads, blob.tag(1), [young, old]
     )
     assert (kinds_of(offered), kinds_of(taken(offered, old))) == (["bundle", "squeezed"], ["bundle"])
@@ -345,7 +348,7 @@ def test_objects_of_another_release_are_not_taken_for_it(traveller: Travellers, 
         bundle, opened = target.cache.parent / "other", io.BytesIO()
         blob.repository.pack(blob.tag(2), blob.tag(0).commit, bundle)
         with open(bundle, "rb") as file:
-            gitpack.lay_open(file, opened)
+            recompress.lay_open(file, opened)
         return {**line, "size": len(opened.getvalue())}, _squeeze(opened.getvalue())
 
     target = traveller("bundle", blob)
@@ -362,7 +365,7 @@ def test_killed_while_it_is_expanded_and_run_again(
     child = os.fork()
     if child == 0:  # it dies when all is read and the bundle is not whole yet
         try:
-            gitpack._Pack.end = lambda pack: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+            recompress._Pack.end = lambda pack: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
             target.run(order)
         finally:
             os._exit(0)
@@ -384,4 +387,4 @@ def test_what_was_squeezed_is_found_and_not_made_again(traveller: Travellers, bl
     written = place.stat().st_ino
     assert _both(target) == made
     assert place.stat().st_ino == written
-    assert packed.head_of(place).base_size == made[0].size
+    assert compressed.head_of(place).base_size == made[0].size

@@ -7,12 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy import disk, policy, swarms, transports
-from saltdeploy.carriers.salt import SaltFiles
-from saltdeploy.errors import ConfigError, Corrupt, DeployError, DiskFull, MovedTag, NoBase, Unavailable
-from saltdeploy.orders import FETCH, Order, Payload
-from saltdeploy.payloads import Payloads
-from saltdeploy.repository import Repository, no_progress
+from saltdeploy import transports
+from saltdeploy.config import rollout
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.download.salt import SaltFiles
+from saltdeploy.git.repository import Repository, no_progress
+from saltdeploy.lib import disk
+from saltdeploy.lib.errors import (
+    ConfigError,
+    Corrupt,
+    DeployError,
+    DiskFull,
+    MovedTag,
+    NoBase,
+    Unavailable,
+)
+from saltdeploy.protocol import swarm
+from saltdeploy.protocol.orders import FETCH, Order, Payload
 
 from tests.repositories import Source, configure, git, repo, tree
 from tests.targets import Copies
@@ -207,7 +218,7 @@ def test_F04_all_that_can_be_chosen_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         transports.of("pigeon")
     named = caught.value.next.removeprefix("choose one of ").split(", ")
-    assert named == [*policy.TRANSPORTS, *swarms.TRANSPORTS]
+    assert named == [*rollout.TRANSPORTS, *swarm.TRANSPORTS]
     assert {"auto", "bundle", "tar+swarm"} <= set(named)
-    for name in set(policy.TRANSPORTS) - {policy.AUTO}:
+    for name in set(rollout.TRANSPORTS) - {rollout.AUTO}:
         transports.of(name)

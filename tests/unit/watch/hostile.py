@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies
-from saltdeploy import events
+from saltdeploy.protocol import events
 
 from tests.unit.watch import stories
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from saltdeploy import errors, events
+from saltdeploy.lib import errors
+from saltdeploy.protocol import events
 
 from tests.unit.watch.stories import DEPLOY, REPO, Step, Story
 

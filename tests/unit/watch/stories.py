@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from saltdeploy import errors, events
+from saltdeploy.lib import errors
+from saltdeploy.protocol import events
 
 DEPLOY = "20261123101112000000"
 REPO = "mediawiki"

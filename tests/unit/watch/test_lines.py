@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
-from saltdeploy import errors, events
-from saltdeploy.watch.lines import Lines
+from saltdeploy.lib import errors
+from saltdeploy.protocol import events
+from saltdeploy.watch.console.lines import Lines
 
 from tests.unit.watch import hostile, rollouts, stories
 from tests.unit.watch.stories import BEGIN, Step, Story

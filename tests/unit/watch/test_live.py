@@ -7,8 +7,8 @@ import sys
 
 import pytest
 from hypothesis import given
-from saltdeploy import errors
-from saltdeploy.watch import terminal
+from saltdeploy.lib import errors
+from saltdeploy.watch.console import terminal
 
 from tests.unit.watch import hostile, rollouts, stories
 from tests.unit.watch.screens import HIDE, OTHER_SCREEN, SHOW, Screen, play, screen

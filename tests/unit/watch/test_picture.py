@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from rich.console import Console
-from saltdeploy import events
-from saltdeploy.watch import picture
-from saltdeploy.watch.state import State
+from saltdeploy.protocol import events
+from saltdeploy.watch.console import live
+from saltdeploy.watch.state import DeployView
 
 from tests.unit.watch import rollouts, stories
 from tests.unit.watch.stories import BEGIN, Step, Story
@@ -26,15 +26,15 @@ TURNS = (
 )
 
 
-def drawn(state: State, height: int = 24, width: int = 80) -> list[str]:
+def drawn(state: DeployView, height: int = 24, width: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
     with console.capture() as capture:
-        console.print(picture.frame(state, height, width))
+        console.print(live.frame(state, height, width))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def states(steps: Iterable[Step]) -> Iterator[State]:
-    state = State()
+def states(steps: Iterable[Step]) -> Iterator[DeployView]:
+    state = DeployView()
     for step in steps:
         state.tick(step) if isinstance(step, float) else state.hear(step)
         yield state
@@ -104,7 +104,7 @@ def test_the_pictures_of_a_deploy_by_groups_are_as_the_golden_file_says(
     story: Callable[[], Iterable[Step]], width: int, golden: Callable[[str, str], None]
 ) -> None:
     seen: list[str] = []
-    state = State()
+    state = DeployView()
     for step in story():
         state.tick(step) if isinstance(step, float) else state.hear(step)
         lines = drawn(state, width=width)

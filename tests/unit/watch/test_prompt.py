@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 
 import pytest
-from saltdeploy import errors, events
-from saltdeploy.watch import terminal
-from saltdeploy.watch.prompt import Prompt, letters, prompt_of
+from saltdeploy.lib import errors
+from saltdeploy.protocol import events
+from saltdeploy.watch.console import terminal
+from saltdeploy.watch.console.prompt import Prompt, letters, prompt_of
 
 from tests.unit.watch import hostile
 from tests.unit.watch.rollouts import AFTER_CANARY, AFTER_FAILURE

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
-from saltdeploy import errors
-from saltdeploy.watch import report
+from saltdeploy.lib import errors
+from saltdeploy.watch.console import results
 
 from tests.unit.watch import hostile, views
 
@@ -18,7 +18,7 @@ FIELDS = "tag commit root hosts user host since until deploy reason scope bad ca
 
 @pytest.mark.parametrize("name", views.VIEWS)
 def test_a_result_reads_as_the_golden_file_says(name: str, golden: Callable[[str, str], None]) -> None:
-    text = report.render(views.VIEWS[name], now=views.NOW)
+    text = results.render(views.VIEWS[name], now=views.NOW)
     assert text is not None
     golden(f"view-{name}", text + "\n")
 
@@ -26,19 +26,19 @@ def test_a_result_reads_as_the_golden_file_says(name: str, golden: Callable[[str
 def test_the_outcome_word_stands_last() -> None:
     for name, view in views.VIEWS.items():
         if name.startswith("outcome"):
-            text = report.render(view)
+            text = results.render(view)
             assert text is not None
             assert text.splitlines()[-1].startswith(view["outcome"])
 
 
 def test_only_the_outcome_word_is_painted() -> None:
-    plain, painted = (report.render(views.VIEWS["outcome-held"], colour=colour) for colour in (False, True))
+    plain, painted = (results.render(views.VIEWS["outcome-held"], colour=colour) for colour in (False, True))
     assert plain is not None
     assert painted == plain.removesuffix("HELD") + "\033[1;33mHELD\033[0m"
 
 
 def test_results_by_host_are_told_host_by_host() -> None:
-    text = report.render({"master1": views.VIEWS["versions-none"], "master2": views.VIEWS["versions-none"]})
+    text = results.render({"master1": views.VIEWS["versions-none"], "master2": views.VIEWS["versions-none"]})
     assert text == "master1:\nmediawiki: never deployed\nmaster2:\nmediawiki: never deployed"
 
 
@@ -46,12 +46,12 @@ def test_results_by_host_are_told_host_by_host() -> None:
     "data", [None, "text", [], {}, {"web1": True}, {"view": "unknown"}, {"view": ["outcome"]}]
 )
 def test_what_is_not_a_result_of_the_runner_is_left_to_salt(data: object) -> None:
-    assert report.render(data) is None
+    assert results.render(data) is None
 
 
 def test_a_host_that_is_not_as_it_should_be_is_not_lost_among_a_thousand() -> None:
     hosts = {**views.fleet(1000), "web500": views.running("drift", views.BEFORE_COMMIT, views.BEFORE)}
-    text = report.render(views.report(hosts), now=views.NOW)
+    text = results.render(views.report(hosts), now=views.NOW)
     assert text is not None
     lines = text.splitlines()
     assert lines[3].startswith("web500     drift")
@@ -61,7 +61,7 @@ def test_a_host_that_is_not_as_it_should_be_is_not_lost_among_a_thousand() -> No
 
 def test_an_error_of_many_hosts_is_told_once() -> None:
     hosts = {f"web{n}": views.stayed("failed", errors.DiskFull("no space left")) for n in range(1, 41)}
-    text = report.render(views.outcome(hosts, "HELD", 0))
+    text = results.render(views.outcome(hosts, "HELD", 0))
     assert text is not None
     assert "web1, web2, web3, web4, web5 and 35 more: no space left" in text.splitlines()
 
@@ -73,7 +73,7 @@ def test_a_hostile_text_in_a_result_has_no_power_over_the_terminal() -> None:
         views.outcome({hostile.TEXT: bad}, hostile.TEXT, 0),
         {"view": "error", "error": error.to_wire()},
     ):
-        text = report.render(view)
+        text = results.render(view)
         assert text is not None
         assert hostile.controls(text) == set()
 
@@ -93,20 +93,20 @@ def test_a_hostile_text_in_a_result_has_no_power_over_the_terminal() -> None:
     ),
 )
 def test_no_result_whatever_its_form_raises(view: str, fields: dict[str, object]) -> None:
-    text = report.render({**fields, "view": view}, now=views.NOW)
+    text = results.render({**fields, "view": view}, now=views.NOW)
     assert text is not None
     assert hostile.controls(text) == set()
 
 
 def test_hosts_of_which_nothing_is_said_but_their_names_are_named_in_the_outcome() -> None:
-    text = report.render(views.VIEWS["outcome-limited"])
+    text = results.render(views.VIEWS["outcome-limited"])
     assert text is not None
     assert "left out by the limit: web3, web4, " in text
     assert "web22 and 8 more" in text
 
 
 def test_the_process_that_is_older_than_the_switch_is_named() -> None:
-    text = report.render(views.VIEWS["report-stale"])
+    text = results.render(views.VIEWS["report-stale"])
     assert text is not None
     assert "web2: port 80: pid 7 (php) has run since noon, and the switch was at one" in text
     assert "1/2 hosts run what is pinned" in text
@@ -129,13 +129,13 @@ def test_the_process_that_is_older_than_the_switch_is_named() -> None:
 )
 def test_the_report_ends_with_the_command_that_mends_it(hosts: views.View, command: str) -> None:
     some_pin = {"tag": views.BEFORE, "commit": views.BEFORE_COMMIT, "hosts": ["web2", "web4"]}
-    text = report.render({**views.report(hosts), "partly_pinned": [some_pin]})
+    text = results.render({**views.report(hosts), "partly_pinned": [some_pin]})
     assert text is not None
     assert text.splitlines()[-1] == f"Next: {command}"
 
 
 def test_F11_a_damaged_host_says_what_was_found() -> None:
-    text = report.render(views.report({"web1": views.running("damaged"), "web2": views.running()}))
+    text = results.render(views.report({"web1": views.running("damaged"), "web2": views.running()}))
     assert text is not None
     assert "web1: deploy.verify found that the live files are not those of the release" in text
     assert "1/2 hosts run what is pinned" in text
@@ -144,7 +144,7 @@ def test_F11_a_damaged_host_says_what_was_found() -> None:
 def test_in_a_plan_of_a_thousand_hosts_those_with_the_same_numbers_share_a_line() -> None:
     hosts = {f"web{n}": views.change(views.BEFORE, 3, 20, 1, 2_345) for n in range(1, 1001)}
     hosts["web7"] = views.change("", 0, 0, 0, 0, unreachable=True)
-    text = report.render(views.plan(hosts, []))
+    text = results.render(views.plan(hosts, []))
     assert text is not None
     alike = [
         line for line in text.splitlines() if views.BEFORE in line and "web1, web2, web3 and 996 more" in line

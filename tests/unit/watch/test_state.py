@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from saltdeploy import errors, events
-from saltdeploy.watch.state import State
+from saltdeploy.lib import errors
+from saltdeploy.protocol import events
+from saltdeploy.watch.state import DeployView
 
 from tests.unit.watch import hostile
 from tests.unit.watch.stories import BEGIN, DEPLOY, FULL, REPO, Story
 
 
-def after(*steps: events.Event | float) -> State:
-    state = State()
+def after(*steps: events.Event | float) -> DeployView:
+    state = DeployView()
     for step in steps:
         state.tick(step) if isinstance(step, float) else state.hear(step)
     return state
@@ -313,7 +314,7 @@ def test_texts_of_a_hostile_host_are_harmless_when_they_are_kept() -> None:
 
 @given(hostile.EVENTS)
 def test_no_event_whatever_its_form_raises(found: list[object]) -> None:
-    state = State()
+    state = DeployView()
     for event in found:
         state.hear(event)
         state.tick(event)

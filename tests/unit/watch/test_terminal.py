@@ -6,7 +6,7 @@ import io
 import sys
 
 import pytest
-from saltdeploy.watch import terminal
+from saltdeploy.watch.console import terminal
 
 from tests.unit.watch import stories
 from tests.unit.watch.screens import HIDE, play, screen

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from saltdeploy.lib.text import size
 from saltdeploy.watch import text
-from saltdeploy.wording import size
 
 from tests.unit.watch import hostile
 

@@ -1,11 +1,11 @@
-"""Results of the runner, as ``master/report.py`` makes them; some with hosts that are not as they should be."""
+"""Results of the runner, as ``master/results.py`` makes them; some with hosts that are not as they should be."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from saltdeploy import errors
-from saltdeploy.master.holder import Holder, Lock
+from saltdeploy.lib import errors
+from saltdeploy.master.locking.model import Holder, Lock
 
 from tests.unit.watch.stories import BEGIN, COMMIT, DEPLOY, FULL, REPO, TAG
 

@@ -1,0 +1,96 @@
+"""Gets contents by http and https, with the library ``requests``: streamed, bounded, checked on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import requests
+
+from saltdeploy.blobs.cache import BlobCache
+from saltdeploy.blobs.source import Cap, Hear
+from saltdeploy.content.pointers import Pointer
+from saltdeploy.lib.errors import Corrupt
+from saltdeploy.lib.rate_limit import Limits, Pace
+
+_TIMEOUT = (10, 60)  # seconds: to connect, and of silence
+_CHUNK = 1 << 16
+_GIVE_UP = 3  # failures of the network in a row
+
+
+class Failed(Exception):
+    """A server did not give what it was asked for.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class Web:
+    """One session with a server.
+
+    Args:
+        cap: what may come.
+    """
+
+    def __init__(self, cap: Cap = Cap()) -> None:  # noqa: B008 - frozen
+        self._pace = Pace(Limits(rate=cap.rate, least=0, shared=cap.booked))
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = "saltext-deploy"
+        self._session.headers["Accept-Encoding"] = "identity"
+
+    def request(self, method: str, url: str, **options: Any) -> requests.Response:
+        """A streamed answer; the caller closes it.
+
+        Raises:
+            Failed: the server said no.
+            requests.RequestException: it said nothing.
+        """
+        answer = self._session.request(method, url, stream=True, timeout=_TIMEOUT, **options)
+        if answer.status_code >= 300:
+            answer.close()
+            raise Failed(f"answered {answer.status_code} {(answer.reason or '')[:60]}", answer.status_code)
+        return answer
+
+    def take(self, url: str, pointer: Pointer, shelf: BlobCache, hear: Hear, **options: Any) -> None:
+        """Put the content at ``url`` on the shelf.
+
+        Raises:
+            Corrupt: it is another one.
+            Failed, requests.RequestException: see :meth:`request`.
+        """
+        with self.request("GET", url, **options) as answer, shelf.receive(pointer) as receiver:
+            for piece in answer.iter_content(_CHUNK):
+                receiver.write(piece)
+                self._pace.took(len(piece))
+                hear(len(piece))
+
+    def each(self, wanted: Sequence[Pointer], take: Callable[[Pointer], None]) -> dict[str, str]:
+        """Take one after the other; those that failed, and why. A server that is gone is not asked again and again."""
+        failed: dict[str, str] = {}
+        silent = 0
+        for pointer in wanted:
+            if silent == _GIVE_UP:
+                failed[pointer.name] = f"was given up after {_GIVE_UP} failures in a row"
+                continue
+            try:
+                take(pointer)
+                silent = 0
+            except (Corrupt, Failed) as error:
+                failed[pointer.name] = str(error)
+            except requests.RequestException as error:
+                failed[pointer.name] = reason(error)
+                silent = _GIVE_UP if isinstance(error, requests.ConnectionError) else silent + 1
+        return failed
+
+
+def reason(error: requests.RequestException) -> str:
+    """What happened; without the URL, in which there may be a signature or a token."""
+    cause: BaseException | None = error
+    while cause is not None and not (isinstance(cause, OSError) and cause.strerror):
+        cause = cause.__cause__ or cause.__context__
+    return f"does not answer ({cause.strerror if isinstance(cause, OSError) else type(error).__name__})"

@@ -1,0 +1,66 @@
+"""Where that comes from which a release names and its repository does not hold, as the pillar says it.
+
+The kinds of blobs, and submodules. Each function takes what stands under one key and returns checked data; see :mod:`saltdeploy.config.rollout`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from saltdeploy.config.rollout import Wrong, text
+
+LFS, FAT, ANNEX = "lfs", "fat", "annex"
+KINDS = (LFS, FAT, ANNEX)
+
+#: What rsync takes for a place that is not on this host, what a web server is, and what a git-lfs server.
+RSYNC = re.compile(r"rsync://|(?![A-Za-z0-9+.-]+://)[^/:]+::?[^:]")
+WEB = re.compile(r"https?://")
+LFS_SERVER = re.compile(r"lfs\+(?=https?://)")
+_DASH = re.compile(r"-|[a-z+]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+
+
+def blobs(value: Any) -> dict[str, tuple[str, ...]]:
+    """Kind of pointers to the sources of their contents, the first choice first."""
+    if not isinstance(value, dict):
+        raise Wrong(f"must be a table of kinds ({', '.join(KINDS)}) with sources")
+    found = {}
+    for kind, sources in value.items():
+        if kind not in KINDS:
+            raise Wrong(f"the kinds of blobs are {', '.join(KINDS)}", kind)
+        listed = [] if sources is None else [sources] if isinstance(sources, str) else sources
+        if not isinstance(listed, list):
+            raise Wrong("must be a source or a list of them", kind)
+        try:
+            found[kind] = tuple(source(kind, each) for each in listed)
+        except ValueError as error:
+            raise Wrong(str(error), kind) from None
+    return found
+
+
+def source(kind: str, value: Any) -> str:
+    """One source: see :mod:`saltdeploy.blobs.source`."""
+    place = text(value)
+    if _DASH.match(place):
+        raise ValueError("neither a source nor its host may begin with a dash")
+    if LFS_SERVER.match(place):
+        if kind != LFS:
+            raise ValueError("lfs+http(s)://... is a git-lfs server, which holds contents of kind lfs only")
+    elif not (place.startswith("/") or WEB.match(place) or RSYNC.match(place)):
+        raise ValueError(
+            "must be a directory, http(s)://..., rsync://..., host:path, or for lfs lfs+http(s)://..."
+        )
+    return place
+
+
+def rewrites(value: Any) -> tuple[tuple[str, str], ...]:
+    """Begins of submodules' URLs to what is to stand there instead."""
+    if not isinstance(value, dict):
+        raise Wrong("must be a table: begin of a URL to what stands there instead")
+    for begin, instead in value.items():
+        if not isinstance(begin, str) or not begin:
+            raise Wrong("must be the begin of a URL", begin)
+        if not isinstance(instead, str) or not instead or _DASH.match(instead) or _HELPER.match(instead):
+            raise Wrong("must be the begin of a URL or a path that git may fetch from", begin)
+    return tuple(value.items())

@@ -1,0 +1,171 @@
+"""The checks that a release brings in ``scap/checks.yaml``, with scap's own words for their places.
+
+scap's stages are fetch, config_deploy, promote, handle_service. Its ``promote`` only switches: what stands after it
+runs before the service is restarted, which is the stage ``handle_service`` (once called ``restart_service``). Files
+rely on that: they build a virtualenv at promote, and the service starts with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+
+from saltdeploy.config import Repo, checks, rollout
+from saltdeploy.config.rollout import REST, Check, Wrong
+from saltdeploy.lib.errors import BadChecks
+
+FILE = "scap/checks.yaml"
+MOST = 65_536  # bytes of it
+#: Safe, and in C where there is that: it also refuses what is nested too deep, before it takes minutes.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: The key ``<<``: what it brings may be said otherwise in the table itself.
+_MERGE = "tag:yaml.org,2002:merge"
+
+_KEYS = ("before", "after", "stage")
+#: scap's words for stages that it has and we have not, by our words.
+_WORDS = {"promote": "checkout", "handle_service": "restart", "restart_service": "restart"}
+_TEMPLATES = "no configuration files are made of templates here: use after: fetch"
+_DONE = "nothing runs on a target when all groups are done: use after: handle_service"
+_REFUSED = {"config_deploy": _TEMPLATES, "config_diff": _TEMPLATES, "finalize": _DONE, "final": _DONE}
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A check of a release.
+
+    Attributes:
+        check: stands where it runs.
+        said: where the file has it, in the file's words, when that is another place; else "".
+    """
+
+    check: Check
+    said: str = ""
+
+
+def read(text: bytes, repo: Repo) -> tuple[Brought, ...]:
+    """What the file holds; what stands at one place is in the order in which it runs.
+
+    Args:
+        text: of the file; empty where the release has none.
+        repo: has checks of its own, and may have something to restart.
+
+    Raises:
+        BadChecks: it cannot be meant, cannot be done by a host that reads it out of the release, or stands in the
+            way of the pillar's checks.
+    """
+    try:
+        known: dict[str, Any] = {"checks": lambda value: _brought(value or {})}
+        found: tuple[Brought, ...] = rollout.table(_parsed(text) or {}, known).get("checks", ())
+        _refuse(tuple(each.check for each in found), repo)
+    except Wrong as error:
+        raise BadChecks(
+            str(error),
+            path=":".join([FILE, *error.path]),
+            next=f"mend {FILE} in the release, or take it out and write the checks into the pillar",
+        ) from None
+    return found if repo.groups else tuple(map(_for_all, found))
+
+
+def _for_all(brought: Brought) -> Brought:
+    """Where scap is told of no groups, all hosts are in the one that it calls ``default``; here they are in none."""
+    if brought.check.group != REST:
+        return brought
+    return replace(brought, check=replace(brought.check, group=""))
+
+
+def _refuse(found: tuple[Check, ...], repo: Repo) -> None:
+    mine = {check.name for check in repo.checks}
+    for check in found:
+        if check.master:
+            raise Wrong("only the pillar can ask the master for a check", "checks", check.name, "where")
+        if check.point == "before fetch":
+            raise Wrong("a release is not there before it is fetched", "checks", check.name, "before")
+        if check.name in mine:
+            raise Wrong("the pillar has a check of this name", "checks", check.name)
+    if repo.restart:
+        checks.refuse_in_the_gap(found)
+
+
+# -- the places -----------------------------------------------------------------------------------------
+
+
+def _brought(value: Any) -> tuple[Brought, ...]:
+    if not isinstance(value, dict):
+        raise Wrong("must be a table of checks, each under its name")
+    ours, said = {}, {}
+    for name, entry in value.items():
+        ours[name], said[name] = _translated(name, entry)
+    found = [Brought(check, said[check.name]) for check in checks.checks(ours)]
+    # what has moved stood before what was there already: a host is put back into service after it, not before
+    return tuple(sorted(found, key=lambda each: not each.said))
+
+
+def _translated(name: Any, entry: Any) -> tuple[Any, str]:
+    """The entry with its place in our words; and that place as the file has it, when the check has moved."""
+    if not isinstance(entry, dict):
+        return entry, ""
+    keys = [key for key in _KEYS if key in entry]
+    if keys == ["after", "stage"]:  # as scap does
+        keys = ["after"]
+        entry = {key: each for key, each in entry.items() if key != "stage"}
+    word = entry[keys[0]] if len(keys) == 1 else None
+    if not isinstance(word, str):
+        return entry, ""
+    if word in _REFUSED:
+        raise Wrong(f"{word}: {_REFUSED[word]}", name, keys[0])
+    if word not in _WORDS:
+        return entry, ""
+    when = "before" if keys == ["before"] else "after"
+    moves = (when, _WORDS[word]) in checks.GAP and entry.get("type") in checks.ASK_PROCESSES
+    place = {"after": "restart"} if moves else {when: _WORDS[word]}
+    rest = {key: each for key, each in entry.items() if key not in _KEYS}
+    return {**rest, **place}, f"{when} {word}" if moves else ""
+
+
+# -- the text -------------------------------------------------------------------------------------------
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        loader = _LOADER(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _refuse_twice(node)
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Wrong(f"cannot be read: {' '.join(str(error).split())[:500]}") from None
+
+
+def _refuse_twice(root: yaml.Node) -> None:
+    """Refuse a key that stands more than once in a table: YAML readers keep the last one without a word."""
+    for table, path in _tables(root):
+        lines: dict[tuple[str, str], list[int]] = {}
+        for key, _ in table.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                lines.setdefault((key.tag, key.value), []).append(key.start_mark.line + 1)
+        for (_, name), found in lines.items():
+            if len(found) > 1:
+                where = f"{', '.join(map(str, found[:-1]))} and {found[-1]}"
+                raise Wrong(f"{name} stands here more than once: on lines {where}", *path, name)
+
+
+def _tables(root: yaml.Node) -> Iterator[tuple[yaml.MappingNode, tuple[str, ...]]]:
+    """The tables of a document, from the top, each once however often it is referred to; with the keys down to it."""
+    seen: set[int] = set()
+    waiting: list[tuple[yaml.Node, tuple[str, ...]]] = [(root, ())]
+    for node, path in waiting:
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            yield node, path
+            waiting += [(value, (*path, str(key.value))) for key, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(each, path) for each in node.value]

@@ -1,0 +1,152 @@
+"""The keys that the pillar may hold, each with its default and its check.
+
+A check takes what stands in the pillar and returns it as :mod:`saltdeploy.config` wants it. ``docs/configuration.md``
+and ``pillar/deploy.sls`` list the same keys, and a test compares the three.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from saltdeploy.config import blobs, checks, delivery, freeze, rollout
+from saltdeploy.lib.disk import literal
+from saltdeploy.protocol import seals, swarm
+
+SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
+_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
+_DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
+
+
+def _url(value: Any) -> str:
+    if _DASH.match(rollout.text(value)):
+        raise ValueError("must be a URL or a path; neither it nor its host may begin with a dash")
+    if _HELPER.match(value):
+        raise ValueError("must be a URL or a path; git's ext::, fd:: and the like run commands")
+    return value
+
+
+def _word(value: Any) -> str:
+    if rollout.text(value).split() != [value]:
+        raise ValueError("must be one word")
+    return value
+
+
+def _path(value: Any) -> str:
+    path = rollout.text(value)
+    if not path.startswith("/") or literal(path) == "/" or ".." in path.split("/") or not path.isprintable():
+        raise ValueError("must be an absolute path without .., and not /")
+    return literal(path)
+
+
+def _calls(value: Any) -> dict[str, list[Any]]:
+    fine = isinstance(value, dict) and all(
+        isinstance(function, str) and "." in function and isinstance(arguments or [], list)
+        for function, arguments in value.items()
+    )
+    if not fine:
+        raise ValueError("must map module.function to a list of arguments")
+    return {function: list(arguments or []) for function, arguments in value.items()}
+
+
+def _names(value: Any) -> list[str] | dict[str, Any]:
+    if not isinstance(value, (list, dict)) or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be a list of repo names")
+    return value.copy()  # Trebuchet's default is {}
+
+
+def _table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table")
+    return dict(value)
+
+
+def _servers(value: Any) -> dict[str, str]:
+    if not all(
+        isinstance(site, str) and not _word(host).startswith("-") for site, host in _table(value).items()
+    ):
+        raise ValueError("must map each site to a host")
+    return dict(value)
+
+
+def _public_keys(value: Any) -> tuple[str, ...]:
+    """A key, or a list of them."""
+    keys = []
+    for number, pem in enumerate(value if isinstance(value, (list, tuple)) else [value]):
+        try:
+            keys.append(seals.public_key(pem))
+        except (
+            ValueError
+        ) as error:  # with a place: an error without one would show the value, maybe a private key
+            raise rollout.Wrong(str(error), number) from None
+    return tuple(keys)
+
+
+Key = tuple[Any, Callable[[Any], Any]]
+
+#: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
+REPO_KEYS: dict[str, Key] = {
+    "grain": (None, _word),
+    "upstream": (None, _url),
+    "shadow_reference": (False, rollout.flag),
+    "fetch_module_calls": ({}, _calls),
+    "checkout_module_calls": ({}, _calls),
+    "checkout_submodules": (False, rollout.flag),
+    "location": (None, _path),
+    "sync_script": ("shared.py", rollout.text),
+    "dependencies": ({}, _names),
+    "automated": (False, rollout.flag),
+    "type": ("git-http", rollout.one_of(*SCHEMES)),
+    "gitfat_enabled": (False, rollout.flag),
+    "service_name": (None, rollout.services),
+    "deployment_repo_group": (None, rollout.text),
+    # new keys
+    "source": (None, _url),
+    "url": (None, _url),
+    "rsync_url": (None, _url),
+    "targets": (None, rollout.text),
+    "targets_type": ("compound", rollout.one_of(*rollout.TARGET_TYPES)),
+    "transport": ("bundle", rollout.one_of(*rollout.TRANSPORTS, *swarm.TRANSPORTS)),
+    "layout": ("slots", rollout.one_of("slots", "releases", "inplace", "overlay")),
+    "slots": (3, delivery.whole(2, 16)),
+    "keep_releases": (5, delivery.whole(2, 1000)),
+    "visible_releases": (1, delivery.whole(1, 16)),
+    "stat_limit": (5_000, delivery.whole(0, 100_000_000)),
+    "batch": ("100%", rollout.window),
+    "rollback_batch": ("100%", rollout.window),
+    "fetch_batch": ("100%", rollout.window),
+    "failure_limit": ("0", rollout.share),
+    "timeout": (600, delivery.whole(1, 86_400)),
+    "groups": ([], rollout.groups),
+    "on_failure": ("rollback", rollout.one_of("rollback", "hold", "ask")),
+    "on_abort": ("rollback", rollout.one_of("rollback", "hold")),
+    "question_timeout": (3600, rollout.seconds(1)),
+    "service_port": (None, rollout.ports),
+    "service_timeout": (120, rollout.seconds(1)),
+    "signal": (None, rollout.signals),
+    "restart_command": (None, rollout.command),
+    "checks": ({}, checks.checks),
+    "depool": (None, checks.hook("depool")),
+    "repool": (None, checks.hook("repool")),
+    "max_removed": ("50%", rollout.share),
+    "require_signed": (False, rollout.flag),
+    "freeze": ([], freeze.windows),
+    "fanouts": ([], delivery.fanouts),
+    "blobs": ({}, blobs.blobs),
+    "submodule_urls": ({}, blobs.rewrites),
+}
+
+DEPLOYMENT_KEYS: dict[str, Key] = {
+    "parent_dir": ("/srv/deployment", _path),
+    "servers": ({}, _servers),
+    "redis": ({}, _table),
+    "freeze": ([], freeze.windows),
+    "fanouts": ([], delivery.fanouts),
+    "payload_dir": (None, _path),
+    "transfer": ({}, delivery.transfer),
+    "links": ({}, delivery.links),
+    "signing_key": (None, _path),
+    "release_keys": ([], _public_keys),
+    "swarm": ({}, delivery.swarm),
+}

@@ -1,0 +1,1 @@
+"""What a release holds: its manifest and tree digest, packed payloads, archives, images, pointers to blobs."""

@@ -1,0 +1,394 @@
+"""What a tree should hold: path, mode, blob, sha256 and last seen stat of every file; verify a tree against it.
+
+One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so
+its cost follows the change too. The commit that names the files' blobs stands here, and the digests of all
+directories (:mod:`saltdeploy.protocol.merkle`), of which those are made anew that hold something that has changed. Where
+the blob is a pointer and the file holds what it points to, the pointer stands here as well; it is bound by the
+blob id, and binds the content. Whether the tree is whole is not written here (see saltdeploy.layouts.symlinked.tree): one
+can ask for that while a release is being written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from saltdeploy.content import directory_ctimes, pointers
+from saltdeploy.content.compare import compare, digest_of, is_real, walk
+from saltdeploy.content.database import explained
+from saltdeploy.content.directory_ctimes import Looks
+from saltdeploy.content.pointers import Pointer
+from saltdeploy.content.tree_digest import Digests, copy_rows
+from saltdeploy.git.objects import GITLINK, Change
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS files (
+    path BLOB PRIMARY KEY, mode TEXT NOT NULL, oid TEXT NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, inode INTEGER NOT NULL, digest BLOB
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pointers (path BLOB PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS directories (path BLOB PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pages (
+    directory BLOB NOT NULL, last BLOB NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (directory, last)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
+"""
+_NAMED = 1000
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of a tree: what git says of it, what was seen of it, its digest, and what its blob holds if that is a pointer."""
+
+    path: bytes
+    mode: str
+    oid: str
+    size: int
+    mtime: int
+    ctime: int
+    inode: int
+    digest: bytes | None
+    pointer: bytes
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """As :func:`saltdeploy.content.compare.compare` wants it."""
+        return self.size, self.mtime, self.ctime, self.inode
+
+
+@dataclass
+class Findings:
+    """How a tree differs from its manifest; at most 1,000 paths of each kind are named, all are counted."""
+
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    files: int = 0
+    wrong: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return self.wrong == 0
+
+    def add(self, kind: str, path: bytes) -> None:
+        """Count one path and name it, while there are few."""
+        self.wrong += 1
+        names: list[str] = getattr(self, kind)
+        if len(names) < _NAMED:
+            names.append(path.decode("utf-8", "backslashreplace"))
+
+
+class Manifest:
+    """The database of one work tree. Use as a context manager.
+
+    Args:
+        path: the file.
+
+    Attributes:
+        digests: those of directories.
+        looks: how directories were seen last.
+
+    Raises:
+        Unreadable: in any method, when the file is not what was written.
+        DiskFull, NoPermission: in any method.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._points = True  # whether there may be a pointer
+
+    def __enter__(self) -> Manifest:
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
+        except sqlite3.Error as error:
+            raise explained(error, self.path) from error
+        self.digests, self.looks = Digests(self._db, self.path), Looks(self._db)
+        try:
+            # with FULL a power cut just after a commit may bring the rolled back state to life again
+            self._db.execute("PRAGMA synchronous=EXTRA")
+            self._db.execute("PRAGMA cache_size=-8192")
+            self._db.executescript(_SCHEMA + directory_ctimes.SCHEMA)
+            self._add_digests()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise explained(error, self.path) from error
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._db.close()
+        if isinstance(error, sqlite3.Error):
+            raise explained(error, self.path) from error
+
+    def _add_digests(self) -> None:
+        """The manifests of older versions have none; :meth:`complete` finds them."""
+        if "digest" not in [column[1] for column in self._db.execute("PRAGMA table_info(files)")]:
+            self._db.execute("ALTER TABLE files ADD COLUMN digest BLOB")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes within happen together when the block ends, or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._points = self._db.execute("SELECT 1 FROM pointers LIMIT 1").fetchone() is not None
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            self.digests.forget()
+            if self._db.in_transaction:  # sqlite has ended it by itself when the disk is full
+                with contextlib.suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+            raise
+        finally:
+            self._points = True
+            self.looks.forget()
+
+    def commit(self) -> str:
+        """The commit whose files are noted here; "" when they were never brought to one."""
+        row = self._db.execute("SELECT oid FROM root").fetchone()
+        return row[0] if row else ""
+
+    def put_commit(self, commit: str) -> None:
+        """Note that the files are those of ``commit``; in the transaction that makes it so."""
+        self._db.execute("INSERT OR REPLACE INTO root VALUES (1, ?)", (commit,))
+
+    # -- files ------------------------------------------------------------------------------------------
+
+    def lists(self, content: Iterable[Change]) -> bool:
+        """Whether the files noted here are these and no others.
+
+        Args:
+            content: all files of a commit, as changes from nothing.
+        """
+        listed = 0
+        for change in content:
+            if self.entry(change.path) != (change.mode, change.oid):
+                return False
+            listed += 1
+        return listed == self._db.execute("SELECT COUNT(*) FROM files").fetchone()[0]
+
+    def put(
+        self,
+        path: bytes,
+        mode: str,
+        oid: str,
+        seen: os.stat_result,
+        digest: bytes | None,
+        pointer: bytes = b"",
+    ) -> None:
+        """Note a file that was just written.
+
+        Args:
+            mode, oid: as git says it.
+            seen: the file.
+            digest: of its content, see :func:`saltdeploy.content.compare.digest_of`; None where it is not known.
+            pointer: what the blob holds, where the file holds what that points to.
+        """
+        stat = (seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        self._put((path, mode, oid, *stat, digest), pointer)
+
+    def note(self, path: bytes, mode: str, oid: str, size: int, digest: bytes, pointer: bytes = b"") -> None:
+        """As :meth:`put`, of a file that lies on no disk.
+
+        Args:
+            size: bytes of its content.
+        """
+        self._put((path, mode, oid, size, 0, 0, 0, digest), pointer)
+
+    def _put(self, row: tuple[Any, ...], pointer: bytes) -> None:
+        path = row[0]
+        self._db.execute("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?)", row)
+        if pointer:
+            self._db.execute("INSERT OR REPLACE INTO pointers VALUES (?,?)", (path, pointer))
+            self._points = True
+        elif self._points:
+            self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
+        self._touch(path)
+        if row[1] == GITLINK:  # a directory, in which nothing is to be
+            self.looks.touch(path)
+
+    def _touch(self, path: bytes) -> None:
+        self.digests.touch(path)
+        self.looks.touch(os.path.dirname(path))
+
+    def take(self, other: Manifest) -> None:
+        """Note all files as another manifest has them; the digests of directories are apart."""
+        copy_rows("files", other._db, self._db)
+        copy_rows("pointers", other._db, self._db)
+        self._points = True
+
+    def forget_ctimes(self) -> None:
+        """Files get further names, in other trees, which changes their ctimes: they are not compared any more."""
+        with self.transaction():
+            self._db.execute("UPDATE files SET ctime=0 WHERE ctime!=0")
+
+    def drop(self, path: bytes) -> None:
+        """Note that a file is gone."""
+        self._db.execute("DELETE FROM files WHERE path=?", (path,))
+        self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
+        self._touch(path)
+
+    def clear(self) -> None:
+        """Note that all files are gone."""
+        for table in ("files", "pointers", "directories", "pages", "root", "looks"):
+            self._db.execute(f"DELETE FROM {table}")
+        self.digests.forget()
+
+    def contents(self) -> set[str]:
+        """The names of the contents that pointers of this tree point to."""
+        return {found.name for _, found in self.stubs()}
+
+    def stubs(self) -> Iterator[tuple[bytes, Pointer]]:
+        """The paths at which this tree has contents, and the pointers that its commit has there."""
+        rows = self._db.execute("SELECT path, mode, data FROM pointers JOIN files USING (path)")
+        return (
+            (path, found) for path, mode, data in rows if (found := pointers.read(mode, data)) is not None
+        )
+
+    def stub(self, path: bytes) -> Pointer | None:
+        """As :meth:`stubs`, the pointer at one path."""
+        wanted = "SELECT mode, data FROM pointers JOIN files USING (path) WHERE path=?"
+        row = self._db.execute(wanted, (path,)).fetchone()
+        return pointers.read(*row) if row else None
+
+    def sizes(self) -> tuple[int, int]:
+        """How many files the tree should hold, and their bytes."""
+        files, size = self._db.execute("SELECT COUNT(*), TOTAL(size) FROM files").fetchone()
+        return files, int(size)
+
+    def size_of(self, path: bytes, oid: str) -> int | None:
+        """The bytes of the blob ``oid`` where the tree has it at ``path``, else None; a pointer counts as nothing."""
+        wanted = (
+            "SELECT CASE WHEN data IS NULL THEN size ELSE 0 END FROM files LEFT JOIN pointers USING (path)"
+        )
+        row = self._db.execute(f"{wanted} WHERE path=? AND oid=?", (path, oid)).fetchone()
+        return row[0] if row else None
+
+    def entries(self) -> Iterator[FileEntry]:
+        """All files, sorted by their paths."""
+        rows = "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) ORDER BY path"
+        for path, mode, oid, size, mtime, ctime, inode, digest, pointer in self._db.execute(rows):
+            yield FileEntry(path, mode, oid, size, mtime, ctime, inode, digest, pointer or b"")
+
+    def holds_more_than(self, files: int) -> bool:
+        """Whether the tree should hold more files than that; looks at no more of them than it must."""
+        return self._db.execute("SELECT 1 FROM files LIMIT 1 OFFSET ?", (files,)).fetchone() is not None
+
+    def entry(self, path: bytes) -> tuple[str, str] | None:
+        """``(mode, oid)`` of one path; None when the tree should not hold it."""
+        row = self._db.execute("SELECT mode, oid FROM files WHERE path=?", (path,)).fetchone()
+        return (row[0], row[1]) if row else None
+
+    def holds_below(self, directory: bytes) -> bool:
+        """Whether the tree should hold a file in ``directory`` or deeper."""
+        below = "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1"
+        return (
+            self._db.execute(below, (directory + b"/", directory + b"0")).fetchone() is not None
+        )  # 0 follows /
+
+    def files(self) -> Iterator[tuple[bytes, str, str, bytes]]:
+        """Path, mode, blob and digest of every file whose digest is known."""
+        yield from self._db.execute("SELECT path, mode, oid, digest FROM files WHERE digest IS NOT NULL")
+
+    def digest(self, path: bytes) -> bytes | None:
+        """The digest of a file's content; None where it is not known."""
+        row = self._db.execute("SELECT digest FROM files WHERE path=?", (path,)).fetchone()
+        return row[0] if row else None
+
+    # -- the root ---------------------------------------------------------------------------------------
+
+    def root(self) -> str:
+        """The root as it was made last, in hexadecimal; "" where it never was."""
+        return self.digests.root()
+
+    def seal(self) -> str:
+        """Make the digests of directories anew that hold something that has changed; in the same transaction.
+
+        Returns:
+            The root.
+        """
+        return self.digests.make()
+
+    def complete(self, root: Path) -> bool:
+        """Find the digests that are not known, by reading the files; in a transaction, before :meth:`seal`.
+
+        Args:
+            root: the work tree.
+
+        Returns:
+            False where a file is not what it should be.
+        """
+        unknown = (
+            "SELECT path, mode, oid, data FROM files LEFT JOIN pointers USING (path) WHERE digest IS NULL"
+        )
+        base, real = os.fsencode(root), {b""}
+        for path, mode, oid, pointer in self._db.execute(unknown).fetchall():
+            found = None
+            if is_real(base, os.path.dirname(path), real):
+                found = digest_of(os.path.join(base, path), mode, oid, pointer or b"")
+            if found is None:
+                return False
+            self._db.execute("UPDATE files SET digest=? WHERE path=?", (found, path))
+        self.digests.touch_all()
+        return True
+
+    # -- verifying --------------------------------------------------------------------------------------
+
+    def verify(
+        self,
+        root: Path,
+        *,
+        full: bool,
+        among: Collection[bytes] | None = None,
+        stray: Callable[[bytes], None] | None = None,
+        spoilt: Callable[[str], None] | None = None,
+    ) -> Findings:
+        """Compare the tree at ``root`` with the manifest.
+
+        Args:
+            root: the work tree.
+            full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was
+                written is taken as unchanged, and only the others are read.
+            among: only what is directly in these directories, see :meth:`saltdeploy.content.directory_ctimes.Looks.changed`; never ``full``.
+            stray: takes each path that should not be there, instead of the findings; a directory without
+                anything in it ends in ``/``.
+            spoilt: takes the blob of each file that holds something else, beside the findings.
+        """
+        findings = Findings()
+        looked = self._differences(root, full) if among is None else self.looks.differences(root, among)
+        for kind, path in looked:
+            findings.files += kind != "extra"
+            if kind == "changed" and spoilt is not None and (entry := self.entry(path)):
+                spoilt(entry[1])
+            if kind == "extra" and stray is not None:
+                stray(path)
+            elif kind:
+                findings.add(kind, path)
+        return findings
+
+    def differs_in(self, root: Path, blobs: Collection[str]) -> bool:
+        """Whether a file that should hold one of these blobs holds something else; they are read until one is found."""
+        base = os.fsencode(root)
+        return any(
+            compare(os.path.join(base, entry.path), entry.mode, entry.oid, None, entry.pointer, entry.digest)
+            for entry in self.entries()
+            if entry.oid in blobs
+        )
+
+    def _differences(self, root: Path, full: bool) -> Iterator[tuple[str, bytes]]:
+        """``missing``, ``changed`` or ``extra``, and the path; "" for each file that is as it should be."""
+        base, real = os.fsencode(root), {b""}
+        for entry in self.entries():
+            kind = "missing"
+            if is_real(base, os.path.dirname(entry.path), real):
+                place, known = os.path.join(base, entry.path), None if full else entry.seen
+                kind = compare(place, entry.mode, entry.oid, known, entry.pointer, entry.digest)
+            yield kind, entry.path
+        for path in walk(root):
+            if self.entry(path.removesuffix(b"/")) is None:
+                yield "extra", path

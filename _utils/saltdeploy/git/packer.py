@@ -1,0 +1,90 @@
+"""Packs what a release has: a git bundle for those who hold another release, or nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from saltdeploy.git import bundle, thin
+from saltdeploy.git.reader import Reader, Tag
+from saltdeploy.lib.errors import DiskFull, from_os
+
+_PACK = ("pack-objects", "--stdout", "--delta-base-offset", "--quiet")
+
+
+class Packer(Reader):
+    """A git directory from which bundles are made; nothing in it changes."""
+
+    def pack(self, tag: Tag, base: str, out: Path, *, contents: bool = True) -> None:
+        """Write a git bundle that brings a store holding ``base`` to ``tag``.
+
+        The format is git's bundle v2 (v3 for sha256 repositories), see gitformat-bundle(5). Its pack is made by
+        ``git pack-objects``, with all commits cut off from their histories; see also :mod:`saltdeploy.git.thin`.
+
+        Args:
+            tag: what travels: this tag and nothing else.
+            base: a commit that the receiver holds, or "" for a receiver that holds nothing.
+            out: the file to write.
+            contents: without it only the commit and its trees travel: paths, modes, and the files' ids.
+
+        Raises:
+            GitFailed: when a commit is not here.
+            DiskFull, NoPermission: when the file cannot be written.
+        """
+        old = [base, *self.parts(base)] if base else []
+        try:
+            with open(out, "wb") as file:
+                file.write(bundle.head(tag.name, tag.oid, old))
+                file.flush()
+                if old:
+                    self._pack_upon(tag, old, file, contents=contents)
+                else:
+                    self._pack_all(tag, file, contents=contents)
+        except OSError as error:
+            raise from_os(error, path=str(out.parent)) from error
+        except DiskFull as full:  # it is not the repository's disk that is full
+            raise from_os(OSError(errno.ENOSPC, full.cause), path=str(out.parent)) from full
+
+    def _pack_all(self, tag: Tag, file: IO[bytes], *, contents: bool) -> None:
+        """Append the pack for those who hold nothing."""
+        parts = self.parts(tag.commit)
+        wants = [f"--shallow {commit}" for commit in dict.fromkeys((tag.commit, *parts))]
+        asked = "".join(f"{want}\n" for want in (*wants, tag.oid, *parts)).encode()
+        self._run([*_PACK, "--revs", "--shallow", *_what(contents)], stdout=file, input=asked)
+
+    def _pack_upon(self, tag: Tag, old: list[str], file: IO[bytes], *, contents: bool) -> None:
+        """Append the pack for those who hold the commits ``old``."""
+        bases = b"".join(b"-%s\n" % commit.encode() for commit in old)
+        with contextlib.ExitStack() as stack:
+            packs = []
+            for part in thin.divide(self._list_objects(tag, old, contents=contents)):
+                packs.append(stack.enter_context(tempfile.TemporaryFile(dir=Path(file.name).parent)))
+                self._run([*_PACK], stdout=packs[-1], input=bases + b"".join(part))
+            thin.join(packs, file, len(tag.commit) // 2)
+
+    def _list_objects(self, tag: Tag, old: list[str], *, contents: bool) -> Iterator[bytes]:
+        """What a tag has and the commits ``old`` have not, as ``git rev-list --objects`` lists it. No history is walked."""
+        new = [tag.commit, *self.parts(tag.commit)]
+        yield from (b"%s\n" % oid.encode() for oid in dict.fromkeys((*self._tags_on(tag), *new)))
+        trees = [*(f"{commit}^{{tree}}" for commit in new), *(f"^{commit}^{{tree}}" for commit in old)]
+        with tempfile.TemporaryFile() as listed:
+            asked = "".join(f"{tree}\n" for tree in trees).encode()
+            self._run(["rev-list", "--objects", "--stdin", *_what(contents)], stdout=listed, input=asked)
+            listed.seek(0)
+            yield from listed
+
+    def _tags_on(self, tag: Tag) -> list[str]:
+        """The tag's object, and those of the tags that it is a tag of; none of a lightweight tag."""
+        if tag.oid == tag.commit:
+            return []
+        command = ["rev-list", "--objects", "--no-walk", "--filter=tree:0", "--stdin"]
+        return [line.split()[0].decode() for line in self._lines(command, f"{tag.oid}\n".encode())]
+
+
+def _what(contents: bool) -> list[str]:
+    """Whether git's list holds files as well as commits and trees."""
+    return [] if contents else ["--filter=blob:none"]

@@ -1,0 +1,144 @@
+"""What git is shown of a git directory: its objects, refs, HEAD and index, and nothing by which its owner could have a program run.
+
+The owner of a work tree, or of the repository that a master reads, is seldom the user that we run as. A git directory names
+programs in many places: in its configuration (file system monitors, filters, helpers, what is included), in ``hooks``, in
+``info/attributes``. No list of them is complete, and what was looked at may be another file when git reads it. So git gets a
+*common directory* of ours (``GIT_COMMON_DIR``, see gitrepository-layout(5)): there it looks for all of these.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from saltdeploy.git.command import run, settings
+from saltdeploy.lib.errors import Corrupt, DeployError, from_os
+
+# what is read and written where the owner has it; the objects are named by a variable of their own
+_WRITTEN = ("refs", "packed-refs", "shallow")
+_THERE_OR_NOT = ("reftable", "logs", "worktrees")
+# whatever .gitattributes says, and whoever has configured the filter: git-lfs's own reads the owner's configuration
+_ATTRIBUTES = b"* -filter\n"
+# without these git cannot read the repository, or writes into it what its users cannot read
+_FORMAT = (
+    "core.repositoryformatversion",
+    "core.filemode",
+    "core.ignorecase",
+    "core.sharedrepository",
+    "core.symlinks",
+    "extensions.compatobjectformat",
+    "extensions.objectformat",
+    "extensions.partialclone",
+    "extensions.preciousobjects",
+    "extensions.refstorage",
+)
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+_MOST = 1 << 20  # bytes of a configuration
+_NO_LOGS = b"[core]\nlogallrefupdates = false\n"  # as in a bare repository
+
+
+@contextlib.contextmanager
+def shielded(git_dir: Path, tree: Path | None = None) -> Iterator[dict[str, str]]:
+    """The environment for git's work on a git directory.
+
+    Args:
+        git_dir: not that of a linked work tree.
+        tree: the work tree; None for an empty one, so that no attributes are read from where this process is.
+
+    Raises:
+        Corrupt: its configuration is none.
+        DiskFull, NoPermission: there is no place for temporary files.
+    """
+    place = git_dir.absolute()
+    config = _format(_read(place / "config"), str(place / "config"))
+    with contextlib.ExitStack() as stack:
+        try:
+            common = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saltdeploy-")))
+            _furnish(common, place, config if tree else config + _NO_LOGS)
+        except OSError as error:
+            raise from_os(error, path=tempfile.gettempdir()) from error
+        yield {
+            "GIT_DIR": str(place),
+            "GIT_COMMON_DIR": str(common),
+            "GIT_OBJECT_DIRECTORY": str(place / "objects"),
+            "GIT_WORK_TREE": str(tree.absolute() if tree else common / "empty"),
+        }
+
+
+def work_tree_git(
+    location: Path, arguments: list[str], status: int | None = None, index: Path | None = None
+) -> str:
+    """Run git on the work tree at ``location`` (layout ``inplace`` only).
+
+    Args:
+        status: what an error shall have instead of git's exit code.
+        index: an index file instead of the repository's own.
+
+    Raises:
+        Corrupt, GitFailed, DiskFull: see :func:`shielded` and :func:`saltdeploy.git.command.run`.
+    """
+    own = {"GIT_INDEX_FILE": str(index)} if index else {}
+    try:
+        with shielded(location / ".git", location) as environment:
+            command = ["-C", str(location), *arguments]
+            done = run(command, path=str(location), environment={**environment, **own})
+    except DeployError as error:
+        error.status = error.status if status is None else status
+        raise
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def setting(git_dir: Path, key: str) -> str:
+    """What the configuration in a git directory says, without what it includes; "" for nothing.
+
+    Raises:
+        Corrupt: it is none.
+    """
+    return _settings(_read(git_dir / "config"), str(git_dir / "config")).get(key, "")
+
+
+def _furnish(common: Path, place: Path, config: bytes) -> None:
+    (common / "empty").mkdir()
+    (common / "info").mkdir()
+    (common / "info" / "attributes").write_bytes(_ATTRIBUTES)
+    (common / "config").write_bytes(config)
+    for name in (*_WRITTEN, *(each for each in _THERE_OR_NOT if (place / each).exists())):
+        (common / name).symlink_to(place / name)
+
+
+def _read(file: Path) -> bytes:
+    """The configuration, which may be anything at all; nothing where there is none."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise from_os(error, path=str(file)) from error
+    try:
+        seen = os.fstat(fd)
+        if not stat.S_ISREG(seen.st_mode) or seen.st_size > _MOST:
+            raise Corrupt(f"is not a plain file of at most {_MOST} bytes", path=str(file))
+        return os.read(fd, _MOST)
+    finally:
+        os.close(fd)
+
+
+@functools.lru_cache(maxsize=64)
+def _format(data: bytes, path: str) -> bytes:
+    """The part of a configuration that says how to read the repository."""
+    said = _settings(data, path)
+    known = [(key.split("."), said[key]) for key in _FORMAT if _WORD.fullmatch(said.get(key, ""))]
+    return "".join(f"[{section}]\n{name} = {value}\n" for (section, name), value in known).encode()
+
+
+def _settings(data: bytes, path: str) -> dict[str, str]:
+    try:
+        return settings(data) if data else {}
+    except Corrupt as error:
+        raise error.at(path=path) from None

@@ -1,0 +1,397 @@
+"""Layout ``overlay``: releases are images, mounted over each other; ``location`` is a symbolic link to one of the mounts.
+
+Nothing is unpacked: a release takes the space of its images, and is there as soon as they are. Every mount is
+read-only. What is on disk lies below the repo's area (:mod:`saltdeploy.layouts.overlay.mount`), and commits and trees in
+``trees.git``. After a reboot nothing is mounted, and nothing is called live; the next fetch mounts again what is on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from saltdeploy.blobs.source import BlobSource
+from saltdeploy.config import Repo
+from saltdeploy.content import release_root
+from saltdeploy.content.compare import compare, walk
+from saltdeploy.content.images import Layers
+from saltdeploy.content.manifest import Findings, Manifest
+from saltdeploy.content.source import Contents, ContentStream, Files
+from saltdeploy.git.objects import read_changes
+from saltdeploy.git.reader import Reader
+from saltdeploy.git.repository import Progress, Repository, no_progress
+from saltdeploy.git.tree_store import TreeStore
+from saltdeploy.layouts.overlay.layers import Directories
+from saltdeploy.layouts.overlay.mount import ImageStore, Mounted
+from saltdeploy.layouts.overlay.union import Unions
+from saltdeploy.layouts.releases import surplus
+from saltdeploy.layouts.symlinked.tree import Selection, TreeState, doubt, refuse_other_root, show
+from saltdeploy.lib import disk
+from saltdeploy.lib.cleanup import Cleanup
+from saltdeploy.lib.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
+from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.spelling import argument
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.release import Release
+
+
+class Overlay:
+    """The mounted releases of one repo."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._repo = repo
+        self._area = repo.area
+        self._home = repo.area / "mounts"
+        self._shelf = ImageStore(repo.area)
+        self._unions = Unions(self._home)
+        self._catalogue = repo.area / "catalogue.db"
+        self.store = Repository(repo.area / "store.git")
+        self.trees = TreeStore(repo.area / "trees.git")
+
+    # -- looking ----------------------------------------------------------------------------------------
+
+    def holdings(self) -> Holdings:
+        """What is on disk, and what is mounted and live. Reads only."""
+        view = self._look()
+        previous = view.way_back()
+        return Holdings(
+            damaged=view.live is not None and view.states[view.live].whole and view.states[view.live].doubted,
+            live=view.live_commit(),
+            previous=view.states[previous].commit if previous and previous.is_mounted() else "",
+            held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.whole and not s.doubted)),
+            tags={state.commit: state.tag for state in view.states.values() if state.whole},
+            roots={s.commit: s.root for s in view.states.values() if s.whole and s.root and not s.doubted},
+        )
+
+    def tree(self, commit: str) -> Path | None:
+        """Where the release is mounted, or will be: by :meth:`read` and :meth:`flip` at the latest."""
+        held = self._held(commit)
+        return held.tree if held else None
+
+    def read(self, commit: str, path: str, most: int) -> bytes | None:
+        """A file in that tree, which is mounted for that if it is not."""
+        held = self._held(commit)
+        if held is None:
+            return None
+        held.mount()
+        return disk.read_below(held.tree, path, most)
+
+    def verify(self, *, full: bool) -> Findings:
+        """Compare what is mounted and live with the commit's trees; a release that differs is brought anew."""
+        view = self._look()
+        if view.live is None or not view.states[view.live].whole:
+            raise NotReady(
+                "nothing of this repo is live here, or what is was not mounted since the host started",
+                path=str(self._repo.location),
+                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+            )
+        state = view.states[view.live]
+        shown = self._shown()
+        alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
+        findings = self._compare(shown, state.commit, full=full, alone=alone)
+        if not findings.ok:
+            self._doubt(view, view.live)
+        elif full and state.root and self._compute(view.live, state.commit) != state.root:
+            self._doubt(view, view.live)
+            raise Corrupt(
+                f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
+                path=str(view.live.tree),
+                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+            )
+        elif full and state.doubted:  # somebody has mended it by hand
+            view.live.note(dataclasses.replace(state, doubted=False))
+        return findings
+
+    @staticmethod
+    def _doubt(view: Selection[Mounted], damaged: Mounted) -> None:
+        """Note that a release is not what it should be, nor are those that may be damaged: they have layers in common."""
+        layers = set(damaged.layers())
+        others = [each for each in view.states if each != damaged and layers & set(each.layers())]
+        for each in (
+            *others,
+            damaged,
+        ):  # it is the last one: nobody looks for the others any more once it is known
+            doubt(each, view.states[each])
+
+    def _shown(self) -> Path:
+        """What ``location`` shows, by a name in the area, if that is where it leads."""
+        try:
+            return Path(os.path.normpath(self._repo.location.parent / os.readlink(self._repo.location)))
+        except OSError:
+            return self._repo.location
+
+    def _compare(self, tree: Path, commit: str, *, full: bool, alone: bool) -> Findings:
+        """Compare a tree with a commit. Where others lie below it (not ``alone``), their files are no surprise."""
+        findings = Findings()
+        root = os.fsencode(tree)
+        known: set[bytes] = set()
+        with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as listed:
+            of_commit = listed.commit() == commit
+            try:
+                self._all().diff("", commit, content)
+            except GitFailed as error:
+                raise Corrupt(
+                    f"the trees of {commit} cannot be read: {error.cause}",
+                    path=str(self.trees.git_dir),
+                    next=self.trees.advice,
+                ) from error
+            for change in read_changes(content):
+                findings.files += 1
+                known.add(change.path)
+                path = os.path.join(root, change.path)
+                try:
+                    seen = None if full else _stat_of(path)
+                    digest = listed.digest(change.path) if full and of_commit else None
+                    kind = compare(path, change.mode, change.oid, seen, digest=digest)
+                except OSError:  # what a damaged image gives
+                    kind = "changed"
+                if kind:
+                    findings.add(kind, change.path)
+        for path in walk(tree) if alone else ():
+            if path.removesuffix(b"/") not in known:
+                findings.add("extra", path)
+        return findings
+
+    def _compute(self, release: Mounted, commit: str) -> str:
+        """The root of a mounted release; what has changed since the last that it was asked of is read."""
+        source = _Mount(release.tree)
+        try:
+            return release_root.root_of(self._catalogue, commit, self._all(), source)
+        except OSError as error:  # what a damaged image gives
+            raise Corrupt(
+                f"the images cannot be read: {error.strerror}", path=source.place, next=source.advice
+            ) from error
+
+    def _look(self) -> Selection[Mounted]:
+        releases = list(self._releases())
+        shown = self._shown()
+        top = self._unions.top(shown)
+        real = os.path.realpath(self._home / top if top else shown)
+        live = next((each for each in releases if os.path.realpath(each.tree) == real), None)
+        return Selection(
+            {each: each.state() for each in releases},
+            live if live is not None and live.is_mounted() else None,
+        )
+
+    def _releases(self) -> Iterator[Mounted]:
+        for record in sorted(self._home.glob("[0-9a-f]*.json")):
+            if not record.name.endswith(".layers.json"):
+                yield self._release(record.stem)
+
+    def _release(self, name: str) -> Mounted:
+        return Mounted(self._home / name, self._shelf)
+
+    def _held(self, commit: str) -> Mounted | None:
+        return min(self._look().holding(commit), key=lambda each: not each.is_mounted(), default=None)
+
+    # -- preparing --------------------------------------------------------------------------------------
+
+    def open(self) -> dict[str, Any]:
+        """Make the object store, where there is none that git can use."""
+        return self.store.ensure_usable()
+
+    def prepare(
+        self,
+        release: Release,
+        progress: Progress = no_progress,
+        contents: Contents | None = None,
+        root: str = "",
+        needed: Collection[str] = (),
+        noted: BlobSource | None = None,
+    ) -> dict[str, Any]:
+        """Mount the release, from layers that came or from those that are here; and the way back with it."""
+        try:
+            ready = self._bring(release, progress, contents)
+            return self._prepare(release, ready, root, needed)
+        except OSError as error:
+            raise from_os(
+                error, repo=self._repo.name, path="" if error.filename else str(self._area)
+            ) from error
+
+    def _bring(self, release: Release, progress: Progress, contents: Contents | None) -> Mounted:
+        """See to it that the layers of the release are here."""
+        disk.make_directory(self._home)
+        for aside in self._asides():
+            disk.remove_tree(aside)
+        if isinstance(contents, Layers):
+            layers = tuple(self._shelf.take(image) for image in contents.images)
+            return self._place_for(release, layers)
+        if contents is not None:
+            doubted = any(
+                state.doubted for state in self._look().states.values()
+            )  # by a layer that any may have
+            layers = self._directories().make(release, contents, progress, distrust=doubted)
+            return self._place_for(release, layers)
+        return self._sound(release)
+
+    def _prepare(
+        self, release: Release, ready: Mounted, root: str, needed: Collection[str]
+    ) -> dict[str, Any]:
+        """Mount it, and see to it that it is what it should be."""
+        try:
+            ready.mount()
+            found = self._root(ready, release)
+            refuse_other_root(found, root, release, ready.tree)
+        except Corrupt:
+            doubt(ready, ready.state())  # so that nobody is told that it is here
+            raise
+        self._tidy(Cleanup(measure=False), {*needed, release.commit})
+        self._mount_the_others(ready)
+        return {"files": 0, "layers": len(ready.layers()), "root": found}
+
+    def _root(self, ready: Mounted, release: Release) -> str:
+        """The root of a release that is mounted.
+
+        The images are the master's word, and of their files those are read that have changed. Where a signature is asked
+        for, it counts for all of them: an image could have other bytes at a path that has not changed.
+        """
+        state = ready.state()
+        if state.root:
+            return state.root
+        found = self._compute(ready, release.commit)
+        if self._repo.release_keys:
+            findings = self._compare(ready.tree, release.commit, full=True, alone=True)
+            if not findings.ok:
+                named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
+                raise Corrupt(
+                    f"{findings.wrong} files in the images are not the release's ({named})",
+                    path=str(ready.tree),
+                    next="look at the master's payloads, and at what carried them",
+                )
+        ready.note(dataclasses.replace(state, root=found))
+        return found
+
+    def _sound(self, release: Release) -> Mounted:
+        view = self._look()
+        for each in view.holding(release.commit):
+            if not view.states[each].doubted:
+                return each
+        raise _not_ready(release, self._area)
+
+    def _place_for(self, release: Release, layers: tuple[str, ...]) -> Mounted:
+        """Where these images are the release. A damaged one that somebody uses stays where it is."""
+        live = self._look().live
+        for copy in count():
+            place = self._release(f"{release.commit}-{copy}" if copy else release.commit)
+            state = place.state()
+            if state.whole and not state.doubted and place.layers() == layers:
+                return place
+            if place != live and place.remove():
+                place.begin(layers, TreeState(release.commit, release.tag))
+                return place
+        raise AssertionError
+
+    def _mount_the_others(self, ready: Mounted) -> None:
+        """After a reboot the way back is to be there as well; what cannot be mounted is not held against the release."""
+        for each, state in self._look().states.items():
+            if each != ready and state.whole and state.turn:
+                try:
+                    each.mount()
+                except DeployError:
+                    continue
+
+    def collect(self, sweep: Cleanup, needed: Collection[str]) -> None:
+        """Let go of releases, images and trees that nothing needs."""
+        sweep.drop("incoming", self._area / "incoming", *self._asides())
+        self._tidy(sweep, needed)
+        for store in self._stores() if not sweep.test else ():
+            with sweep.shrinking("objects", store.git_dir / "objects"):
+                store.compact()
+
+    def _asides(self) -> list[Path]:
+        return [aside for each in self._releases() for aside in each.asides()]
+
+    def _tidy(self, sweep: Cleanup, needed: Collection[str]) -> None:
+        """Let go of releases beyond those to keep, of images and of trees."""
+        view = self._look()
+        self._unions.drop_all_but(self._shown(), sweep)
+        gone = surplus(view, max(self._repo.slots, self._repo.visible_releases), needed)
+        used = users_of([each.tree for each in gone])
+        left = [each for each in view.states if each not in gone or each.tree in used]
+        for each in gone:
+            if each.tree not in used:
+                sweep.drop("mounts", by=each.remove)
+        if not sweep.test:  # those that somebody has in use without our seeing it are still there
+            left = list(self._releases())
+        layers = {name for each in left for name in each.layers()}
+        self._shelf.drop_all_but(layers, sweep)
+        if not sweep.test:
+            held = {*(each.state().commit for each in left), *self._directories().commits(layers), *needed}
+            for store in self._stores():
+                store.forget_all_but(held - {""})
+
+    def _directories(self) -> Directories:
+        return Directories(self._shelf.home, self._area / "incoming", self._all())
+
+    def _stores(self) -> list[Repository]:
+        """Those that there are."""
+        return [store for store in (self.store, self.trees) if store.git_dir.is_dir()]
+
+    def _all(self) -> Reader:
+        """Reads every commit and tree that is here."""
+        return self.trees.beside(self.store)
+
+    # -- switching --------------------------------------------------------------------------------------
+
+    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
+        """Point ``location`` at the mount of the release."""
+        view = self._look()
+        ready = self._held(release.commit)
+        if ready is None:
+            raise _not_ready(release, self._area)
+        ready.mount()
+        through = self._union(view, ready)
+        return show(view, ready, release, self._repo.location, back=back, through=through)
+
+    def _union(self, view: Selection[Mounted], top: Mounted) -> Path | None:
+        """The release over those that were live last, as many as are to be seen; None where it is seen alone."""
+        others = [each for each, state in view.states.items() if each != top and state.whole and state.turn]
+        others.sort(key=lambda each: view.states[each].turn, reverse=True)
+        below = others[: self._repo.visible_releases - 1]
+        if not below:
+            return None
+        for each in below:
+            each.mount()
+        return self._unions.make([each.name for each in (top, *below)])
+
+
+class _Mount:
+    """What is mounted, as a source of contents."""
+
+    def __init__(self, tree: Path) -> None:
+        self.place = str(tree)
+        self.advice = "run the same command again; if it repeats, look at the images of the release (dmesg)"
+        self.brings = 0
+        self._tree = tree
+
+    def need(self, oids: IO[bytes]) -> int:
+        """Nothing is written."""
+        return 0
+
+    @contextlib.contextmanager
+    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[ContentStream]:
+        """The files as they are."""
+        yield Files(self._tree, self.advice)
+
+
+def _not_ready(release: Release, area: Path) -> NotReady:
+    return NotReady(
+        f"{release.tag} ({release.commit[:12]}) is not on disk",
+        path=str(area),
+        next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
+    )
+
+
+def _stat_of(path: bytes) -> tuple[int, ...] | None:
+    """As :func:`saltdeploy.content.manifest.compare` wants it of a file that need not be read."""
+    try:
+        now = os.lstat(path)
+    except OSError:
+        return None
+    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino

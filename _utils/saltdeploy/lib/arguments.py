@@ -1,0 +1,158 @@
+"""One way in for the arguments of every function that Salt can call.
+
+Salt reads what is typed as YAML before a function sees it: ``1.10`` arrives as the number 1.1, ``yes`` as a truth value.
+Over an API everything may be text: ``False`` is one then. So each parameter has a reader in one of the tables below. The
+text that was typed counts wherever it is known (:func:`typed`); a name that lost its text is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.readers import (
+    Given,
+    Lost,
+    Reader,
+    Wrong,
+    choice,
+    code,
+    count,
+    flag,
+    name,
+    number,
+    several,
+    wires,
+)
+from saltdeploy.lib.spelling import argument
+
+Readers = Mapping[str, Reader]
+
+_WHY_LOST = (
+    "Salt reads arguments as YAML, and what was typed is lost: give it in double quotes within single ones, "
+    "as it was meant"
+)
+
+_deploy_id = partial(code, digits=20)
+
+#: The reader of each parameter: one name means one thing in every function of modules, runners and states.
+ONE_REPO: Readers = {
+    **dict.fromkeys(
+        ("repo", "name", "tag", "to", "limit", "reason", "group", "key", "stage", "transport"), name
+    ),
+    **dict.fromkeys(("force", "interactive", "detach", "targets", "full", "reset"), flag),
+    "test": partial(flag, careful=True),
+    **dict.fromkeys(("wait", "hours"), number),
+    "attempt": count,
+    **dict.fromkeys(("id", "deploy"), _deploy_id),
+    "plan": partial(code, digits=64),
+    "choice": choice,
+    **dict.fromkeys(("order", "wanted"), wires),
+}
+#: The same, where ``repo`` may name several.
+SEVERAL_REPOS: Readers = {**ONE_REPO, "repo": several}
+
+
+def typed(opts: Mapping[str, Any], function: str, parse: Callable[..., Any]) -> dict[int | str, Given]:
+    """What was typed, where this process is the very command that calls the function: its options hold that.
+
+    Args:
+        opts: Salt's; a command line's own have ``fun`` and ``arg``.
+        function: the one that is called: ``deploy.sync``.
+        parse: Salt's ``parse_input``.
+
+    Returns:
+        Position or name of each argument to its value and its text.
+    """
+    found: dict[int | str, Given] = {}
+    positions = 0
+    for text in opts.get("arg") or () if opts.get("fun") == function else ():
+        positional, named = parse([text], condition=False)
+        for value in positional:
+            found[positions] = Given(value, str(text))
+            positions += 1
+        for key, value in named.items():
+            found[key] = Given(value, str(text).partition("=")[2])
+    return found
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function as it can be called.
+
+    Attributes:
+        command: how it is called from a command line: ``salt-run deploy.sync``.
+        signature: its parameters; each has one of the readers.
+        readers: :data:`ONE_REPO` or :data:`SEVERAL_REPOS`.
+    """
+
+    command: str
+    signature: inspect.Signature
+    readers: Readers
+
+    def read(
+        self, positional: Sequence[object], named: Mapping[str, object], known: Mapping[int | str, Given]
+    ) -> inspect.BoundArguments:
+        """The arguments as they are meant.
+
+        Args:
+            positional, named: as they arrived.
+            known: what was typed; a text counts only where Salt makes of it what arrived.
+
+        Raises:
+            BadArguments: with the whole command as it could be meant.
+        """
+        try:
+            bound = self.signature.bind(
+                *(_given(known, place, value) for place, value in enumerate(positional)),
+                **{key: _given(known, key, value) for key, value in named.items()},
+            )
+        except TypeError as error:
+            raise BadArguments(str(error), next=f"{self.command}{self.signature}") from None
+        given: dict[str, Given] = dict(bound.arguments)
+        wrong: dict[str, Wrong] = {}
+        for key, each in given.items():
+            try:
+                bound.arguments[key] = self._read(key, each)
+            except Wrong as error:
+                wrong[key] = error
+        if wrong:
+            causes = [f"{key} {error}" for key, error in wrong.items()]
+            if any(isinstance(error, Lost) for error in wrong.values()):
+                causes.append(_WHY_LOST)
+            repo = "" if "repo" in wrong else repos(bound.arguments.get("repo"))
+            raise BadArguments("; ".join(causes), repo=repo, next=self._again(given, wrong, bound.arguments))
+        return bound
+
+    def _read(self, key: str, given: Given) -> Any:
+        left_out = given == Given(None) and self.signature.parameters[key].default is None
+        return None if left_out else self.readers[key](given)
+
+    def _again(self, given: Mapping[str, Given], wrong: Mapping[str, Wrong], meant: Mapping[str, Any]) -> str:
+        """The command, with guesses in place of what is wrong."""
+        words = [self.command]
+        for key, each in given.items():
+            value = wrong[key].guess if key in wrong else each.value
+            if key not in wrong and isinstance(meant[key], str):
+                words.append(argument(key, meant[key]))
+            elif key not in wrong and each.typed is not None:
+                words.append(f"{key}={shlex.quote(each.typed)}")
+            elif value is not None:
+                words.append(argument(key, value))
+        return " ".join(words)
+
+
+def repos(repo: object) -> str:
+    """The names of what a reader of ``repo`` has returned, as one text."""
+    return ",".join(each for each, _ in repo) if isinstance(repo, tuple) else str(repo or "")
+
+
+def _given(known: Mapping[int | str, Given], place: int | str, value: object) -> Given:
+    """What arrived, with its text if that is what Salt makes of it: 1, 1.0 and True are equal, and not the same."""
+    each = known.get(place)
+    return each if each is not None and repr(each.value) == repr(value) else Given(value)

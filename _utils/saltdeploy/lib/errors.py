@@ -1,0 +1,423 @@
+"""Every error of the project, in one tree, and its form on the wire.
+
+An error carries things (repo, host, path, next command), never text that somebody must match later.
+It crosses Salt as plain data (:meth:`DeployError.to_wire`) and comes back as the same class
+(:func:`from_wire`).
+
+Status numbers: 0-128 belong to Trebuchet and to git (a failed git command reports git's own exit code),
+129 is git's usage error, so the numbers of this project start at 140.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import Any, ClassVar, TypeGuard
+
+from saltdeploy.lib.text import legible
+
+
+class DeployError(Exception):
+    """Something went wrong that an operator should read about.
+
+    Args:
+        cause: one sentence, what happened.
+        repo, host, path: what it happened to, as far as it is known.
+        next: the command or the act that leads on from here.
+        status: overrides the class's number (used for git's own exit codes).
+    """
+
+    kind: ClassVar[str] = "unexpected"
+    status: int = 140
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        repo: str = "",
+        host: str = "",
+        path: str = "",
+        next: str = "",  # noqa: A002 - the word that operators read
+        status: int | None = None,
+    ) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.repo = repo
+        self.host = host
+        self.path = path
+        self.next = next
+        if status is not None:
+            self.status = status
+
+    def __str__(self) -> str:
+        """One line: where, what, and what to do next."""
+        where = [f"{name} {value}" for name, value in self._places() if value]
+        line = f"{', '.join(where)}: {self.cause}" if where else self.cause
+        return f"{line}. Next: {self.next}" if self.next else line
+
+    def _places(self) -> list[tuple[str, str]]:
+        return [("repo", self.repo), ("host", self.host), ("path", self.path)]
+
+    def at(self, *, repo: str = "", host: str = "", path: str = "") -> DeployError:
+        """Fill in places that the raiser did not know; what is known already stays.
+
+        Returns:
+            The same error, for ``raise error.at(repo=...)``.
+        """
+        self.repo = self.repo or repo
+        self.host = self.host or host
+        self.path = self.path or path
+        return self
+
+    def to_wire(self) -> dict[str, Any]:
+        """The error as plain data, safe for JSON and msgpack."""
+        return {
+            "kind": self.kind,
+            "status": self.status,
+            "cause": legible(self.cause),
+            "repo": legible(self.repo),
+            "host": legible(self.host),
+            "path": legible(self.path),
+            "next": legible(self.next),
+        }
+
+
+class ConfigError(DeployError):
+    """The pillar says something that cannot be meant; ``path`` is the pillar path."""
+
+    kind = "config"
+    status = 141
+
+    def _places(self) -> list[tuple[str, str]]:
+        return [("repo", self.repo), ("host", self.host), ("pillar", self.path)]
+
+
+class Fenced(DeployError):
+    """An order of an older deploy arrived after a newer one."""
+
+    kind = "fenced"
+    status = 142
+
+
+class DiskFull(DeployError):
+    """Not enough space or inodes; found before anything was written wherever possible."""
+
+    kind = "disk-full"
+    status = 143
+
+
+class NoPermission(DeployError):
+    """The process may not read or write a path."""
+
+    kind = "no-permission"
+    status = 144
+
+
+class GitUnusable(DeployError):
+    """git is missing, or older than what this project needs."""
+
+    kind = "git-unusable"
+    status = 145
+
+
+class Unavailable(DeployError):
+    """A repository or a payload could not be reached or read."""
+
+    kind = "unavailable"
+    status = 146
+
+
+class Corrupt(DeployError):
+    """Bytes are not what their digest says, or a tree is not what its record says."""
+
+    kind = "corrupt"
+    status = 147
+
+
+class NoSuchTag(DeployError):
+    """The tag does not exist in the repository."""
+
+    kind = "no-such-tag"
+    status = 148
+
+
+class MovedTag(DeployError):
+    """The tag names another commit than when it was deployed."""
+
+    kind = "moved-tag"
+    status = 149
+
+
+class SlotsBusy(DeployError):
+    """Every spare slot is in use by a process."""
+
+    kind = "slots-busy"
+    status = 150
+
+
+class Locked(DeployError):
+    """Somebody else is deploying this repo."""
+
+    kind = "locked"
+    status = 151
+
+
+class NothingToRollBackTo(DeployError):
+    """There is no earlier release to go back to."""
+
+    kind = "nothing-to-roll-back-to"
+    status = 152
+
+
+class NoTargets(DeployError):
+    """No minion takes this repo."""
+
+    kind = "no-targets"
+    status = 153
+
+
+class UnknownRepo(DeployError):
+    """The repo is not in the pillar."""
+
+    kind = "unknown-repo"
+    status = 154
+
+
+class Unreachable(DeployError):
+    """A host did not answer, though it was asked again."""
+
+    kind = "unreachable"
+    status = 155
+
+
+class NoBase(DeployError):
+    """None of the offered payloads fits what the host holds; a better one can be packed."""
+
+    kind = "no-base"
+    status = 156
+
+
+class SaltTooOld(DeployError):
+    """Salt is older than what this project supports."""
+
+    kind = "salt-too-old"
+    status = 157
+
+
+class Forged(DeployError):
+    """An answer that the host whose name it bears did not give."""
+
+    kind = "forged"
+    status = 158
+
+
+class HookFailed(DeployError):
+    """A module call, ``depool`` or ``repool`` that the pillar asks for failed."""
+
+    kind = "hook-failed"
+    status = 159
+
+
+class Unsupported(DeployError):
+    """The repo asks for something that this version does not do."""
+
+    kind = "unsupported"
+    status = 160
+
+
+class NotReady(DeployError):
+    """A checkout was asked for a release that was never prepared on the host."""
+
+    kind = "not-ready"
+    status = 161
+
+
+class BadName(DeployError):
+    """A repo name, tag or host name that is not legal."""
+
+    kind = "bad-name"
+    status = 162
+
+
+class GitFailed(DeployError):
+    """A git command failed; ``status`` is git's own exit code, as Trebuchet reports it."""
+
+    kind = "git-failed"
+    status = 128
+
+
+class BadArguments(DeployError):
+    """A function was called with arguments that it does not take."""
+
+    kind = "bad-arguments"
+    status = 163
+
+
+class NoSuchDeploy(DeployError):
+    """There is no journal of such a deploy."""
+
+    kind = "no-such-deploy"
+    status = 164
+
+
+class CheckFailed(DeployError):
+    """A check found that something is not as it must be; the cause has its exit code and last lines."""
+
+    kind = "check-failed"
+    status = 165
+
+
+class CheckInconclusive(DeployError):
+    """A check could not tell."""
+
+    kind = "check-inconclusive"
+    status = 166
+
+
+class RestartFailed(DeployError):
+    """A process did not take up the release: a service, a signal or the restart command failed."""
+
+    kind = "restart-failed"
+    status = 167
+
+
+class NotListening(DeployError):
+    """After the restart a port accepted no connection in time."""
+
+    kind = "not-listening"
+    status = 168
+
+
+class BadChecks(DeployError):
+    """The file with checks in the release cannot be meant."""
+
+    kind = "bad-checks"
+    status = 169
+
+
+class BadRelease(DeployError):
+    """The release was rolled back from."""
+
+    kind = "bad-release"
+    status = 180
+
+
+class Frozen(DeployError):
+    """Nothing may be deployed at this time."""
+
+    kind = "frozen"
+    status = 181
+
+
+class PlanMoved(DeployError):
+    """What would happen now is not what was planned."""
+
+    kind = "plan-moved"
+    status = 182
+
+
+class TooMuchRemoved(DeployError):
+    """The release lacks more of the files of the one before than the pillar allows."""
+
+    kind = "too-much-removed"
+    status = 183
+
+
+class Unsigned(DeployError):
+    """The tag has no signature that git can verify, or the release none that a target accepts."""
+
+    kind = "unsigned"
+    status = 184
+
+
+class NothingAsked(DeployError):
+    """No question of a deploy is open, or the answer is none of its choices."""
+
+    kind = "nothing-asked"
+    status = 185
+
+
+class DependencyFailed(DeployError):
+    """A repo that this one needs is not where it should be."""
+
+    kind = "dependency-failed"
+    status = 186
+
+
+class NothingToRestart(DeployError):
+    """Nothing is pinned, or the pillar names nothing to restart."""
+
+    kind = "nothing-to-restart"
+    status = 187
+
+
+class NotAsRecorded(DeployError):
+    """The tree that was tagged has another commit of a submodule than its own commit records."""
+
+    kind = "not-as-recorded"
+    status = 188
+
+
+class DamagedFile(Corrupt):
+    """What the master wrote down for later is not there as it was written; ``path`` is the file, or bank and key."""
+
+    kind = "damaged-file"
+    status = 190
+
+
+def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
+    return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
+
+
+_BY_KIND = {cls.kind: cls for cls in _tree(DeployError)}
+
+
+def from_wire(data: object) -> DeployError:
+    """Rebuild an error that came over Salt; parts of the wrong form are left out."""
+    if not isinstance(data, dict):
+        return DeployError("the host gave an error of an unreadable form")
+    kind, status = data.get("kind"), data.get("status")
+    cls = _BY_KIND.get(kind, DeployError) if isinstance(kind, str) else DeployError
+    return cls(
+        _text(data, "cause", 4000),
+        repo=_text(data, "repo", 256),
+        host=_text(data, "host", 256),
+        path=_text(data, "path", 4096),
+        next=_text(data, "next", 1000),
+        status=status if is_status(status) else None,
+    )
+
+
+def _file_name(error: OSError) -> str:
+    name = error.filename
+    return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
+
+
+def is_status(value: object) -> TypeGuard[int]:
+    """Whether ``value`` can be a status number: git's, Trebuchet's or one of ours."""
+    return isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= 255
+
+
+def _text(data: dict[str, Any], key: str, most: int) -> str:
+    value = data.get(key)
+    return legible(value[:most]) if isinstance(value, str) else ""
+
+
+def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
+    """Turn an operating system's error into ours: full disk, permission, or unexpected."""
+    where = path or _file_name(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(
+            f"no space left while writing ({error.strerror})",
+            repo=repo,
+            path=where,
+            next=f"free space (df -h {where or '/'}; df -i {where or '/'}), then run the same command again",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return NoPermission(
+            f"not permitted ({error.strerror})",
+            repo=repo,
+            path=where,
+            next="check the owner and mode of this path, and the user that Salt runs as",
+        )
+    return DeployError(f"{type(error).__name__}: {error.strerror or error}", repo=repo, path=where)

@@ -1,0 +1,70 @@
+"""Where the checks and hooks of a deploy stand, the pillar's and those of the release, as its plan tells it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saltdeploy.config import Repo, scap_checks
+from saltdeploy.config.rollout import Check
+from saltdeploy.git.repository import Repository
+from saltdeploy.lib.errors import DeployError
+
+_DEPOOL, _REPOOL = "before the switch", "at the end"
+#: In the order in which a deploy comes to them.
+_POINTS = (
+    "before fetch",
+    "after fetch",
+    "before rollback",
+    "before checkout",
+    _DEPOOL,
+    "after checkout",
+    "before restart",
+    "after restart",
+    "after rollback",
+    _REPOOL,
+    "before final",
+    "after final",
+)
+
+
+def of(repo: Repo, repository: Repository, commit: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The checks of a deploy, each with its place, in the order in which it comes to them.
+
+    Args:
+        repository: has the release, whose own checks are read.
+
+    Returns:
+        Of each check ``check``, ``kind``, ``place``, ``group``, ``where``, ``source``; ``said``: the place that the
+        release's file gives it, when it runs at another; ``idle``: it is for a group that there is not. And why the
+        file would be refused, if it would.
+    """
+    brought, refused = _brought(repo, repository, commit)
+    rows = [_row(check, check.point, "pillar") for check in repo.checks]
+    rows += [_row(each.check, each.check.point, scap_checks.FILE, each.said) for each in brought]
+    rows += [_row(repo.depool, _DEPOOL, "pillar")] if repo.depool else []
+    rows += [_row(repo.repool, _REPOOL, "pillar")] if repo.repool else []
+    groups = {"", *(group.name for group in repo.groups)}
+    rows = [{**row, "idle": row["group"] not in groups} for row in rows]
+    return sorted(rows, key=lambda row: _POINTS.index(row["place"])), refused
+
+
+def _brought(
+    repo: Repo, repository: Repository, commit: str
+) -> tuple[tuple[scap_checks.Brought, ...], list[str]]:
+    try:
+        text = repository.file(commit, scap_checks.FILE, scap_checks.MOST)
+        return scap_checks.read(text or b"", repo), []
+    except DeployError as error:
+        return (), [f"{error.path or scap_checks.FILE}: {error.cause}"]
+
+
+def _row(check: Check, place: str, source: str, said: str = "") -> dict[str, Any]:
+    return {
+        "check": check.name,
+        "kind": check.kind,
+        "place": place,
+        "group": check.group,
+        "where": "master" if check.master else "target",
+        "source": source,
+        "said": said,
+    }

@@ -1,0 +1,100 @@
+"""What the ext_pillar tells a minion: its secret, the certificate for swarms, and the pins of the repos that it takes."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from saltdeploy import config
+from saltdeploy.content.payloads import Payloads
+from saltdeploy.git.repository import Tag
+from saltdeploy.lib.errors import DeployError, from_os
+from saltdeploy.master import annex_urls, packing
+from saltdeploy.master import source as master_source
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins, master_secret
+from saltdeploy.master.swarm import identity
+from saltdeploy.master.waves import group_of
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import secret_for
+
+_log = logging.getLogger(__name__)
+_STARTS = ("bundle", "trees")  # kinds of payloads that a host begins with
+
+
+def data_for(
+    host: str, root: Path, pillar: dict[str, Any], is_target: Callable[[str, str], bool]
+) -> dict[str, Any]:
+    """The data under the pillar key ``deploy`` for one minion.
+
+    Args:
+        host: the minion's id, as the master verified it.
+        root: the master's directory for deploys.
+        pillar: the pillar so far, with ``repo_config``.
+        is_target: whether this minion matches ``(expression, type)``.
+
+    Returns:
+        ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``; and ``unknown``,
+        repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing.
+    """
+    pins = Pins(root)
+    found, unknown = {}, {}
+    for name in pins.repos():
+        try:
+            repo = config.load(pillar, name)
+        except DeployError:  # its section is gone or broken: the runner says so, the pillar must render
+            continue
+        try:
+            told = _of_repo(repo, host, root, pins, is_target)
+        except (DeployError, OSError) as error:
+            failed = from_os(error) if isinstance(error, OSError) else error
+            _log.error("No minion is told its pin: %s", failed.at(repo=name))
+            if is_target(repo.targets, repo.targets_type):
+                unknown[name] = failed.to_wire()
+            continue
+        if told:
+            found[name] = told
+    secret = secret_for(host, master_secret(root))
+    known = {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
+    return {**known, "unknown": unknown} if unknown else known
+
+
+def _of_repo(
+    repo: config.Repo, host: str, root: Path, pins: Pins, is_target: Callable[[str, str], bool]
+) -> dict[str, Any]:
+    """What a host is told of one repo; {} where it does not take it."""
+    pin = pins.of_host(repo.name, host)
+    if pin is None or not (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
+        return {}
+    pin = _with_whole_release(pin, repo, host, root, pins)
+    order = packing.by(pin.order, _transport(pin, host))
+    seal = order.seal if order.seal and order.seal.shape == repo.shape else None
+    order = dataclasses.replace(order, group=group_of(repo, is_target), seal=seal)
+    return {"tag": pin.release.tag, "commit": pin.release.commit, "order": order.to_wire()}
+
+
+def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
+    """The pin, with a payload that a host can start from which has never been seen; packed once per release."""
+    known = host in pins.holdings(repo.name)
+    order = packing.by(pin.order, _transport(pin, host))
+    if known or any(not each.base and each.kind in _STARTS for each in order.payloads):
+        return pin
+    tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
+    try:
+        source, payloads = master_source.Source(repo, root), Payloads(root / "payloads")
+        packed = packing.pack(order, repo, source, payloads, tag, [Holdings()])
+        packed += annex_urls.pack(order, repo, source, payloads, [""]) if packed else ()
+    except (DeployError, OSError):  # the repository cannot be read now: hosts that are known still converge
+        return pin
+    if not packed:
+        return pin
+    whole = dataclasses.replace(pin.order, payloads=tuple(dict.fromkeys((*pin.order.payloads, *packed))))
+    pins.replace_order(repo.name, host, whole)
+    return dataclasses.replace(pin, order=whole)
+
+
+def _transport(pin: Pin, host: str) -> str:
+    return pin.transports.get(host, pin.order.transport)

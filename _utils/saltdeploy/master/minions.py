@@ -1,0 +1,339 @@
+"""Asks hosts and hears them, over a bus that is passed in; asks the silent again.
+
+An answer counts only when its host signed it (:func:`saltdeploy.protocol.orders.authentic`). What comes under a host's
+name without its signature is noted and ignored: the host is asked again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from saltdeploy.config import Repo
+from saltdeploy.lib.errors import DeployError, Unreachable
+from saltdeploy.master.context import Bus, Master
+from saltdeploy.master.pins import Pins
+from saltdeploy.protocol import events
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import Order, Result, authentic
+
+#: Seconds without a sign of life after which a host is asked what became of its stage, and again when that is not
+#: answered, and given up when that is not either. A stage that may take long is one that may keep a host busy: then more.
+_PATIENCE = 5.0
+_PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
+_QUESTIONS = 2
+_ANEW = 3  # times that a host is asked anew; a stage that kills its minion each time is not tried for ever
+_LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
+_AT_ONCE = (
+    1000  # messages that are taken in one go; a flood of them must not keep the deploy from its other work
+)
+
+
+@dataclass
+class _Question:
+    """What a host was asked, and how it stands with the answer.
+
+    Attributes:
+        asked: when.
+        sign: when it last gave a sign of life.
+        probes, probed: how often, and when last, it was asked what became of it, without an answer.
+        anew: how often it was asked the same anew.
+        odd: what came under its name and was not signed by it.
+    """
+
+    orders: tuple[Order, ...]
+    asked: float
+    sign: float
+    probes: int = 0
+    probed: float = 0.0
+    anew: int = 0
+    odd: str = ""
+
+    @property
+    def order(self) -> Order:
+        """That of the repo under which the host keeps its answer."""
+        return self.orders[0]
+
+
+@dataclass
+class Heard:
+    """What came in: answers that count, and events of hosts that tell how far they are."""
+
+    answers: list[Result] = field(default_factory=list)
+    progress: list[events.Event] = field(default_factory=list)
+
+
+class Fleet:
+    """The hosts of one deploy.
+
+    Args:
+        bus: Salt.
+        deploy: the deploy's id.
+        secret: host to the secret that it signs with; "" where answers are not signed.
+        timeout: seconds that a host may take for one stage.
+        warn: hears of answers that were ignored.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        deploy: str,
+        secret: Callable[[str], str],
+        timeout: float,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._bus = bus
+        self._deploy = deploy
+        self._secret = secret
+        self._timeout = timeout
+        self._patience = max(_PATIENCE, _PATIENCE_SHARE * timeout)
+        self._warn = warn
+        self._open: dict[str, _Question] = {}
+        self._jids: set[str] = set()
+        self._warned: set[str] = set()
+        self._to_ask_anew: list[str] = []
+        self._looked = 0.0
+
+    def ask(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
+        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`."""
+        now = self._bus.now()
+        for host in hosts:
+            self._open[host] = _Question(orders, asked=now, sign=now)
+        self._publish_orders(hosts, orders)
+
+    def hear(self, wait: float) -> Heard:
+        """Listen until something came in or ``wait`` seconds have passed; look after the silent."""
+        heard = Heard()
+        for count in range(_AT_ONCE):
+            message = self._bus.next(0 if count else wait)
+            if message is None:
+                break
+            self._take(*message, heard)
+        if self._bus.now() - self._looked >= _LOOK_EVERY:
+            self._looked = self._bus.now()
+            self._ask_anew()
+            self._probe_the_silent(heard)
+        return heard
+
+    # -- listening --------------------------------------------------------------------------------------
+
+    def _take(self, tag: str, data: object, heard: Heard) -> None:
+        if not isinstance(data, dict):  # a minion can put anything under almost any tag
+            return
+        parts = tag.split("/")
+        if len(parts) == 5 and parts[:2] == ["salt", "job"] and parts[3] == "ret" and parts[2] in self._jids:
+            self._take_return(parts[4], data, heard)
+            return
+        ours = events.split_tag(tag)
+        if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
+            question = self._open[ours[2]]
+            question.sign, question.probes, question.probed = self._bus.now(), 0, 0.0
+            progress = _progress(data.get("data"), ours[2], question.order, self._bus.now())
+            if progress is not None:
+                heard.progress.append(progress)
+
+    def _take_return(self, host: str, data: dict[str, Any], heard: Heard) -> None:
+        question = self._open.get(host)
+        if question is None:  # late, doubled, or nobody asked
+            return
+        try:
+            result = authentic(data.get("return"), host, self._secret(host))
+        except DeployError as error:
+            self._note_odd(host, question, data, error)
+            return
+        if result.facts.get("known") is False:  # the answer to "what became of it?"
+            self._after_probe(host, question, result, heard)
+        elif _answers(result, question.order):
+            del self._open[host]
+            heard.answers.append(_whole(result, question.orders))
+        elif result.error is not None and not result.deploy:  # refused before the stage began
+            del self._open[host]
+            heard.answers.append(result)
+
+    def _note_odd(self, host: str, question: _Question, data: dict[str, Any], error: DeployError) -> None:
+        """A broken installation looks like this as well; should the host stay silent, this is the best reason."""
+        question.odd = f"{error.cause}; what came was {str(data.get('return'))[:300]!r}"
+        if host not in self._warned:
+            self._warned.add(host)
+            self._warn(f"{host}: ignored an answer that it did not sign: {question.odd}")
+
+    # -- silence ----------------------------------------------------------------------------------------
+
+    def _probe_the_silent(self, heard: Heard) -> None:
+        now = self._bus.now()
+        silent = []
+        for host, question in list(self._open.items()):
+            if now - question.asked > self._timeout:
+                self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
+            elif question.probes == _QUESTIONS and now - question.probed > self._patience:
+                self._give_up(host, question, heard, "no answer, and none when asked again")
+            elif now - max(question.sign, question.probed) > self._patience and question.probes < _QUESTIONS:
+                question.probes += 1
+                question.probed = now
+                silent.append(host)
+        for (order, *_), hosts in self._by_orders(silent):
+            arguments = [self._deploy, order.stage, order.release.repo, order.attempt]
+            self._publish(hosts, "deploy.result", arguments)
+
+    def _after_probe(self, host: str, question: _Question, result: Result, heard: Heard) -> None:
+        question.sign, question.probes, question.probed = self._bus.now(), 0, 0.0
+        if result.facts.get("running"):
+            return
+        if question.anew == _ANEW:
+            self._give_up(host, question, heard, f"asked {_ANEW + 1} times, and no trace of it each time")
+        else:  # it never heard the question, or died over it
+            question.anew += 1
+            self._to_ask_anew.append(host)
+
+    def _ask_anew(self) -> None:
+        """All of the last moment at once: each publish costs every minion a look."""
+        hosts = [host for host in dict.fromkeys(self._to_ask_anew) if host in self._open]
+        self._to_ask_anew.clear()
+        for orders, those in self._by_orders(hosts):
+            self._publish_orders(those, orders)
+
+    def _by_orders(self, hosts: list[str]) -> list[tuple[tuple[Order, ...], list[str]]]:
+        found: dict[tuple[Order, ...], list[str]] = {}
+        for host in hosts:
+            found.setdefault(self._open[host].orders, []).append(host)
+        return list(found.items())
+
+    def _give_up(self, host: str, question: _Question, heard: Heard, cause: str) -> None:
+        del self._open[host]
+        order = question.order
+        error = Unreachable(
+            f"{cause}; {question.odd}" if question.odd else cause,
+            repo=order.release.repo,
+            host=host,
+            next=_what_to_try(host, order.release.repo, question.odd),
+        )
+        heard.answers.append(Result.of(order, host, status=error.status, error=error))
+
+    def _publish_orders(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
+        wires = [order.to_wire() for order in orders]
+        arguments = [
+            orders[0].release.repo,
+            {"__kwarg__": True, "order": wires if len(wires) > 1 else wires[0]},
+        ]
+        self._publish(hosts, f"deploy.{orders[0].stage}", arguments)
+
+    def _publish(self, hosts: list[str], function: str, arguments: list[Any]) -> None:
+        jid = self._bus.new_jid()
+        self._jids.add(jid)
+        self._bus.publish(hosts, function, arguments, jid)
+
+
+def _answers(result: Result, order: Order) -> bool:
+    """Whether this is the answer to that order, and not to another stage, attempt or deploy."""
+    return (result.deploy, result.stage, result.attempt) == (order.deploy, order.stage, order.attempt)
+
+
+def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
+    """The answer; a failure when it says that all is well and does not speak of every repo that was asked for."""
+    unsaid = {order.release.repo for order in orders} - {part.repo for part in result.parts}
+    if not result.ok or not unsaid:
+        return result
+    error = DeployError(
+        f"the host's answer says nothing of {', '.join(sorted(unsaid))}",
+        repo=result.repo,
+        host=result.host,
+        next=f"salt '{result.host}' saltutil.sync_all",
+    )
+    return replace(result, status=error.status, error=error)
+
+
+def _what_to_try(host: str, repo: str, odd: str) -> str:
+    if "is not available" in odd:
+        return f"salt '{host}' saltutil.sync_all"
+    if odd:
+        return f"salt '{host}' saltutil.refresh_pillar"
+    return f"salt '{host}' test.ping; then salt '{host}' deploy.status {repo}"
+
+
+def survey(
+    bus: Bus, hosts: list[str], repo: str, secret: Callable[[str], str], timeout: float
+) -> dict[str, Result]:
+    """Ask every host what it holds of a repo.
+
+    Returns:
+        Host to its signed answer; hosts that gave none within ``timeout`` seconds are left out.
+    """
+    return gather(bus, hosts, "deploy.status", [repo], secret, timeout)
+
+
+def gather(
+    bus: Bus,
+    hosts: list[str],
+    function: str,
+    arguments: list[Any],
+    secret: Callable[[str], str],
+    timeout: float,
+) -> dict[str, Result]:
+    """Call a function on every host that answers as a stage does; see :func:`survey`."""
+    jid = bus.new_jid()
+    bus.publish(hosts, function, arguments, jid)
+    found: dict[str, Result] = {}
+    end = bus.now() + timeout
+    while len(found) < len(hosts) and (left := end - bus.now()) > 0:
+        message = bus.next(left)
+        if message is None or not message[0].startswith(f"salt/job/{jid}/ret/"):
+            continue
+        host = message[0].rsplit("/", 1)[1]
+        try:
+            found[host] = authentic(message[1].get("return"), host, secret(host))
+        except DeployError:
+            continue
+    return {host: found[host] for host in hosts if host in found}
+
+
+def _progress(data: object, host: str, order: Order, now: float) -> events.Event | None:
+    """A host's progress event, built anew from what it may say; None when its form is wrong.
+
+    Salt wraps what a minion fires: the event stands under ``data``.
+    """
+    if not isinstance(data, dict):
+        return None
+    phase, unit = data.get("phase"), data.get("unit")
+    done, total = _count(data.get("done")), _count(data.get("total"))
+    if phase not in events.PHASES or unit not in events.UNITS:
+        return None
+    if done is None or total is None:
+        return None
+    return events.host_progress(
+        order.deploy,
+        order.release.repo,
+        now,
+        host=host,
+        stage=order.stage,
+        phase=phase,
+        done=done,
+        total=total,
+        unit=unit,
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 1 << 60 else None
+
+
+_ANSWER_WITHIN = 5.0  # seconds
+_NOTHING = Holdings()
+
+
+def asked(repo: Repo, hosts: list[str], master: Master) -> tuple[dict[str, Holdings], set[str]]:
+    """What each host holds, as it says now or was last seen to; and who gave no answer."""
+    pins = Pins(master.root)
+    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    fine = {host: answer for host, answer in answers.items() if answer.ok}
+    pins.note(repo.name, list(fine.values()), master.bus.now())
+    seen = pins.holdings(repo.name)
+    return {host: seen.get(host, _NOTHING) for host in hosts}, set(hosts) - set(fine)
+
+
+def known(repo: Repo, hosts: list[str], master: Master) -> dict[str, Holdings]:
+    """What each host was last seen to hold; those that were never seen are asked."""
+    seen = Pins(master.root).holdings(repo.name)
+    strangers = [host for host in hosts if host not in seen]
+    fresh = asked(repo, strangers, master)[0] if strangers else {}
+    return {host: fresh.get(host) or seen[host] for host in hosts}

@@ -1,0 +1,170 @@
+"""The script of a deploy: everything that was decided before any host was asked. It stands in the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltdeploy.master.rollout.model import Gate, Rules
+from saltdeploy.master.transport_choice import TransportChoice, others
+from saltdeploy.master.waves import Wave
+from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.release import Release
+
+SYNC, RESTART = "sync", "restart"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an operator asks for.
+
+    Attributes:
+        action: :data:`SYNC`, :data:`RESTART`, or a stage: ``fetch``, ``checkout``, ``rollback``.
+        repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
+        tag: the tag; "" for a restart, and for a rollback to the release before.
+        force: deploy though a guard speaks against it.
+        limit: a target expression, or the name of a group: only those of the targets.
+        reason: what the operator says about it.
+        interactive: ask at the barrier, as Trebuchet did.
+        plan: the hash of a plan that must still be true.
+        wait: seconds to wait for the lock.
+        also: more repos that are deployed as one with it, each with its tag.
+        transport: instead of the repo's own; "" for that.
+    """
+
+    action: str
+    repo: str
+    tag: str = ""
+    force: bool = False
+    limit: str = ""
+    reason: str = ""
+    interactive: bool = False
+    plan: str = ""
+    wait: float = 0.0
+    transport: str = ""
+    also: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Every repo with its tag."""
+        return ((self.repo, self.tag), *self.also)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is to be done with one repo.
+
+    Attributes:
+        order: the fetch order, with all payloads that were packed; its epoch is that of the first process, and its
+            transport that of the hosts that no way names.
+        hosts: the repo's targets, as far as the deploy is for them.
+        previous: the tag that was pinned before.
+        partial: whether a limit leaves out others of its targets.
+        baselines: what metric checks measured before anything had changed; None where there was no number.
+        ways: how the release travels to whom.
+        swarm: whether payloads are to travel by swarm.
+    """
+
+    order: Order
+    hosts: tuple[str, ...]
+    previous: str = ""
+    partial: bool = False
+    baselines: dict[str, float | None] = field(default_factory=dict)
+    ways: tuple[TransportChoice, ...] = ()
+    swarm: bool = False
+
+    @property
+    def transports(self) -> dict[str, str]:
+        """Host to transport, of those that take another one than the order's."""
+        return others(self.ways, self.order.transport)
+
+    @property
+    def release(self) -> Release:
+        """What is deployed."""
+        return self.order.release
+
+    @property
+    def repo(self) -> str:
+        """Of which repo."""
+        return self.order.release.repo
+
+    def to_wire(self) -> dict[str, Any]:
+        """The part as plain data."""
+        ways = [way.to_wire() for way in self.ways]
+        return {**self.__dict__, "order": self.order.to_wire(), "hosts": list(self.hosts), "ways": ways}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Part:
+        """Rebuild a part."""
+        fields = {
+            "order": Order.from_wire(data["order"]),
+            "hosts": tuple(data["hosts"]),
+            "ways": tuple(TransportChoice.from_wire(way) for way in data.get("ways", ())),
+        }
+        return cls(**{**data, **fields})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the module.
+
+    Attributes:
+        action, user, reason: who does what, and why.
+        parts: one for each repo; the first one leads.
+        waves, rules: see :mod:`saltdeploy.master.rollout.machine`.
+        left_out: targets that a limit leaves out.
+        timeout: seconds that a host may take for one stage.
+        question_timeout: seconds that a question waits for an answer.
+    """
+
+    action: str
+    user: str
+    reason: str
+    parts: tuple[Part, ...]
+    waves: tuple[Wave, ...]
+    rules: Rules
+    left_out: tuple[str, ...] = ()
+    timeout: float = 600.0
+    question_timeout: float = 3600.0
+
+    @property
+    def lead(self) -> Part:
+        """The repo whose name the deploy has."""
+        return self.parts[0]
+
+    @property
+    def deploy(self) -> str:
+        """The deploy's id."""
+        return self.lead.order.deploy
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """All targets, in the order in which they switch."""
+        return tuple(host for wave in self.waves for host in wave.hosts)
+
+    def to_wire(self) -> dict[str, Any]:
+        """The script as plain data."""
+        rules = {**self.rules.__dict__, "gates": [gate.__dict__ for gate in self.rules.gates]}
+        return {
+            **self.__dict__,
+            "parts": [part.to_wire() for part in self.parts],
+            "waves": [wave.to_wire() for wave in self.waves],
+            "rules": rules,
+            "left_out": list(self.left_out),
+        }
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> Plan:
+        """Rebuild a script.
+
+        Raises:
+            DeployError, KeyError, TypeError: it was written by another version.
+        """
+        rules = {**data["rules"], "gates": frozenset(Gate(**gate) for gate in data["rules"]["gates"])}
+        fields = {
+            "parts": tuple(Part.from_wire(part) for part in data["parts"]),
+            "waves": tuple(Wave.from_wire(wave) for wave in data["waves"]),
+            "rules": Rules(**rules),
+            "left_out": tuple(data["left_out"]),
+        }
+        return cls(**{**data, **fields})

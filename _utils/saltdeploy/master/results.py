@@ -1,0 +1,202 @@
+"""What an operator reads: who runs what, and how a deploy ended, as plain data for the outputter and for machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from saltdeploy.config import Repo
+from saltdeploy.lib.errors import DeployError, Unavailable
+from saltdeploy.master.context import Master
+from saltdeploy.master.deploy import Report
+from saltdeploy.master.history import History, history_of
+from saltdeploy.master.lineage import lineage
+from saltdeploy.master.locking.locks import is_held
+from saltdeploy.master.minions import survey
+from saltdeploy.master.pin import Pin
+from saltdeploy.master.pins import Pins
+from saltdeploy.master.rollout.model import CONVERGED, Question
+from saltdeploy.master.state import DeployState, HostState
+from saltdeploy.master.testimony import Testimony, Word
+from saltdeploy.protocol import events
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.seals import Seal
+
+_ANSWER_WITHIN = 5.0  # seconds
+
+
+def of_deploy(report: Report) -> dict[str, Any]:
+    """The view ``outcome``: how a deploy ended."""
+    outcome, script = report.outcome, report.course.script
+    release, others = script.lead.release, script.parts[1:]
+    also = [{**part.release.to_wire(), "previous": part.previous, **_root(part.order)} for part in others]
+    return {
+        "view": "outcome",
+        "retcode": 0 if outcome.word == CONVERGED else 1,
+        "deploy": script.deploy,
+        "repo": release.repo,
+        "tag": release.tag,
+        "commit": release.commit,
+        "previous": script.lead.previous,
+        **_root(script.lead.order),
+        **({"also": also} if also else {}),
+        "ways": [way.to_wire() for part in script.parts for way in part.ways],
+        "outcome": outcome.word,
+        "ok": outcome.ok,
+        "total": outcome.total,
+        "reason": outcome.reason,
+        "next": report.next,
+        "seconds": report.seconds,
+        "astray": list(outcome.astray),
+        "left_out": list(script.left_out),
+        "hosts": {
+            name: _of_host(host, release.repo) for name, host in report.course.hosts.items() if host.state
+        },
+    }
+
+
+def _of_host(host: HostState, lead: str) -> dict[str, Any]:
+    commit, tag = host.live.get(lead, ("", ""))
+    shown: dict[str, Any] = {
+        "state": host.state,
+        "live": commit,
+        "tag": tag,
+        "bytes": host.bytes,
+        "files": host.files,
+    }
+    also = {repo: {"live": commit, "tag": tag} for repo, (commit, tag) in host.live.items() if repo != lead}
+    if also:
+        shown["also"] = also
+    if host.error is not None:
+        shown["error"] = host.error
+    if host.moved_aside:
+        shown["moved_aside"] = host.moved_aside
+    return shown
+
+
+def of_watched(repo: str, deploy: str, last: events.Event) -> dict[str, Any]:
+    """The view ``watched``: what the last event of a deploy that one has followed says."""
+    ended = last.get("event") == events.FINISHED
+    keys = ("tag", "outcome", "ok", "total", "reason", "next")
+    known = {key: last.get(key) for key in keys} if ended else {}
+    fine = known.get("outcome") == CONVERGED
+    return {"view": "watched", "repo": repo, "deploy": deploy, **known, "retcode": 0 if fine else 1}
+
+
+def open_question(path: Path) -> Question | None:
+    """The question that the deploy with this journal waits with; None when it waits with none."""
+    due = DeployState.read(path).rollout.due()
+    return due if isinstance(due, Question) else None
+
+
+def of_error(error: DeployError) -> dict[str, Any]:
+    """The view ``error``: nothing was asked of any host."""
+    return {"view": "error", "retcode": 1, "error": error.to_wire()}
+
+
+def of_versions(repo: str, history: History) -> dict[str, Any]:
+    """The view ``versions``: the history, newest first; and ``before``, the tag that a roll back leads to, as far as it tells."""
+    versions = history.versions(repo)
+    before = lineage(repo, versions).before
+    return {"view": "versions", "repo": repo, "before": before.tag if before else "", "versions": versions}
+
+
+def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
+    """The view ``report``: ask every target what it runs; tell what was last seen of those that do not answer.
+
+    A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else, or has other bytes), ``nothing``
+    (no whole release of this repo is live), ``damaged`` (what is live was found not to be what its release is),
+    ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than
+    the switch) or ``unreachable``. The return code is 0 when all are ``pinned`` and no host knows of deploys that this master
+    knows nothing of; what those say stands in ``unrecorded``. ``before``: the tag that a roll back leads to, "" where there is
+    none or it is not known.
+    """
+    pins = Pins(master.root)
+    pin = pins.get(repo.name)
+    hosts = sorted({*master.targets(repo.targets, repo.targets_type), *_members(pin, master)})
+    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
+    seen = pins.seen(repo.name)
+    own = pins.of_hosts(repo.name, hosts)
+    shown = {host: _host(answers.get(host), seen.get(host), own[host], repo) for host in hosts}
+    versions = _versions(repo, master)
+    words = {host: Word.of(answer) for host, answer in answers.items() if answer.ok}
+    testimony = Testimony(words, versions) if versions is not None else None
+    unrecorded = testimony.to_wire() if testimony and testimony.is_behind else None
+    before = lineage(repo.name, versions or ()).before if unrecorded is None else None
+    agree = bool(shown) and unrecorded is None and all(entry["state"] == "pinned" for entry in shown.values())
+    return {
+        "view": "report",
+        "retcode": 0 if agree else 1,
+        "repo": repo.name,
+        "before": before.tag if before else "",
+        **({"unrecorded": unrecorded} if unrecorded else {}),
+        "pinned": _release(pin) if pin else None,
+        "partly_pinned": [
+            {**_release(one), "hosts": list(one.hosts)} for one in pins.all(repo.name) if one.partial
+        ],
+        "hosts": shown,
+    }
+
+
+def _versions(repo: Repo, master: Master) -> list[dict[str, Any]] | None:
+    """The history; None when its store is away: what hosts run is told all the same."""
+    try:
+        history = history_of(repo.name, master.root, master.store, running=is_held(master.root, repo.name))
+        return history.versions(repo.name)
+    except Unavailable:
+        return None
+
+
+def _release(pin: Pin) -> dict[str, str]:
+    return {"tag": pin.release.tag, "commit": pin.release.commit, **_root(pin.order)}
+
+
+def _root(order: Order) -> dict[str, str]:
+    """The root of a release, where it is known."""
+    return {"root": order.seal.root} if order.seal else {}
+
+
+def _members(pin: Pin | None, master: Master) -> set[str]:
+    """Targets of the last deploy that are still minions of this master, whether or not they match today."""
+    return set(pin.hosts) & set(master.accepted()) if pin else set()
+
+
+def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, repo: Repo) -> dict[str, Any]:
+    held = answer.holdings if answer else Holdings.from_wire(seen and seen["holdings"])
+    entry: dict[str, Any] = {
+        "reachable": answer is not None,
+        "live": held.live,
+        "tag": held.tags.get(held.live, ""),
+        "held": [held.tags.get(commit) or commit for commit in held.held],
+        "seen": seen["time"] if seen else None,
+        "state": _state(answer, held, pin, repo),
+    }
+    if held.live in held.roots:
+        entry["root"] = held.roots[held.live]
+    if answer is not None and answer.error is not None:
+        entry["error"] = answer.error.to_wire()
+    if entry["state"] == "stale" and answer is not None:
+        entry["stale"] = answer.facts["stale"]
+    return entry
+
+
+def _state(answer: Result | None, held: Holdings, pin: Pin | None, repo: Repo) -> str:
+    if answer is None:
+        return "unreachable"
+    if held.damaged:
+        return "damaged"
+    if not held.live:
+        return "nothing"
+    if held.unsettled:
+        return "unsettled"
+    if not pin or held.live != pin.release.commit or _has_other_bytes(held, pin.order.seal, repo):
+        return "drift"
+    return "stale" if answer.facts.get("stale") else "pinned"
+
+
+def _has_other_bytes(held: Holdings, seal: Seal | None, repo: Repo) -> bool:
+    """Whether a host has told a root, and it is not the one of its pin; that tells nothing of trees of another shape."""
+    known = seal is not None and seal.shape == repo.shape
+    return known and seal is not None and held.roots.get(held.live, seal.root) != seal.root

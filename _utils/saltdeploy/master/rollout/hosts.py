@@ -1,0 +1,151 @@
+"""The hosts that failed, beside the limits of their groups. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from saltdeploy.master.waves import Wave
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
+
+
+class Failures:
+    """The failed hosts of a deploy.
+
+    Args:
+        waves: all of them; waves of one group share a limit.
+
+    Attributes:
+        causes: host -> why it failed, in the order in which they failed.
+    """
+
+    def __init__(self, waves: Iterable[Wave]) -> None:
+        self.causes: dict[str, str] = {}
+        self._group: dict[str, str] = {}
+        self._counted: dict[str, dict[str, str]] = {}
+        for wave in waves:
+            self._group |= dict.fromkeys(wave.hosts, wave.group)
+            self._counted[wave.group] = {}
+
+    def add(self, host: str, cause: str) -> None:
+        """A host failed."""
+        self.causes[host] = self._counted[self._group[host]][host] = cause
+
+    def forget(self, hosts: Iterable[str]) -> None:
+        """These hosts are asked again: they have not failed until they do so once more."""
+        for host in hosts:
+            self.causes.pop(host, None)
+            self._counted[self._group[host]].pop(host, None)
+
+    def accept(self) -> None:
+        """An operator goes on in spite of those that there are; the limits count from here."""
+        for counted in self._counted.values():
+            counted.clear()
+
+    def beyond_limit(self, wave: Wave) -> str:
+        """Why the deploy cannot go on with the group of this wave; "" when it can."""
+        counted = self._counted[wave.group]
+        if len(counted) <= wave.limit:
+            return ""
+        where = f" of {wave.group}" if wave.group else ""
+        return f"{hosts(len(counted))}{where} failed, the limit is {wave.limit}: {some(counted)}"
+
+
+def hosts(number: int) -> str:
+    """``1 host``, ``2 hosts``."""
+    return f"{number} host" if number == 1 else f"{number} hosts"
+
+
+def some(causes: dict[str, str]) -> str:
+    """The first three of them by name, and how many more there are."""
+    named = [f"{host} ({cause})" for host, cause in list(causes.items())[:3]]
+    return "; ".join(named) + (f"; and {len(causes) - 3} more" if len(causes) > 3 else "")
+
+
+NEW, BEFORE, UNKNOWN = "new", "before", "unknown"
+
+
+class Whereabouts:
+    """What is known of each host of a deploy.
+
+    A host is at :data:`NEW` when it told that the release is live and settled there, at :data:`BEFORE` when it told
+    that the release is not live there, and else at :data:`UNKNOWN`: not heard yet, asked to switch and not heard
+    since, or failed with the release live.
+
+    Args:
+        hosts: all of them.
+
+    Attributes:
+        total: how many hosts there are.
+        asked: hosts that were asked to switch -> the position of their wave.
+    """
+
+    def __init__(self, hosts: Iterable[str]) -> None:
+        self.asked: dict[str, int] = {}
+        self._at = dict.fromkeys(hosts, UNKNOWN)
+        self._no_way_back: set[str] = set()
+        self._not_back: dict[str, str] = {}
+        self.total = len(self._at)
+
+    def ask(self, stage: str, hosts: Iterable[str], wave: int) -> None:
+        """From now on hosts may switch, or switch back, at any moment."""
+        if stage == CHECKOUT:
+            self.asked |= dict.fromkeys(hosts, wave)
+        if stage in (CHECKOUT, ROLLBACK):
+            self._at |= dict.fromkeys(hosts, UNKNOWN)
+
+    def hear(
+        self, stage: str, host: str, cause: str | None, *, unchanged: bool, way_back: bool, switched: bool
+    ) -> None:
+        """A host answered; see :meth:`saltdeploy.master.rollout.machine.Rollout.heard`.
+
+        Args:
+            cause: why it failed; None when it worked.
+        """
+        if stage == FETCH:
+            (self._no_way_back.discard if way_back else self._no_way_back.add)(host)
+        if stage == ROLLBACK:
+            self._not_back[host] = cause or "it still shows the release"
+        if not switched and (
+            cause is None or stage != ROLLBACK
+        ):  # a way back that failed: its restart or checks did
+            self._at[host] = BEFORE
+        elif cause is None and (stage == CHECKOUT or unchanged):
+            self._at[host] = NEW
+        else:
+            self._at[host] = UNKNOWN
+
+    def to_switch(self, hosts: Iterable[str]) -> list[str]:
+        """Those that do not run the release yet."""
+        return [host for host in hosts if self._at[host] != NEW]
+
+    def to_roll_back(self, wave: int) -> list[str]:
+        """Those of a wave that were asked to switch and have something to go back to; the last one first."""
+        asked = [host for host, at in self.asked.items() if at == wave and host not in self._no_way_back]
+        return asked[::-1]
+
+    def stuck(self) -> dict[str, str]:
+        """Hosts that were asked to switch and are not back -> why."""
+        causes = dict.fromkeys(self._no_way_back, "it has no release to go back to") | self._not_back
+        return {
+            host: causes.get(host, "it was not asked to") for host in self.asked if self._at[host] != BEFORE
+        }
+
+    def are_back(self) -> bool:
+        """Whether all that were asked to switch are known to be where they were before."""
+        return all(self._at[host] == BEFORE for host in self.asked)
+
+    def are(self, place: str) -> list[str]:
+        """The hosts that are there."""
+        return [host for host, at in self._at.items() if at == place]
+
+    def are_not(self, place: str) -> list[str]:
+        """The hosts that are not there, or of which that is not known."""
+        return [host for host, at in self._at.items() if at != place]
+
+    def all_are(self, place: str) -> bool:
+        """Whether every host is known to be there."""
+        return all(at == place for at in self._at.values())
+
+    def are_split(self) -> bool:
+        """Whether hosts that are known to run the new release stand beside others."""
+        return bool(self.are(NEW)) and not self.all_are(NEW)

@@ -1,0 +1,194 @@
+"""The course of a deploy: what follows from its journal. The same events always make the same course.
+
+A running deploy takes each event in when it has been written down; a resumed one takes in the whole journal first,
+and stands where the other had come to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from saltdeploy.lib import durable
+from saltdeploy.lib.errors import NoSuchDeploy, from_wire
+from saltdeploy.master.journal import replay
+from saltdeploy.master.plan_model import Plan
+from saltdeploy.master.rollout.machine import Rollout
+from saltdeploy.master.rollout.model import Ask, Gate, Pause
+from saltdeploy.protocol import events
+from saltdeploy.protocol.orders import FETCH, ROLLBACK
+
+
+@dataclass
+class HostState:
+    """What a deploy knows of one host.
+
+    Attributes:
+        before: repo to ``(commit, tag)`` of what was live when it had fetched; empty until then.
+        heard: repo to the epoch of the deploy before that it had heard of.
+        live: repo to ``(commit, tag)`` of what its users see, as it told last.
+        state: ``ok``, ``unchanged``, ``rolled back``, ``failed``, ``unreachable``, or "" when it was not heard.
+        error: why it failed, as plain data.
+        files, bytes: written and received.
+        moved_aside: what was found at its location and kept.
+    """
+
+    before: dict[str, tuple[str, str]] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
+    live: dict[str, tuple[str, str]] = field(default_factory=dict)
+    state: str = ""
+    error: dict[str, Any] | None = None
+    files: int = 0
+    bytes: int = 0
+    moved_aside: str = ""
+
+
+@dataclass
+class DeployState:
+    """See the module.
+
+    Attributes:
+        rollout: the state machine.
+        hosts: each target.
+        attempts: how often a host was asked for a stage.
+        until: the time at which a pause (``pause <wave>``) or a question (its key) ends.
+        begun: when it began, in seconds since the epoch.
+        pinned: whether the pin has been told of.
+        ended: whether the deploy has told its outcome.
+    """
+
+    script: Plan
+    rollout: Rollout
+    hosts: dict[str, HostState]
+    attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    until: dict[str, float] = field(default_factory=dict)
+    begun: float = 0.0
+    pinned: bool = False
+    ended: bool = False
+
+    @classmethod
+    def of(cls, script: Plan) -> DeployState:
+        """The course of a deploy that has not begun."""
+        return cls(script, Rollout(script.waves, script.rules), {host: HostState() for host in script.hosts})
+
+    @classmethod
+    def read(cls, path: Path) -> DeployState:
+        """The course that the journal at ``path`` tells of.
+
+        Raises:
+            NoSuchDeploy: see :meth:`replayed`.
+            DamagedFile: what it tells has no meaning.
+        """
+        try:
+            return cls.replayed(replay(path))
+        except durable.WRONG_FORM as error:
+            raise durable.damaged(path, f"its events have another form: {error!r}") from error
+
+    @classmethod
+    def replayed(cls, journal: Iterable[events.Event]) -> DeployState:
+        """The course that a journal tells of.
+
+        Raises:
+            NoSuchDeploy: the journal does not hold the script.
+        """
+        course: DeployState | None = None
+        for event in journal:
+            if event["event"] == events.PLANNED:
+                course = cls.of(Plan.from_wire(event["script"]))
+                course.take(event)
+            elif course is not None:
+                course.take(event)
+        if course is None:
+            raise NoSuchDeploy("its journal ends before anything was decided", next="deploy it anew")
+        return course
+
+    def take(self, event: events.Event) -> None:
+        """Take in one event that has been written down."""
+        act = _TAKE.get(event["event"])
+        if act is not None:
+            act(self, event)
+
+    # -- one method for each kind of event that changes the course --------------------------------------
+
+    def _planned(self, event: events.Event) -> None:
+        self.begun = event["time"]
+
+    def _asked(self, event: events.Event) -> None:
+        ask = Ask(event["stage"], tuple(event["hosts"]), event["wave"])
+        for host in ask.hosts:
+            self.attempts[ask.stage, host] += 1
+        self.rollout.asked(ask)
+
+    def _host_finished(self, event: events.Event) -> None:
+        host, stage = self.hosts.get(event["host"]), event["stage"]
+        if host is None or stage != self.rollout.stage or event["host"] not in self.rollout.in_flight():
+            return
+        error = event.get("error")
+        _note(host, stage, event, error)
+        self.rollout.heard(
+            event["host"],
+            error=from_wire(error) if error else None,
+            unchanged=event["unchanged"],
+            way_back=bool(host.before) and all(commit for commit, _ in host.before.values()),
+            switched=event["switched"],
+        )
+
+    def _gate_finished(self, event: events.Event) -> None:
+        self.rollout.passed(Gate(event["point"], event["wave"]), ok=event["ok"], reason=event["reason"])
+
+    def _paused(self, event: events.Event) -> None:
+        self.until[f"pause {event['wave']}"] = event["until"]
+
+    def _pause_over(self, event: events.Event) -> None:
+        self.rollout.waited(Pause(event["wave"], event["seconds"]))
+
+    def _question(self, event: events.Event) -> None:
+        self.until[event["key"]] = event["until"]
+
+    def _answered(self, event: events.Event) -> None:
+        self.rollout.answered(event["key"], event["choice"])
+
+    def _aborted(self, event: events.Event) -> None:
+        self.rollout.abort(event["reason"])
+
+    def _pinned(self, event: events.Event) -> None:
+        self.pinned = True
+
+    def _finished(self, event: events.Event) -> None:
+        self.ended = True
+
+
+def _note(host: HostState, stage: str, event: events.Event, error: Any) -> None:
+    """Keep what a host told; what it received stays with it through later stages."""
+    live = {each["repo"]: (each["live"], each["live_tag"]) for each in events.of_each_repo(event)}
+    if stage == FETCH:
+        host.before = live
+        host.heard = {each["repo"]: each.get("heard", 0) for each in events.of_each_repo(event)}
+    host.live |= {repo: shown for repo, shown in live.items() if shown[0]}
+    host.error = error or None
+    host.files += event.get("files", 0)
+    host.bytes += event.get("bytes", 0)
+    host.moved_aside = event.get("moved_aside", host.moved_aside)
+    if error:
+        host.state = "unreachable" if error.get("kind") == "unreachable" else "failed"
+    else:
+        unchanged = stage == FETCH and event["unchanged"]
+        host.state = "rolled back" if stage == ROLLBACK else "unchanged" if unchanged else "ok"
+
+
+_TAKE = {
+    events.PLANNED: DeployState._planned,
+    events.ASKED: DeployState._asked,
+    events.HOST_FINISHED: DeployState._host_finished,
+    events.GATE_FINISHED: DeployState._gate_finished,
+    events.PAUSED: DeployState._paused,
+    events.PAUSE_OVER: DeployState._pause_over,
+    events.QUESTION: DeployState._question,
+    events.ANSWERED: DeployState._answered,
+    events.ABORTED: DeployState._aborted,
+    events.PINNED: DeployState._pinned,
+    events.FINISHED: DeployState._finished,
+}

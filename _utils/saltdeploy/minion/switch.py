@@ -1,0 +1,148 @@
+"""Switches a host to a release, or to one of each of several repos: one list of steps, whether forth or back.
+
+    checks before checkout > depool > flip > module calls > checks after checkout
+    > checks before restart > restart > wait for ports > checks after restart > repool
+
+With several repos each phase is done for all of them before the next: their flips stand side by side, and what
+several of them restart is restarted once.
+
+The first step that fails ends the list. So a host that is not well is never put back into service, and nothing is
+restarted onto a release whose files did not pass.
+
+Between flip and restart the files are new and the processes are old. What is checked there is about files; no
+verdict about the new release may be taken there, since it would be the old release that gives it. (A fleet of
+web servers went down minutes after such checks had passed.) That is also why the switch and the restart are
+one job: nothing on the master comes between them. ``checklist.refuse_in_the_gap`` refuses checks of this kind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
+
+from saltdeploy import layouts
+from saltdeploy.config.rollout import Restart
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.minion import checks, services, signature
+from saltdeploy.minion.checks import CheckSite
+from saltdeploy.minion.context import Host, Task
+from saltdeploy.minion.record import Record
+from saltdeploy.minion.steps import FAILED, OK, Step, Steps
+from saltdeploy.protocol.orders import ROLLBACK
+
+Phases = list[list[Step]]
+
+
+def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
+    """Make the release of each order live, and see that they are well.
+
+    A repo whose release is live and settled already is left alone, unless its order says otherwise. One whose last
+    switch did not come to a good end goes through the whole list, even where the flip itself has nothing to do.
+
+    Returns:
+        Facts of each flip.
+
+    Raises:
+        DeployError: of the first step that failed.
+    """
+    sides = [_Side(task, host) for task in tasks]
+    for side in sides:
+        if not side.is_ready:
+            side.flip()  # says why not
+    busy = [side for side in sides if not side.is_done]
+    for side in sides:
+        if side.is_done:
+            side.flip()  # notes another tag of the same release
+    try:
+        steps.run(_merged(busy, several=len(tasks) > 1))
+    except DeployError as error:
+        _tell_whether_depooled(error, steps, busy, several=len(tasks) > 1)
+        raise
+    return [side.facts for side in sides]
+
+
+class _Side:
+    """One repo's part in a switch."""
+
+    def __init__(self, task: Task, host: Host) -> None:
+        self.repo = task.repo
+        self.facts: dict[str, Any] = {}
+        self._layout = layouts.of(task.repo)
+        self._order = task.order
+        self._record = Record(host.cache, task.repo.name)
+        holdings, unsettled = self._layout.holdings(), self._record.is_unsettled()
+        signature.refuse_unlike(task.order, task.repo, holdings)
+        tree = self._layout.tree(task.order.release.commit)
+        self.is_ready = tree is not None
+        is_live = holdings.live == task.order.release.commit
+        self.is_done = is_live and not unsettled and not holdings.damaged and not task.order.anew
+        well = holdings.previous if unsettled else holdings.live
+        done = self._layout.tree(well) if well else None
+        self._site = CheckSite(task.repo, host, task.order.group, tree, done)
+
+    def flip(self) -> str:
+        """Show the release to its users."""
+        back = self._order.stage == ROLLBACK or self._order.back
+        self.facts.update(self._layout.flip(self._order.release, back=back))
+        return self._order.release.tag
+
+    def phases(self, restart: Restart) -> Phases:
+        """All steps; the phases of several repos are done side by side.
+
+        Args:
+            restart: what this repo has to restart.
+        """
+        repo, release, site = self.repo, self._order.release, self._site
+        known = (*repo.checks, *checks.of_release(self._layout, repo, release.commit))
+        back = self._order.stage == ROLLBACK
+        restarts = services.steps(restart, site.host, site.place)
+        return [
+            [
+                *(checks.at("before rollback", known, site) if back else ()),
+                *checks.at("before checkout", known, site),
+            ],
+            [Step("flip", "begin", lambda: self._record.begin_switch(release.commit))],
+            checks.hook(repo.depool, site),
+            [Step("flip", "flip", self.flip)],
+            [*checks.calls(repo.checkout_calls, site), *checks.at("after checkout", known, site)],
+            checks.at("before restart", known, site),
+            [step for step in restarts if step.phase == "restart"],
+            [step for step in restarts if step.phase != "restart"],
+            [
+                *checks.at("after restart", known, site),
+                *(checks.at("after rollback", known, site) if back else ()),
+            ],
+            checks.hook(repo.repool, site),
+            [Step("flip", "settle", self._record.settle)],
+        ]
+
+
+def _merged(sides: Iterable[_Side], *, several: bool) -> list[Step]:
+    """The steps of all sides, phase by phase; with several repos each step says whose it is."""
+    restarts: list[Restart] = []
+    lists: list[Phases] = []
+    for side in sides:
+        phases = side.phases(services.not_in(side.repo.restart, restarts))
+        restarts.append(side.repo.restart)
+        lists.append([[_of(side, step) if several else step for step in phase] for phase in phases])
+    return [step for phase in zip(*lists, strict=True) for step in chain(*phase)]
+
+
+def _of(side: _Side, step: Step) -> Step:
+    return dataclasses.replace(step, repo=side.repo.name)
+
+
+def _tell_whether_depooled(
+    error: DeployError, steps: Steps, sides: Iterable[_Side], *, several: bool
+) -> None:
+    """Say so in the answer when nobody sends this host work any more."""
+    repos = [side.repo.name if several else "" for side in sides]
+    out = [
+        repo for repo in repos if steps.status("depool", repo) == OK and steps.status("repool", repo) != OK
+    ]
+    if out:
+        error.cause += "; this host is left depooled"
+    elif any(steps.status("depool", repo) == FAILED for repo in repos):
+        error.cause += "; this host may be left depooled"

@@ -1,0 +1,1 @@
+"""What crosses hosts, as data: orders, answers, events, releases, seals, swarms."""

@@ -1,0 +1,1 @@
+"""A deploy on a terminal, and the runner's results as text."""

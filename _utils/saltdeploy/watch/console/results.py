@@ -1,0 +1,56 @@
+"""The results of the runner as plain text for people; each ``view`` has a function in ``views/``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from saltdeploy.watch.console.views.common import View, detached, error, told
+from saltdeploy.watch.console.views.deploy import outcome, watched
+from saltdeploy.watch.console.views.fleet import report, targets, versions
+from saltdeploy.watch.console.views.locks import locks
+from saltdeploy.watch.console.views.maintenance import gc, preseed
+from saltdeploy.watch.console.views.plan import plan
+from saltdeploy.watch.text import clean
+
+_VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
+    "outcome": outcome,
+    "watched": watched,
+    "detached": detached,
+    "told": told,
+    "plan": plan,
+    "preseed": preseed,
+    "gc": gc,
+    "report": report,
+    "targets": targets,
+    "versions": versions,
+    "locks": locks,
+    "error": error,
+}
+
+
+def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | None:
+    """A result of the runner as text.
+
+    Args:
+        data: what a function of the runner returned, or a dict of such results by host.
+        now: seconds since the epoch, to tell how old something is; 0 leaves that out.
+        colour: paint the outcome word.
+
+    Returns:
+        Lines without a newline at the end; None when the data is not of a form that is known here.
+    """
+    if not isinstance(data, dict):
+        return None
+    show = _VIEWS.get(data["view"]) if isinstance(data.get("view"), str) else None
+    if show is not None:
+        return "\n".join(show(data, now, colour))
+    parts = [(clean(name, 255), render(part, now=now, colour=colour)) for name, part in _nested(data)]
+    if not parts or any(text is None for _, text in parts):
+        return None
+    return "\n".join(f"{name}:\n{text}" for name, text in parts)
+
+
+def _nested(data: View) -> list[tuple[object, View]]:
+    """Results by host; none when there is anything else beside them."""
+    whole = all(isinstance(part, dict) and "view" in part for part in data.values())
+    return list(data.items()) if whole else []

@@ -1,0 +1,98 @@
+"""The terminal that started a deploy, or joined it: live bars on a TTY, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import TextIO
+
+from saltdeploy.protocol import events
+from saltdeploy.watch import Watcher
+from saltdeploy.watch.console.lines import Lines
+from saltdeploy.watch.console.prompt import Answer, Prompt
+
+
+def for_stream(stream: TextIO) -> Watcher:
+    """The watcher that fits a stream.
+
+    Args:
+        stream: usually ``sys.stderr``, so that a result on stdout stays whole.
+
+    Returns:
+        Live bars when the stream is a terminal that can move its cursor and the library rich is there;
+        else plain lines.
+
+    Example:
+        >>> watcher = for_stream(sys.stderr)
+        >>> watcher.hear(event)
+        >>> watcher.close()
+    """
+    if is_terminal(stream) and importlib.util.find_spec("rich") is not None:
+        from saltdeploy.watch.console import (
+            live,  # rich takes a tenth of a second to load: only for who sees it
+        )
+
+        if live.can_draw(stream):
+            return _OneByOne(lambda: live.Live(stream))
+    return _OneByOne(lambda: Lines(stream))
+
+
+def for_operator(stdin: TextIO, stream: TextIO, answer: Answer) -> Watcher:
+    """Plain lines, and prompts for the questions that the deploy waits with.
+
+    Args:
+        stdin: where the operator types; when it is no terminal nobody is asked there.
+        stream: as for :func:`for_stream`.
+        answer: see :class:`saltdeploy.watch.console.prompt.Prompt`.
+    """
+    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream)))
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether somebody sits behind a stream."""
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):  # no real stream, or a closed one
+        return False
+
+
+class _Both:
+    """Two watchers on one screen; the first one makes room for what the second one says."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def hear(self, event: events.Event) -> None:
+        for watcher in self._watchers:
+            watcher.hear(event)
+
+    def tick(self, now: float) -> None:
+        for watcher in self._watchers:
+            watcher.tick(now)
+
+    def close(self) -> None:
+        for watcher in self._watchers:
+            watcher.close()
+
+
+class _OneByOne:
+    """Several deploys, one after the other: what a repo depends on is deployed before it, by deploys of its own."""
+
+    def __init__(self, make: Callable[[], Watcher]) -> None:
+        self._make = make
+        self._watcher = make()
+        self._over = False
+
+    def hear(self, event: events.Event) -> None:
+        kind = event.get("event") if isinstance(event, dict) else None
+        if self._over and kind in (events.PREPARING, events.STARTED):
+            self._watcher.close()
+            self._watcher, self._over = self._make(), False
+        self._watcher.hear(event)
+        self._over |= kind == events.FINISHED
+
+    def tick(self, now: float) -> None:
+        self._watcher.tick(now)
+
+    def close(self) -> None:
+        self._watcher.close()

@@ -1,0 +1,74 @@
+"""How a deploy ended, host by host; and what little is known of one that was only looked at."""
+
+from __future__ import annotations
+
+from saltdeploy.lib.text import size
+from saltdeploy.watch.console.views.common import (
+    View,
+    called,
+    cell,
+    digest,
+    end,
+    mapping,
+    release,
+    repo,
+    some,
+    travels,
+    views,
+    word,
+)
+from saltdeploy.watch.console.views.hosts import notes, rows
+from saltdeploy.watch.text import clean, count, table
+
+_MOST_NAMED = 20
+
+
+def outcome(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``outcome``."""
+    shown = mapping(view.get("hosts"))
+    lines = [_what(part) for part in (view, *views(view.get("also")))]
+    lines.append(f"deploy {cell(view.get('deploy'))}, {_seconds(view.get('seconds'))}")
+    if shown:
+        heading = ("HOST", "STATE", "TAG", "COMMIT", "FILES", "RECEIVED")
+        lines += ["", *table([heading, *rows(shown, _cells)])]
+    remarks = [*notes(shown), *travels(view), *_others(view)]
+    if remarks:
+        lines += ["", *remarks]
+    return [*lines, "", *end(view, colour)]
+
+
+def watched(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``watched``."""
+    of = f" of {clean(view.get('tag'))}" if clean(view.get("tag")) else ""
+    lines = [f"{repo(view)}: deploy {cell(view.get('deploy'))}{of}"]
+    if word(view):
+        return [*lines, *end(view, colour)]
+    return [
+        *lines,
+        "nothing more is heard of it, and it has not told its outcome",
+        f"Next: salt-run deploy.report repo={repo(view)}",
+    ]
+
+
+def _what(part: View) -> str:
+    """What was deployed of one repo, and what was there before."""
+    previous, tag = clean(part.get("previous")), clean(part.get("tag"))
+    before = f", before: {previous}" if previous and previous != tag else ""
+    root = f", root {digest(part.get('root'))[:16]}" if digest(part.get("root")) else ""
+    return f"{repo(part)}: {release(part)}{before}{root}"
+
+
+def _cells(host: View) -> tuple[str, ...]:
+    files, received = count(host.get("files")), count(host.get("bytes"))
+    return str(files) if files else "-", size(received) if received else "-"
+
+
+def _others(view: View) -> list[str]:
+    """Hosts that are not where the rest is."""
+    astray, left_out = called(view.get("astray")), called(view.get("left_out"))
+    lines = [f"not on what is pinned, or not known to be: {some(astray, _MOST_NAMED)}"] if astray else []
+    return [*lines, f"left out by the limit: {some(left_out, _MOST_NAMED)}"] if left_out else lines
+
+
+def _seconds(value: object) -> str:
+    return f"{value:.1f} s" if isinstance(value, (int, float)) and abs(value) < 10**9 else "-"

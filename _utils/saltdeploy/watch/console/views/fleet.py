@@ -1,0 +1,175 @@
+"""Who runs what, and who takes a repo at all."""
+
+from __future__ import annotations
+
+import shlex
+
+from saltdeploy.lib.spelling import argument
+from saltdeploy.watch.console.views.common import (
+    View,
+    before,
+    called,
+    cell,
+    digest,
+    mapping,
+    part,
+    release,
+    repo,
+    some,
+    time_of,
+    views,
+    word,
+)
+from saltdeploy.watch.console.views.hosts import held, notes, rows, seen
+from saltdeploy.watch.text import clean, hosts, natural, short, table
+
+_MOST_NAMED = 5
+_SHORT_ROOT = 16
+_LONGEST_TOLD = 1000
+_TO_SYNC = ("damaged", "drift", "nothing", "unsettled")
+
+
+def report(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``report``."""
+    shown, partial = mapping(view.get("hosts")), views(view.get("partly_pinned"))
+    pinned = view["pinned"] if isinstance(view.get("pinned"), dict) else None
+    nothing = "nothing is pinned for all" if partial else "nothing is pinned"
+    lines = [*_unrecorded(view), f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}"]
+    lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
+    if not shown:
+        return [*lines, "no minion takes this repo"]
+    lines += _roots(pinned, shown)
+
+    def cells(host: View) -> tuple[str, ...]:
+        return seen(host, now), held(host)
+
+    heading = ("HOST", "STATE", "TAG", "COMMIT", "LAST ANSWER", "ALSO ON DISK")
+    lines += ["", *table([heading, *rows(shown, cells)]), ""]
+    if remarks := notes(shown):
+        lines += [*remarks, ""]
+    if pinned or partial:
+        fine = sum(1 for host in shown.values() if host.get("state") == "pinned")
+        lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
+    lines += before(view)
+    next_act = _next(view, shown, pinned, partial)
+    return [*lines, f"Next: {next_act}"] if next_act else lines
+
+
+def _unrecorded(view: View) -> list[str]:
+    """That hosts know of deploys that the master knows nothing of: then its pin is not what should be running."""
+    told = clean(part(view, "unrecorded").get("told"), _LONGEST_TOLD)
+    return [f"{repo(view)}: {told}", ""] if told else []
+
+
+def _roots(pinned: View | None, shown: dict[str, View]) -> list[str]:
+    """The one root of the fleet, and whose is another."""
+    root = digest(pinned.get("root")) if pinned else ""
+    if not pinned or not root:
+        return []
+    those = {name: host for name, host in shown.items() if host.get("live") == pinned.get("commit")}
+    told = {name: digest(those[name].get("root")) for name in sorted(those, key=natural)}
+    same = sum(1 for found in told.values() if found == root)
+    line = f"root {root[:_SHORT_ROOT]} on {same}/{len(shown)} hosts"
+    if other := [name for name, found in told.items() if found not in ("", root)]:
+        line += f"; another root on {some(other)}"
+    if silent := [name for name, found in told.items() if not found]:
+        line += f"; not told by {some(silent)}"
+    return [line]
+
+
+def targets(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``targets``."""
+    found = sorted(called(view.get("hosts")), key=natural)
+    by = f"{cell(view.get('expression'))} ({cell(view.get('type'))})"
+    if not found:
+        return [f"{repo(view)}: no minion matches {by}"]
+    return [f"{repo(view)}: {hosts(len(found))} by {by}", *found]
+
+
+def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
+    """The command that leads on: for the first host that is not as it should be."""
+    if unrecorded := part(view, "unrecorded"):
+        return _as_hosts_say(repo(view), unrecorded)
+    if not pinned and not partial:
+        return f"salt-run deploy.sync repo={repo(view)} tag=..."
+    odd = [name for name in sorted(shown, key=natural) if shown[name].get("state") in _TO_SYNC]
+    if odd:
+        return _sync(repo(view), odd[0], pinned, partial)
+    if any(host.get("state") == "stale" for host in shown.values()):
+        return f"salt-run deploy.restart repo={repo(view)}"
+    away = sorted((name for name, host in shown.items() if host.get("state") == "unreachable"), key=natural)
+    return f"salt -L {shlex.quote(','.join(away[:_MOST_NAMED]))} test.ping" if away else ""
+
+
+def _as_hosts_say(name: str, unrecorded: View) -> str:
+    live, previous = clean(unrecorded.get("live")), clean(unrecorded.get("previous"))
+    ways = [f"salt-run deploy.sync repo={name} {shlex.quote(f'tag={live}')}"] if live else []
+    ways += [f"salt-run deploy.rollback repo={name}"] if previous else []
+    return "; or ".join(ways) or f"salt '*' deploy.status {name}"
+
+
+def _sync(name: str, host: str, pinned: View | None, partial: list[View]) -> str:
+    """Bring a host to its pin: one for some hosts goes to those alone, so that the others keep theirs."""
+    for pin in partial:
+        members = called(pin.get("hosts"))
+        if host in members:
+            limit = shlex.quote(f"limit=L@{','.join(members)}")
+            return f"salt-run deploy.sync repo={name} {_tag(pin)} {limit}"
+    return f"salt-run deploy.sync repo={name} {_tag(pinned) if pinned else 'tag=...'}"
+
+
+def _tag(pin: View) -> str:
+    return argument("tag", clean(pin.get("tag")))
+
+
+_LONGEST_REASON = 40
+_MOST_CAUSES = 5
+
+
+def versions(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``versions``."""
+    found = views(view.get("versions"))
+    if not found:
+        return [f"{repo(view)}: never deployed"]
+    heading = ("TIME", "ACTION", "TAG", "COMMIT", "WHO", "OUTCOME", "DEPLOY", "BAD", "REASON")
+    lines = table(_without_empty_ends([heading, *map(_row, found)]))
+    lines = [f"{repo(view)}: its deploys, the newest first", "", *lines]
+    remarks = [*_causes(found), *_bad(found), *before(view)]
+    return [*lines, "", *remarks] if remarks else lines
+
+
+def _row(version: View) -> tuple[str, ...]:
+    return (
+        time_of(version.get("time")),
+        cell(version.get("action")),
+        cell(version.get("tag")),
+        short(version.get("commit")) or "-",
+        cell(version.get("user")),
+        word(version) or "not ended",
+        cell(version.get("deploy")),
+        "bad" if clean(version.get("bad")) else "-",
+        clean(version.get("reason"), _LONGEST_REASON) or "-",
+    )
+
+
+def _without_empty_ends(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Less the last columns in which there is nothing."""
+    while len(rows[0]) > 1 and all(row[-1] == "-" for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    return rows
+
+
+def _causes(found: list[View]) -> list[str]:
+    """Why the latest deploys ended as they did, where there is something to say."""
+    told = [(version, clean(version.get("cause"))) for version in found]
+    said = [
+        f"deploy {cell(version.get('deploy'))}: {word(version)}: {cause}" for version, cause in told if cause
+    ]
+    return said[:_MOST_CAUSES]
+
+
+def _bad(found: list[View]) -> list[str]:
+    """Each bad release once, with the reason."""
+    bad = {release(version): clean(version.get("bad")) for version in found if clean(version.get("bad"))}
+    lines = [f"bad: {name}: {why}" for name, why in bad.items()]
+    return [*lines, "a bad release is refused unless force=True"] if lines else lines

@@ -1,0 +1,85 @@
+"""What was freed, where."""
+
+from __future__ import annotations
+
+from saltdeploy.lib.spelling import argument
+from saltdeploy.lib.text import size
+from saltdeploy.watch.console.views.common import View, cell, mapping, release, repo, some
+from saltdeploy.watch.console.views.hosts import notes
+from saltdeploy.watch.text import clean, count, hosts, natural, table
+
+_NO_KIND = ("state", "freed", "skipped", "error")
+
+
+def gc(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``gc``."""
+    shown = mapping(view.get("hosts"))
+    here = view.get("master")
+    own = here if isinstance(here, dict) else {}
+    hosts = [(name, *_freed_row(shown[name])) for name in sorted(shown, key=natural)]
+    master = ("master", "collected", size(sum(map(count, own.values()))), _kinds(own))
+    total = sum(map(count, own.values())) + sum(count(host.get("freed")) for host in shown.values())
+    verb = "would be freed" if view.get("test") else "freed"
+    skipped: dict[str, list[str]] = {}
+    for name, host in [("master", view), *((name, shown[name]) for name in sorted(shown, key=natural))]:
+        if "skipped" in host:
+            skipped.setdefault(clean(host["skipped"]), []).append(name)
+    lines = table([("HOST", "STATE", "FREED", "OF"), *([] if view.get("repo") else [master]), *hosts])
+    left = [f"{some(names)}: left out {what}" for what, names in skipped.items()]
+    lines = [*lines, "", *left, *notes(shown), f"{size(total)} {verb}"]
+    silent = [name for name in sorted(shown, key=natural) if shown[name].get("state") == "unreachable"]
+    return (
+        [*lines, f"Next: salt '{clean(silent[0])}' test.ping; then the same command again"]
+        if silent
+        else lines
+    )
+
+
+def _freed_row(host: View) -> tuple[str, str, str]:
+    kinds = {key: value for key, value in host.items() if key not in _NO_KIND}
+    return cell(host.get("state")), size(count(host.get("freed"))), _kinds(kinds)
+
+
+def _kinds(freed: View) -> str:
+    told = sorted(((count(value), clean(key)) for key, value in freed.items()), reverse=True)
+    return ", ".join(f"{kind} {size(value)}" for value, kind in told if value) or "-"
+
+
+_ALL_LISTED = 40
+_FINE = ("fetched", "held")
+
+
+def preseed(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``preseed``."""
+    shown = mapping(view.get("hosts"))
+    packed = f"{count(view.get('payloads'))} packed, {size(count(view.get('size')))}"
+    lines = [f"{repo(view)}: {release(view)}, {packed}"]
+    if not shown:
+        return [*lines, "every target holds it already"]
+    fine = [name for name, host in shown.items() if host.get("state") in _FINE]
+    listed = [name for name in shown if len(shown) <= _ALL_LISTED or name not in fine]
+    rows = [_preseed_row(name, shown[name]) for name in sorted(listed, key=natural)]
+    if rows:
+        lines += ["", *table([("HOST", "STATE", "RECEIVED", "FROM", "WHY"), *rows]), ""]
+    lines += notes(shown) + sorted(_left(shown))
+    word = f"{len(fine)}/{hosts(len(shown))} have it"
+    if len(fine) == len(shown):
+        return [*lines, word]
+    again = f"salt-run deploy.preseed repo={repo(view)} {argument('tag', clean(view.get('tag')))}"
+    return [*lines, word, f"Next: {again}; a deploy works without, and fetches from the master"]
+
+
+def _preseed_row(name: str, host: View) -> tuple[str, ...]:
+    received = count(host.get("bytes"))
+    return (
+        name,
+        cell(host.get("state")),
+        size(received) if received else "-",
+        cell(host.get("source")),
+        cell(host.get("why")),
+    )
+
+
+def _left(shown: dict[str, View]) -> set[str]:
+    """Sources that did not serve, each thing once."""
+    return {f"left by {name}: {clean(host['left'])}" for name, host in shown.items() if host.get("left")}

@@ -1,0 +1,145 @@
+"""What the watchers say of a deploy: one sentence for each thing, the same on every screen and in every log."""
+
+from __future__ import annotations
+
+from saltdeploy.lib.text import size, utc
+from saltdeploy.watch.notes import Answer, CheckNote, OutcomeNote, PauseNote, QuestionNote
+from saltdeploy.watch.stage import HostProgress, Stage
+from saltdeploy.watch.state import DeployView
+from saltdeploy.watch.text import clock, duration, hosts, outcome, short, with_next
+
+_MOST_NAMED = 3
+_MASTER = "master"
+_MOST_GROUPS = 12
+
+
+def preparing(state: DeployView) -> str:
+    """The first sign of life."""
+    which = f" {_way(state)} {state.tag}" if state.tag else ""
+    return f"Preparing deploy [{state.repo}]: {state.action}{which}{_by(state.user)}"
+
+
+def started(state: DeployView) -> str:
+    """What begins, for whom, and why."""
+    why = f": {state.reason}" if state.reason else ""
+    whose = f"{hosts(state.hosts)}{_by(state.user)} at {utc(state.now)}"
+    return f"Started deploy {_name(state)}: {state.action} {_way(state)} {state.tag} on {whose}{why}"
+
+
+def _way(state: DeployView) -> str:
+    return "to" if state.action == "rollback" else "of"  # "rollback of v2" would read as the way from v2
+
+
+def scope(state: DeployView) -> list[str]:
+    """What else is deployed with it, the groups of a deploy, and how many targets it leaves out."""
+    also = f"as one with {', '.join(state.also)}" if state.also else ""
+    more = len(state.groups) - _MOST_GROUPS
+    named = ", ".join(state.groups[:_MOST_GROUPS]) + (f" and {more} more" if more > 0 else "")
+    groups = f"groups in this order: {named}" if named else ""
+    others = f"{hosts(state.left_out)} left out by the limit" if state.left_out else ""
+    return [f"{state.repo}: {text}" for text in (also, groups, others) if text]
+
+
+def resumed(state: DeployView) -> str:
+    """Another process goes on."""
+    return f"Resumed deploy {_name(state)}{_by(state.resumed)}"
+
+
+def aborted(state: DeployView) -> str:
+    """Who stops the deploy, and why."""
+    return f"Aborted deploy {_name(state)}: {state.aborted}. No further host starts"
+
+
+def finished(state: DeployView) -> str:
+    """That it has ended, and how long it took."""
+    return f"Finished deploy {_name(state)}: {state.tag} (duration: {duration(state.elapsed())})"
+
+
+def ending(end: OutcomeNote) -> str:
+    """How it ended, as one line."""
+    word = outcome(end.word, end.ok, end.total)
+    return with_next(f"{word}: {end.reason}" if end.reason else word, end.next)
+
+
+def unfinished(state: DeployView) -> str:
+    """What to say when the events end before the deploy does."""
+    return with_next(
+        f"{state.repo}: nothing more is heard of deploy {state.deploy}, and it has not told its outcome",
+        f"salt-run deploy.report repo={state.repo}",
+    )
+
+
+def checked(check: CheckNote, repo: str) -> str:
+    """What a check of the master found, in scap's words where it has them."""
+    how = {"pass": "completed", "fail": "failed"}.get(
+        check.verdict, f"was {check.verdict or 'without verdict'}"
+    )
+    joint = ", output: " if check.verdict == "pass" else ": "
+    return f"{check.group or repo}: Check '{check.name}' {how}" + (
+        f"{joint}{check.text}" if check.text else ""
+    )
+
+
+def paused(pause: PauseNote, state: DeployView) -> str:
+    """How long it is until a group begins."""
+    return f"{pause.group or state.repo} begins in {clock(left(pause.until, state))}"
+
+
+def choices(question: QuestionNote) -> str:
+    """What can be answered."""
+    return " / ".join(question.choices)
+
+
+def otherwise(question: QuestionNote, state: DeployView) -> str:
+    """What happens without an answer, and when."""
+    return f"else {question.default} in {clock(left(question.until, state))}"
+
+
+def how_to_answer(question: QuestionNote, state: DeployView) -> str:
+    """The command that answers, with the first of the choices."""
+    choice = next(iter(question.choices), "...")
+    return f"salt-run deploy.answer {choice} id={state.deploy}"
+
+
+def answered(answer: Answer) -> str:
+    """Who decided what."""
+    if not answer.user:
+        return f"nobody answered in time: {answer.choice}"
+    return f"{answer.user} answered: {answer.choice}"
+
+
+def waited_for(state: DeployView, stage: Stage) -> str:
+    """The hosts that a stage waits for: by name when they are few, with what they last told."""
+    missing = stage.total - stage.done
+    named = state.slowest(_MOST_NAMED + 1)
+    if len(named) != missing or missing > _MOST_NAMED:
+        return hosts(missing) + (f"; no sign yet of {state.unheard()}" if state.unheard() else "")
+    return ", ".join(f"{host.name} ({_doing(host, state.now)})" for host in named)
+
+
+def left(until: float, state: DeployView) -> float:
+    """Seconds until a moment."""
+    return max(0.0, until - state.now)
+
+
+def _doing(host: HostProgress, now: float) -> str:
+    percent = "" if host.percent is None else f" {host.percent}%"
+    return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
+
+
+def _name(state: DeployView) -> str:
+    return f"[{state.repo}@{short(state.commit)}]"
+
+
+def _by(user: str) -> str:
+    return f" by {user}" if user else ""
+
+
+def received(stage: Stage) -> str:
+    """What came over the network, and, where not all came from the master, who served how many hosts."""
+    came = f", received: {size(stage.received)}" if stage.received else ""
+    if not set(stage.sources) - {_MASTER}:
+        return came
+    named = [f"{source} ({number})" for source, number in stage.sources.most_common(_MOST_NAMED)]
+    more = len(stage.sources) - len(named)
+    return f"{came}, from: {', '.join(named)}{f' and {more} more' if more else ''}"

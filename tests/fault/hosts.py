@@ -9,8 +9,8 @@ from typing import Any
 
 from saltdeploy.minion import stages
 
-from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, link, snapshot
-from tests.targets import Target
+from tests.support.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, link, snapshot
+from tests.support.targets import Target
 
 _AREA = {
     "slots": {"store.git", "slots", "incoming"},

@@ -18,7 +18,7 @@ import pytest
 
 from tests.fault.conftest import EVENTS, Start
 from tests.fault.hosts import Host, releases
-from tests.repositories import Source
+from tests.support.repositories import Source
 
 STRIDE = int(os.environ.get("SALTDEPLOY_STRIDE", "89"))  # 1: every step
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.fault.conftest import Start, kill_group
 from tests.fault.hosts import RELEASES, Host, releases
-from tests.repositories import Source
+from tests.support.repositories import Source
 
 ROUNDS = int(os.environ.get("SALTDEPLOY_ROUNDS", "24"))
 SEED = int(os.environ.get("SALTDEPLOY_SEED", "0")) or random.SystemRandom().getrandbits(32)

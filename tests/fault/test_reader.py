@@ -13,7 +13,7 @@ import pytest
 
 from tests.fault.conftest import EVENTS, Start
 from tests.fault.hosts import Host
-from tests.repositories import FILE, Entry, Source
+from tests.support.repositories import FILE, Entry, Source
 
 DEPLOYS = 20
 

@@ -15,7 +15,7 @@ import salt.config
 import salt.loader
 
 from tests.functional.loaders import REPO
-from tests.installed import build_wheel, copy_doors, install_beside
+from tests.support.installed import build_wheel, copy_doors, install_beside
 
 STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
 MODULES = {*STAGES, "join", "status", "result", "verify", "gc", "get_config", "sync_all", "pin"}

@@ -24,8 +24,8 @@ from saltdeploy.lib.errors import Unavailable
 from saltdeploy.protocol.fanout import FanoutServer
 from saltdeploy.protocol.orders import Payload
 
-from tests.payloadserver import DATA, PAYLOAD, PayloadServer, accepts
-from tests.serving import free_port, until
+from tests.support.payloadserver import DATA, PAYLOAD, PayloadServer, accepts
+from tests.support.serving import free_port, until
 
 #: More than two of the slices in which nginx asks its origin.
 LARGE = DATA * 3

@@ -13,8 +13,8 @@ from saltdeploy.git.repository import no_progress
 from saltdeploy.protocol.fanout import FanoutServer
 
 from tests.functional.test_doors import by_module_dirs
-from tests.payloadserver import DATA, PAYLOAD, accepts
-from tests.serving import free_port, until
+from tests.support.payloadserver import DATA, PAYLOAD, accepts
+from tests.support.serving import free_port, until
 
 
 def test_a_minion_serves_what_was_brought_to_it(checkout: Path, tmp_path: Path) -> None:

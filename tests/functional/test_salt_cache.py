@@ -16,7 +16,7 @@ from saltdeploy.master.cache import Records, Store
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 
-from tests.stores import StoreContract
+from tests.support.stores import StoreContract
 
 
 def _opts(root: Path, **more: Any) -> dict[str, Any]:

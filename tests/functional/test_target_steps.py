@@ -16,7 +16,7 @@ import salt.client
 import salt.config
 from saltdeploy.protocol.orders import FETCH, Order
 
-from tests.repositories import Source, tree
+from tests.support.repositories import Source, tree
 
 Minion = Callable[..., salt.client.Caller]
 

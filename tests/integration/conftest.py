@@ -23,7 +23,7 @@ from tests.integration.fleet import HERE, Fleet
 from tests.integration.gitserver import GitServer
 from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo
-from tests.serving import free_port
+from tests.support.serving import free_port
 
 WEB = tuple(f"web{number}" for number in range(1, 9))
 

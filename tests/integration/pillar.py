@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.signing import generate, public_pem
+from tests.support.signing import generate, public_pem
 
 
 class Pillar:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.integration.fleet import Fleet, Run, wait_for
 from tests.integration.pillar import Pillar
-from tests.repositories import EXECUTABLE, FILE, Entry, Source, Tree, git, link, put, snapshot, tree
+from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, Tree, git, link, put, snapshot, tree
 
 TAGS = ("v0", "v1", "v2", "v3", "v4")
 

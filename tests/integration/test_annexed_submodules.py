@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from saltdeploy.master.pins import Pins
 
-from tests.annexes import Annex
-from tests.blobstores import Server
 from tests.integration.repo import Repo, converged
+from tests.support.annexes import Annex
+from tests.support.blobstores import Server
 
 SITE, LIB, NEW = (name * 500 for name in (b"of the site \xff", b"of the library \xff", b"new there \xff"))
 

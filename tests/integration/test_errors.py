@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.pillar import WHOLE_FLEET
 from tests.integration.repo import Repo
-from tests.repositories import git
+from tests.support.repositories import git
 
 OLD_GIT = "#!/bin/sh\necho git version 2.17.1\n"
 NOBODY = {"targets": "web9"}

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.installed import build_wheel, copy_doors, install_beside
 from tests.integration.factories import Factories
 from tests.integration.fleet import HERE, Fleet, Run
 from tests.integration.pillar import Pillar
 from tests.integration.repo import Releases, Repo, converged
 from tests.integration.rollouts import detached, kill_deployer, told
+from tests.support.installed import build_wheel, copy_doors, install_beside
 
 NAME = "site"
 

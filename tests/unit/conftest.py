@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from saltdeploy.git.repository import Repository
 
-from tests.objectstores import THREE
-from tests.repositories import FILE, Entry, Source, tree
+from tests.support.objectstores import THREE
+from tests.support.repositories import FILE, Entry, Source, tree
 
 _INSIDE = "SALTDEPLOY_TEST_MOUNTS"
 _OWN_MOUNTS = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]

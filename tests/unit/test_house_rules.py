@@ -31,7 +31,7 @@ def test_the_house_rules_catch(path: str, line: str) -> None:
         ("_utils/saltdeploy/git/command.py", 'Popen(["git", *arguments])'),
         ("_utils/saltdeploy/minion/stages.py", 'place = cache / "deploy" / "incoming"'),
         ("_fileserver/deploy_payloads.py", "Served as ``salt://deploy/<sha256>``."),
-        ("tests/unit/test_events.py", 'assert tag == "deploy/1/started"'),
+        ("tests/unit/protocol/test_events.py", 'assert tag == "deploy/1/started"'),
     ],
 )
 def test_the_house_rules_let_pass(path: str, line: str) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.annexes import Annex
-from tests.blobstores import Server
+from tests.support.annexes import Annex
+from tests.support.blobstores import Server
 
 
 @pytest.fixture

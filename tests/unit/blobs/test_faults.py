@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.blobstores import ENTRIES, Server, annexed, fat, fill, lfs
-from tests.repositories import FILE, Entry, Source, repo, tree
-from tests.serving import until
-from tests.targets import Target
+from tests.support.blobstores import ENTRIES, Server, annexed, fat, fill, lfs
+from tests.support.repositories import FILE, Entry, Source, repo, tree
+from tests.support.serving import until
+from tests.support.targets import Target
 
 CONTENT = bytes(range(256)) * 1000
 OTHER = CONTENT[::-1]
@@ -161,7 +161,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from saltdeploy.minion import stages
-from tests.repositories import Source, repo
+from tests.support.repositories import Source, repo
 from tests.unit.blobs.test_faults import fetch
 fetch(Path(sys.argv[1]), sys.argv[2])
 """

@@ -13,7 +13,7 @@ import pytest
 from saltdeploy.lib.rate_limit import Shared
 from saltdeploy.minion import stages
 
-from tests.blobstores import (
+from tests.support.blobstores import (
     ENTRIES,
     Server,
     annexed,
@@ -26,8 +26,8 @@ from tests.blobstores import (
     unlocked,
     work_tree,
 )
-from tests.repositories import EXECUTABLE, FILE, Entry, Source, repo, snapshot, tree
-from tests.targets import Target
+from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, repo, snapshot, tree
+from tests.support.targets import Target
 
 CONTENT = b"\0 some content \xff" * 1000
 PLAIN = tree(README="text")

@@ -16,7 +16,7 @@ from saltdeploy.checks import CheckContext, Verdict
 from saltdeploy.config import checks as config_checks
 from saltdeploy.config.rollout import Check
 
-from tests.serving import get
+from tests.support.serving import get
 
 
 class Web:

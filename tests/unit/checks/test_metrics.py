@@ -10,7 +10,7 @@ import pytest
 from saltdeploy import checks
 from saltdeploy.checks import FAIL, INCONCLUSIVE, PASS, CheckContext
 
-from tests.serving import free_port
+from tests.support.serving import free_port
 from tests.unit.checks.conftest import Web, check
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.repositories import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry, Tree, put
+from tests.support.repositories import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry, Tree, put
 
 # few, so that a name is a file here, a directory there, and a link in the next tree; "a.b" sorts before "a/"
 NAMES = [

@@ -9,7 +9,7 @@ import pytest
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib.errors import DiskFull, NoPermission
 
-from tests.repositories import FILE, Entry, Source, bring, deploy, git, prepare, repo, snapshot, tree
+from tests.support.repositories import FILE, Entry, Source, bring, deploy, git, prepare, repo, snapshot, tree
 from tests.unit.conftest import SmallDisk
 
 MEGABYTE = 1 << 20

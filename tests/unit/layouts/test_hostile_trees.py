@@ -10,7 +10,7 @@ import pytest
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib.errors import DeployError
 
-from tests.repositories import Entry, RawTree, Source, add_raw, deploy, link, repo, snapshot, tree
+from tests.support.repositories import Entry, RawTree, Source, add_raw, deploy, link, repo, snapshot, tree
 
 FILE, LINK, DIRECTORY = "100644", "120000", "40000"
 

@@ -15,7 +15,7 @@ from saltdeploy.content.images import Layers
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib import mounts
 
-from tests.repositories import Source, Tree, bring_bundle, repo, snapshot
+from tests.support.repositories import Source, Tree, bring_bundle, repo, snapshot
 from tests.unit.layouts.strategies import histories
 
 EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))

@@ -15,7 +15,19 @@ from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib.errors import Corrupt, DeployError, NotReady
 
-from tests.repositories import FILE, Entry, Source, add_raw, bring, deploy, git, prepare, repo, snapshot, tree
+from tests.support.repositories import (
+    FILE,
+    Entry,
+    Source,
+    add_raw,
+    bring,
+    deploy,
+    git,
+    prepare,
+    repo,
+    snapshot,
+    tree,
+)
 
 RELEASES = [tree(a=str(n), lib__same="same", **{f"only{n}": "x"}) for n in range(3)]
 

@@ -20,9 +20,9 @@ from saltdeploy.minion import stages
 from saltdeploy.protocol import seals
 from saltdeploy.protocol.orders import CHECKOUT, Order
 
-from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, tree
-from tests.signing import generate, public_pem
-from tests.travels import RELEASES, Traveller
+from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, tree
+from tests.support.signing import generate, public_pem
+from tests.support.travels import RELEASES, Traveller
 
 SMALL: list[Tree] = [
     {**tree(a="1", dir__old="o"), b"big": Entry(FILE, os.urandom(1 << 16)), b"mod": Entry(GITLINK, b"1" * 40),

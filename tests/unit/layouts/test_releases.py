@@ -15,8 +15,8 @@ from saltdeploy.lib import reflink
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.protocol.release import Release
 
-from tests.repositories import Source, deploy, prepare, repo, snapshot, tree
-from tests.repositories import bring as store
+from tests.support.repositories import Source, deploy, prepare, repo, snapshot, tree
+from tests.support.repositories import bring as store
 
 LARGE = {f"big{n}": str(n) * 100_000 for n in range(4)}
 RELEASES = [tree(a=str(n), lib__same="same", **LARGE, **{f"only{n}": "x"}) for n in range(7)]

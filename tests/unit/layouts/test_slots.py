@@ -14,7 +14,7 @@ from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib import reflink
 from saltdeploy.lib.errors import Corrupt, NotReady
 
-from tests.repositories import Source, deploy, git, prepare, repo, snapshot, tree
+from tests.support.repositories import Source, deploy, git, prepare, repo, snapshot, tree
 
 RELEASES = [tree(a=str(n), lib__same="same", **{f"only{n}": "x"}) for n in range(5)]
 

@@ -15,7 +15,7 @@ from saltdeploy.layouts.slots import Slots
 from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 from saltdeploy.lib import reflink
 
-from tests.repositories import Source, Tree, bring, repo, snapshot
+from tests.support.repositories import Source, Tree, bring, repo, snapshot
 from tests.unit.layouts.strategies import NAMES, histories
 
 EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))

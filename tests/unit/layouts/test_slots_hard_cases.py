@@ -8,7 +8,7 @@ import pytest
 from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
 
-from tests.repositories import (
+from tests.support.repositories import (
     EXECUTABLE,
     FILE,
     GITLINK,

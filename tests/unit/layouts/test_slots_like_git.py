@@ -12,7 +12,7 @@ from saltdeploy.layouts.releases import Releases
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 
-from tests.repositories import Source, Tree, bring_bundle, repo, snapshot
+from tests.support.repositories import Source, Tree, bring_bundle, repo, snapshot
 from tests.unit.layouts.strategies import histories
 
 EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))

@@ -14,7 +14,7 @@ from saltdeploy.content.compare import blob_id
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib.errors import Corrupt
 
-from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, deploy, link, repo, tree
+from tests.support.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, deploy, link, repo, tree
 
 TREE = {
     **tree(file="file", lib__one="1", lib__deep__two="2", empty=""),

@@ -14,7 +14,7 @@ from saltdeploy.layouts.slots import Slots
 from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 from saltdeploy.lib import reflink
 
-from tests.repositories import GITLINK, Entry, Source, deploy, prepare, repo, snapshot, tree
+from tests.support.repositories import GITLINK, Entry, Source, deploy, prepare, repo, snapshot, tree
 
 RELEASES = [
     {

@@ -19,7 +19,7 @@ from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Result
 from saltdeploy.protocol.release import Release
 
-from tests.stores import Directory
+from tests.support.stores import Directory
 from tests.unit.master.masters import NOON
 
 REPO = "demo"

@@ -39,8 +39,8 @@ from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
 from saltdeploy.protocol.release import Release
 
-from tests.damage import flip_a_bit, truncate
-from tests.stores import Directory
+from tests.support.damage import flip_a_bit, truncate
+from tests.support.stores import Directory
 from tests.unit.master.buses import Quiet
 from tests.unit.master.masters import NOON, Clock, person
 

@@ -15,7 +15,7 @@ from saltdeploy.lib.errors import TooMuchRemoved, Unsigned
 from saltdeploy.master import guards
 from saltdeploy.master import source as master_source
 
-from tests.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, repo, tree
+from tests.support.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, repo, tree
 
 FILES = tree(**{f"file{number}": f"content {number}\n" for number in range(10)})
 MANY = tree(**{f"file{number}": f"content {number}\n" for number in range(100)})

@@ -14,7 +14,7 @@ from saltdeploy.master.history import History
 from saltdeploy.protocol import events
 from saltdeploy.protocol.release import Release
 
-from tests.stores import Directory, store
+from tests.support.stores import Directory, store
 
 __all__ = ["store"]
 

@@ -13,7 +13,7 @@ from saltdeploy.lib.errors import NotAsRecorded, Unavailable
 from saltdeploy.master import guards
 from saltdeploy.master import source as master_source
 
-from tests.repositories import GITLINK, Entry, Source, git, repo, tree
+from tests.support.repositories import GITLINK, Entry, Source, git, repo, tree
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import Source
-from tests.travels import RELEASES, Traveller, rsync_daemon
+from tests.support.repositories import Source
+from tests.support.travels import RELEASES, Traveller, rsync_daemon
 
 Travellers = Callable[..., Traveller]
 

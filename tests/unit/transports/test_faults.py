@@ -22,9 +22,9 @@ from saltdeploy.minion import stages
 from saltdeploy.protocol.orders import Order, Payload, Result
 from saltdeploy.transports.tar import write_tar
 
-from tests.damage import flip_a_bit, truncate
-from tests.repositories import FILE, Entry, Source, Tree, git, link, snapshot, tree
-from tests.travels import APART, Traveller
+from tests.support.damage import flip_a_bit, truncate
+from tests.support.repositories import FILE, Entry, Source, Tree, git, link, snapshot, tree
+from tests.support.travels import APART, Traveller
 from tests.unit.conftest import SmallDisk
 from tests.unit.transports.conftest import Travellers
 

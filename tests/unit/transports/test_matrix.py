@@ -14,8 +14,8 @@ from saltdeploy.minion import stages
 from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.seals import Seal
 
-from tests.repositories import Source, git, tree
-from tests.travels import APART, TRANSPORTS, Traveller
+from tests.support.repositories import Source, git, tree
+from tests.support.travels import APART, TRANSPORTS, Traveller
 from tests.unit.transports.conftest import Travellers
 
 #: first install, upgrade, one that skips one, one that removes much and swaps files with directories, downgrades; from

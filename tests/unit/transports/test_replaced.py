@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.repositories import Source, git, tree
-from tests.travels import TRANSPORTS
+from tests.support.repositories import Source, git, tree
+from tests.support.travels import TRANSPORTS
 from tests.unit.transports.conftest import Travellers
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from saltdeploy.lib.errors import DiskFull
 
-from tests.repositories import FILE, Entry, Source, snapshot, tree
-from tests.travels import TRANSPORTS
+from tests.support.repositories import FILE, Entry, Source, snapshot, tree
+from tests.support.travels import TRANSPORTS
 from tests.unit.conftest import SmallDisk
 from tests.unit.transports.conftest import Travellers
 

@@ -13,9 +13,9 @@ import pytest
 from saltdeploy.content.exports import Exports
 from saltdeploy.lib.errors import Unavailable
 
-from tests import remotes
-from tests.repositories import FILE, Entry, Source
-from tests.travels import Traveller, rsync_daemon
+from tests.support import remotes
+from tests.support.repositories import FILE, Entry, Source
+from tests.support.travels import Traveller, rsync_daemon
 
 
 @contextlib.contextmanager

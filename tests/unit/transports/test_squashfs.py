@@ -17,8 +17,8 @@ from saltdeploy.lib.errors import Corrupt
 from saltdeploy.master import packing
 from saltdeploy.protocol.orders import Order
 
-from tests.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree
-from tests.travels import Traveller
+from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree
+from tests.support.travels import Traveller
 
 FIRST: Tree = {
     **tree(a="1", dir__old="gone soon", dir__kept="k", all__x="x", all__y__z="z", was_file="f"),

@@ -28,9 +28,9 @@ from saltdeploy.transports import bundle, shared_trees
 from saltdeploy.transports.bundle import Bundle, taken
 from saltdeploy.transports.tar import write_tar
 
-from tests.damage import flip_a_bit, truncate
-from tests.repositories import FILE, Entry, Source, Tree, git, snapshot, tree
-from tests.travels import Traveller
+from tests.support.damage import flip_a_bit, truncate
+from tests.support.repositories import FILE, Entry, Source, Tree, git, snapshot, tree
+from tests.support.travels import Traveller
 from tests.unit.transports.conftest import Travellers
 
 _RANDOM = random.Random(11)

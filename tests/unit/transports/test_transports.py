@@ -25,8 +25,8 @@ from saltdeploy.lib.errors import (
 from saltdeploy.protocol import swarm
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 
-from tests.repositories import Source, configure, git, repo, tree
-from tests.targets import Copies
+from tests.support.repositories import Source, configure, git, repo, tree
+from tests.support.targets import Copies
 
 
 class Fleet:

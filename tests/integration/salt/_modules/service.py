@@ -14,7 +14,7 @@ from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
-_DAEMON = Path(__file__).resolve().parents[3] / "daemon.py"
+_DAEMON = Path(__file__).resolve().parents[3] / "support" / "daemon.py"
 
 
 def start(name):

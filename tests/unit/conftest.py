@@ -1,24 +1,20 @@
 """Repositories, a store, and a disk of a few megabytes that can really be full.
 
-Tests with the marks ``small_disk`` and ``images`` run in a mount namespace of their own, so that they can mount without being
-root, and that nothing stays mounted whatever happens.
+Tests with the marks ``small_disk`` and ``images`` run in a process with mounts of its own.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from saltdeploy.git.repository import Repository
 
+from tests.support import mounts
 from tests.support.objectstores import THREE
 from tests.support.repositories import FILE, Entry, Source, tree
-
-_INSIDE = "SALTDEPLOY_TEST_MOUNTS"
-_OWN_MOUNTS = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,21 +23,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    images = pyfuncitem.get_closest_marker("images") is not None
-    if not images and pyfuncitem.get_closest_marker("small_disk") is None or _INSIDE in os.environ:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    if not {"small_disk", "images"} & {mark.name for mark in item.iter_markers()}:
         return None
-    if images and os.geteuid() != 0:
-        pytest.skip("only root may mount images: run this test as root")
-    possible = [*_OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
-    if subprocess.run(possible, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("this machine does not let us mount")
-    test = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", pyfuncitem.nodeid]
-    environment = {**os.environ, _INSIDE: "1"}
-    done = subprocess.run([*_OWN_MOUNTS, *test], cwd=pyfuncitem.config.rootpath, env=environment,
-                          stdout=subprocess.PIPE, text=True)  # fmt: skip
-    if done.returncode:
-        pytest.fail(done.stdout, pytrace=False)
+    if not mounts.possible():
+        item.add_marker(pytest.mark.skip("this machine does not let us mount"))
+        return None
+    if item.get_closest_marker("images") and os.geteuid() != 0:
+        item.add_marker(pytest.mark.skip("only root may mount images: run this test as root"))
+        return None
+    mounts.run_apart(item, nextitem)
     return True
 
 
@@ -61,11 +52,11 @@ class SmallDisk:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> SmallDisk:
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> SmallDisk:
     """Only for tests with the mark ``small_disk``."""
+    assert request.node.get_closest_marker("small_disk"), "its mounts would be ours"
     small = SmallDisk(tmp_path / "disk")
-    if _INSIDE in os.environ:
-        small.mount()
+    small.mount()
     return small
 
 

@@ -22,6 +22,7 @@ from saltdeploy.lib.errors import (
     from_wire,
 )
 
+from tests.support.rounds import rounds
 from tests.unit.strategies import anything
 
 
@@ -45,7 +46,7 @@ def test_a_number_is_never_one_that_git_or_trebuchet_may_give(cls: type[DeployEr
 
 
 @pytest.mark.parametrize("cls", KINDS, ids=lambda cls: cls.kind)
-@settings(max_examples=10)
+@settings(max_examples=rounds(10))
 @given(
     cause=words, repo=words, host=words, path=words, following=words, status=st.none() | st.integers(-1, 255)
 )

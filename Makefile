@@ -13,7 +13,7 @@ TAGS ?=
 MINIONS ?= 5
 KEEP ?=
 
-.PHONY: help demo demo-stop test unit fault functional integration lint format bench peers clean
+.PHONY: help demo demo-stop test unit components fault functional integration lint format bench peers clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -30,7 +30,7 @@ demo: $(READY)  ## a real master and minions on this machine take three releases
 demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up
 	@$(BIN)/python -m demo --stop
 
-test: programs lint unit fault functional integration  ## everything
+test: programs lint unit components fault functional integration  ## everything
 
 .PHONY: programs
 programs:
@@ -39,12 +39,17 @@ programs:
 # One process for each core: no test needs another one, and a fleet of its own for each process is quicker than waiting.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-unit: $(READY)  ## tests of the package: no Salt, seconds
-	$(PYTEST) tests/unit
+# What each test of it needs is in its file; the rest are components.
+unit: $(READY)  ## tests of the package: no Salt, two minutes
+	$(PYTEST) -m "not component" tests/unit
+
+components: $(READY)  ## the package with daemons, disks and programs of others
+	$(PYTEST) -m component tests/unit
 
 # SALTDEPLOY_ROUNDS=200 kills oftener, SALTDEPLOY_STRIDE=1 at every step, SALTDEPLOY_SEED=n as in the run that printed n.
-fault: $(READY)  ## targets killed at random and step by step, and a reader meanwhile
+fault: $(READY)  ## targets killed at random and step by step, a reader meanwhile, and properties at length
 	$(PYTEST) tests/fault
+	$(PYTEST) -m hypothesis --hypothesis-profile thorough tests/unit
 
 functional: $(READY)  ## tests through Salt's loader, in one process
 	$(BIN)/python -m pytest tests/functional

@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis without a clock, and a git that knows nobody's own configuration."""
+"""What all tests share: how often hypothesis tries, and a git that knows nobody's own configuration."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+
+from tests.support import rounds
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
-# a slow machine is not a failing test; CI tries the same examples each time
-settings.register_profile("here", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+rounds.register(derandomize=bool(os.environ.get("CI")))
 
 
 @pytest.fixture(scope="session", autouse=True)

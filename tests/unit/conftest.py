@@ -12,14 +12,19 @@ from pathlib import Path
 import pytest
 from saltdeploy.git.repository import Repository
 
-from tests.support import mounts
+from tests.support import memory, mounts
 from tests.support.objectstores import THREE
 from tests.support.repositories import FILE, Entry, Source, tree
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "small_disk: runs where it may mount a disk of a few megabytes")
-    config.addinivalue_line("markers", "images: runs where it may mount images; only root may")
+def pytest_configure() -> None:
+    memory.keep_temporary_files()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("component")
+    if marker and not (marker.args and isinstance(marker.args[0], str)):
+        raise pytest.UsageError(f"{item.nodeid}: let its mark ``component`` say why it is not in `make unit`")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -66,12 +71,16 @@ def plain(tmp_path: Path) -> Source:
     return Source(tmp_path / "plain.git", *THREE)
 
 
+@pytest.fixture(scope="session")
+def _large(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    files = {b"f%d" % n: Entry(FILE, os.urandom(1 << 20)) for n in range(6)}
+    return Source(tmp_path_factory.mktemp("large") / "large.git", tree(a="1"), files)
+
+
 @pytest.fixture
-def large(tmp_path: Path) -> Source:
+def large(tmp_path: Path, _large: Source) -> Source:
     """A small release, and one of six files of a megabyte."""
-    return Source(
-        tmp_path / "large.git", tree(a="1"), {b"f%d" % n: Entry(FILE, os.urandom(1 << 20)) for n in range(6)}
-    )
+    return _large.copy(tmp_path / "large.git")
 
 
 @pytest.fixture

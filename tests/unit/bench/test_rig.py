@@ -13,6 +13,8 @@ from bench import CHECKOUT
 from bench.rig import Rig, Wishes, network
 from demo import processes
 
+pytestmark = pytest.mark.component("processes that stand for a fleet")
+
 #: Without namespaces always, with them where this machine lets us.
 KINDS = [
     pytest.param(True, id="loopback"),

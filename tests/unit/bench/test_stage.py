@@ -18,6 +18,8 @@ import bench
 from demo import sample
 from demo.proof import release_in
 
+pytestmark = pytest.mark.component("each of the processes that a bench starts")
+
 
 @pytest.fixture
 def served(tmp_path):

@@ -21,6 +21,8 @@ from tests.support.blobstores import Server, annexed, key
 from tests.support.repositories import Source, git
 from tests.support.serving import free_port
 
+pytestmark = pytest.mark.component("git-annex, and web servers over its contents")
+
 
 @pytest.mark.parametrize("transport", ["bundle", "tar", "git"])
 @pytest.mark.parametrize("way", ["here", "mirror", "clone"])

@@ -11,6 +11,8 @@ from tests.support.annexes import CONTENT, Annex, Host, Master, is_served
 from tests.support.blobstores import Server
 from tests.support.repositories import git
 
+pytestmark = pytest.mark.component("git-annex, and web servers over its contents")
+
 OTHER, MORE = CONTENT * 2, CONTENT * 3
 
 

@@ -29,6 +29,8 @@ from tests.support.blobstores import (
 from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, repo, snapshot, tree
 from tests.support.targets import Target
 
+pytestmark = pytest.mark.component("rsync's daemon, ssh and git-annex")
+
 CONTENT = b"\0 some content \xff" * 1000
 PLAIN = tree(README="text")
 

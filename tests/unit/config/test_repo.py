@@ -13,6 +13,7 @@ from saltdeploy import config
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS
 from saltdeploy.lib.errors import BadName, ConfigError, DeployError, UnknownRepo
 
+from tests.support.rounds import rounds
 from tests.unit.strategies import anything
 
 #: All of its keys, none of ours.
@@ -292,7 +293,7 @@ def test_whatever_the_pillar_holds_there_is_a_repo_or_one_error(data: object) ->
 
 
 @pytest.mark.parametrize("key", list(REPO_KEYS))
-@settings(max_examples=30)
+@settings(max_examples=rounds(30))
 @given(value=anything)
 def test_whatever_a_key_holds_it_is_legal_or_one_error(key: str, value: object) -> None:
     try:

@@ -30,6 +30,8 @@ from tests.support.serving import until
 from tests.support.swarming import DATA, MASTER, PAYLOAD, PORTS, Host, World, swarm
 from tests.unit.conftest import SmallDisk
 
+pytestmark = pytest.mark.component("hosts that swarm with libtorrent in processes of their own")
+
 SHA = PAYLOAD.sha256
 
 

@@ -29,6 +29,8 @@ from tests.support.repositories import (
     tree,
 )
 
+pytestmark = pytest.mark.component("git itself, with all that an owner's repository may have it run")
+
 #: What names a program, or a file that names one. ``@X`` is the program, ``@D`` a directory of hooks and of a file ``more``.
 KEYS = {
     "core.fsmonitor": "@X",

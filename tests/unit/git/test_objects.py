@@ -14,6 +14,7 @@ from saltdeploy.git.objects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.lib.errors import Corrupt
 
 from tests.support.repositories import FILE, Entry, Source, Tree, git, tree
+from tests.support.rounds import rounds
 from tests.unit.layouts.strategies import histories
 
 
@@ -31,7 +32,7 @@ def listing(source: Source, commit: str) -> dict[bytes, tuple[str, str]]:
     }
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(15), suppress_health_check=list(HealthCheck))
 @given(trees=histories(most=4), data=st.data())
 def test_the_changes_turn_any_of_the_old_trees_into_the_new_one(
     tmp_path_factory: pytest.TempPathFactory, trees: list[Tree], data: st.DataObject

@@ -14,6 +14,7 @@ from saltdeploy.lib.errors import GitFailed, Unsupported
 
 from tests.support.objectstores import THREE, bring, content, files, is_sound, objects, packed
 from tests.support.repositories import FILE, Entry, Source, Tree, configure, git
+from tests.support.rounds import rounds
 from tests.unit.layouts.strategies import histories
 
 MEGABYTE = 1 << 20
@@ -101,7 +102,7 @@ def test_big_files_travel_whole(tmp_path: Path, store: Repository) -> None:
         git(store.git_dir, "cat-file", "-e", commit)
 
 
-@settings(max_examples=8, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(8), suppress_health_check=list(HealthCheck))
 @given(trees=histories(most=4), data=st.data())
 def test_whatever_the_releases_a_store_holds_them_whole(
     tmp_path_factory: pytest.TempPathFactory, trees: list[Tree], data: st.DataObject

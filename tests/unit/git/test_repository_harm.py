@@ -16,6 +16,7 @@ from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed
 
 from tests.support.objectstores import THREE, bring, content, files, is_sound, objects, pack
 from tests.support.repositories import Source
+from tests.support.rounds import rounds
 from tests.unit.conftest import SmallDisk
 
 MEGABYTE = 1 << 20
@@ -78,7 +79,7 @@ def test_a_damaged_bundle_is_refused_and_leaves_nothing(
     assert content(store, tag.commit) == files(THREE[1])
 
 
-@settings(max_examples=40)
+@settings(max_examples=rounds(40))
 @given(data=st.binary(max_size=200) | st.binary(max_size=100).map(lambda rest: b"# v2 git bundle\n" + rest))
 def test_garbage_is_refused_as_garbage(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     place = tmp_path_factory.getbasetemp()

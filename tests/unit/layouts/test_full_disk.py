@@ -12,6 +12,8 @@ from saltdeploy.lib.errors import DiskFull, NoPermission
 from tests.support.repositories import FILE, Entry, Source, bring, deploy, git, prepare, repo, snapshot, tree
 from tests.unit.conftest import SmallDisk
 
+pytestmark = pytest.mark.component("disks that are really full")
+
 MEGABYTE = 1 << 20
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +15,10 @@ from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib import mounts
 
 from tests.support.repositories import Source, Tree, bring_bundle, repo, snapshot
+from tests.support.rounds import rounds
 from tests.unit.layouts.strategies import histories
 
-EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))
+pytestmark = pytest.mark.component("the kernel mounts images that sqfstar has written")
 
 
 def images_of(source: Source, place: Path) -> Iterator[tuple[int, list[Path]]]:
@@ -33,7 +33,7 @@ def images_of(source: Source, place: Path) -> Iterator[tuple[int, list[Path]]]:
         yield number, [over, base]
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(12), suppress_health_check=list(HealthCheck))
 @given(trees=histories(most=3))
 def test_a_slot_that_is_written_from_images_is_what_git_checks_out(trees: list[Tree]) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -49,7 +49,7 @@ def test_a_slot_that_is_written_from_images_is_what_git_checks_out(trees: list[T
 
 
 @pytest.mark.images
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=rounds(12), suppress_health_check=list(HealthCheck))
 @given(trees=histories(most=4))
 def test_what_is_mounted_is_what_git_checks_out(trees: list[Tree]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -24,6 +24,8 @@ from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link,
 from tests.support.signing import generate, public_pem
 from tests.support.travels import RELEASES, Traveller
 
+pytestmark = pytest.mark.component("the kernel mounts images and overlays")
+
 SMALL: list[Tree] = [
     {**tree(a="1", dir__old="o"), b"big": Entry(FILE, os.urandom(1 << 16)), b"mod": Entry(GITLINK, b"1" * 40),
      **tree(**{f"same{n}": str(n) for n in range(8)})},

@@ -16,9 +16,8 @@ from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 from saltdeploy.lib import reflink
 
 from tests.support.repositories import Source, Tree, bring, repo, snapshot
+from tests.support.rounds import rounds
 from tests.unit.layouts.strategies import NAMES, histories
-
-EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))
 
 
 def remove(at: Path) -> None:
@@ -61,7 +60,7 @@ def write_into(at: Path) -> None:
 ANYWHERE: list[Callable[[Path], None]] = [remove, make_file, make_link, fill, put_times_back]
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(12), suppress_health_check=list(HealthCheck))
 @given(trees=histories(), of=st.sampled_from([Slots, Releases]), data=st.data())
 def test_F46_a_prepared_tree_is_the_release_whatever_others_wrote(
     trees: list[Tree], of: type[SymlinkedLayout], data: st.DataObject

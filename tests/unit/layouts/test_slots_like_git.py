@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from saltdeploy.layouts.slots import Slots
 from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 
 from tests.support.repositories import Source, Tree, bring_bundle, repo, snapshot
+from tests.support.rounds import rounds
 from tests.unit.layouts.strategies import histories
 
-EXAMPLES = int(os.environ.get("SALTDEPLOY_EXAMPLES", "12"))
 
-
-@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=rounds(12), suppress_health_check=list(HealthCheck))
 @given(trees=histories(), of=st.sampled_from([Slots, Releases]), keep=st.integers(2, 4), data=st.data())
 def test_a_tree_holds_what_git_checkout_makes(
     trees: list[Tree], of: type[SymlinkedLayout], keep: int, data: st.DataObject

@@ -22,6 +22,7 @@ from saltdeploy.master.testimony import forgotten
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import FETCH, Order
 
+from tests.support.rounds import rounds
 from tests.unit.master.masters import NOON, person
 from tests.unit.master.pasts import HOSTS, REPO, Past, release
 
@@ -164,4 +165,4 @@ class Pasts(RuleBasedStateMachine):
 
 
 TestPasts = Pasts.TestCase
-TestPasts.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestPasts.settings = settings(max_examples=rounds(60), stateful_step_count=25)

@@ -35,6 +35,8 @@ from tests.support.stores import Directory
 from tests.support.targets import Copies
 from tests.unit.master.buses import Quiet
 
+pytestmark = pytest.mark.component("seeders of libtorrent in processes of their own")
+
 DEPLOY = "20261123101112000000"
 HOSTS = ("web1", "web2", "web3")
 

@@ -21,6 +21,8 @@ from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link,
 from tests.support.targets import Target
 from tests.support.travels import TRANSPORTS, Traveller, rsync_daemon
 
+pytestmark = pytest.mark.component("rsync's daemon, and repositories in repositories by every transport")
+
 
 def recorded(source: Source, number: int) -> Entry:
     return Entry(GITLINK, source.tag(number).commit.encode())

@@ -25,6 +25,8 @@ from tests.support.repositories import Source
 from tests.unit.protocol import format_reader
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 
+pytestmark = pytest.mark.component("deploys from end to end, one for each layout and transport")
+
 NAME = file_name(REPO)
 KEY = "demo=2Fsite"
 

@@ -11,6 +11,8 @@ from saltdeploy.protocol.release import file_name
 from tests.support.repositories import Source
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 
+pytestmark = pytest.mark.component("deploys from end to end, one for each file that is lost")
+
 NAME = file_name(REPO)
 
 AREA = "host:srv/.site.deploy"

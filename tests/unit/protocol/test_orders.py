@@ -15,6 +15,7 @@ from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, STAGES, Order, Payload, Result, authentic, secret_for
 from saltdeploy.protocol.release import Release
 
+from tests.support.rounds import rounds
 from tests.unit.strategies import anything, commits, counts, digests, hosts, jids, repos, tags
 
 SECRET = secret_for("web1", b"the master's own")
@@ -133,7 +134,7 @@ def test_what_is_no_order_is_refused(data: object) -> None:
 @pytest.mark.parametrize(
     "key", [*an_order(), "turns", "back", *(f"release:{key}" for key in an_order()["release"])]
 )
-@settings(max_examples=30)
+@settings(max_examples=rounds(30))
 @given(value=anything)
 def test_an_order_with_a_part_of_the_wrong_form_is_refused_or_legal(key: str, value: object) -> None:
     wire = an_order()
@@ -155,7 +156,7 @@ def test_an_order_without_one_of_its_parts_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["base", "sha256", "size"])
-@settings(max_examples=30)
+@settings(max_examples=rounds(30))
 @given(value=anything)
 def test_a_payload_with_a_part_of_the_wrong_form_is_refused_or_legal(key: str, value: object) -> None:
     wire = {**Payload("", "d" * 64, 9).to_wire(), key: value}
@@ -179,7 +180,7 @@ def test_what_is_no_answer_is_refused(data: object) -> None:
 
 
 @pytest.mark.parametrize("key", list(an_answer().to_wire()))
-@settings(max_examples=30)
+@settings(max_examples=rounds(30))
 @given(value=anything)
 def test_an_answer_with_a_part_of_the_wrong_form_does_no_harm(key: str, value: object) -> None:
     """Not signed, as in a fleet without secrets: what is taken in can be told on, whatever it was."""

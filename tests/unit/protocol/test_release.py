@@ -12,6 +12,7 @@ from saltdeploy.lib.errors import BadName
 from saltdeploy.protocol import release
 from saltdeploy.protocol.release import Release, check_commit, check_host, check_repo, check_tag
 
+from tests.support.rounds import rounds
 from tests.unit.strategies import commits, repos, tags
 
 AWKWARD = "abD1/.-:~^?*[\\@{} \t\n\x7f\x00é\u200b\u2028\udcff_+,;'\"$|&<>!#%=()"
@@ -37,7 +38,7 @@ def accepted(check: object, name: str) -> bool:
         return False
 
 
-@settings(max_examples=150)
+@settings(max_examples=rounds(150))
 @given(tag=names)
 @example("@")
 @example("a/@")
@@ -50,7 +51,7 @@ def test_git_accepts_every_tag_that_we_accept(tag: str) -> None:
         assert git_accepts(tag)
 
 
-@settings(max_examples=150)
+@settings(max_examples=rounds(150))
 @given(tag=names)
 def test_what_git_accepts_and_we_do_not_has_a_dash_in_front_or_cannot_be_printed(tag: str) -> None:
     if git_accepts(tag) and not accepted(check_tag, tag):
@@ -105,7 +106,7 @@ def test_length_is_counted_in_bytes_as_file_systems_do() -> None:
     assert not accepted(check_host, "é" * 128)
 
 
-@settings(max_examples=150)
+@settings(max_examples=rounds(150))
 @given(name=names)
 @example("a//b")
 @example("a/../b")

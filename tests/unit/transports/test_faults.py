@@ -28,6 +28,8 @@ from tests.support.travels import APART, Traveller
 from tests.unit.conftest import SmallDisk
 from tests.unit.transports.conftest import Travellers
 
+pytestmark = pytest.mark.component("rsync's daemon, and payloads of every kind with their programs")
+
 SMALL: Tree = {
     **tree(a="1", b="same", dir__c="3"),
     b"link": link("a"),

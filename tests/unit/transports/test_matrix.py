@@ -18,6 +18,8 @@ from tests.support.repositories import Source, git, tree
 from tests.support.travels import APART, TRANSPORTS, Traveller
 from tests.unit.transports.conftest import Travellers
 
+pytestmark = pytest.mark.component("rsync's daemon, and payloads of every kind with their programs")
+
 #: first install, upgrade, one that skips one, one that removes much and swaps files with directories, downgrades; from
 #: the fourth on each slot is recycled
 WAY = [0, 1, 3, 2, 0, 1, 2]

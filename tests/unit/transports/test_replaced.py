@@ -10,6 +10,8 @@ from tests.support.repositories import Source, git, tree
 from tests.support.travels import TRANSPORTS
 from tests.unit.transports.conftest import Travellers
 
+pytestmark = pytest.mark.component("rsync's daemon, and payloads of every kind with their programs")
+
 
 @pytest.fixture
 def source(tmp_path: Path) -> Source:

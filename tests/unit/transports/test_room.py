@@ -13,6 +13,8 @@ from tests.support.travels import TRANSPORTS
 from tests.unit.conftest import SmallDisk
 from tests.unit.transports.conftest import Travellers
 
+pytestmark = pytest.mark.component("disks that are full, and payloads of every kind with their programs")
+
 MEGABYTE = 1 << 20
 #: files that take much and travel as little
 LARGE = {b"large%d" % n: Entry(FILE, b"%d" % n * MEGABYTE) for n in range(6)}

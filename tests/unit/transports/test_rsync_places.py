@@ -17,6 +17,8 @@ from tests.support import remotes
 from tests.support.repositories import FILE, Entry, Source
 from tests.support.travels import Traveller, rsync_daemon
 
+pytestmark = pytest.mark.component("rsync's daemon and ssh's")
+
 
 @contextlib.contextmanager
 def reached(way: str, exports: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:

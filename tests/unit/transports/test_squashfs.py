@@ -20,6 +20,8 @@ from saltdeploy.protocol.orders import Order
 from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree
 from tests.support.travels import Traveller
 
+pytestmark = pytest.mark.component("images that sqfstar writes")
+
 FIRST: Tree = {
     **tree(a="1", dir__old="gone soon", dir__kept="k", all__x="x", all__y__z="z", was_file="f"),
     b"big": Entry(FILE, os.urandom(1 << 18)),

@@ -33,6 +33,8 @@ from tests.support.repositories import FILE, Entry, Source, Tree, git, snapshot,
 from tests.support.travels import Traveller
 from tests.unit.transports.conftest import Travellers
 
+pytestmark = pytest.mark.component("zstd and rsync's daemon")
+
 _RANDOM = random.Random(11)
 _WORDS = [b"%x" % _RANDOM.getrandbits(16) for _ in range(400)]
 

@@ -15,6 +15,7 @@ from saltdeploy.lib import flock
 from saltdeploy.lib.errors import BadArguments, Locked, Unavailable
 from saltdeploy.master.locking.locks import Locks, is_held
 
+from tests.support.rounds import rounds
 from tests.support.stores import Directory, store
 from tests.unit.master.masters import NOON, Clock, Master, deployers, lookers, person
 
@@ -124,7 +125,7 @@ def test_a_store_that_goes_away_at_the_end_is_no_failure_of_the_deploy(
 # -- the epoch ------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
+@settings(max_examples=rounds(20))
 @given(
     st.lists(st.tuples(st.floats(-1e6, 1e6), st.sampled_from(["", "root", "store"])), min_size=2, max_size=5)
 )

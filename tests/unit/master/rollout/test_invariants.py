@@ -36,6 +36,7 @@ from saltdeploy.master.rollout.model import (
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
+from tests.support.rounds import rounds
 from tests.unit.master.story import BROKEN, SILENT, Deploy, replay, standing
 
 NEVER = 10_000
@@ -398,4 +399,4 @@ class AnyRollout(RuleBasedStateMachine):
 
 
 TestAnyRollout = AnyRollout.TestCase
-TestAnyRollout.settings = settings(max_examples=200, stateful_step_count=60)
+TestAnyRollout.settings = settings(max_examples=rounds(200), stateful_step_count=60)

@@ -4,6 +4,8 @@ The master's runner ``deploy.sync`` asks for these stages; by hand they converge
 that the master has pinned. Answers have Trebuchet's shape and status numbers: ``status`` is 0 when it worked.
 """
 
+import contextvars
+import dataclasses
 import functools
 import inspect
 import json
@@ -32,6 +34,8 @@ from saltdeploy.protocol.swarm import Identity
 
 __virtualname__ = "deploy"
 
+#: The id of the Salt job that calls; a state or another function that calls has none.
+_JOB = contextvars.ContextVar("job", default="")
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
 
@@ -50,6 +54,14 @@ def _door(function):
 
     @functools.wraps(function)
     def door(*args, **kwargs):
+        job = _JOB.set(str(kwargs.get("__pub_jid") or ""))
+        kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+        try:
+            return act(args, kwargs)
+        finally:
+            _JOB.reset(job)
+
+    def act(args, kwargs):
         command = f"salt {shlex.quote(__opts__['id'])} {name}"
         call = arguments.Call(command, signature, arguments.ONE_REPO)
         try:
@@ -59,6 +71,10 @@ def _door(function):
             return _refused(error.repo, error)
         return function(*bound.args, **bound.kwargs)
 
+    # Salt tells the job's id to a function that takes any keywords, and looks below what functools.wraps has wrapped
+    del door.__wrapped__
+    keywords = inspect.Parameter("published", inspect.Parameter.VAR_KEYWORD)
+    door.__signature__ = signature.replace(parameters=[*signature.parameters.values(), keywords])
     return door
 
 
@@ -308,7 +324,7 @@ def gc(repo=None, test=False, wanted=None):
         )
     except errors.DeployError as error:
         return _refused(repo or "", error)
-    return answer.to_wire(_ours().get("secret", ""))
+    return _signed(answer)
 
 
 @_door
@@ -423,14 +439,19 @@ def _answer(repo, ask):
     except OSError as error:
         return _refused(repo, errors.from_os(error))
     __context__["retcode"] = 0 if answer.ok else 1
-    return answer.to_wire(_ours().get("secret", ""))
+    return _signed(answer)
 
 
 def _refused(repo, error):
     __context__["retcode"] = 1
     host = __opts__["id"]
     answer = orders.Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
-    return answer.to_wire(_ours().get("secret", ""))
+    return _signed(answer)
+
+
+def _signed(answer):
+    """It counts for the job that asked and for no other: everybody on the bus can play it again."""
+    return dataclasses.replace(answer, job=_JOB.get()).to_wire(_ours().get("secret", ""))
 
 
 def _config(repo):

@@ -182,9 +182,8 @@ class Seeding:
         if not torrent.is_possible():
             self._warn("no swarm: libtorrent is not installed on the master")
             return False
-        bus, secret = self._master.bus, self._master.secret
         try:
-            heard = gather(bus, self._hosts, "deploy.join", [self._lead.name], secret, _JOIN_WITHIN)
+            heard = gather(self._master, self._hosts, "deploy.join", [self._lead.name], _JOIN_WITHIN)
         except Exception as error:  # whatever Salt raises when its master goes away: the deploy will find out
             self._warn(f"no swarm: {type(error).__name__}: {error}")
             return False

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from saltdeploy.lib import durable
 from saltdeploy.lib.errors import Forged
 from saltdeploy.master.context import Master
 from saltdeploy.protocol.orders import Result, authentic
@@ -40,8 +41,7 @@ class BoundHosts:
             return
         self._known.add(host)
         if self._directory:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            (self._directory / host).touch(mode=0o600)
+            (durable.private_directory(self._directory) / host).touch(mode=0o600)
 
 
 @dataclass(frozen=True)

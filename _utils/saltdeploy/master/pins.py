@@ -85,7 +85,7 @@ class Pins:
     @contextlib.contextmanager
     def _alone(self, repo: str) -> Iterator[None]:
         """Deploys write pins, and so does the pillar of each minion: one after the other."""
-        with flock.alone(self._root / "pins" / f"{file_name(repo)}.lock"):
+        with flock.alone(durable.private_directory(self._root / "pins") / f"{file_name(repo)}.lock"):
             yield
 
     def _read(self, repo: str) -> list[Pin]:
@@ -172,7 +172,7 @@ class Pins:
 
     def _write(self, kind: str, repo: str, value: Any) -> None:
         path = self._file(kind, repo)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.private_directory(path.parent)
         durable.write(path, value)
 
 

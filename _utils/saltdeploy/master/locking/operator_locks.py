@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import durable, flock
 from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked
 from saltdeploy.master.cache import LOCK_LOG, LOCKS, Records, Store, name_of
 from saltdeploy.master.locking.model import Holder, Lock, command, line, parts_of, scopes_over
@@ -116,7 +116,8 @@ class OperatorLocks:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with disk.locked(self._mutex, wait=True):
+        durable.private_directory(self._mutex.parent)
+        with flock.alone(self._mutex):
             yield
 
 

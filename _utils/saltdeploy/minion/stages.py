@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import shlex
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,7 +168,11 @@ def _came(prepared: dict[str, Any]) -> dict[str, Any]:
 def _switch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
     for task in tasks:
         downloads.leave(task.repo, host)
-    return switch(tasks, host, steps)
+    facts = switch(tasks, host, steps)
+    for task in tasks:
+        if task.order.stage == CHECKOUT:
+            Record(host.cache, task.repo.name).brought(task.order)
+    return facts
 
 
 _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {
@@ -216,6 +220,18 @@ def is_running(stage: str, repo: Repo, host: Host) -> bool:
 def epoch(repo: Repo, host: Host) -> int:
     """The last epoch that this host has seen for the repo."""
     return Record(host.cache, repo.name).epoch()
+
+
+def newest_pin(told: Mapping[str, Any], repo: str, host: Host) -> Mapping[str, Any]:
+    """What this host is to run: as its pillar tells it, or as a deploy has brought it since; {} when neither knows.
+
+    Args:
+        told: the pillar's pin of the repo: ``tag``, ``commit`` and ``order``; {} when there is none.
+    """
+    own: Mapping[str, Any] = {}
+    with contextlib.suppress(DeployError, OSError):  # a record that cannot be read: the next stage says so
+        own = Record(host.cache, repo).pinned()
+    return max(told, own, key=lambda pin: pin["order"]["epoch"] if pin else -1)  # of equal ones the pillar's
 
 
 def previous(repo: Repo) -> Release:

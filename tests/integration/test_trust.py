@@ -135,7 +135,7 @@ def test_a_host_that_signs_nonsense_harms_itself_only(repo: Repo, more: dict[str
         deploy = bus.until(lambda tag, data: tag.endswith("/started"))[-1][0].split("/")[1]
         jid = job_of(bus, "deploy.fetch")
         repo.wait_until_held("web2")
-        said = signed({**answer(repo, deploy, "web2"), **ODD, **more}, secret)
+        said = signed({**answer(repo, deploy, "web2"), **ODD, **more, "job": jid}, secret)
         web2.put_on_the_bus((f"salt/job/{jid}/ret/web2", {"id": "web2", "jid": jid, "return": said}))
         bus.until(lambda tag, data: tag == f"deploy/{deploy}/host_finished/web2")
     done = repo.fleet.wait(process)

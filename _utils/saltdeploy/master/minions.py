@@ -163,7 +163,7 @@ class Fleet:
         if host not in self._warned:
             self._warned.add(host)
             log.warning("%s: ignored an answer of deploy %s: %s", host, self._deploy, question.odd)
-            self._warn(f"{host}: ignored an answer that it did not sign: {question.odd}")
+            self._warn(f"{host}: ignored an answer under its name: {question.odd}")
 
     # -- silence ----------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from saltdeploy.lib.errors import DamagedFile, DeployError
 WRONG_FORM = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
 
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def read(path: Path, parse: Callable[[Any], T], default: T, *, repo: str = "", after: str = "") -> T:
@@ -112,7 +112,7 @@ def _keep(path: Path, move: Callable[[Path, Path], None]) -> None:
     with contextlib.suppress(FileNotFoundError):  # another process has just done the same
         move(path, kept)
         disk.fsync_dir(path.parent)
-        _log.warning("%s is damaged; it is kept as %s.", path, kept)
+        log.warning("%s is damaged; it is kept as %s.", path, kept)
 
 
 def whole_number(value: object) -> int:

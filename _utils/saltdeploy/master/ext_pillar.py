@@ -21,7 +21,7 @@ from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 _STARTS = ("bundle", "trees")  # kinds of payloads that a host begins with
 
 
@@ -56,7 +56,7 @@ def data_for(
             told = _of_repo(repo, host, root, pins, is_target, lost)
         except (DeployError, OSError) as error:
             failed = from_os(error) if isinstance(error, OSError) else error
-            _log.error("No minion is told its pin: %s", failed.at(repo=name))
+            log.error("No minion is told its pin: %s", failed.at(repo=name))
             if is_target(repo.targets, repo.targets_type):
                 unknown[name] = failed.to_wire()
             continue

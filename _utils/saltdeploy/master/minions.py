@@ -227,6 +227,7 @@ class Fleet:
 
     def _publish(self, hosts: list[str], function: str, arguments: list[Any]) -> None:
         jid = self._bus.new_jid()
+        log.debug("job %s asks %d hosts for %s", jid, len(hosts), function)
         for host in hosts:
             self._open[host].jobs.add(jid)
         self._bus.publish(hosts, function, arguments, jid)

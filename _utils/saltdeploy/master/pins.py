@@ -24,7 +24,7 @@ from saltdeploy.protocol.orders import Order, Result
 from saltdeploy.protocol.release import file_name, repo_of
 
 _SECRET_BYTES = 32
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Pins:
@@ -105,9 +105,7 @@ class Pins:
             pins = rebuild.pins(repo, Journals(self._root), error)
             durable.mend(self._file("pins", repo), _to_wire(pins))
             shown = ", ".join(pin.release.tag for pin in pins)
-            _log.warning(
-                "The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause
-            )
+            log.warning("The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause)
             return pins
 
     def _put(self, repo: str, pins: list[Pin]) -> None:
@@ -227,5 +225,5 @@ def _secret_in(path: Path) -> bytes | None:
     if len(found) == _SECRET_BYTES:
         return found
     durable.set_aside(path)
-    _log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
+    log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import os
 import secrets
@@ -37,6 +38,8 @@ from saltdeploy.master.locking.operator_locks import OperatorLocks, refusal, ref
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol.holdings import legal
 from saltdeploy.protocol.release import file_name, repo_of
+
+log = logging.getLogger(__name__)
 
 _POLL = 0.2  # seconds
 _NAME_TRIES = 100
@@ -100,10 +103,12 @@ class Locks:
         """
         groups = tuple(groups)
         lease = self._patiently(lambda: self._take(repo, groups, holder, force), wait, waiting)
+        log.info("%s is locked by deploy %s of %s, epoch %d", repo, holder.deploy, holder.user, lease.epoch)
         try:
             yield lease
         finally:
             lease.release()
+            log.info("%s is free: deploy %s has ended", repo, holder.deploy)
 
     def running(self, scope: str = GLOBAL) -> list[Lock]:
         """The deploys that run, of everything or of one repo. Deploys of this master whose process died do not."""
@@ -200,6 +205,7 @@ class Locks:
                 if left <= 0:
                     waited = f"; waited {wait:g} seconds" if wait else ""
                     raise Locked(error.cause + waited, repo=error.repo, next=error.next) from None
+                log.debug("waits for %s: %s", error.repo, error.cause)
                 if waiting and error.cause != told:
                     waiting(error)
                     told = error.cause

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgpack
 
+from saltdeploy.git import shield
 from saltdeploy.master.context import Listener
 from saltdeploy.protocol import events
 
@@ -51,6 +52,7 @@ def start(work: Work, log: Path) -> int:
         _leave(log)
         if os.fork() == 0:  # whoever started us may live long, and shall not have to bury us
             _deploy(work, writer)
+            shield.forget()
     finally:
         os._exit(0)
 

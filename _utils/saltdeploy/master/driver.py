@@ -18,6 +18,7 @@ from saltdeploy.config import Repo
 from saltdeploy.lib.errors import DeployError, Fenced, NoBase, NotReady
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master import checks, fanouts, packing
+from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Listener, Master
 from saltdeploy.master.journal import Journal
 from saltdeploy.master.locking.lease import Lease
@@ -76,7 +77,7 @@ class Driver:
         lead, deploy = self.script.lead.repo, self.script.deploy
         self._control = OperatorSignals(master.root, lead, deploy)
         self._watchers = list(master.watchers)
-        self._fleet = Fleet(self._bus, deploy, master.secret, self.script.timeout, self._warn)
+        self._fleet = Fleet(self._bus, deploy, Authenticator.of(master), self.script.timeout, self._warn)
         self._begun: Instruction | None = None
         self._work: checks.Work | None = None
         self._told_stage: tuple[str, int] | None = None

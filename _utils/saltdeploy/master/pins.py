@@ -24,7 +24,7 @@ from saltdeploy.protocol.orders import Order, Result
 from saltdeploy.protocol.release import file_name, repo_of
 
 _SECRET_BYTES = 32
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Pins:
@@ -85,7 +85,7 @@ class Pins:
     @contextlib.contextmanager
     def _alone(self, repo: str) -> Iterator[None]:
         """Deploys write pins, and so does the pillar of each minion: one after the other."""
-        with flock.alone(self._root / "pins" / f"{file_name(repo)}.lock"):
+        with flock.alone(durable.private_directory(self._root / "pins") / f"{file_name(repo)}.lock"):
             yield
 
     def _read(self, repo: str) -> list[Pin]:
@@ -105,9 +105,7 @@ class Pins:
             pins = rebuild.pins(repo, Journals(self._root), error)
             durable.mend(self._file("pins", repo), _to_wire(pins))
             shown = ", ".join(pin.release.tag for pin in pins)
-            _log.warning(
-                "The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause
-            )
+            log.warning("The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause)
             return pins
 
     def _put(self, repo: str, pins: list[Pin]) -> None:
@@ -172,7 +170,7 @@ class Pins:
 
     def _write(self, kind: str, repo: str, value: Any) -> None:
         path = self._file(kind, repo)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.private_directory(path.parent)
         durable.write(path, value)
 
 
@@ -227,5 +225,5 @@ def _secret_in(path: Path) -> bytes | None:
     if len(found) == _SECRET_BYTES:
         return found
     durable.set_aside(path)
-    _log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
+    log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
     return None

@@ -205,6 +205,7 @@ class Result:
         facts: numbers and short strings for people: bytes, files, seconds, slot, moved_aside.
         also: where the stage was about several repos: what the host has of the others. Status, error and facts
             stand in the answer of the first and are about all.
+        job: the id of the Salt job that asked; "" where none did, and in answers of hosts before 0.2.0.
     """
 
     host: str
@@ -220,6 +221,7 @@ class Result:
     holdings: Holdings = field(default_factory=Holdings)
     facts: dict[str, Any] = field(default_factory=dict)
     also: tuple[Result, ...] = ()
+    job: str = ""
 
     @classmethod
     def of(cls, order: Order, host: str, **more: Any) -> Result:
@@ -273,6 +275,8 @@ class Result:
             wire["error"] = self.error.to_wire()
         if self.also:
             wire["also"] = [part.to_wire() for part in self.also]
+        if self.job:
+            wire["job"] = self.job
         if secret:
             wire["mac"] = _mac(wire, secret)
         return wire
@@ -304,6 +308,7 @@ class Result:
             holdings=Holdings.from_wire(data.get("holdings")),
             facts=_facts(data.get("facts")),
             also=tuple(_part(each) for each in also[:MOST_REPOS]) if isinstance(also, (list, tuple)) else (),
+            job=_short(data.get("job"), 40),
         )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import socket
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from saltdeploy.config import rollout
@@ -140,6 +143,25 @@ def command(function: str, scope: str) -> str:
     repo, group = parts_of(scope)
     words = [f"salt-run deploy.{function}", f"repo={repo}" if repo else "", f"group={group}" if group else ""]
     return " ".join(filter(None, words))
+
+
+def process(pid: int) -> Holder:
+    """A process of this host that holds a lock file and is no deploy."""
+    command, user = "", "somebody"
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    with contextlib.suppress(OSError, KeyError):
+        user = pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
+    return Holder(
+        line(user), socket.gethostname(), pid, reason=line(f"held by a process that is no deploy: {command}")
+    )
+
+
+def started(pid: int) -> float:
+    """When the process began, in seconds since the epoch; 0 where it is gone."""
+    with contextlib.suppress(OSError):
+        return os.stat(f"/proc/{pid}").st_ctime
+    return 0.0
 
 
 def line(value: object) -> str:

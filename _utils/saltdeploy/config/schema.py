@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from saltdeploy.config import blobs, checks, delivery, freeze, rollout
+from saltdeploy.config import blobs, checks, delivery, freeze, layouts, rollout
 from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals, swarm
 
@@ -108,7 +108,7 @@ REPO_KEYS: dict[str, Key] = {
     "targets": (None, rollout.text),
     "targets_type": ("compound", rollout.one_of(*rollout.TARGET_TYPES)),
     "transport": ("bundle", rollout.one_of(*rollout.TRANSPORTS, *swarm.TRANSPORTS)),
-    "layout": ("slots", rollout.one_of("slots", "releases", "inplace", "overlay")),
+    "layout": ("slots", rollout.one_of(*layouts.LAYOUTS)),
     "slots": (3, delivery.whole(2, 16)),
     "keep_releases": (5, delivery.whole(2, 1000)),
     "visible_releases": (1, delivery.whole(1, 16)),

@@ -18,7 +18,8 @@ from typing import Any
 from saltdeploy import layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
-from saltdeploy.content.manifest import Findings
+from saltdeploy.config.layouts import LAYOUTS
+from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, priority, programs
 from saltdeploy.lib.errors import (
@@ -337,7 +338,8 @@ def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
 
 
 def _refuse_unsupported(repo: Repo) -> None:
-    if repo.shape and repo.layout not in ("slots", "releases"):
+    traits = LAYOUTS[repo.layout]
+    if (repo.blobs and not traits.blobs) or (repo.submodules and not traits.submodules):
         raise Unsupported(
             f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
             path=f"repo_config:{repo.name}:layout",

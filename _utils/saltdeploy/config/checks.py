@@ -11,19 +11,20 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.config import rollout
-from saltdeploy.config.rollout import Check, Wrong
+from saltdeploy.config import rollout, values
+from saltdeploy.config.rollout import Check
+from saltdeploy.config.values import Wrong
 
 _Reader = Callable[[Any], Any]
 
 _COMMON: dict[str, _Reader] = {
-    "type": rollout.one_of(*rollout.KINDS),
+    "type": values.one_of(*rollout.KINDS),
     "before": rollout.stage_before,
     "after": rollout.stage_after,
     "stage": rollout.stage_after,  # scap's old word for `after`
-    "group": rollout.name,
-    "timeout": rollout.seconds(0.1),
-    "where": rollout.one_of("target", "master"),  # `on` would be true: so YAML reads that word
+    "group": values.name,
+    "timeout": values.seconds(0.1),
+    "where": values.one_of("target", "master"),  # `on` would be true: so YAML reads that word
 }
 #: Kinds that ask the processes which serve.
 ASK_PROCESSES = ("http", "port", "nrpe", "metric")
@@ -44,7 +45,7 @@ def hook(name: str) -> Callable[[Any], Check | None]:
     def read(value: Any) -> Check | None:
         if value is None:
             return None
-        fields = rollout.table_of_any(value)
+        fields = values.table_of_any(value)
         for key in ("before", "after", "stage", "group", "where"):
             if key in fields:
                 raise Wrong("has its place already, on each target", key)
@@ -89,7 +90,7 @@ def refuse_in_the_gap(found: Iterable[Check]) -> None:
 
 def _name(value: Any) -> str:
     try:
-        return rollout.name(value)
+        return values.name(value)
     except Wrong as error:
         raise error.below(value) from None
 
@@ -102,7 +103,7 @@ def _check(name: str, entry: Any) -> Check:
     except Wrong as error:
         raise error.below(name, "type") from None
     known = {**_COMMON, **_KINDS[kind].keys}
-    read = rollout.table(entry, known, required=_KINDS[kind].required, path=(name,))
+    read = values.table(entry, known, required=_KINDS[kind].required, path=(name,))
     stages = [key for key in ("before", "after", "stage") if key in read]
     if len(stages) != 1:
         raise Wrong("needs one of before and after, with the name of a stage", name)
@@ -156,7 +157,7 @@ def _number(value: Any) -> float:
 
 def _pattern(value: Any) -> str:
     try:
-        re.compile(rollout.text(value))
+        re.compile(values.text(value))
     except re.error as error:
         raise Wrong(f"is not a regular expression: {error}") from None
     return str(value)
@@ -164,7 +165,7 @@ def _pattern(value: Any) -> str:
 
 def _no_shell(value: Any) -> bool:
     """scap's ``shell``: only false, since nothing here is run by a shell."""
-    if rollout.flag(value):
+    if values.flag(value):
         raise Wrong("no shell is used: put the lines into a script of the release (type: script)")
     return False
 
@@ -183,18 +184,18 @@ def _statuses(value: Any) -> tuple[int, ...]:
 
 
 def _url(value: Any) -> str:
-    if not rollout.text(value).startswith(("http://", "https://")):
+    if not values.text(value).startswith(("http://", "https://")):
         raise Wrong("must begin with http:// or https://")
     return str(value)
 
 
 def _patterns(value: Any) -> dict[str, str]:
-    table = rollout.table_of_any(value)
-    return rollout.table(table, dict.fromkeys(table, _pattern))
+    table = values.table_of_any(value)
+    return values.table(table, dict.fromkeys(table, _pattern))
 
 
 def _function(value: Any) -> str:
-    if "." not in rollout.text(value):
+    if "." not in values.text(value):
         raise Wrong("must be a function of Salt: module.function")
     return str(value)
 
@@ -211,10 +212,10 @@ def _whole_metric(check: Check) -> None:
 
 
 _KINDS = {
-    "command": _KindKeys({"command": rollout.command, "shell": _no_shell}, ("command",)),
-    "script": _KindKeys({"command": rollout.command, "shell": _no_shell}, ("command",)),
+    "command": _KindKeys({"command": values.command, "shell": _no_shell}, ("command",)),
+    "script": _KindKeys({"command": values.command, "shell": _no_shell}, ("command",)),
     "nrpe": _KindKeys(
-        {"command": rollout.text, "nrpe_dir": rollout.absolute, "shell": _no_shell}, ("command",)
+        {"command": values.text, "nrpe_dir": values.absolute, "shell": _no_shell}, ("command",)
     ),
     "http": _KindKeys(
         {
@@ -222,18 +223,18 @@ _KINDS = {
             "status": _statuses,
             "body": _pattern,
             "headers": _patterns,
-            "host": rollout.text,
+            "host": values.text,
         },
         ("url",),
     ),
-    "port": _KindKeys({"port": rollout.ports, "host": rollout.text}, ("port",)),
-    "salt": _KindKeys({"function": _function, "args": _list, "kwargs": rollout.table_of_any}, ("function",)),
+    "port": _KindKeys({"port": values.ports, "host": values.text}, ("port",)),
+    "salt": _KindKeys({"function": _function, "args": _list, "kwargs": values.table_of_any}, ("function",)),
     "metric": _KindKeys(
         {
-            "query": rollout.text,
+            "query": values.text,
             "prometheus": _url,
             "url": _url,
-            "path": rollout.text,
+            "path": values.text,
             **dict.fromkeys(_LIMITS, _number),
         },
         (),

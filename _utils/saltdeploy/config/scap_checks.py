@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from saltdeploy.config import Repo, checks, rollout
-from saltdeploy.config.rollout import REST, Check, Wrong
+from saltdeploy.config import Repo, checks, values
+from saltdeploy.config.rollout import REST, Check
+from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import BadChecks
 
 FILE = "scap/checks.yaml"
@@ -58,7 +59,7 @@ def read(text: bytes, repo: Repo) -> tuple[Brought, ...]:
     """
     try:
         known: dict[str, Any] = {"checks": lambda value: _brought(value or {})}
-        found: tuple[Brought, ...] = rollout.table(_parsed(text) or {}, known).get("checks", ())
+        found: tuple[Brought, ...] = values.table(_parsed(text) or {}, known).get("checks", ())
         _refuse(tuple(each.check for each in found), repo)
     except Wrong as error:
         raise BadChecks(

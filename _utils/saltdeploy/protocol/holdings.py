@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +11,8 @@ from saltdeploy.lib.errors import BadName
 from saltdeploy.protocol.merkle import is_root
 from saltdeploy.protocol.release import check_commit, check_tag
 
-_MOST_HELD = 1000
-#: What transports run on a host; it tells which of them it has.
-PROGRAMS = ("zstd", "xdelta3", "unsquashfs")
+_MOST_HELD, _MOST_PROGRAMS = 1000, 50
+_PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 #: A kind of payloads.
 SQUEEZED = "squeezed"
 #: Kinds of payloads that hosts of older versions do not know; a host tells which of them it knows.
@@ -32,7 +32,7 @@ class Holdings:
         damaged: what is live was found to be something else than its release; its next fetch makes it anew.
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
-        programs: those of :data:`PROGRAMS` that the host has.
+        programs: what transports run on a host (``zstd``), of which this host has it.
         knows: those of :data:`YOUNG` that the host knows; one of an older version says nothing of them.
         roots: commit to the root of its tree as this host has it (:mod:`saltdeploy.protocol.merkle`), as far as it is known.
     """
@@ -77,7 +77,7 @@ class Holdings:
             tags={c: t for c, t in named if legal(c, check_commit) and legal(t, check_tag)},
             damaged=data.get("damaged") is True,
             unsettled=data.get("unsettled") is True,
-            programs=_among(PROGRAMS, data.get("programs")),
+            programs=_programs(data.get("programs")),
             knows=_among(YOUNG, data.get("knows")),
             roots={c: root for c, root in rooted if legal(c, check_commit) and is_root(root)},
         )
@@ -85,6 +85,11 @@ class Holdings:
 
 def _among(known: tuple[str, ...], value: object) -> tuple[str, ...]:
     return tuple(each for each in known if isinstance(value, (list, tuple)) and each in value)
+
+
+def _programs(value: object) -> tuple[str, ...]:
+    named = value[:_MOST_PROGRAMS] if isinstance(value, (list, tuple)) else ()
+    return tuple(each for each in named if isinstance(each, str) and _PROGRAM.fullmatch(each))
 
 
 def _items(value: object) -> list[tuple[Any, Any]]:

@@ -23,7 +23,7 @@ from saltdeploy.protocol.holdings import SQUEEZED, Holdings
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
+from saltdeploy.transports.base import Arrival, Brought, Transport
 
 KIND = "bundle"
 
@@ -34,12 +34,8 @@ _TINY, _LARGE = 8 << 10, 16 << 20
 _WORTH = 0.95  # of the bundle; what saves less is not worth the host's work
 
 
-class Bundle:
+class Bundle(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (KIND, SQUEEZED)
-    programs: tuple[str, ...] = ()
-    packers: tuple[str, ...] = ()
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -23,19 +23,14 @@ from saltdeploy.lib.errors import Corrupt, GitFailed, from_os
 from saltdeploy.lib.programs import is_installed
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
-from saltdeploy.transports.tar import KIND as ARCHIVE
+from saltdeploy.transports.base import Arrival, Brought, Transport
 from saltdeploy.transports.tar import pack_archive, receive_archive, write_tar
 
 KIND = "delta"
 
 
-class Delta:
+class Delta(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (shared_trees.TREES, KIND, ARCHIVE)
-    programs: tuple[str, ...] = ("zstd", "xdelta3")
-    packers: tuple[str, ...] = ("zstd", "xdelta3")
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
@@ -64,6 +59,10 @@ class Delta:
                 archive = compressed.Packed(received, base, brings=came.brings)
                 return Brought({"bytes": came.bytes, "base": payload.base}, archive)
         return receive_archive(order, arrival, progress, came)
+
+    def is_packed(self, store: payloads.Payloads, repo: str, commit: str, base: str) -> bool:
+        """Whether there is the difference."""
+        return store.find(repo, base, commit, KIND) is not None
 
 
 def _write_difference(source: Repository, base: str, commit: str, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from saltdeploy.config import checks, rollout
-from saltdeploy.config.rollout import Wrong
+from saltdeploy.config.values import Wrong
 
 METRIC = {"type": "metric", "after": "checkout", "query": "up", "prometheus": "http://prometheus:9090"}
 

@@ -104,8 +104,8 @@ class Table(Generic[R]):
         return row
 
 
-def made(place: str, what: str) -> Any:
-    """An object of the class that a row names.
+def resolve(place: str, what: str) -> Any:
+    """The class or function that a row names.
 
     Args:
         place: ``package.module:name``.
@@ -115,7 +115,7 @@ def made(place: str, what: str) -> Any:
         ConfigError: it cannot be imported.
     """
     try:
-        return pkgutil.resolve_name(place)()
+        return pkgutil.resolve_name(place)
     except Exception as error:  # code of others, which may raise anything
         raise ConfigError(
             f"{what} cannot be used: {place}: {type(error).__name__}: {error}",

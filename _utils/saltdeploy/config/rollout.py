@@ -16,7 +16,6 @@ from saltdeploy.config.values import Wrong, absolute, name, one_of, seconds, sha
 
 ASK = "ask"
 ACTIONS = ("restart", "reload", "stop-start")
-KINDS = ("command", "script", "nrpe", "http", "port", "salt", "metric")
 #: Stages that a check can stand before or after. ``checkout`` is the switch alone, ``restart`` what follows it on
 #: the same host; ``final`` is when every group is done.
 CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
@@ -110,7 +109,7 @@ class Check:
 
     Attributes:
         name: unique in its repo.
-        kind: one of :data:`KINDS`.
+        kind: its kind; see :mod:`saltdeploy.config.check_kinds`.
         before: whether it stands before its stage; else after it.
         stage: one of :data:`CHECK_STAGES`.
         group: only for hosts of this group; "" for all.

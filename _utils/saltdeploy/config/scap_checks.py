@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from saltdeploy.config import Repo, checks, values
+from saltdeploy.config import Repo, check_kinds, checks, values
 from saltdeploy.config.rollout import REST, Check
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import BadChecks
@@ -120,10 +120,15 @@ def _translated(name: Any, entry: Any) -> tuple[Any, str]:
     if word not in _WORDS:
         return entry, ""
     when = "before" if keys == ["before"] else "after"
-    moves = (when, _WORDS[word]) in checks.GAP and entry.get("type") in checks.ASK_PROCESSES
+    moves = (when, _WORDS[word]) in checks.GAP and _asks_processes(entry.get("type"))
     place = {"after": "restart"} if moves else {when: _WORDS[word]}
     rest = {key: each for key, each in entry.items() if key not in _KEYS}
     return {**rest, **place}, f"{when} {word}" if moves else ""
+
+
+def _asks_processes(kind: Any) -> bool:
+    known = check_kinds.TABLE.find(kind) if isinstance(kind, str) else None
+    return known is not None and known.asks_processes
 
 
 # -- the text -------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def of(name: str) -> Transport:
     Raises:
         ConfigError: there is none, or the package that brings it is broken.
     """
-    found: Transport = plugins.made(config_transports.row(name).does, f"transport {name}")
+    found: Transport = plugins.resolve(config_transports.row(name).does, f"transport {name}")()
     return found
 
 

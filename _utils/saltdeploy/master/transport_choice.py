@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 from saltdeploy.protocol.release import Release
 from saltdeploy.transports import bundle, shared_trees
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,11 @@ class TransportChooser:
         Raises:
             DeployError: not even the usual one can be packed.
         """
+        transport, why = self._choose(host)
+        log.debug("repo %s, host %s: %s", self._repo.name, host, why)
+        return transport, why
+
+    def _choose(self, host: str) -> tuple[str, str]:
         held = self._held[host]
         names = config_transports.candidates(self._repo.layout)
         if self._tag.commit in held.held:
@@ -146,7 +154,10 @@ class TransportChooser:
     def _is_able(self, transport: str, held: Holdings) -> bool:
         """Whether this host and that one have the programs; bundles need none."""
         way = config_transports.row(transport)
-        return set(way.programs) <= set(held.programs) and all(map(_has, way.packers))
+        missing = {*way.programs} - {*held.programs}, {each for each in way.packers if not _has(each)}
+        if any(missing):
+            log.debug("not %s: missing on the host %s, on the master %s", transport, *map(sorted, missing))
+        return not any(missing)
 
     def _reckon(self, held: Holdings, base: str, link: Link, others: Sequence[str]) -> tuple[str, str]:
         usual = self._packed(config_transports.DEFAULT, held, 0)
@@ -161,6 +172,7 @@ class TransportChooser:
                 known[name] = self._packed(name, held, self._files)
             else:
                 known[name] = transport_cost.estimate(name, self._files, usual.size, trees)
+            log.debug("from %s: %s", base or "nothing", known[name])
         while not (best := transport_cost.cheapest(list(known.values()), link)).is_packed:
             try:
                 known[best.transport] = self._packed(best.transport, held, self._files)

@@ -9,6 +9,7 @@ difference. git alone is enough for whoever has no zstd.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
 from saltdeploy.transports import shared_trees
 from saltdeploy.transports.base import Arrival, Brought, Transport
+
+log = logging.getLogger(__name__)
 
 KIND = "bundle"
 
@@ -59,6 +62,7 @@ class Bundle(Transport):
         payload = _choose(order, store)
         if payload is None:
             raise shared_trees.no_base(order, arrival)
+        log.debug("takes %s from %s, %d bytes", payload.kind, payload.base or "nothing", payload.size)
         incoming = arrival.incoming / file_name(order.release.repo)
         disk.remove_tree(incoming)  # what was received when somebody killed us
         incoming.mkdir(parents=True)

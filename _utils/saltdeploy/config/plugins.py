@@ -79,7 +79,7 @@ class Table(Generic[R]):
             try:
                 row = self.find(name)
             except ConfigError as error:
-                log.warning("%s", error)
+                log.warning("left out: %s", error)
                 continue
             found += [row] if row else []
         return found
@@ -94,7 +94,7 @@ class Table(Generic[R]):
             known = [field.name for field in dataclasses.fields(self._kind) if hasattr(given, field.name)]
             row = self._kind(**{**{key: getattr(given, key) for key in known}, "name": point.name})
         except Exception as error:  # code of others, which may raise anything
-            log.debug("%s of %s", point.value, _package(point), exc_info=True)
+            log.info("%s of %s", point.value, _package(point), exc_info=True)
             raise ConfigError(
                 f"{self.what} {point.name} of package {_package(point)} cannot be used: "
                 f"{type(error).__name__}: {error}",

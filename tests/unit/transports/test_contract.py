@@ -20,7 +20,7 @@ from tests.support.targets import Copies
 from tests.unit.transports.conftest import Travellers
 
 LAYOUTS = ("slots", "releases", "inplace", "overlay")
-each_row = pytest.mark.parametrize("row", TABLE.rows(), ids=lambda row: row.name)
+each_row = pytest.mark.parametrize("row", TABLE.built_in.values(), ids=lambda row: row.name)
 
 
 @each_row

@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable
 from importlib import metadata
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -20,6 +21,7 @@ from saltdeploy.lib.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z]{1,20}")  # what an order may hold
+_IMPORTED_WITH = "_imported_with_saltdeploy"
 
 
 class Row(Protocol):
@@ -90,7 +92,7 @@ class Table(Generic[R]):
 
     def _load(self, point: metadata.EntryPoint) -> R:
         try:
-            given = point.load()
+            given = _imported(point)
             known = [field.name for field in dataclasses.fields(self._kind) if hasattr(given, field.name)]
             row = self._kind(**{**{key: getattr(given, key) for key in known}, "name": point.name})
         except Exception as error:  # code of others, which may raise anything
@@ -121,6 +123,21 @@ def resolve(place: str, what: str) -> Any:
             f"{what} cannot be used: {place}: {type(error).__name__}: {error}",
             next=f"mend or upgrade the package that has {place.partition(':')[0]}",
         ) from error
+
+
+def _imported(point: metadata.EntryPoint) -> Any:
+    """What an entry point leads to, imported with this copy of our package.
+
+    A process that loads our package anew, since another version has come, still has the modules of others that hold parts of
+    the old one: an error that such a module raises would be none of ours.
+    """
+    package, ours = point.module.partition(".")[0], sys.modules[__name__]
+    if getattr(sys.modules.get(package), _IMPORTED_WITH, ours) is not ours:
+        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+            del sys.modules[name]
+    found = point.load()
+    setattr(sys.modules[package], _IMPORTED_WITH, ours)
+    return found
 
 
 def _package(point: metadata.EntryPoint) -> str:

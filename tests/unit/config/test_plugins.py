@@ -149,15 +149,37 @@ def test_nothing_of_a_package_is_imported_for_a_name_that_is_built_in(beside: Pa
     assert not {"deploy_example", "good_one", "bad_one", "ugly_one"} & set(sys.modules)
 
 
-def test_a_package_is_found_where_ours_was_synced_and_not_installed(installed: Path, checkout: Path) -> None:
-    asked = "from saltdeploy import transports; print(type(transports.of('mounted')).__module__)"
+def _python(code: str, *places: Path) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", asked],
-        env={**os.environ, "PYTHONPATH": f"{checkout / '_utils'}:{installed}"},
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places))},
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.stderr) == ("deploy_example.mounted\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_a_package_is_found_where_ours_was_synced_and_not_installed(installed: Path, checkout: Path) -> None:
+    asked = "from saltdeploy import transports; print(type(transports.of('mounted')).__module__)"
+    assert _python(asked, checkout / "_utils", installed) == "deploy_example.mounted\n"
+
+
+def test_a_process_that_loads_our_package_anew_loads_those_of_others_anew(
+    installed: Path, checkout: Path
+) -> None:
+    """As the doors do when another version was synced: the new code must know the errors that a transport raises."""
+    asked = """
+import sys
+from saltdeploy import transports
+old = type(transports.of("mounted"))
+for name in [name for name in sys.modules if name.split(".")[0] == "saltdeploy"]:
+    del sys.modules[name]
+from saltdeploy import transports
+new = type(transports.of("mounted"))
+print(old is new, transports.Transport in old.__mro__, transports.Transport in new.__mro__)
+"""
+    assert _python(asked, checkout / "_utils", installed) == "False False True\n"
 
 
 def test_a_row_may_come_without_the_class_of_this_package() -> None:
@@ -169,7 +191,7 @@ def test_a_row_may_come_without_the_class_of_this_package() -> None:
         field_of_a_later_version = 1
 
     class Point:
-        name, value, module, dist = "plain", "a:Plain", "a", None
+        name, value, module, dist = "plain", "logging:Plain", "logging", None
 
         def load(self) -> type:
             return Plain

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy import config
+from saltdeploy.config import transports
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import DeployError, from_os
@@ -22,7 +23,6 @@ from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
 
 log = logging.getLogger(__name__)
-_STARTS = ("bundle", "trees")  # kinds of payloads that a host begins with
 
 
 def data_for(
@@ -91,7 +91,8 @@ def _of_repo(
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
     """The pin, with a payload for a host that holds nothing, or nothing that is of use; packed once per release."""
     order = packing.by(pin.order, _transport(pin, host))
-    if any(not each.base and each.kind in _STARTS for each in order.payloads):
+    starts = transports.row(order.transport).kinds[:1]
+    if any(not each.base and each.kind in starts for each in order.payloads):
         return pin
     tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
     try:

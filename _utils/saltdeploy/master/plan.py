@@ -8,7 +8,7 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.config import load, transports
-from saltdeploy.config.rollout import AUTO
+from saltdeploy.config.transports import AUTO
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import BadArguments, ConfigError, NothingToRestart
 from saltdeploy.lib.spelling import argument

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, transports
 from saltdeploy.config.rollout import Restart
 from saltdeploy.git.reader import Difference
 from saltdeploy.git.repository import Repository, Tag
@@ -38,7 +38,6 @@ from saltdeploy.protocol.release import Release, file_name
 _KEPT = 7 * 86_400.0  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
 _WAVE = ("name", "hosts", "window", "limit", "hold")
-_PACKED = ("bundle", "tar", "delta")
 
 Facts = dict[str, Any]
 """Everything that the hash is about, as plain data."""
@@ -228,7 +227,7 @@ def _changes(
 
 def _known(way: TransportChoice, repo: Repo) -> str:
     # an image of a whole release is made for a deploy, and not to tell its size
-    is_packed = way.transport in _PACKED or (way.why and repo.layout != "overlay")
+    is_packed = transports.row(way.transport).sized or (way.why and repo.layout != "overlay")
     return way.transport if is_packed else "bundle"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, transports
 from saltdeploy.content import release_root
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.source import Stored
@@ -48,7 +48,7 @@ class Sealer:
             ConfigError: the signing key cannot be used, or targets would not trust it.
         """
         self._refuse_half_set()
-        if self._repo.submodules and transport == "git":
+        if self._repo.submodules and not transports.row(transport).kinds:
             return None
         with flock.alone(self._file(".lock")):
             known = self._known()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, transports
 from saltdeploy.config.blobs import ANNEX
 from saltdeploy.git.reader import Reader, git_dir_at
 from saltdeploy.git.repository import Repository, Tag
@@ -142,7 +142,9 @@ class Source:
         Raises:
             Unavailable, Corrupt: the commit of a submodule cannot be had.
         """
-        if not self._repo.submodules or transport == "git":  # with that one, targets fetch by themselves
+        if (
+            not self._repo.submodules or not transports.row(transport).kinds
+        ):  # with that one, targets fetch by themselves
             yield self.repository
             return
         with self._whole(commit) as (mirror, _):

@@ -40,7 +40,7 @@ from saltdeploy.minion.progress import Reporter
 from saltdeploy.minion.record import Record
 from saltdeploy.minion.steps import Steps
 from saltdeploy.minion.switch import switch
-from saltdeploy.protocol.holdings import PROGRAMS, YOUNG, Holdings
+from saltdeploy.protocol.holdings import YOUNG, Holdings
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.protocol.release import Release
 
@@ -217,7 +217,7 @@ def status(repo: Repo, host: Host) -> Result:
     holdings = dataclasses.replace(
         holdings,
         unsettled=Record(host.cache, repo.name).is_unsettled(),
-        programs=tuple(filter(programs.is_installed, PROGRAMS)),
+        programs=tuple(filter(programs.is_installed, config_transports.programs())),
         knows=YOUNG,
     )
     tag, seen = holdings.tags.get(holdings.live, ""), _told(Record(host.cache, repo.name).epoch)

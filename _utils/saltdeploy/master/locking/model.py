@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import rollout
+from saltdeploy.config import values
 from saltdeploy.lib.errors import BadArguments, BadName
 from saltdeploy.lib.text import utc
 from saltdeploy.protocol.release import check_repo
@@ -113,8 +113,8 @@ def scope_of(repo: str = "", group: str = "") -> str:
     if not group:
         return f"repo:{repo}"
     try:
-        return f"group:{repo}/{rollout.name(group)}"
-    except rollout.Wrong as error:
+        return f"group:{repo}/{values.name(group)}"
+    except values.Wrong as error:
         raise BadName(f"{group[:80]!r} is not a legal name of a group: {error}", repo=repo) from None
 
 

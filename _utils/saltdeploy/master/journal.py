@@ -79,35 +79,62 @@ class Journals:
 
 
 class Journal:
-    """One deploy's journal, open for appending. Use as a context manager."""
+    """One deploy's journal, open for appending. Use as a context manager.
+
+    Attributes:
+        lost: why nothing is written any more; None while all is. What followed an event that is missing would tell
+            another deploy than the one that took place.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.lost: OSError | None = None
         self._path = path
         self._synced = True
 
     def __enter__(self) -> Journal:
         is_new = not self._path.exists()
-        self._file = open(self._path, "a+b")  # noqa: SIM115 - closed in __exit__
+        self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - closed in __exit__
         self._file.truncate(_whole_bytes(self._file))
         if is_new:
             disk.fsync_dir(self._path.parent)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.sync()
-        self._file.close()
+        with self._file:
+            if self.lost is None:
+                self.sync()
 
     def append(self, event: events.Event) -> None:
-        """Write one event; readers see it at once, a power cut may still take it."""
-        self._file.write(msgpack.packb(event))
-        self._file.flush()
+        """Write one event, or nothing of it; readers see it at once, a power cut may still take it.
+
+        Raises:
+            OSError: it cannot be written (a full disk), or one before it could not.
+        """
+        if self.lost is not None:
+            raise self.lost
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            _write(self._file, msgpack.packb(event))
+        except OSError as error:
+            self.lose(error)
+            self._file.truncate(end)
+            raise
         self._synced = False
+
+    def lose(self, error: OSError) -> None:
+        """Write nothing any more."""
+        self.lost = OSError(error.errno, error.strerror, error.filename or str(self._path))
 
     def sync(self) -> None:
         """Make all that was appended survive a power cut."""
         if not self._synced:
             os.fsync(self._file.fileno())
             self._synced = True
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    while data:
+        data = data[file.write(data) :]
 
 
 def _whole_bytes(file: IO[bytes]) -> int:

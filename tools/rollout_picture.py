@@ -35,7 +35,12 @@ def _diagram() -> list[str]:
     for (state, event), step in TABLE.items():
         if event not in AT_ANY_TIME:
             arrows[state, step].append(event.value)
-    return ["stateDiagram-v2", *states, f"    [*] --> {State.BEFORE_FETCH.name}", *map(_arrow, arrows.items())]
+    return [
+        "stateDiagram-v2",
+        *states,
+        f"    [*] --> {State.BEFORE_FETCH.name}",
+        *map(_arrow, arrows.items()),
+    ]
 
 
 def _arrow(arrow: tuple[tuple[State, Step], list[str]]) -> str:
@@ -62,7 +67,10 @@ def _next(state: State, step: Step) -> str:
 
 def _questions() -> list[str]:
     rows = [f"| {state.name} | master's checks `{point}` |" for state, point in GATES.items()]
-    rows += [f"| {state.name} | an operator; without an answer `{default.value}` |" for state, default in DEFAULTS.items()]
+    rows += [
+        f"| {state.name} | an operator; without an answer `{default.value}` |"
+        for state, default in DEFAULTS.items()
+    ]
     return ["| state | waits for |", "|---|---|", *rows]
 
 

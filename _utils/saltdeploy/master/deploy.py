@@ -212,9 +212,11 @@ def _finish(conductor: Driver, journal: Journal, leases: Leases, master: Master)
         outcome, next_command = conductor.course.unrecorded(outcome, journal.lost)
     history = History(master.store)
     event = conductor.end(outcome, next_command, _left(conductor, history))
+    # what has no end in its journal can be resumed: the history must not tell one
+    ended = [] if journal.lost else events.of_each_repo(event)
     # when the store is away: the journal has it, and the history is made of journals when it is read
     with contextlib.suppress(Unavailable, DamagedFile, OSError):
-        for each in events.of_each_repo(event):
+        for each in ended:
             if outcome.accepted:
                 history.accepted(each)
             history.finished(each)

@@ -116,14 +116,14 @@ class Journal:
         try:
             _write(self._file, msgpack.packb(event))
         except OSError as error:
-            self.lose(error)
             self._file.truncate(end)
-            raise
+            raise self.lose(error) from error
         self._synced = False
 
-    def lose(self, error: OSError) -> None:
-        """Write nothing any more."""
+    def lose(self, error: OSError) -> OSError:
+        """Write nothing any more; return why, with the path that could not be written."""
         self.lost = OSError(error.errno, error.strerror, error.filename or str(self._path))
+        return self.lost
 
     def sync(self) -> None:
         """Make all that was appended survive a power cut."""

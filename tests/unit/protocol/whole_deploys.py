@@ -25,8 +25,8 @@ from saltdeploy.minion import stages
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.protocol.orders import ROLLBACK, Order, secret_for
 
-from tests.repositories import Source, snapshot
-from tests.targets import Copies
+from tests.support.repositories import Source, snapshot
+from tests.support.targets import Copies
 from tests.unit.master.masters import NOON
 
 REPO = "demo/site"
@@ -143,9 +143,9 @@ class Fleet:
         for minion in self.minions.values():
             assert snapshot(minion.location) == self.source.checked_out(number)
 
-    def roll_back(self) -> deploy.Report:
-        """Go back by command."""
-        return self._run(Request(ROLLBACK, REPO))
+    def roll_back(self, to: str = "") -> deploy.Report:
+        """Go back by command; to the release before if no other is named."""
+        return self._run(Request(ROLLBACK, REPO, to))
 
     def plan(self, tag: str) -> dict[str, Any]:
         """Ask what a deploy would do."""

@@ -28,7 +28,7 @@ from saltdeploy.master.pin import Pin, pin_order
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan import offers_of, prepare
 from saltdeploy.master.plan_model import SYNC, Request
-from saltdeploy.master.rollout.model import CONVERGED, MIXED, Outcome
+from saltdeploy.master.rollout.model import CONVERGED, Outcome
 from saltdeploy.master.state import DeployState
 from saltdeploy.master.testimony import forgotten
 from saltdeploy.master.waves import groups_of
@@ -74,7 +74,7 @@ def run(wish: Request, pillar: dict[str, Any], site: str, deploy: str, master: M
             conductor = Driver(DeployState.of(script), repos, leases, master, journal, may_fetch)
             _open(conductor, epochs, warnings, journal, master)
             with _seeding(conductor, repos, may_fetch, master):
-                return _finish(conductor, leases, master)
+                return _finish(conductor, journal, leases, master)
 
 
 def run_with_dependencies(
@@ -131,7 +131,7 @@ def resume(deploy: str, pillar: dict[str, Any], site: str, master: Master) -> Re
             for each in events.of_each_repo(event):
                 History(master.store).resumed(each)
             with _seeding(conductor, repos, offers, master):
-                return _finish(conductor, leases, master)
+                return _finish(conductor, journal, leases, master)
 
 
 def _refuse_to_go_on(course: DeployState, journals: Journals, history: History) -> None:
@@ -201,15 +201,22 @@ def _seeding(
     return swarm.seeding(conductor.script.parts, repos, offers, master, warn)
 
 
-def _finish(conductor: Driver, leases: Leases, master: Master) -> Report:
+def _finish(conductor: Driver, journal: Journal, leases: Leases, master: Master) -> Report:
     outcome = conductor.run()
-    _settle(conductor, leases, outcome, master)
-    next_command = _next(conductor, outcome)
+    try:
+        _settle(conductor, leases, outcome, master)
+    except OSError as error:
+        journal.lose(error)
+    next_command = conductor.course.next_command(outcome)
+    if journal.lost:
+        outcome, next_command = conductor.course.unrecorded(outcome, journal.lost)
     history = History(master.store)
     event = conductor.end(outcome, next_command, _left(conductor, history))
+    # what has no end in its journal can be resumed: the history must not tell one
+    ended = [] if journal.lost else events.of_each_repo(event)
     # when the store is away: the journal has it, and the history is made of journals when it is read
-    with contextlib.suppress(Unavailable, DamagedFile):
-        for each in events.of_each_repo(event):
+    with contextlib.suppress(Unavailable, DamagedFile, OSError):
+        for each in ended:
             if outcome.accepted:
                 history.accepted(each)
             history.finished(each)
@@ -249,14 +256,6 @@ def _settle(conductor: Driver, leases: Leases, outcome: Outcome, master: Master)
     with contextlib.suppress(DamagedFile, PermissionError):  # another repo's pins: any payload may be theirs
         payloads.collect(pins.payload_names(), older_than)
     payloads.exports.collect(older_than)
-
-
-def _next(conductor: Driver, outcome: Outcome) -> str:
-    name = conductor.course.script.lead.repo
-    if outcome.word == MIXED:
-        return f"salt-run deploy.report repo={name}; when the hosts are back: salt-run deploy.sync repo={name} tag=..."
-    errors = [host.error for host in conductor.course.hosts.values() if host.error]
-    return str(errors[0].get("next", "")) if errors and not outcome.accepted else ""
 
 
 def _tell_preparing(wish: Request, deploy: str, master: Master) -> None:

@@ -27,7 +27,7 @@ from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.packing import Packing
 from saltdeploy.master.plan_model import Part
 from saltdeploy.master.rollout.model import Ask, Gate, Instruction, Outcome, Pause, Question
-from saltdeploy.master.state import DeployState
+from saltdeploy.master.state import DeployState, cannot_record
 from saltdeploy.protocol import answers, events
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.protocol.release import Release
@@ -127,7 +127,8 @@ class Driver:
         event = self.tell(events.finished, tag=lead.tag, outcome=outcome.word, ok=outcome.ok,
                   total=outcome.total, reason=outcome.reason, next=next_command, left=left.get(lead.repo),
                   also=[{"repo": each.repo, "tag": each.tag, "left": left.get(each.repo)} for each in others])  # fmt: skip
-        self._journal.sync()
+        if self._journal.lost is None:
+            self._journal.sync()
         self._control.clear()
         return event
 
@@ -138,7 +139,8 @@ class Driver:
             about: the repo, if it is not the one that leads.
         """
         event = build(self.script.deploy, about or self.script.lead.repo, self._bus.now(), **fields)
-        self._journal.append(event)
+        if not self._is_written(event) and event["event"] == events.ASKED:
+            return event  # nobody is asked of whom nothing is written
         self.course.take(event)
         if event["event"] not in events.JOURNAL_ONLY:
             self._show(partial(_hear, event=event))
@@ -147,6 +149,17 @@ class Driver:
             ):  # a bus that is gone is found out by who listens: this only tells
                 self._bus.fire(events.tag_of(event), event)
         return event
+
+    def _is_written(self, event: events.Event) -> bool:
+        """Append an event to the journal. Once hosts were asked, a journal that takes nothing ends the deploy with a word."""
+        try:
+            self._journal.append(event)
+        except OSError as error:
+            if not self.course.attempts:
+                raise
+            self.rollout.lose_record(cannot_record(error))
+            return False
+        return True
 
     # -- operators --------------------------------------------------------------------------------------
 
@@ -165,6 +178,8 @@ class Driver:
             if isinstance(due, Ask):
                 self._tell_stages()
                 self.tell(events.asked, stage=due.stage, wave=due.wave, hosts=list(due.hosts))
+                if self._journal.lost:
+                    continue
                 self._journal.sync()
                 self._publish(due.stage, list(due.hosts))
                 self._asked = self._bus.now()
@@ -294,7 +309,7 @@ class Driver:
         stage = self.rollout.stage
         heard = self._fleet.hear(_TICK)
         for event in heard.progress:
-            self._journal.append(event)
+            self._is_written(event)
             self._show(partial(_hear, event=event))
         needy = [result for result in heard.answers if isinstance(result.error, NoBase)]
         for result in heard.answers:

@@ -49,6 +49,7 @@ def of_deploy(report: Report) -> dict[str, Any]:
         "next": report.next,
         "seconds": report.seconds,
         "astray": list(outcome.astray),
+        "unwell": list(outcome.unwell),
         "left_out": list(script.left_out),
         "hosts": {
             name: _of_host(host, release.repo) for name, host in report.course.hosts.items() if host.state

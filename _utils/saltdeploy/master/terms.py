@@ -15,7 +15,9 @@ from saltdeploy.master.rollout.model import ASK, CONTINUE, HOLD, Gate, Rules
 from saltdeploy.master.waves import Wave, share_of, waves
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
-_ON_FAILURE = {ROLLBACK: CONTINUE, RESTART: HOLD}  # a restart has no release to go back to
+#: What of a deploy has nothing to go back to: a restart, and a roll back, which leaves a bad release. An abort stops both
+#: where they are.
+_ON_FAILURE = {ROLLBACK: CONTINUE, RESTART: HOLD}
 
 
 def waves_of(
@@ -47,7 +49,7 @@ def rules_of(wish: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, 
     interactive = wish.interactive and wish.action != ROLLBACK
     return Rules(
         on_failure=_ON_FAILURE.get(wish.action) or (ASK if interactive else lead.on_failure),
-        on_abort=HOLD if wish.action == RESTART else lead.on_abort,
+        on_abort=HOLD if wish.action in _ON_FAILURE else lead.on_abort,
         fetch_only=wish.action == FETCH,
         confirm=interactive,
         gates=_gates(wish, repos, groups),

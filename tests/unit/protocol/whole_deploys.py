@@ -147,9 +147,9 @@ class Fleet:
         for minion in self.minions.values():
             assert snapshot(minion.location) == self.source.checked_out(number)
 
-    def roll_back(self) -> deploy.Report:
-        """Go back by command."""
-        return self._run(Request(ROLLBACK, REPO))
+    def roll_back(self, to: str = "") -> deploy.Report:
+        """Go back by command; to the release before if no other is named."""
+        return self._run(Request(ROLLBACK, REPO, to))
 
     def plan(self, tag: str) -> dict[str, Any]:
         """Ask what a deploy would do."""

@@ -17,7 +17,7 @@ from saltdeploy.lib.errors import NoSuchDeploy, from_wire
 from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
 from saltdeploy.master.rollout.machine import Rollout
-from saltdeploy.master.rollout.model import Ask, Gate, Pause
+from saltdeploy.master.rollout.model import MIXED, Ask, Gate, Outcome, Pause
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
@@ -110,6 +110,14 @@ class DeployState:
         act = _TAKE.get(event["event"])
         if act is not None:
             act(self, event)
+
+    def next_command(self, outcome: Outcome) -> str:
+        """What leads on from how the deploy ended; "" where nothing is to be done."""
+        name = self.script.lead.repo
+        if outcome.word == MIXED:
+            return f"salt-run deploy.report repo={name}; when the hosts are back: salt-run deploy.sync repo={name} tag=..."
+        errors = [host.error for host in self.hosts.values() if host.error]
+        return str(errors[0].get("next", "")) if errors and not outcome.accepted else ""
 
     # -- one method for each kind of event that changes the course --------------------------------------
 

@@ -7,20 +7,21 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from saltdeploy import config
 from saltdeploy.checks import CheckContext, Response
 from saltdeploy.lib.errors import ConfigError, Corrupt, NoTargets, PlanMoved
-from saltdeploy.master import preview as forecasts
+from saltdeploy.master import plan as plans
+from saltdeploy.master import preview as previews
 from saltdeploy.master.context import Master
 from saltdeploy.master.history import History
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.plan import prepare
 from saltdeploy.master.plan_model import Request
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Result
@@ -113,17 +114,21 @@ class World:
         Pins(self.master.root).put(Pin(Order("pin", 1, FETCH, release, "bundle"), HOSTS))
 
     @property
-    def repo(self) -> config.Repo:
-        pillar = {"deployment_config": self.deployment, "repo_config": {"demo": self.section}}
-        return config.load(pillar, "demo")
+    def pillar(self) -> dict[str, Any]:
+        return {"deployment_config": self.deployment, "repo_config": {"demo": self.section}}
 
     def plan(self, tag: str = "v2", **wish: Any) -> dict[str, Any]:
-        return forecasts.forecast(Request("sync", "demo", tag, **wish), self.repo, self.master)
+        return previews.preview(Request("sync", "demo", tag, **wish), self.pillar, "", self.master)
 
     def prepare(self, known: str, tag: str = "v2", **wish: Any) -> Any:
         """As far as a deploy comes before it asks any host."""
-        made = Request("sync", "demo", tag, plan=known, **wish)
-        return prepare(made, [self.repo], "20261123120000000000", {"demo": 7}, self.master)
+        return self.pack(Request("sync", "demo", tag, plan=known, **wish))
+
+    def pack(self, request: Request) -> Any:
+        """What a deploy decides and packs."""
+        leases: dict[str, Any] = {"demo": SimpleNamespace(epoch=7)}
+        draft = plans.make_plan(request, [config.load(self.pillar, "demo")], leases, self.master)
+        return plans.pack(draft, "20261123120000000000", self.master)
 
 
 @pytest.fixture
@@ -538,7 +543,6 @@ def test_a_group_that_takes_another_transport_makes_another_plan(world: World) -
 
 def test_what_fetches_nothing_packs_nothing_to_choose(world: World) -> None:
     world.section["transport"] = "auto"
-    wish = Request("checkout", "demo", "v2")
-    script, _ = prepare(wish, [world.repo], "20261123120000000000", {"demo": 7}, world.master)
+    script, _ = world.pack(Request("checkout", "demo", "v2"))
     assert [(way.transport, way.why) for way in script.lead.ways] == [("bundle", "")]
     assert not list((world.master.root / "payloads").glob("*"))

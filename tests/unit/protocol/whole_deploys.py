@@ -25,8 +25,8 @@ from saltdeploy.minion import stages
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.protocol.orders import ROLLBACK, Order, secret_for
 
-from tests.repositories import Source, snapshot
-from tests.targets import Copies
+from tests.support.repositories import Source, snapshot
+from tests.support.targets import Copies
 from tests.unit.master.masters import NOON
 
 REPO = "demo/site"
@@ -149,7 +149,7 @@ class Fleet:
 
     def plan(self, tag: str) -> dict[str, Any]:
         """Ask what a deploy would do."""
-        return preview.forecast(Request(SYNC, REPO, tag), self.config(Path("/srv/site")), self.master)
+        return preview.preview(Request(SYNC, REPO, tag), self.pillar, "", self.master)
 
     def preseed(self, tag: str) -> dict[str, Any]:
         """Bring a release's payloads to the hosts ahead of its deploy."""

@@ -51,7 +51,13 @@ class Draft:
     repos: tuple[ResolvedRepo, ...]
     leases: Mapping[str, Lease]
     waves: tuple[Wave, ...]
-    rules: Rules
+
+    @property
+    def rules(self) -> Rules:
+        """What decides when things go wrong."""
+        repos = [one.repo for one in self.repos]
+        is_pinned = all(one.is_pinned for one in self.repos)
+        return terms.rules_of(self.request, repos, self.waves, pinned=is_pinned)
 
     @property
     def lead(self) -> ResolvedRepo:
@@ -110,11 +116,10 @@ def make_plan(
         guards.ask(guards.OF_RELEASE, each, refuse)
     hosts = sorted({host for each in found for host in each.hosts})
     waves = terms.waves_of(request, repos[0], hosts, master.targets)
-    rules = terms.rules_of(request, repos, waves, pinned=all(each.is_pinned for each in found))
     if request.plan:
         _refuse_moved(request, found, waves)
     log.debug("%s: %s of %s, in %d waves", request.repo, request.action, found[0].release, len(waves))
-    return Draft(request, found, leases, waves, rules)
+    return Draft(request, found, leases, waves)
 
 
 def _refuse_moved(request: Request, found: Sequence[ResolvedRepo], waves: tuple[Wave, ...]) -> None:

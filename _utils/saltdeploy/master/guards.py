@@ -11,7 +11,8 @@ from typing import NoReturn, TypeVar
 
 from saltdeploy.config import Repo
 from saltdeploy.config.freeze import active
-from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsupported
+from saltdeploy.config.layouts import refuse_contents
+from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets
 from saltdeploy.master import check_places, checks, dependencies, release_guards, removal
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
@@ -109,14 +110,8 @@ def _signing_key(asked: RepoRequest) -> None:
 
 
 def _layout(asked: RepoRequest) -> None:
-    repo = asked.repo
-    if repo.shape and repo.layout not in ("slots", "releases") and asked.request.action not in _OLD:
-        raise Unsupported(
-            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
-            repo=repo.name,
-            path=f"repo_config:{repo.name}:layout",
-            next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
-        )
+    if asked.request.action not in _OLD:
+        refuse_contents(asked.repo)
 
 
 def _master_checks(asked: RepoRequest) -> None:

@@ -189,9 +189,8 @@ def plan(repo, tag, force=False, limit="", transport=""):
     """
     wish = Request(SYNC, repo, tag, force=force, limit=limit,
                 transport=transport)  # fmt: skip
-    found = _config(repo)
     with open_master(__opts__, _user()) as master:
-        return preview.forecast(wish, found, master)
+        return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
 
 @_door_for_several

@@ -6,6 +6,12 @@ A new layout is a row here and a file in :mod:`saltdeploy.layouts`, whose table 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from saltdeploy.lib.errors import Unsupported
+
+if TYPE_CHECKING:  # the repo's keys are read with this table
+    from saltdeploy.config.repo import Repo
 
 #: What a transport brings: commits with the contents of their files, into git's store ...
 OBJECTS = "objects"
@@ -40,3 +46,19 @@ LAYOUTS = {
     "inplace": LayoutTraits(frozenset({OBJECTS}), submodules=False, blobs=False, atomic=False),
     "overlay": LayoutTraits(frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True),
 }
+
+
+def refuse_contents(repo: Repo) -> None:
+    """See to it that the layout can hold contents of pointers and files of submodules, where the repo asks for them.
+
+    Raises:
+        Unsupported: it cannot.
+    """
+    traits = LAYOUTS[repo.layout]
+    if (repo.blobs and not traits.blobs) or (repo.submodules and not traits.submodules):
+        raise Unsupported(
+            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:layout",
+            next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
+        )

@@ -16,8 +16,8 @@ from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.objects import read_changes
 from saltdeploy.master import source as master_source
+from saltdeploy.master.annex_branches import Annex
 from saltdeploy.master.signing import Sealer
-from saltdeploy.master.source import Annex
 from saltdeploy.protocol.orders import Order, Payload
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
@@ -21,6 +22,7 @@ from saltdeploy.protocol.swarm import Swarm
 from saltdeploy.transports import bundle
 
 _NOTHING = Holdings()
+log = logging.getLogger(__name__)
 
 
 class Packing:
@@ -94,6 +96,7 @@ class Packing:
         packed += annex_urls.pack(order, self._repo, source, self._payloads, bases)
         offers = {(payload.kind, payload.base): payload for payload in (*self.order.payloads, *packed)}
         if (found := tuple(offers.values())) != self.order.payloads:
+            log.debug("%s by %s: %d payloads", order.release, transport, len(found))
             self.order = dataclasses.replace(self.order, payloads=found, swarm=self._swarm_of(found))
 
     def given(self, hosts: list[str]) -> None:

@@ -15,7 +15,7 @@ from saltdeploy.blobs import annex_urls
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import ConfigError, Unsupported
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import fanouts, guards, packing, transport_choice
+from saltdeploy.master import fanouts, packing, release_guards, transport_choice
 from saltdeploy.master import source as master_source
 from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
@@ -88,7 +88,7 @@ def _packed(
     source = master_source.Source(repo, master.root)
     tag = source.tag(name)
     release = Release(repo.name, tag.name, tag.commit)
-    guards.refuse_moved(release, _history(repo, master))
+    release_guards.refuse_moved(release, _history(repo, master))
     held = held or {"": _NOTHING}
     wanted = transport_choice.of_each("", repo, list(held), master.targets)
     travels = transport_choice.ways(wanted, TransportChooser(repo, source, tag, held, master).choose)

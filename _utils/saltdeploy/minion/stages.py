@@ -18,7 +18,7 @@ from typing import Any
 from saltdeploy import layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
-from saltdeploy.config.layouts import LAYOUTS
+from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, priority, programs
@@ -28,7 +28,6 @@ from saltdeploy.lib.errors import (
     DeployError,
     NoBase,
     NothingToRollBackTo,
-    Unsupported,
     from_os,
 )
 from saltdeploy.lib.spelling import argument
@@ -136,7 +135,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     """Everything that takes time, space or the network; nothing that a user sees."""
     repo = downloads.booking(repo, host)
     git_version()
-    _refuse_unsupported(repo)
+    refuse_contents(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()
     is_live = holdings.live == order.release.commit and holdings.live in holdings.held
@@ -335,16 +334,6 @@ def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
         next=look if others_only else mend,
     )
     return dataclasses.replace(answer, status=error.status, error=error)
-
-
-def _refuse_unsupported(repo: Repo) -> None:
-    traits = LAYOUTS[repo.layout]
-    if (repo.blobs and not traits.blobs) or (repo.submodules and not traits.submodules):
-        raise Unsupported(
-            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
-            path=f"repo_config:{repo.name}:layout",
-            next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
-        )
 
 
 def _answer(tasks: Sequence[Task], host: Host, **more: Any) -> Result:

@@ -153,7 +153,7 @@ class Fleet:
 
     def plan(self, tag: str) -> dict[str, Any]:
         """Ask what a deploy would do."""
-        return preview.forecast(Request(SYNC, REPO, tag), self.config(Path("/srv/site")), self.master)
+        return preview.preview(Request(SYNC, REPO, tag), self.pillar, "", self.master)
 
     def preseed(self, tag: str) -> dict[str, Any]:
         """Bring a release's payloads to the hosts ahead of its deploy."""

@@ -12,6 +12,7 @@ pillar says; a second Ctrl-C leaves it running.
 import contextlib
 import functools
 import inspect
+import logging
 import os
 import signal
 import sys
@@ -45,6 +46,7 @@ from saltdeploy.master.plan_model import RESTART, SYNC, Request
 from saltdeploy.protocol import events, orders
 from saltdeploy.watch.console import terminal
 
+log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
 
@@ -113,6 +115,7 @@ def _view_of(act, about=None):
     except OSError as error:
         failed = errors.from_os(error)
     except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
+        log.exception("A fault of this package became an answer")
         failed = errors.DeployError(f"{type(error).__name__}: {error}")
     return reports.of_error(failed.at(**(about or {})))
 
@@ -186,9 +189,8 @@ def plan(repo, tag, force=False, limit="", transport=""):
     """
     wish = Request(SYNC, repo, tag, force=force, limit=limit,
                 transport=transport)  # fmt: skip
-    found = _config(repo)
     with open_master(__opts__, _user()) as master:
-        return preview.forecast(wish, found, master)
+        return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
 
 @_door_for_several

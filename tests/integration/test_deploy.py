@@ -146,13 +146,14 @@ def test_a_release_that_turns_out_bad_goes_back(repo: Repo) -> None:
 
 
 @pytest.mark.repo(checkout_module_calls={"file.directory_exists": ["DISK/healthy"]})
-def test_a_host_that_cannot_go_back_is_named(repo: Repo) -> None:
+def test_a_host_that_is_not_well_on_its_way_back_is_named(repo: Repo) -> None:
     for host in repo.hosts:
         (repo.fleet.hosts[host].disk / "healthy").mkdir()
     repo.has("v0")
     (repo.fleet.hosts["web2"].disk / "healthy").rmdir()
     done = repo.sync("v1")
-    assert (done.status, done.data["outcome"]) == (1, "MIXED"), done
+    assert (done.status, done.data["outcome"]) == (1, "ROLLED BACK"), done
+    assert done.data["unwell"] == ["web2"]
     assert done.data["hosts"]["web2"]["error"]["kind"] == "hook-failed"
     assert "web2" in done.data["reason"]
     assert repo.on_disk()["web1"] == "v0"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.integration.pillar import TREBUCHET
@@ -40,6 +43,30 @@ def test_sync_all_brings_a_host_to_all_its_pins(repo: Repo) -> None:
         "deploy.fetch": 0,
         "deploy.checkout": 0,
     }
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+def test_F48_a_host_knows_the_pin_that_a_deploy_brought_whatever_its_pillar_says(repo: Repo) -> None:
+    """Its pillar is from before the first deploy, and then from before the second."""
+    for tag in ("v0", "v1"):
+        repo.has(tag)
+        done = [repo.call("web1", function) for function in ("fetch", "checkout")]
+        assert [(each.status, each.data.get("tag")) for each in done] == [(0, tag)] * 2
+        stats = repo.fleet.salt("web1", "deploy.sync_all").data["stats"][repo.name]
+        assert {answer["tag"] for answer in stats.values()} == {tag}
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+def test_F54_a_host_that_lost_its_disk_under_its_old_id_comes_back_by_itself(repo: Repo) -> None:
+    repo.has("v0")
+    repo.has("v1")  # what was packed for it starts from v0
+    live = repo.place("web1")
+    live.unlink()
+    shutil.rmtree(live.parent / f".{live.name}.deploy")
+    shutil.rmtree(Path(repo.fleet.minion_opts("web1")["cachedir"], "deploy"))
+    repo.fleet.salt("web1", "saltutil.refresh_pillar", wait=True)
+    done = repo.fleet.salt("web1", "deploy.sync_all")
+    assert done.data["status"] == 0, done
     assert repo.on_disk() == repo.everywhere("v1")
 
 

@@ -26,15 +26,18 @@ def test_an_unwell_canary_stops_the_deploy_and_its_release_is_bad(repo: Repo) ->
     counted(repo)
     with unwell(repo, "web1"):
         stopped = repo.sync("v1")
-    # the check is unwell on the way back as well, which is said
-    assert (stopped.status, stopped.data["outcome"]) == (1, "MIXED")
-    assert stopped.data["astray"] == ["web1"]
+    # the check is unwell on the way back as well, which is said; the files are those of before
+    assert (stopped.status, stopped.data["outcome"], stopped.data["ok"]) == (1, "ROLLED BACK", 1)
+    assert (stopped.data["astray"], stopped.data["unwell"]) == ([], ["web1"])
+    assert "could not switch back" not in stopped.data["reason"]
     assert repo.on_disk() == repo.everywhere("v0")
     assert {host: count for host, count in counted(repo).items() if count} == {"web1": 2}
     error = stopped.data["hosts"]["web1"]["error"]
     assert error["host"] == "web1"
     assert "well" in error["cause"]
-    converged(repo.sync("v1"))
+    refused = repo.sync("v1")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "bad-release")
+    converged(repo.sync("v1", force=True))
     assert repo.on_disk() == repo.everywhere("v1")
 
 
@@ -64,8 +67,10 @@ def test_F06_a_roll_back_waits_for_no_hold_no_check_of_the_master_and_no_host_th
     repo.configure(groups=[{**CANARY, "hold": "ask"}, REST], checks={"well": IS_WELL, "fleet": fleet})
     with unwell(repo, "web1"):  # the canary: it is the first to go back
         back = repo.run("rollback")
-    assert (back.status, back.data["outcome"], back.data["ok"]) == (1, "MIXED", 6)
-    assert back.data["astray"] == ["web1"]
+    assert (back.status, back.data["outcome"], back.data["ok"]) == (1, "MIXED", 7)
+    assert (back.data["astray"], back.data["unwell"]) == ([], ["web1"]), "it has the files of before"
+    assert f"forward: salt-run deploy.sync repo={repo.name} tag=v0" in back.data["next"]
+    assert f"back: salt-run deploy.sync repo={repo.name} tag=v1 force=True" in back.data["next"]
     assert repo.on_disk() == repo.everywhere("v0")
     assert repo.run("report").data["pinned"]["tag"] == "v0"
     waited_for = {event["event"] for event in journal(repo)} & {"paused", "question", "check_finished"}
@@ -121,8 +126,9 @@ def test_failures_within_the_limit_are_named_and_the_rest_goes_on(repo: Repo) ->
     repo.has("v0")
     with unwell(repo, "web2"):
         done = repo.sync("v1")
-    assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "MIXED", 6)
-    assert done.data["astray"] == ["web2"]
+    assert (done.status, done.data["outcome"], done.data["ok"]) == (1, "MIXED", 7)
+    assert (done.data["astray"], done.data["unwell"]) == ([], ["web2"])
+    assert f"back: salt-run deploy.rollback repo={repo.name} to=v0" in done.data["next"]
     report = repo.run("report")
     assert (report.status, report.data["hosts"]["web2"]["state"]) == (1, "unsettled")
     assert report.data["pinned"]["tag"] == "v1"

@@ -48,6 +48,8 @@ def test_a_deploy_ends_at_the_upper_master_as_it_ended_below(upper: Upper, repo:
     assert repo.on_disk() == repo.everywhere("v1")
     with unwell(repo, "web2"):
         failed = upper.ask("sync", repo=repo.name, tag="v2")
-    assert (failed.status, failed.data["outcome"], failed.data["success"]) == (1, "MIXED", False), failed
-    assert failed.data["astray"] == ["web2"]
+    assert (failed.status, failed.data["outcome"], failed.data["success"]) == (1, "ROLLED BACK", False), (
+        failed
+    )
+    assert failed.data["unwell"] == ["web2"]
     assert repo.on_disk() == repo.everywhere("v1")

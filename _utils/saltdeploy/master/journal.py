@@ -14,7 +14,7 @@ from typing import IO
 
 import msgpack
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, durable
 from saltdeploy.lib.durable import damaged
 from saltdeploy.lib.errors import DamagedFile
 from saltdeploy.protocol import events
@@ -40,10 +40,11 @@ class Journals:
             also: more repos that are deployed as one with it; each has a link to the one journal.
         """
         path = self.path(repo, deploy)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.private_directory(self._root)
+        durable.private_directory(path.parent)
         for other in also:
             link = self.path(other, deploy)
-            link.parent.mkdir(parents=True, exist_ok=True)
+            durable.private_directory(link.parent)
             with contextlib.suppress(FileExistsError):
                 link.symlink_to(Path("..", path.parent.name, path.name))
             disk.fsync_dir(link.parent)
@@ -79,35 +80,66 @@ class Journals:
 
 
 class Journal:
-    """One deploy's journal, open for appending. Use as a context manager."""
+    """One deploy's journal, open for appending. Use as a context manager.
+
+    Attributes:
+        lost: why nothing is written any more; None while all is. What followed an event that is missing would tell
+            another deploy than the one that took place.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.lost: OSError | None = None
         self._path = path
         self._synced = True
 
     def __enter__(self) -> Journal:
         is_new = not self._path.exists()
-        self._file = open(self._path, "a+b")  # noqa: SIM115 - closed in __exit__
+        self._file = open(self._path, "a+b", buffering=0, opener=_for_us_alone)  # noqa: SIM115 - closed in __exit__
         self._file.truncate(_whole_bytes(self._file))
         if is_new:
             disk.fsync_dir(self._path.parent)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.sync()
-        self._file.close()
+        with self._file:
+            if self.lost is None:
+                self.sync()
 
     def append(self, event: events.Event) -> None:
-        """Write one event; readers see it at once, a power cut may still take it."""
-        self._file.write(msgpack.packb(event))
-        self._file.flush()
+        """Write one event, or nothing of it; readers see it at once, a power cut may still take it.
+
+        Raises:
+            OSError: it cannot be written (a full disk), or one before it could not.
+        """
+        if self.lost is not None:
+            raise self.lost
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            _write(self._file, msgpack.packb(event))
+        except OSError as error:
+            self._file.truncate(end)
+            raise self.lose(error) from error
         self._synced = False
+
+    def lose(self, error: OSError) -> OSError:
+        """Write nothing any more; return why, with the path that could not be written."""
+        self.lost = OSError(error.errno, error.strerror, error.filename or str(self._path))
+        return self.lost
 
     def sync(self) -> None:
         """Make all that was appended survive a power cut."""
         if not self._synced:
             os.fsync(self._file.fileno())
             self._synced = True
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    while data:
+        data = data[file.write(data) :]
 
 
 def _whole_bytes(file: IO[bytes]) -> int:

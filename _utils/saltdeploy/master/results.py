@@ -49,6 +49,7 @@ def of_deploy(report: Report) -> dict[str, Any]:
         "next": report.next,
         "seconds": report.seconds,
         "astray": list(outcome.astray),
+        "unwell": list(outcome.unwell),
         "left_out": list(script.left_out),
         "hosts": {
             name: _of_host(host, release.repo) for name, host in report.course.hosts.items() if host.state
@@ -115,7 +116,7 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     pins = Pins(master.root)
     pin = pins.get(repo.name)
     hosts = sorted({*master.targets(repo.targets, repo.targets_type), *_members(pin, master)})
-    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)
     own = pins.of_hosts(repo.name, hosts)

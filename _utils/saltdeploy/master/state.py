@@ -1,4 +1,4 @@
-"""The course of a deploy: what follows from its journal. The same events always make the same course.
+"""The state of a deploy: what follows from its journal. The same events always make the same state.
 
 A running deploy takes each event in when it has been written down; a resumed one takes in the whole journal first,
 and stands where the other had come to.
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import NoSuchDeploy, from_wire
+from saltdeploy.lib.errors import NoSuchDeploy, from_os, from_wire
 from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
+from saltdeploy.master.rollout import outcome as rollout_outcome
 from saltdeploy.master.rollout.machine import Rollout
-from saltdeploy.master.rollout.model import Ask, Gate, Pause
+from saltdeploy.master.rollout.model import Ask, Gate, Outcome, Pause
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
@@ -71,12 +72,12 @@ class DeployState:
 
     @classmethod
     def of(cls, script: Plan) -> DeployState:
-        """The course of a deploy that has not begun."""
+        """The state of a deploy that has not begun."""
         return cls(script, Rollout(script.waves, script.rules), {host: HostState() for host in script.hosts})
 
     @classmethod
     def read(cls, path: Path) -> DeployState:
-        """The course that the journal at ``path`` tells of.
+        """The state that the journal at ``path`` tells of.
 
         Raises:
             NoSuchDeploy: see :meth:`replayed`.
@@ -89,21 +90,21 @@ class DeployState:
 
     @classmethod
     def replayed(cls, journal: Iterable[events.Event]) -> DeployState:
-        """The course that a journal tells of.
+        """The state that a journal tells of.
 
         Raises:
-            NoSuchDeploy: the journal does not hold the script.
+            NoSuchDeploy: the journal does not hold the plan.
         """
-        course: DeployState | None = None
+        found: DeployState | None = None
         for event in journal:
             if event["event"] == events.PLANNED:
-                course = cls.of(Plan.from_wire(event["script"]))
-                course.take(event)
-            elif course is not None:
-                course.take(event)
-        if course is None:
-            raise NoSuchDeploy("its journal ends before anything was decided", next="deploy it anew")
-        return course
+                found = cls.of(Plan.from_wire(event["script"]))
+                found.take(event)
+            elif found is not None:
+                found.take(event)
+        if found is None:
+            raise NoSuchDeploy("its journal ends before anything was decided", next="deploy it again")
+        return found
 
     def take(self, event: events.Event) -> None:
         """Take in one event that has been written down."""
@@ -111,7 +112,30 @@ class DeployState:
         if act is not None:
             act(self, event)
 
-    # -- one method for each kind of event that changes the course --------------------------------------
+    # -- how it ends ------------------------------------------------------------------------------------
+
+    def next_command(self, outcome: Outcome) -> str:
+        """What an operator can do after the deploy has ended so; "" for nothing."""
+        errors = [host.error for host in self.hosts.values() if host.error]
+        advice = str(errors[0].get("next", "")) if errors else ""
+        away = any(host.state == "unreachable" for host in self.hosts.values())
+        return rollout_outcome.next_commands(outcome, self._releases(), away, advice)
+
+    def unrecorded(self, outcome: Outcome, lost: OSError) -> tuple[Outcome, str]:
+        """The outcome when it cannot be written down, and what an operator can do then."""
+        error = from_os(lost)
+        told = rollout_outcome.unrecorded(outcome, cannot_record(lost))
+        return told, rollout_outcome.when_there_is_room(told, error.path, self._releases())
+
+    def _releases(self) -> rollout_outcome.Releases:
+        parts = self.script.parts
+        return rollout_outcome.Releases(
+            self.script.action,
+            {part.repo: part.release.tag for part in parts},
+            {part.repo: part.previous for part in parts},
+        )
+
+    # -- one method for each kind of event that changes the state --------------------------------------
 
     def _planned(self, event: events.Event) -> None:
         self.begun = event["time"]
@@ -134,7 +158,13 @@ class DeployState:
             unchanged=event["unchanged"],
             way_back=bool(host.before) and all(commit for commit, _ in host.before.values()),
             switched=event["switched"],
+            shows=self._shows(event),
         )
+
+    def _shows(self, event: events.Event) -> bool:
+        """Whether the host told that the release of each of its repos is live."""
+        commits = {part.repo: part.release.commit for part in self.script.parts}
+        return all(each["live"] == commits.get(each["repo"]) for each in events.of_each_repo(event))
 
     def _gate_finished(self, event: events.Event) -> None:
         self.rollout.passed(Gate(event["point"], event["wave"]), ok=event["ok"], reason=event["reason"])
@@ -159,6 +189,13 @@ class DeployState:
 
     def _finished(self, event: events.Event) -> None:
         self.ended = True
+
+
+def cannot_record(lost: OSError) -> str:
+    """Why a deploy stops that cannot be written down."""
+    error = from_os(lost)
+    where = f" in {error.path}" if error.path else ""
+    return f"the master cannot write down what happens{where}: {error.cause}"
 
 
 def _note(host: HostState, stage: str, event: events.Event, error: Any) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgpack
@@ -9,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saltdeploy.lib.errors import BadName
-from saltdeploy.master.journal import Journals, follow, replay
+from saltdeploy.master.journal import Journals, follow, is_whole, replay
 from saltdeploy.protocol import events
 
 DEPLOY = "20261123101112000000"
@@ -110,3 +113,28 @@ def test_a_deploy_of_several_repos_has_one_journal_and_the_name_of_the_first(tmp
         assert list(replay(journals.path(repo, DEPLOY))) == [event(1), event(2)]
         assert journals.latest(repo) == DEPLOY
     assert journals.repo_of(DEPLOY) == "demo/slot0"
+
+
+@contextmanager
+def room_for(path: Path, more: int) -> Iterator[None]:
+    """This process may make no file longer than that one is now, and so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_F34_a_record_that_has_no_room_is_taken_off_again_and_nothing_follows_it(tmp_path: Path) -> None:
+    path = write(tmp_path, 1)
+    with Journals(tmp_path).write("demo", DEPLOY) as journal:
+        with room_for(path, 10), pytest.raises(OSError, match="File too large") as error:
+            journal.append(event(2))
+        assert error.value.filename == str(path)
+        with pytest.raises(OSError, match="File too large"):
+            journal.append(event(3))
+    assert list(replay(path)) == [event(1)]
+    assert is_whole(path)
+    write(tmp_path, 4)
+    assert list(replay(path)) == [event(1), event(4)]

@@ -149,13 +149,38 @@ def test_other_actions_keep_their_rules():
     assert (rules.anew, rules.on_failure, rules.on_abort) == (True, HOLD, HOLD)
 
 
+def test_F13_a_roll_back_that_is_aborted_leads_nobody_to_the_release_that_is_left():
+    waves, rules = terms_of(ROLLBACK, rollback_batch=1, on_abort=ROLL_BACK)
+    deploy = Deploy(*waves, **rules.__dict__).fetch()
+    deploy.ask()
+    deploy.hear("web1")
+    deploy.ask()
+    deploy.tell("abort", "stopped by amir")
+    deploy.hear("web2")
+    assert deploy.asked_for(ROLLBACK) == []
+    assert deploy.end == "MIXED 5/7", "what was pinned stays pinned, and five hosts run it"
+    assert deploy.astray == {"web1", "web2"}
+    assert deploy.reason == "stopped by amir; 2 of 7 hosts have switched: web1, web2"
+
+
+def test_F13_a_roll_back_that_is_aborted_before_anybody_switched_is_held():
+    waves, rules = terms_of(ROLLBACK)
+    deploy = Deploy(*waves, **rules.__dict__)
+    deploy.ask()
+    deploy.tell("abort", "stopped by amir")
+    assert deploy.end == "HELD 0/7"
+
+
 def test_F06_a_roll_back_whose_process_dies_goes_on_under_the_same_terms(tmp_path):
     section = {"groups": [{**CANARY, "hold": ASK}, {"name": "rest", "hold": 300}], "rollback_batch": 2}
     waves, rules = terms_of(ROLLBACK, **section)
     world = Simulation(1, HOSTS)
     world.minions["web1"].mishaps[FAILS_BEHIND, CHECKOUT] = 1
     deploy = SimulatedDeploy(tmp_path, world, waves, rules, action=ROLLBACK)
-    assert str(deploy.run(kills=[40, 30])) == "MIXED 6/7"
+    end = deploy.run(kills=[40, 30])
+    assert (str(end), end.astray, end.unwell) == ("MIXED 7/7", (), ("web1",)), (
+        "its files are those of the others"
+    )
     assert deploy.lives == 3
     assert not {events.PAUSED, events.QUESTION} & {event["event"] for event in world.fired}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import BadRelease, NothingToRollBackTo
-from saltdeploy.master import guards, results
+from saltdeploy.master import release_guards, results
 from saltdeploy.master.journal import Journals
 from saltdeploy.watch.console.results import render
 
@@ -67,9 +67,9 @@ def test_F07_another_tag_of_a_bad_commit_is_refused(past: Past) -> None:
     past.deploy("v1")
     past.record("v2", outcome="ROLLED BACK")
     with pytest.raises(BadRelease, match="v9 is marked bad: it is the same commit as v2: it was rolled back"):
-        guards.refuse_bad(release("v9", "v2"), past.history, force=False)
+        release_guards.refuse_bad(release("v9", "v2"), past.history, force=False)
     past.deploy("v9", commit="v2")
-    guards.refuse_bad(release("v2"), past.history, force=False)
+    release_guards.refuse_bad(release("v2"), past.history, force=False)
     assert past.bad() == set()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from saltdeploy.lib.errors import DeployError, Fenced
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
@@ -55,21 +57,42 @@ def hosts(number: int) -> str:
     return f"{number} host" if number == 1 else f"{number} hosts"
 
 
+def named(hosts: Iterable[str]) -> str:
+    """The first three of them, and how many more there are."""
+    names = list(hosts)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def some(causes: dict[str, str]) -> str:
     """The first three of them by name, and how many more there are."""
     named = [f"{host} ({cause})" for host, cause in list(causes.items())[:3]]
     return "; ".join(named) + (f"; and {len(causes) - 3} more" if len(causes) > 3 else "")
 
 
-NEW, BEFORE, UNKNOWN = "new", "before", "unknown"
+@dataclass(frozen=True)
+class Answer:
+    """What an answer says of a host; see :meth:`saltdeploy.master.rollout.machine.Rollout.heard`."""
+
+    unchanged: bool
+    way_back: bool
+    switched: bool
+    shows: bool
+
+    def of_a_restart(self) -> Answer:
+        """The same where the release is live already, and hosts are asked to restart it."""
+        return replace(self, unchanged=False, shows=False)
+
+
+#: Where a host is. NEW: the release is live and settled. UNWELL: it is live, and a step after the switch failed.
+NEW, UNWELL, BEFORE, UNKNOWN = "new", "unwell", "before", "unknown"
 
 
 class Whereabouts:
     """What is known of each host of a deploy.
 
-    A host is at :data:`NEW` when it told that the release is live and settled there, at :data:`BEFORE` when it told
-    that the release is not live there, and else at :data:`UNKNOWN`: not heard yet, asked to switch and not heard
-    since, or failed with the release live.
+    A host is at :data:`NEW` when it told that the release is live and settled there, at :data:`UNWELL` when it told
+    that the release is live and that something else failed, at :data:`BEFORE` when it told that the release is not
+    live there, and else at :data:`UNKNOWN`: not heard yet, or asked to switch and not heard since.
 
     Args:
         hosts: all of them.
@@ -77,13 +100,16 @@ class Whereabouts:
     Attributes:
         total: how many hosts there are.
         asked: hosts that were asked to switch -> the position of their wave.
+        unwell: hosts that are known to be at one of the two releases, and not well there -> what failed.
     """
 
     def __init__(self, hosts: Iterable[str]) -> None:
         self.asked: dict[str, int] = {}
+        self.unwell: dict[str, str] = {}
         self._at = dict.fromkeys(hosts, UNKNOWN)
         self._no_way_back: set[str] = set()
         self._not_back: dict[str, str] = {}
+        self._overtaken: dict[str, str] = {}
         self.total = len(self._at)
 
     def ask(self, stage: str, hosts: Iterable[str], wave: int) -> None:
@@ -91,31 +117,31 @@ class Whereabouts:
         if stage == CHECKOUT:
             self.asked |= dict.fromkeys(hosts, wave)
         if stage in (CHECKOUT, ROLLBACK):
-            self._at |= dict.fromkeys(hosts, UNKNOWN)
+            for host in hosts:
+                self._at[host] = UNKNOWN
+                self.unwell.pop(host, None)
 
-    def hear(
-        self, stage: str, host: str, cause: str | None, *, unchanged: bool, way_back: bool, switched: bool
-    ) -> None:
-        """A host answered; see :meth:`saltdeploy.master.rollout.machine.Rollout.heard`.
+    def hear(self, stage: str, host: str, error: DeployError | None, answer: Answer) -> None:
+        """A host answered.
 
         Args:
-            cause: why it failed; None when it worked.
+            error: why it failed; None when it worked.
         """
+        cause = None if error is None else error.cause
         if stage == FETCH:
-            (self._no_way_back.discard if way_back else self._no_way_back.add)(host)
+            (self._no_way_back.discard if answer.way_back else self._no_way_back.add)(host)
         if stage == ROLLBACK:
             self._not_back[host] = cause or "it still shows the release"
-        if not switched and (
-            cause is None or stage != ROLLBACK
-        ):  # a way back that failed: its restart or checks did
-            self._at[host] = BEFORE
-        elif cause is None and (stage == CHECKOUT or unchanged):
-            self._at[host] = NEW
-        else:
-            self._at[host] = UNKNOWN
+        self.unwell.pop(host, None)
+        self._overtaken.pop(host, None)
+        if isinstance(error, Fenced):
+            self._overtaken[host] = error.cause
+        self._at[host] = _place(stage, cause, answer)
+        if self._at[host] == UNWELL or (self._at[host] == BEFORE and stage == ROLLBACK and cause):
+            self.unwell[host] = cause or "its last switch did not come to a good end"
 
     def to_switch(self, hosts: Iterable[str]) -> list[str]:
-        """Those that do not run the release yet."""
+        """Those that do not run the release yet, or are not well with it."""
         return [host for host in hosts if self._at[host] != NEW]
 
     def to_roll_back(self, wave: int) -> list[str]:
@@ -130,17 +156,25 @@ class Whereabouts:
             host: causes.get(host, "it was not asked to") for host in self.asked if self._at[host] != BEFORE
         }
 
+    def overtaken(self) -> dict[str, str]:
+        """Hosts that were asked to switch and take no orders of this deploy any more -> the newer one they follow."""
+        return {host: cause for host, cause in self._overtaken.items() if host in self.asked}
+
     def are_back(self) -> bool:
         """Whether all that were asked to switch are known to be where they were before."""
         return all(self._at[host] == BEFORE for host in self.asked)
+
+    def have_switched(self) -> bool:
+        """Whether all that were asked to switch are known to show the release."""
+        return all(self._at[host] in (NEW, UNWELL) for host in self.asked)
 
     def are(self, place: str) -> list[str]:
         """The hosts that are there."""
         return [host for host, at in self._at.items() if at == place]
 
-    def are_not(self, place: str) -> list[str]:
-        """The hosts that are not there, or of which that is not known."""
-        return [host for host, at in self._at.items() if at != place]
+    def are_not(self, *places: str) -> list[str]:
+        """The hosts that are at none of these, or of which that is not known."""
+        return [host for host, at in self._at.items() if at not in places]
 
     def all_are(self, place: str) -> bool:
         """Whether every host is known to be there."""
@@ -148,4 +182,13 @@ class Whereabouts:
 
     def are_split(self) -> bool:
         """Whether hosts that are known to run the new release stand beside others."""
-        return bool(self.are(NEW)) and not self.all_are(NEW)
+        return bool(self.are(NEW)) and bool(self.are_not(NEW, UNWELL))
+
+
+def _place(stage: str, cause: str | None, answer: Answer) -> str:
+    """Where a host is by its answer. What is live counts; what failed beside that makes it unwell at most."""
+    if not answer.switched:
+        return BEFORE
+    if cause is None and (stage == CHECKOUT or answer.unchanged):
+        return NEW
+    return UNWELL if answer.shows else UNKNOWN

@@ -97,6 +97,7 @@ class Outcome:
         reason: one sentence.
         accepted: whether the new release is what the fleet should be running from now on.
         astray: hosts that do not run what is pinned then, or of which that is not known.
+        unwell: hosts that are where they should be, where something else failed: a restart, a check.
     """
 
     word: str
@@ -105,6 +106,7 @@ class Outcome:
     reason: str
     accepted: bool = False
     astray: tuple[str, ...] = ()
+    unwell: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.word} {self.ok}/{self.total}"

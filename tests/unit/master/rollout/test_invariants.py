@@ -80,6 +80,7 @@ class Host:
             "unchanged": self.shows and self.settled,
             "way_back": self.had,
             "switched": self.shows,
+            "shows": self.shows,
         }
 
     def is_plain(self, stage: str, answer: dict[str, Any]) -> bool:
@@ -389,11 +390,13 @@ class AnyRollout(RuleBasedStateMachine):
         assert self.rollout.outcome.word == MIXED or not mixed
 
     def look_who_is_astray(self) -> None:
-        end = self.rollout.outcome
+        end, hosts = self.rollout.outcome, self.hosts
         wanted = end.accepted or self.deploy.rules.pinned
         wrong = {name for name, host in self.hosts.items() if host.shows != wanted}
         assert wrong <= set(end.astray)
         assert not [name for name in set(end.astray) - wrong if self.hosts[name].plain]
+        assert not set(end.unwell) & set(end.astray)
+        assert all(hosts[name].shows == wanted and not hosts[name].plain for name in end.unwell)
         if end.word == MIXED:
             assert (end.ok, end.total) == (len(self.hosts) - len(end.astray), len(self.hosts))
 

@@ -66,8 +66,13 @@ def _cells(host: View) -> tuple[str, ...]:
 def _others(view: View) -> list[str]:
     """Hosts that are not where the rest is."""
     astray, left_out = called(view.get("astray")), called(view.get("left_out"))
-    lines = [f"not on what is pinned, or not known to be: {some(astray, _MOST_NAMED)}"] if astray else []
-    return [*lines, f"left out by the limit: {some(left_out, _MOST_NAMED)}"] if left_out else lines
+    unwell = called(view.get("unwell"))
+    named = {
+        "not on what is pinned, or not known to be": astray,
+        "switched as asked, and not well": unwell,
+        "left out by the limit": left_out,
+    }
+    return [f"{what}: {some(hosts, _MOST_NAMED)}" for what, hosts in named.items() if hosts]
 
 
 def _seconds(value: object) -> str:

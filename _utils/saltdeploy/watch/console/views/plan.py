@@ -103,6 +103,7 @@ def _remarks(view: View) -> list[str]:
         *travels(view),
         *_each("Restarts", called(view.get("restarts"))),
         *([] if view.get("places") else _each("Checks", called(view.get("checks")))),
+        *map(clean, listed(view.get("remarks"))[:_MOST_REMARKS]),
         *([f"Left out by the limit: {left_out}"] if left_out else []),
         *(f"Guard: {clean(text)}" for text in listed(view.get("guards"))[:_MOST_REMARKS]),
     ]

@@ -7,6 +7,7 @@ import functools
 import os
 import pickle
 import subprocess
+import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -69,8 +70,11 @@ def _end_with(fd: int, work: Callable[[], Any]) -> None:
 
 def _here(item: pytest.Item) -> list[pytest.TestReport]:
     _leave_the_mounts_of_others()
-    # its own fixtures end with it; those of its file stay for as long as this process, and are the parent's to end
-    return runtestprotocol(item, log=False, nextitem=item.parent)  # type: ignore[arg-type]
+    # what would remove its temporary files when Python ends does not run here
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        os.environ["TMPDIR"] = tempfile.tempdir = place
+        # its own fixtures end with it; those of its file are the parent's to end, or stay as long as this process
+        return runtestprotocol(item, log=False, nextitem=item.parent)  # type: ignore[arg-type]
 
 
 def _leave_the_mounts_of_others() -> None:

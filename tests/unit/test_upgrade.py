@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.old_version import NEW, OLD, extract
 
+pytestmark = pytest.mark.component("processes of two versions of the package")
+
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
 #: what a door does: the package may have been loaded before it was replaced

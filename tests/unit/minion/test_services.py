@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.serving import ServingHost, is_alive, until
 
+pytestmark = pytest.mark.component("daemons that a release starts and stops")
+
 
 @pytest.fixture
 def serving(server: ServingHost) -> ServingHost:

@@ -19,6 +19,8 @@ from tests.support.repositories import Source, repo, tree
 from tests.support.targets import Copies
 from tests.unit.transports.conftest import Travellers
 
+pytestmark = pytest.mark.component("rsync's daemon, and payloads of every kind with their programs")
+
 LAYOUTS = ("slots", "releases", "inplace", "overlay")
 each_row = pytest.mark.parametrize("row", TABLE.built_in.values(), ids=lambda row: row.name)
 

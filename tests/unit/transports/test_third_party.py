@@ -17,6 +17,8 @@ from tests.support.repositories import repo as configured
 from tests.support.travels import Traveller
 from tests.unit.master.test_preview import World
 
+pytestmark = pytest.mark.component("a package of somebody else, built and installed")
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -162,7 +162,8 @@ def _locks(repos: Sequence[config.Repo], deploy: str, master: Master, wish: Requ
         leases = {}
         for repo in sorted(repos, key=lambda repo: repo.name):
             groups = groups_of(repo, wish.limit)
-            lock = locks.hold(repo.name, groups, holder, wait=wish.wait, force=wish.force)
+            lock = locks.hold(repo.name, groups, holder, wait=wish.wait, force=wish.force,
+                              waiting=lambda locked: _tell_preparing(wish, deploy, master, f"waits: {locked.cause}"))  # fmt: skip
             leases[repo.name] = held.enter_context(lock)
         yield leases
 
@@ -259,11 +260,11 @@ def _next(conductor: Driver, outcome: Outcome) -> str:
     return str(errors[0].get("next", "")) if errors and not outcome.accepted else ""
 
 
-def _tell_preparing(wish: Request, deploy: str, master: Master) -> None:
+def _tell_preparing(wish: Request, deploy: str, master: Master, step: str = "") -> None:
     """A first sign of life: until the release is resolved and packed there is nothing for the journal."""
-    event = events.preparing(
-        deploy, wish.repo, master.bus.now(), action=wish.action, tag=wish.tag, user=master.user
-    )
+    also = [{"repo": name, "tag": tag} for name, tag in wish.also]
+    event = events.preparing(deploy, wish.repo, master.bus.now(), action=wish.action, tag=wish.tag,
+                             user=master.user, step=step, also=also)  # fmt: skip
     for watcher in master.watchers:
         with contextlib.suppress(OSError, ValueError):
             watcher.hear(event)

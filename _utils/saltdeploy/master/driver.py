@@ -368,7 +368,8 @@ class Driver:
         if now is not None and self._told_stage is None:
             self._told_stage = now
             tally, group = self._tally()
-            self.tell(events.stage_started, stage=now[0], group=group, total=tally.total)
+            names = [*tally.waiting, *tally.in_flight]
+            self.tell(events.stage_started, stage=now[0], group=group, total=tally.total, names=names)
             if tally.ok or tally.failed:  # it goes on, after a question or in this process
                 self._tell_progress()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from saltdeploy.master.operator import OperatorSignals
 
-from tests.repositories import EXECUTABLE, FILE, Entry, Source, link, tree
+from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, link, tree
 from tests.unit.protocol.whole_deploys import REPO, Fleet, locked_by_hand
 
 MANY = range(80, 100)  # of these names f91 ends a page of the tree digest

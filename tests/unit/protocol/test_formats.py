@@ -21,7 +21,7 @@ from saltdeploy.master.journal import Journals, replay
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.release import file_name
 
-from tests.repositories import Source
+from tests.support.repositories import Source
 from tests.unit.protocol import format_reader
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 

@@ -8,7 +8,7 @@ import pytest
 from saltdeploy.lib import disk
 from saltdeploy.protocol.release import file_name
 
-from tests.repositories import Source
+from tests.support.repositories import Source
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 
 NAME = file_name(REPO)

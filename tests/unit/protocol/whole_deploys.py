@@ -25,7 +25,7 @@ from saltdeploy.minion import stages
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.protocol.orders import ROLLBACK, Order, secret_for
 
-from tests.repositories import Source, snapshot
+from tests.support.repositories import Source, snapshot
 from tests.targets import Copies
 from tests.unit.master.masters import NOON
 

@@ -18,12 +18,14 @@ from typing import TextIO
 
 from saltdeploy.protocol import events
 from saltdeploy.watch import sentences as watch_sentences
+from saltdeploy.watch.notes import Failure
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import DeployView
-from saltdeploy.watch.text import duration, hosts, short, with_next
+from saltdeploy.watch.text import duration, hosts, short, some, with_next
 
 _PROGRESS = "%s %s: %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the spinner
 _EVERY = 3.0  # seconds
+_PREPARING_EVERY = 5.0  # seconds
 _PAUSE_EVERY = 30.0  # seconds; scap's own measure
 _MOST_FAILURES = 20
 
@@ -33,14 +35,18 @@ class Lines:
 
     Args:
         stream: takes text. A stream that breaks is left alone: the deploy does not depend on it.
+        ending: say the outcome; False where the result follows on the same screen, and says it.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, ending: bool = True) -> None:
         self._stream: TextIO | None = stream
+        self._ending = ending
         self._state = DeployView()
         self._told = 0.0
+        self._preparing_told = ""
+        self._alike: dict[tuple[str, str], list[str]] = {}  # stage and cause to hosts that are not named yet
         self._told_of: tuple[int, int] = (0, 0)
-        self._failures = self._warnings = self._checks = 0
+        self._failures = self._causes = self._warnings = self._checks = 0
         self._headed: set[str] = set()
         self._switched = ""  # the group that was switched, until it is known what follows
 
@@ -60,14 +66,17 @@ class Lines:
 
     def close(self) -> None:
         """See :class:`saltdeploy.watch.Watcher`."""
-        if self._state.underway and self._state.outcome is None:
-            self._say(watch_sentences.unfinished(self._state))
         self._stream = None
 
     # -- the deploy -------------------------------------------------------------------------------------
 
     def _preparing(self) -> None:
-        self._say(watch_sentences.preparing(self._state))
+        said, step = watch_sentences.preparing(self._state), self._state.step
+        if said != self._preparing_told:
+            self._say(said)
+        if step:
+            self._say(watch_sentences.still_preparing(self._state))
+        self._preparing_told, self._told = said, self._state.now
 
     def _started(self) -> None:
         self._say(watch_sentences.started(self._state))
@@ -94,11 +103,13 @@ class Lines:
         end = self._state.outcome
         if end is None:
             return
-        more = self._failures - _MOST_FAILURES
+        self._say_who_failed_alike()
+        more = self._causes - _MOST_FAILURES
         if more > 0:
             self._say(f"{more} more failures; all of them are in the deploy's result")
         self._say(watch_sentences.finished(self._state))
-        self._write(watch_sentences.ending(end))
+        if self._ending:
+            self._write(watch_sentences.ending(end))
 
     # -- stages -----------------------------------------------------------------------------------------
 
@@ -118,6 +129,7 @@ class Lines:
         stage = self._state.stage
         if stage is None:
             return
+        self._say_who_failed_alike()
         self._counts(stage)
         received = watch_sentences.received(stage)
         took = duration(self._state.elapsed(stage))
@@ -158,14 +170,30 @@ class Lines:
         state = self._state
         for failure in state.failures[self._failures :]:
             self._failures += 1
-            if self._failures <= _MOST_FAILURES:
-                self._say(f"{failure.host}: {with_next(failure.cause, failure.next)}")
+            self._say_failure(failure)
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
             self._say(f"Warning: {warning}")
         for check in state.checks[self._checks :]:
             self._checks += 1
             self._say(watch_sentences.checked(check, state.repo))
+
+    def _say_failure(self, failure: Failure) -> None:
+        """The first host that fails for a reason, at once; the others with it, later and in one line."""
+        key = (failure.stage, failure.cause)
+        if key in self._alike:
+            self._alike[key].append(failure.host)
+            return
+        self._alike[key] = []
+        self._causes += 1
+        if self._causes <= _MOST_FAILURES:
+            self._say(f"{failure.host}: {with_next(failure.cause, failure.next)}")
+
+    def _say_who_failed_alike(self) -> None:
+        for (_, cause), names in self._alike.items():
+            if names:
+                self._say(f"{some(names)}: the same: {cause}")
+            names.clear()
 
     def _say_progress_now_and_then(self) -> None:
         stage = self._state.running
@@ -174,6 +202,11 @@ class Lines:
         if self._state.pause is not None:
             if self._state.now - self._told >= _PAUSE_EVERY:
                 self._say_pause()
+            return
+        if not self._state.underway:
+            if self._preparing_told and self._state.now - self._told >= _PREPARING_EVERY:
+                self._say(watch_sentences.still_preparing(self._state))
+                self._told = self._state.now
             return
         if stage is None or stage.done >= stage.total:  # its end comes next, with the same numbers
             return
@@ -199,7 +232,7 @@ class Lines:
         self._write(
             _PROGRESS % (self._now(), name, stage.percent, in_flight, stage.ok, stage.failed, stage.left)
         )
-        self._write(f"{stage.ok}/{stage.total} minions completed {stage.name}")
+        self._write(f"{stage.ok}/{stage.total} minions completed {stage.label}")
 
     # -- how --------------------------------------------------------------------------------------------
 

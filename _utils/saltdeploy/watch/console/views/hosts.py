@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saltdeploy.lib.text import utc
-from saltdeploy.watch.console.views.common import View, cell, listed, some
-from saltdeploy.watch.text import ago, clean, hosts, moment, natural, short, with_next
+from saltdeploy.watch.console.views.common import View, cell, listed
+from saltdeploy.watch.text import ago, clean, hosts, moment, natural, short, some, with_next
 
 _ALL_LISTED = 12  # a fleet of up to so many hosts is listed host by host
 _MOST_ODD = 20  # so many hosts that are not as they should be are listed by name

@@ -14,11 +14,10 @@ from saltdeploy.watch.console.views.common import (
     mapping,
     release,
     repo,
-    some,
     travels,
     views,
 )
-from saltdeploy.watch.text import clean, count, natural, short, table
+from saltdeploy.watch.text import clean, count, natural, short, some, table
 
 _MOST_NAMED = 3
 _MOST_LEFT_OUT = 20

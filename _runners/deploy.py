@@ -605,7 +605,7 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
         for name, which in {(repo, deploy), (now["repo"], now["deploy"])}:
             OperatorSignals(root(__opts__), name, which).abort(_user(), "Ctrl-C")
 
-    with LookingOn(stop) as looking, _watcher(detach, interactive) as watchers:
+    with LookingOn(stop) as looking, _watcher(deploy, detach, interactive) as watchers:
         for watcher in watchers:
             watcher.hear(sign)
         view = background.look_on(reader, watchers, time.time, enough)
@@ -618,7 +618,7 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
 
 
 def _watch(repo, deploy, interactive=False):
-    with LookingOn() as looking, _watcher(interactive=interactive) as watchers:
+    with LookingOn() as looking, _watcher(deploy, interactive=interactive) as watchers:
         return _follow(repo, deploy, watchers, looking)
 
 
@@ -641,17 +641,18 @@ def _follow(repo, deploy, watchers, looking, shown=None):
 
 
 @contextlib.contextmanager
-def _watcher(silent=False, interactive=False):
+def _watcher(deploy, silent=False, interactive=False):
     """The terminal that started us; on stderr, so that the result on stdout stays whole."""
     if silent or __opts__.get("quiet"):
         yield ()
         return
-    # where the result follows on the same screen it tells the outcome, and nobody needs it twice
-    ending = bool(__opts__.get("output")) or not terminal.is_one_screen(sys.stdout, sys.stderr)
+    # a result on the same screen tells the outcome, and nobody needs it twice
+    twice = not __opts__.get("output") and terminal.is_one_screen(sys.stdout, sys.stderr)
+    result_of = deploy if twice else ""
     if interactive:
-        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here, ending=ending)
+        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here, result_of=result_of)
     else:
-        watcher = terminal.for_stream(sys.stderr, ending=ending)
+        watcher = terminal.for_stream(sys.stderr, result_of=result_of)
     try:
         yield (watcher,)
     finally:

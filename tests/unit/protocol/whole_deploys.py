@@ -26,7 +26,7 @@ from saltdeploy.minion.context import Host, Task
 from saltdeploy.protocol.orders import ROLLBACK, Order, secret_for
 
 from tests.support.repositories import Source, snapshot
-from tests.targets import Copies
+from tests.support.targets import Copies
 from tests.unit.master.masters import NOON
 
 REPO = "demo/site"

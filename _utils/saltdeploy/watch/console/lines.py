@@ -18,16 +18,15 @@ from typing import TextIO
 
 from saltdeploy.protocol import events
 from saltdeploy.watch import sentences as watch_sentences
-from saltdeploy.watch.notes import Failure
+from saltdeploy.watch.failures import FoldedFailures
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import DeployView
-from saltdeploy.watch.text import duration, hosts, short, some, with_next
+from saltdeploy.watch.text import duration, hosts, short, with_next
 
 _PROGRESS = "%s %s: %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the spinner
 _EVERY = 3.0  # seconds
 _PREPARING_EVERY = 5.0  # seconds
 _PAUSE_EVERY = 30.0  # seconds; scap's own measure
-_MOST_FAILURES = 20
 
 
 class Lines:
@@ -35,18 +34,18 @@ class Lines:
 
     Args:
         stream: takes text. A stream that breaks is left alone: the deploy does not depend on it.
-        ending: say the outcome; False where the result follows on the same screen, and says it.
+        result_of: the deploy whose result follows on the same screen: its outcome is left to that.
     """
 
-    def __init__(self, stream: TextIO, *, ending: bool = True) -> None:
+    def __init__(self, stream: TextIO, *, result_of: str = "") -> None:
         self._stream: TextIO | None = stream
-        self._ending = ending
+        self._result_of = result_of
         self._state = DeployView()
         self._told = 0.0
         self._preparing_told = ""
-        self._alike: dict[tuple[str, str], list[str]] = {}  # stage and cause to hosts that are not named yet
+        self._folded = FoldedFailures()
         self._told_of: tuple[int, int] = (0, 0)
-        self._failures = self._causes = self._warnings = self._checks = 0
+        self._failures = self._warnings = self._checks = 0
         self._headed: set[str] = set()
         self._switched = ""  # the group that was switched, until it is known what follows
 
@@ -104,11 +103,10 @@ class Lines:
         if end is None:
             return
         self._say_who_failed_alike()
-        more = self._causes - _MOST_FAILURES
-        if more > 0:
-            self._say(f"{more} more failures; all of them are in the deploy's result")
+        if self._folded.untold:
+            self._say(self._folded.untold)
         self._say(watch_sentences.finished(self._state))
-        if self._ending:
+        if self._state.deploy != self._result_of:
             self._write(watch_sentences.ending(end))
 
     # -- stages -----------------------------------------------------------------------------------------
@@ -170,7 +168,8 @@ class Lines:
         state = self._state
         for failure in state.failures[self._failures :]:
             self._failures += 1
-            self._say_failure(failure)
+            if self._folded.is_new(failure):
+                self._say(f"{failure.host}: {with_next(failure.cause, failure.next)}")
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
             self._say(f"Warning: {warning}")
@@ -178,22 +177,9 @@ class Lines:
             self._checks += 1
             self._say(watch_sentences.checked(check, state.repo))
 
-    def _say_failure(self, failure: Failure) -> None:
-        """The first host that fails for a reason, at once; the others with it, later and in one line."""
-        key = (failure.stage, failure.cause)
-        if key in self._alike:
-            self._alike[key].append(failure.host)
-            return
-        self._alike[key] = []
-        self._causes += 1
-        if self._causes <= _MOST_FAILURES:
-            self._say(f"{failure.host}: {with_next(failure.cause, failure.next)}")
-
     def _say_who_failed_alike(self) -> None:
-        for (_, cause), names in self._alike.items():
-            if names:
-                self._say(f"{some(names)}: the same: {cause}")
-            names.clear()
+        for line in self._folded.together():
+            self._say(line)
 
     def _say_progress_now_and_then(self) -> None:
         stage = self._state.running

@@ -20,6 +20,7 @@ from saltdeploy.lib.text import size
 from saltdeploy.protocol import events
 from saltdeploy.watch import sentences
 from saltdeploy.watch import sentences as watch_sentences
+from saltdeploy.watch.failures import FoldedFailures
 from saltdeploy.watch.notes import Failure, OutcomeNote
 from saltdeploy.watch.stage import HostProgress, Stage
 from saltdeploy.watch.state import DeployView
@@ -204,7 +205,6 @@ def _line(text: str, style: str) -> Text:
 
 
 _REDRAW_EVERY = 0.2  # seconds
-_MOST_FAILURES = 20
 _QUIET = (events.HOST_PROGRESS, events.HOST_FINISHED, events.STAGE_PROGRESS)  # drawn when time passes
 _VERDICT_STYLES = {"pass": "green", "fail": "red"}
 
@@ -226,11 +226,12 @@ class Live:
 
     Args:
         stream: a terminal. When it breaks it is left alone: the deploy does not depend on it.
-        ending: as for :class:`saltdeploy.watch.console.lines.Lines`.
+        result_of: as for :class:`saltdeploy.watch.console.lines.Lines`.
     """
 
-    def __init__(self, stream: TextIO, *, ending: bool = True) -> None:
-        self._ending = ending
+    def __init__(self, stream: TextIO, *, result_of: str = "") -> None:
+        self._result_of = result_of
+        self._folded = FoldedFailures()
         self._state = DeployView()
         self._console = _Terminal(file=stream, highlight=False)
         self._live = rich.live.Live(
@@ -270,7 +271,7 @@ class Live:
 
     def _frame(self) -> RenderableType:
         size = self._console.size
-        return frame(self._state, size.height, size.width, ending=self._ending)
+        return frame(self._state, size.height, size.width, ending=self._state.deploy != self._result_of)
 
     def _draw(self) -> None:
         self._drawn = self._state.now
@@ -300,14 +301,21 @@ class Live:
     def _resumed(self) -> None:
         self._print(Text(watch_sentences.resumed(self._state), style="yellow"))
 
+    def _print_who_failed_alike(self) -> None:
+        for line in self._folded.together():
+            self._print(Text(line, style="red"))
+
+    def _finished(self) -> None:
+        self._print_who_failed_alike()
+        if self._folded.untold:
+            self._print(Text(self._folded.untold, style="red"))
+
     def _print_what_was_found(self) -> None:
         state = self._state
         for failure in state.failures[self._failures :]:
             self._failures += 1
-            if self._failures <= _MOST_FAILURES:
+            if self._folded.is_new(failure):
                 self._print(_failure(failure))
-            elif self._failures == _MOST_FAILURES + 1:
-                self._print(Text("more failures; all of them are in the deploy's result", style="red"))
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
             self._print(Text(f"Warning: {warning}", style="yellow"))
@@ -342,4 +350,6 @@ _SAY = {
     events.ANSWERED: Live._answered,
     events.ABORTED: Live._aborted,
     events.RESUMED: Live._resumed,
+    events.STAGE_FINISHED: Live._print_who_failed_alike,
+    events.FINISHED: Live._finished,
 }

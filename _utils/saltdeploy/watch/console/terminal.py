@@ -13,12 +13,12 @@ from saltdeploy.watch.console.lines import Lines
 from saltdeploy.watch.console.prompt import Answer, Prompt
 
 
-def for_stream(stream: TextIO, *, ending: bool = True) -> Watcher:
+def for_stream(stream: TextIO, *, result_of: str = "") -> Watcher:
     """The watcher that fits a stream.
 
     Args:
         stream: usually ``sys.stderr``, so that a result on stdout stays whole.
-        ending: say the outcome; False where the result follows on the same screen, and says it.
+        result_of: the deploy whose result follows on the same screen: its outcome is left to that.
 
     Returns:
         Live bars when the stream is a terminal that can move its cursor and the library rich is there;
@@ -35,19 +35,19 @@ def for_stream(stream: TextIO, *, ending: bool = True) -> Watcher:
         )
 
         if live.can_draw(stream):
-            return _OneByOne(lambda: live.Live(stream, ending=ending))
-    return _OneByOne(lambda: Lines(stream, ending=ending))
+            return _OneByOne(lambda: live.Live(stream, result_of=result_of))
+    return _OneByOne(lambda: Lines(stream, result_of=result_of))
 
 
-def for_operator(stdin: TextIO, stream: TextIO, answer: Answer, *, ending: bool = True) -> Watcher:
+def for_operator(stdin: TextIO, stream: TextIO, answer: Answer, *, result_of: str = "") -> Watcher:
     """Plain lines, and prompts for the questions that the deploy waits with.
 
     Args:
         stdin: where the operator types; when it is no terminal nobody is asked there.
-        stream, ending: as for :func:`for_stream`.
+        stream, result_of: as for :func:`for_stream`.
         answer: see :class:`saltdeploy.watch.console.prompt.Prompt`.
     """
-    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream, ending=ending)))
+    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream, result_of=result_of)))
 
 
 def is_terminal(stream: TextIO) -> bool:

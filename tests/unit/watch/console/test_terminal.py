@@ -62,4 +62,15 @@ def test_what_a_repo_depends_on_and_the_repo_itself_are_both_shown_to_their_end(
             shown = play(terminal.for_stream(seen.stream), steps, seen).decode()
     assert "vendor" in shown
     assert shown.index("CONVERGED 3/3") < shown.rindex("mediawiki") < shown.rindex("HELD")
-    assert "nothing more is heard" not in shown
+
+
+@pytest.mark.parametrize("result_of", ["", stories.DEPLOY])
+def test_F18_the_outcome_of_what_a_repo_depends_on_is_told_even_where_the_result_follows(
+    result_of: str,
+) -> None:
+    pipe = io.StringIO()
+    before = [{**event, **DEPENDENCY} for event in (Story(3).started(), Story(3).finished("CONVERGED", 3, 3))]
+    steps: list[Step] = [Story(5).preparing(), *before, Story(5).started(), Story(5).finished("HELD", 4, 5)]
+    play(terminal.for_stream(pipe, result_of=result_of), steps)
+    assert "CONVERGED 3/3" in pipe.getvalue()
+    assert ("HELD" in pipe.getvalue()) is (result_of == "")

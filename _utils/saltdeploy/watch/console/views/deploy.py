@@ -33,7 +33,8 @@ def outcome(view: View, now: float, colour: bool) -> list[str]:
     if shown:
         heading = ("HOST", "STATE", "TAG", "COMMIT", "FILES", "RECEIVED")
         lines += ["", *table([heading, *rows(shown, _cells)])]
-    remarks = [*notes(shown), *travels(view), *_others(view)]
+    reason, next_act = clean(view.get("reason"), 2000), clean(view.get("next"), 1000)
+    remarks = [*notes(shown, reason, next_act), *travels(view), *_others(view)]
     if remarks:
         lines += ["", *remarks]
     return [*lines, "", *end(view, colour)]

@@ -22,7 +22,7 @@ from saltdeploy.watch.console.views.common import (
     word,
 )
 from saltdeploy.watch.console.views.hosts import held, notes, rows, seen
-from saltdeploy.watch.text import clean, hosts, natural, short, some, table
+from saltdeploy.watch.text import clean, count, hosts, natural, short, some, table
 
 _MOST_NAMED = 5
 _SHORT_ROOT = 16
@@ -149,7 +149,7 @@ def versions(view: View, now: float, colour: bool) -> list[str]:
 def _row(version: View, under_way: View) -> tuple[str, ...]:
     return (
         time_of(version.get("time")),
-        cell(version.get("action")),
+        cell(version.get("action")) + (", limited" if count(version.get("left_out")) else ""),
         cell(version.get("tag")),
         short(version.get("commit")) or "-",
         cell(version.get("user")),

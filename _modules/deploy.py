@@ -31,6 +31,8 @@ from saltdeploy.protocol import orders
 from saltdeploy.protocol.swarm import Identity
 
 __virtualname__ = "deploy"
+#: A line a host for people; ``--out=json`` has the whole answer.
+__outputter__ = {"status": "deploy", "verify": "deploy"}
 
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
@@ -437,8 +439,10 @@ def _config(repo):
     try:
         return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
     except errors.UnknownRepo as error:
-        error.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {error.next}"
-        raise
+        known = config.repo_names(_pillar())
+        better = errors.unknown_in_pillar(error, __opts__["id"], "this minion", known)
+        better.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {better.next}"
+        raise better from None
 
 
 def _pillar():

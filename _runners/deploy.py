@@ -110,6 +110,10 @@ def _view_of(act, about=None):
     """What ``act`` returns; every error is a view too, and names the repo that ``about`` holds by then."""
     try:
         return act()
+    except errors.UnknownRepo as error:
+        failed = errors.unknown_in_pillar(
+            error, __opts__["id"], "this master", config.repo_names(pillar(__opts__))
+        )
     except errors.DeployError as error:
         failed = error
     except OSError as error:

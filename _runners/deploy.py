@@ -27,6 +27,7 @@ saltdeploy.require("0.2.0")
 
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
+from saltbridge.quiet import no_unclosed
 from saltdeploy import config
 from saltdeploy.lib import arguments, errors
 from saltdeploy.lib import versions as lib_versions
@@ -83,6 +84,7 @@ def _door(function, readers=arguments.ONE_REPO):
     call = arguments.Call(f"salt-run {name}", inspect.signature(function), readers)
 
     def door(*args, **kwargs):
+        no_unclosed(__opts__)
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         about = {}
 

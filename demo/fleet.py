@@ -81,8 +81,6 @@ class Fleet:
             "file_roots": {"base": [str(directory / "master" / "states"), str(checkout / "formula")]},
             "pillar_roots": {"base": [str(pillar or checkout / "pillar")]},
             "ext_pillar": [{"deploy_pins": {}}],
-            # salt-run warns at each end that it has not closed its own objects; errors still show
-            "log_granular_levels": {"salt.runner": "error", "salt.minion": "error"},
             **doors,
             # the checkout's own pillar/ hides _pillar/ from module_dirs
             "pillar_dirs": [str(checkout / "_pillar")],

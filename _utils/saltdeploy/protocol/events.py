@@ -23,6 +23,7 @@ from saltdeploy.lib.text import legible
 VERSION = 1
 ROOT = "deploy"
 
+HELLO = "hello"
 PREPARING = "preparing"
 STARTED = "started"
 CHOSEN = "chosen"
@@ -115,6 +116,11 @@ def _clipped(text: str, most: int = _LONGEST) -> str:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
+
+
+def hello(deploy: str, repo: str, now: float) -> Event:
+    """A process of the master makes sure that it hears the bus; it is about no deploy, and ``deploy`` is a job id of its own."""
+    return _event(HELLO, deploy, repo, now)
 
 
 def preparing(

@@ -55,3 +55,10 @@ def test_the_example_pillar_shows_the_defaults_of_the_keys_that_it_leaves_out(ch
             default, check = REPO_KEYS[key]
             said = yaml.safe_load(shown)
             assert said == default or check(said) == check(default), key
+
+
+def test_F20_the_name_of_the_repo_stands_alone_in_the_example_since_only_a_whole_argument_is_replaced(
+    checkout: Path,
+) -> None:
+    text = (checkout / "pillar" / "deploy.sls").read_text()
+    assert re.findall(r"\['[^'\n]*__REPO__[^'\n]*'\]", text) == ["['__REPO__']"]

@@ -166,6 +166,12 @@ repo_config:
 
     # Another value of `deployment_target` whose hosts take this repo too.
     # grain: null
+{%- if demo.get('rollout') %}
+
+    # Of `make demo` alone: a canary, and a check that a broken release fails there.
+    groups: {{ demo.rollout.groups | json }}
+    checks: {{ demo.rollout.checks | json }}
+{%- endif %}
 
   # A section as Trebuchet knows it.
   test/testrepo:

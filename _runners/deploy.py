@@ -12,6 +12,7 @@ pillar says; a second Ctrl-C leaves it running.
 import contextlib
 import functools
 import inspect
+import logging
 import os
 import sys
 import threading
@@ -47,6 +48,8 @@ from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.console.signals import LookingOn
+
+log = logging.getLogger(__name__)
 
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
@@ -120,7 +123,8 @@ def _view_of(act, about=None):
         failed = error
     except OSError as error:
         failed = errors.from_os(error)
-    except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
+    except Exception as error:  # anything else would exit 0, or print a bare traceback
+        log.exception("deploy failed for a reason that nobody foresaw")
         failed = errors.DeployError(f"{type(error).__name__}: {error}")
     return reports.of_error(failed.at(**(about or {})))
 

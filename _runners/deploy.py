@@ -612,14 +612,17 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
         return (detach and bool(began)) or looking.leaves
 
     def stop():
-        for name, which in {(repo, deploy), (now["repo"], now["deploy"])}:
-            OperatorSignals(root(__opts__), name, which).abort(_user(), "Ctrl-C")
+        with contextlib.suppress(errors.DeployError, OSError):
+            for name, which in {(repo, deploy), (now["repo"], now["deploy"])}:
+                OperatorSignals(root(__opts__), name, which).abort(_user(), "Ctrl-C")
 
     with LookingOn(stop) as looking, _watcher(deploy, detach, interactive) as watchers:
         for watcher in watchers:
             watcher.hear(sign)
         view = background.look_on(reader, watchers, time.time, enough)
         if view is not None:
+            if looking.stops:  # one that was refused has not read it
+                OperatorSignals(root(__opts__), repo, deploy).clear()
             return view
         if looking.leaves or detach:
             told = {"repo": repo, "stopping": True} if looking.stops else began
@@ -694,7 +697,7 @@ def _find(repo, deploy):
         raise errors.NoSuchDeploy(
             f"there is no deploy {wanted}" if wanted else "it was never deployed",
             repo=name,
-            next=f"salt-run deploy.versions repo={name or '...'}",
+            next=f"salt-run deploy.versions repo={name}" if name else "salt-run deploy.locks",
         )
     return name, wanted
 

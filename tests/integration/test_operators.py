@@ -157,6 +157,19 @@ def test_F14_F19_who_waits_for_a_lock_says_for_whom_and_sigterm_leaves_it_waitin
     converged(repo.run("watch"))
 
 
+def test_F19_ctrl_c_before_any_host_is_asked_is_not_lost(repo: Repo) -> None:
+    repo.has("v0")
+    holder = Holder.here("carol", deploy="20261123101112000000", reason="a hotfix")
+    with Locks(repo.fleet.root, store(repo.fleet.opts)).hold(repo.name, (), holder):
+        terminal = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1", wait=100)
+        first_line_with("waits: ", terminal)
+        terminal.send_signal(signal.SIGINT)
+        first_line_with("Stopping.", terminal)
+    done = repo.fleet.wait(terminal)
+    assert (done.status, done.data["outcome"]) == (1, "HELD")
+    assert repo.on_disk() == repo.everywhere("v0")
+
+
 PROMPT = "Continue? ([d]etailed/[C]oncise report,[y]es,[n]o,[r]etry): "
 
 

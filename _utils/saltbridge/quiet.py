@@ -14,7 +14,7 @@ def no_unclosed(opts: dict[str, object]) -> None:
     Args:
         opts: the master's configuration.
     """
-    if opts.get("__cli") != "salt-run":
+    if "salt-run" not in str(opts.get("__cli")).replace("_", "-"):
         return
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_is_no_unclosed)

@@ -46,7 +46,7 @@ def __virtual__():
 
 
 def _door(function):
-    """Read the arguments; one that cannot be meant is an answer too."""
+    """Read the arguments; one that is not valid is an answer too."""
     name = f"deploy.{function.__name__}"
     signature = inspect.signature(function)
 

@@ -313,7 +313,7 @@ def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
 @_door
 def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operators type
     """
-    Go on with a deploy whose process has died: every host is asked what it has done, and nothing is done twice.
+    Resume a deploy whose process has died: every host is asked what it has done, and nothing is done twice.
 
     repo
         Name of the repo: its newest deploy.
@@ -331,6 +331,7 @@ def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operator
     name, deploy = _find(repo, id)
 
     def go_on(watchers, aborted):
+        log.info("deploy %s of %s is resumed by %s", deploy, name, _user() or "somebody")
         with open_master(__opts__, _user(), watchers, aborted) as master:
             return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
 

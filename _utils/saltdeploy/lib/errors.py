@@ -85,7 +85,7 @@ class DeployError(Exception):
 
 
 class ConfigError(DeployError):
-    """The pillar says something that cannot be meant; ``path`` is the pillar path."""
+    """Something in the pillar is not valid; ``path`` is the pillar path."""
 
     kind = "config"
     status = 141
@@ -291,7 +291,7 @@ class NotListening(DeployError):
 
 
 class BadChecks(DeployError):
-    """The file with checks in the release cannot be meant."""
+    """The file with checks in the release is not valid."""
 
     kind = "bad-checks"
     status = 169
@@ -319,7 +319,7 @@ class PlanMoved(DeployError):
 
 
 class TooMuchRemoved(DeployError):
-    """The release lacks more of the files of the one before than the pillar allows."""
+    """More files of the release before are missing in this one than the pillar allows."""
 
     kind = "too-much-removed"
     status = 183

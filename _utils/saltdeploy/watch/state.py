@@ -49,7 +49,7 @@ class DeployView:
         question, answer: the one that is open, and the latest answer.
         pause: the one that it waits for now.
         aborted: why an operator stopped it.
-        resumed: who made another process go on with it.
+        resumed: who resumed it in another process.
         pinned: the latest pin.
         also: the other repos that are deployed as one with this one, each with its tag.
     """

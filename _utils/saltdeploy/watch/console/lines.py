@@ -135,7 +135,7 @@ class Lines:
         self._switched = stage.group if stage.name == "checkout" and stage.ok == stage.total else ""
 
     def _say_that_the_group_is_done(self) -> None:
-        """Said when what comes next shows that nothing spoke against the group; as scap says it."""
+        """Said when what comes next shows that nothing was wrong with the group; as scap says it."""
         group, self._switched = self._switched, ""
         state = self._state
         rolls_back = state.stage is not None and state.stage.name == "rollback"

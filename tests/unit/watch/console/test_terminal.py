@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from saltdeploy.watch.console import terminal
@@ -74,3 +75,15 @@ def test_F18_the_outcome_of_what_a_repo_depends_on_is_told_even_where_the_result
     play(terminal.for_stream(pipe, result_of=result_of), steps)
     assert "CONVERGED 3/3" in pipe.getvalue()
     assert ("HELD" in pipe.getvalue()) is (result_of == "")
+
+
+def test_F18_two_streams_are_one_screen_when_one_reader_has_both(tmp_path: Path) -> None:
+    with (
+        open(tmp_path / "a", "w") as one,
+        open(tmp_path / "a", "a") as same,
+        open(tmp_path / "b", "w") as other,
+    ):
+        assert terminal.is_one_screen(one, same)
+        assert not terminal.is_one_screen(one, other)
+        assert not terminal.is_one_screen(one, io.StringIO())
+    assert not terminal.is_one_screen(one, same)

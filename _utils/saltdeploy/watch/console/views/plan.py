@@ -113,7 +113,7 @@ def _each(title: str, found: Iterable[str]) -> list[str]:
 
 
 def _next(view: View) -> list[str]:
-    """The command that does just this; where a guard speaks against it, that is to be looked at first."""
+    """The command that does just this; where a guard prevents it, that is to be looked at first."""
     known = clean(view.get("hash"))
     limit, once = clean(view.get("limit"), 1000), clean(view.get("once"), 64)
     words = [

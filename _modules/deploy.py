@@ -36,6 +36,8 @@ from saltdeploy.protocol.swarm import Identity
 
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
+#: A line a host for people; ``--out=json`` has the whole answer.
+__outputter__ = {"status": "deploy", "verify": "deploy"}
 
 #: The id of the Salt job that calls; a state or another function that calls has none.
 _JOB = contextvars.ContextVar("job", default="")
@@ -51,7 +53,7 @@ def __virtual__():
 
 
 def _door(function):
-    """Read the arguments; one that cannot be meant is an answer too."""
+    """Read the arguments; one that is not valid is an answer too."""
     name = f"deploy.{function.__name__}"
     signature = inspect.signature(function)
 
@@ -507,8 +509,10 @@ def _config(repo):
     try:
         return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
     except errors.UnknownRepo as error:
-        error.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {error.next}"
-        raise
+        known = config.repo_names(_pillar())
+        better = errors.unknown_in_pillar(error, __opts__["id"], "this minion", known)
+        better.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {better.next}"
+        raise better from None
 
 
 def _pillar():

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import salt.client
+from saltdeploy.watch.console.results import render
 
 from tests.integration.pillar import TREBUCHET
 from tests.integration.repo import Repo, converged
@@ -106,6 +108,19 @@ def test_verify_names_what_differs_and_the_next_sync_mends_it(repo: Repo) -> Non
     assert repo.call("web2", "verify", full=True).status == 0
     converged(repo.sync("v1"))
     assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.parametrize("function", ["status", "verify"])
+def test_F17_salt_shows_people_a_line_and_machines_the_whole_answer(function: str, repo: Repo) -> None:
+    repo.has("v1")
+    with salt.client.LocalClient(mopts=repo.fleet.opts) as client:
+        said = client.cmd("web1", f"deploy.{function}", [repo.name], full_return=True)["web1"]
+    assert said["out"] == "deploy"
+    assert said["ret"]["holdings"]["live"]
+    text = render({"web1": said["ret"]})
+    assert text is not None
+    assert text.startswith(f"ok        web1: {repo.name}: v1 (")
+    assert len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

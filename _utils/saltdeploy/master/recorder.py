@@ -105,11 +105,15 @@ class Recorder:
                 self._watchers.remove(watcher)
 
 
-def tell_preparing(request: Request, deploy: str, master: Master) -> None:
-    """A first sign of life: until the release is resolved and packed there is nothing for the journal."""
-    event = events.preparing(
-        deploy, request.repo, master.bus.now(), action=request.action, tag=request.tag, user=master.user
-    )
+def tell_preparing(request: Request, deploy: str, master: Master, step: str = "") -> None:
+    """A first sign of life: until the release is resolved and packed there is nothing for the journal.
+
+    Args:
+        step: what is being done, in words.
+    """
+    also = [{"repo": name, "tag": tag} for name, tag in request.also]
+    event = events.preparing(deploy, request.repo, master.bus.now(), action=request.action, tag=request.tag,
+                             user=master.user, step=step, also=also)  # fmt: skip
     for watcher in master.watchers:
         with contextlib.suppress(OSError, ValueError):
             watcher.hear(event)

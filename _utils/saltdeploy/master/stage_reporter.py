@@ -55,7 +55,8 @@ class StageReporter:
         log.info(
             "deploy %s: %s begins%s: %d hosts", self._recorder.plan.deploy, stage, _in(group), tally.total
         )
-        self._recorder.record(events.stage_started, stage=stage, group=group, total=tally.total)
+        names = [*tally.waiting, *tally.in_flight]
+        self._recorder.record(events.stage_started, stage=stage, group=group, total=tally.total, names=names)
         if tally.ok or tally.failed:  # it goes on, after a question or in this process
             self._tell_progress(stage, wave)
 

@@ -232,7 +232,10 @@ def test_F53_the_report_of_a_restored_master_begins_with_that_and_does_not_advis
 def test_F51_report_and_versions_tell_where_a_roll_back_leads(past: Past) -> None:
     past.deploy("v1")
     past.deploy("v2", outcome="MIXED", accepted=True)
-    for view in (results.of_fleet(past.repo, past.master), results.of_versions(REPO, past.history)):
+    for view in (
+        results.of_fleet(past.repo, past.master),
+        results.of_versions(REPO, past.history, past.master.root),
+    ):
         assert view["before"] == "v1"
         assert "deploy.rollback leads to v1" in (render(view) or "")
     assert "unrecorded" not in results.of_fleet(past.repo, past.master)

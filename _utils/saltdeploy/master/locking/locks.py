@@ -360,6 +360,13 @@ def is_held(root: Path, repo: str) -> bool:
     return flock.is_taken(root / "lock" / file_name(repo))
 
 
+def running_here(root: Path, repo: str) -> Lock | None:
+    """The deploy of the repo that a process of this master runs right now; what its lock does not tell is not known."""
+    if not is_held(root, repo):
+        return None
+    return Lock.from_wire(_named_in(root / "lock" / file_name(repo)))
+
+
 def _named_in(lock_file: Path) -> dict[str, Any]:
     """The claim that is written in a lock file; empty while its winner has not written it whole."""
     try:

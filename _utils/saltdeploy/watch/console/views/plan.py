@@ -14,11 +14,10 @@ from saltdeploy.watch.console.views.common import (
     mapping,
     release,
     repo,
-    some,
     travels,
     views,
 )
-from saltdeploy.watch.text import clean, count, natural, short, table
+from saltdeploy.watch.text import clean, count, natural, short, some, table
 
 _MOST_NAMED = 3
 _MOST_LEFT_OUT = 20
@@ -115,7 +114,7 @@ def _each(title: str, found: Iterable[str]) -> list[str]:
 
 
 def _next(view: View) -> list[str]:
-    """The command that does just this; where a guard speaks against it, that is to be looked at first."""
+    """The command that does just this; where a guard prevents it, that is to be looked at first."""
     known = clean(view.get("hash"))
     limit, once = clean(view.get("limit"), 1000), clean(view.get("once"), 64)
     words = [

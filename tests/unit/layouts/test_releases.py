@@ -165,7 +165,8 @@ def test_stat_tells_that_nothing_has_changed_though_files_get_further_names(
                 seen = os.lstat(os.path.join(os.fsencode(slot.tree), entry.path))
                 ctime = seen.st_ctime_ns if entry.ctime else 0  # 0: not noted
                 assert seen.st_nlink == 1 or not ctime
-                assert entry.seen == (seen.st_size, seen.st_mtime_ns, ctime, seen.st_ino)
+                known = (entry.size, entry.mtime, entry.ctime, entry.inode)
+                assert known == (seen.st_size, seen.st_mtime_ns, ctime, seen.st_ino)
     assert layout.verify(full=False).ok
 
 

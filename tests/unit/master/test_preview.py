@@ -14,6 +14,7 @@ from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import Request
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import Result
+from saltdeploy.watch.console.views import plan as plan_views
 
 from tests.unit.master.masters import NOON
 from tests.unit.master.planning import HOSTS, World
@@ -140,6 +141,15 @@ def test_groups_restarts_checks_and_the_release_are_told(world: World) -> None:
     assert view["restarts"] == ["service php-fpm (restart)", "wait for port 9000"]
     assert view["checks"] == ["homepage"]
     assert (view["guards"], view["retcode"]) == ([], 0)
+
+
+def test_F15_a_plan_says_that_restarts_and_checks_are_those_of_the_masters_pillar(world: World) -> None:
+    assert world.plan()["remarks"] == []
+    world.section["service_name"] = "php-fpm"
+    view = world.plan()
+    (remark,) = view["remarks"]
+    assert "a host follows its own pillar" in remark
+    assert remark in plan_views.plan(view, NOON, False)
 
 
 def test_F22_each_check_is_told_with_its_place_and_whether_it_has_moved(world: World) -> None:

@@ -198,3 +198,13 @@ def test_the_page_names_every_state_and_every_file_of_the_room():
     assert [state.name for state in State if not re.search(rf"\b{state.name}\b", text)] == []
     room = Path(machine.__file__).parent
     assert {path.name for path in room.glob("[a-z]*.py")} == set(re.findall(r"\| `(\w+\.py)` \|", text))
+
+
+def test_from_the_way_back_no_step_leads_to_a_switch() -> None:
+    """So a driver that has left fetch or checkout need never come back to it."""
+    begun = {to.to for to in TABLE.values() if Do.BEGIN_WAY_BACK in to.do}
+    while more := {to.to for (state, _), to in TABLE.items() if state in begun} - begun:
+        begun |= more
+    behind = [to for (state, _), to in TABLE.items() if state in begun]
+    assert behind
+    assert not any(Do.BEGIN_WAVE in to.do for to in behind)

@@ -64,6 +64,11 @@ class FileEntry(NamedTuple):
     digest: bytes | None = None
     pointer: bytes = b""
 
+    @property
+    def seen(self) -> tuple[int, int, int, int]:
+        """Its stat as it was seen."""
+        return self.size, self.mtime, self.ctime, self.inode
+
 
 def compare(
     place: bytes, expected: FileEntry, *, full: bool = False, now: os.stat_result | None = None

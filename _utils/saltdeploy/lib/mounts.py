@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Unsupported
 from saltdeploy.lib.text import public
+
+log = logging.getLogger(__name__)
 
 _SAFE = "ro,nodev,nosuid"
 _LONGEST = 120  # seconds
@@ -84,9 +87,12 @@ def mount_overlay(layers: Sequence[str], home: Path, place: Path) -> None:
 def unmount(place: Path) -> bool:
     """Unmount; False when somebody uses it."""
     try:
-        return _run(["umount", "--", str(place)], place.parent).returncode == 0
-    except (OSError, subprocess.SubprocessError):
+        done = _run(["umount", "--", str(place)], place.parent).returncode == 0
+    except (OSError, subprocess.SubprocessError) as error:
+        log.debug("cannot unmount %s: %s", place, error)
         return False
+    log.debug("%s %s", "unmounted" if done else "still in use:", place)
+    return done
 
 
 def _mount(arguments: list[str], directory: Path) -> None:
@@ -97,6 +103,7 @@ def _mount(arguments: list[str], directory: Path) -> None:
     if ended.returncode:
         said = "; ".join(filter(None, map(str.strip, ended.stdout.splitlines())))
         raise _cannot(f"mount ended with {ended.returncode}: {public(said)[-1500:]}", arguments[-1])
+    log.debug("mounted %s", directory / arguments[-1])
 
 
 def _run(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:

@@ -18,6 +18,7 @@ one job: nothing on the master comes between them. ``checklist.refuse_in_the_gap
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -31,6 +32,8 @@ from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.record import Record
 from saltdeploy.minion.steps import FAILED, OK, Step, Steps
 from saltdeploy.protocol.orders import ROLLBACK
+
+log = logging.getLogger(__name__)
 
 Phases = list[list[Step]]
 _ACTIVATE = "flip"  # the phase as events name it
@@ -55,6 +58,7 @@ def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, An
     busy = [side for side in sides if not side.is_done]
     for side in sides:
         if side.is_done:
+            log.debug("%s: the release is live and settled already", side.repo.name)
             side.activate()  # notes another tag of the same release
     try:
         steps.run(_merged(busy, several=len(tasks) > 1))

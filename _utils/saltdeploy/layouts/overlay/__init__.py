@@ -7,28 +7,23 @@ read-only. What is on disk is below the repo's area (:mod:`saltdeploy.layouts.ov
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
-from saltdeploy.content import release_root
-from saltdeploy.content.compare import FileEntry
 from saltdeploy.content.images import Layers
-from saltdeploy.content.manifest import Manifest
-from saltdeploy.content.source import Contents, ContentStream, Files
-from saltdeploy.content.verify import Findings, verify_tree
-from saltdeploy.git.objects import read_changes
+from saltdeploy.content.source import Contents
+from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.layouts.activate import activate
+from saltdeploy.layouts.overlay.comparison import Comparison
 from saltdeploy.layouts.overlay.layers import Directories
 from saltdeploy.layouts.overlay.mount import ImageStore, Mounted
 from saltdeploy.layouts.overlay.union import Unions
@@ -37,7 +32,7 @@ from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import TreeState, mark_suspect, refuse_other_root
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
+from saltdeploy.lib.errors import Corrupt, DeployError, NotReady, from_os
 from saltdeploy.lib.open_files import users_of
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.holdings import Holdings
@@ -55,10 +50,10 @@ class Overlay:
         self._home = repo.area / "mounts"
         self._images = ImageStore(repo.area)
         self._unions = Unions(self._home)
-        self._catalogue = repo.area / "catalogue.db"
         self.store = Repository(repo.area / "store.git")
         self.trees = TreeStore(repo.area / "trees.git")
         self._changes = Changes(self.store, self.trees)
+        self._comparison = Comparison(self._changes, self.trees, repo.area / "catalogue.db")
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -102,10 +97,10 @@ class Overlay:
         state = view.states[view.live]
         shown = self._shown()
         alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
-        findings = self._compare(shown, state.commit, full=full, alone=alone)
+        findings = self._comparison.compare(shown, state.commit, full=full, alone=alone)
         if not findings.ok:
             self._mark_suspect(view, view.live)
-        elif full and state.root and self._compute(view.live, state.commit) != state.root:
+        elif full and state.root and self._comparison.root_of(view.live.tree, state.commit) != state.root:
             self._mark_suspect(view, view.live)
             raise Corrupt(
                 f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
@@ -133,33 +128,6 @@ class Overlay:
             return Path(os.path.normpath(self._repo.location.parent / os.readlink(self._repo.location)))
         except OSError:
             return self._repo.location
-
-    def _compare(self, tree: Path, commit: str, *, full: bool, alone: bool) -> Findings:
-        """Compare a tree with a commit. Where others are below it (not ``alone``), their files are no difference."""
-        known: set[bytes] = set()
-        with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as catalogue:
-            try:
-                self._changes.reader.diff("", commit, content)
-            except GitFailed as error:
-                raise Corrupt(
-                    f"the trees of {commit} cannot be read: {error.cause}",
-                    path=str(self.trees.git_dir),
-                    next=self.trees.advice,
-                ) from error
-            digests = catalogue if catalogue.commit() == commit else None
-            expected = _expected(tree, content, known, digests, full=full)
-            extra = known.__contains__ if alone else None
-            return verify_tree(expected, tree, full=full, is_expected=extra, unreadable=True)
-
-    def _compute(self, release: Mounted, commit: str) -> str:
-        """The root of a mounted release; what has changed since the last that it was asked of is read."""
-        source = _Mount(release.tree)
-        try:
-            return release_root.root_of(self._catalogue, commit, self._changes.reader, source)
-        except OSError as error:  # what a damaged image gives
-            raise Corrupt(
-                f"the images cannot be read: {error.strerror}", path=source.place, next=source.advice
-            ) from error
 
     def _look(self) -> Selection[Mounted]:
         releases = list(self._releases())
@@ -247,9 +215,9 @@ class Overlay:
         state = ready.state()
         if state.root:
             return state.root
-        found = self._compute(ready, release.commit)
+        found = self._comparison.root_of(ready.tree, release.commit)
         if self._repo.release_keys:
-            findings = self._compare(ready.tree, release.commit, full=True, alone=True)
+            findings = self._comparison.compare(ready.tree, release.commit, full=True, alone=True)
             if not findings.ok:
                 named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
                 raise Corrupt(
@@ -358,56 +326,9 @@ class Overlay:
         return self._unions.make([each.name for each in (top, *below)])
 
 
-class _Mount:
-    """What is mounted, as a source of contents."""
-
-    def __init__(self, tree: Path) -> None:
-        self.place = str(tree)
-        self.advice = "run the same command again; if it repeats, look at the images of the release (dmesg)"
-        self.brings = 0
-        self._tree = tree
-
-    def need(self, oids: IO[bytes]) -> int:
-        """Nothing is written."""
-        return 0
-
-    @contextlib.contextmanager
-    def open(self, changes: IO[bytes], oids: IO[bytes], basis: Path) -> Iterator[ContentStream]:
-        """The files as they are."""
-        yield Files(self._tree, self.advice)
-
-
 def _not_ready(release: Release, area: Path) -> NotReady:
     return NotReady(
         f"{release.tag} ({release.commit[:12]}) is not on disk",
         path=str(area),
         next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
     )
-
-
-def _expected(
-    tree: Path, content: IO[bytes], known: set[bytes], digests: Manifest | None, *, full: bool
-) -> Iterator[FileEntry]:
-    """The files of a commit. An image does not change: without ``full`` a file is what is there, if its mode fits.
-
-    Args:
-        content: all files, as changes from nothing.
-        known: grows by their paths.
-        digests: knows the digests of this commit.
-    """
-    root = os.fsencode(tree)
-    for change in read_changes(content):
-        known.add(change.path)
-        entry = FileEntry(change.path, change.mode, change.oid)
-        if full:
-            yield entry._replace(digest=digests.digest(change.path) if digests else None)
-        else:
-            yield _as_it_is(entry, os.path.join(root, change.path))
-
-
-def _as_it_is(entry: FileEntry, place: bytes) -> FileEntry:
-    try:
-        now = os.lstat(place)
-    except OSError:
-        return entry
-    return entry._replace(size=now.st_size, mtime=now.st_mtime_ns, ctime=now.st_ctime_ns, inode=now.st_ino)

@@ -62,10 +62,10 @@ class TreeState:
         Raises:
             BadName, TypeError, AttributeError: it is not a state.
         """
-        known = {"commit", "tag", "bad", "shape", "root", *_ON_DISK.values()}
-        if not data.keys() <= known:
+        keys = _keys()
+        if not data.keys() <= set(keys.values()):
             raise TypeError("unknown keys")
-        ours = {name: data[key] for name, key in _keys().items() if key in data}
+        ours = {name: data[key] for name, key in keys.items() if key in data}
         state = cls(**{**ours, "pending": tuple(ours.get("pending", ()))})
         for commit in filter(None, (state.commit, *state.pending)):
             check_commit(commit)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from saltdeploy.config.layouts import FILES, IMAGES, LAYOUTS, OBJECTS
 from saltdeploy.config.plugins import Table
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import ConfigError
@@ -19,8 +20,6 @@ AUTO = "auto"
 #: By this name a bundle travels by swarm; another transport does with its own name, a plus and this.
 SWARM = "swarm"
 DEFAULT = "bundle"
-_ALL = ("slots", "releases", "overlay", "inplace")
-_WHOLE_TREES = ("slots", "releases")
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class TransportRow:
             themselves. Each kind means the same bytes in all transports.
         programs: what a host runs for it besides git.
         packers: what the master runs for it besides git.
-        layouts: it goes with these.
+        brings: :data:`~saltdeploy.config.layouts.OBJECTS`, ``FILES`` or ``IMAGES``; layouts that support it take it.
         swarm: its payloads may travel by swarm.
         sized: ``deploy.plan`` packs it to tell its size.
         url: the key of the repo that must say where targets fetch from; "" for none.
@@ -65,18 +64,24 @@ class TransportRow:
     kinds: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     packers: tuple[str, ...] = ()
-    layouts: tuple[str, ...] = _WHOLE_TREES
+    brings: str = FILES
     swarm: bool = False
     sized: bool = False
     url: str = ""
     cost: Cost | None = None
 
     def __post_init__(self) -> None:
-        lists = (self.kinds, self.programs, self.packers, self.layouts)
+        lists = (self.kinds, self.programs, self.packers)
         if not all(isinstance(each, tuple) and all(isinstance(word, str) for word in each) for each in lists):
-            raise TypeError("kinds, programs, packers and layouts must be tuples of texts")
+            raise TypeError("kinds, programs and packers must be tuples of texts")
         if not isinstance(self.does, str) or ":" not in self.does:
             raise TypeError("does must be a text: package.module:Class")
+        if self.brings not in (OBJECTS, FILES, IMAGES):
+            raise TypeError(f"brings must be {OBJECTS}, {FILES} or {IMAGES}")
+
+    def fits(self, layout: str) -> bool:
+        """Whether a layout supports what the transport brings."""
+        return self.brings in LAYOUTS[layout].shapes
 
 
 TABLE = Table(
@@ -88,12 +93,12 @@ TABLE = Table(
             "bundle",
             "saltdeploy.transports.bundle:Bundle",
             kinds=("bundle", "squeezed"),
-            layouts=_ALL,
+            brings=OBJECTS,
             swarm=True,
             sized=True,
             cost=Cost(),
         ),
-        TransportRow("git", "saltdeploy.transports.git:Git", layouts=_ALL, url="url"),
+        TransportRow("git", "saltdeploy.transports.git:Git", brings=OBJECTS, url="url"),
         TransportRow(
             "tar",
             "saltdeploy.transports.tar:Tar",
@@ -127,7 +132,7 @@ TABLE = Table(
             kinds=("trees", "image", "overlay"),
             programs=("unsquashfs",),
             packers=("sqfstar",),
-            layouts=(*_WHOLE_TREES, "overlay"),
+            brings=IMAGES,
             swarm=True,
             cost=Cost(share=0.04, packing=0.13, unpacking=0.01),
         ),
@@ -194,7 +199,7 @@ def _read(value: Any, swarm: bool) -> str:
 
 
 def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
-    """See to it that a layout can make something of what a transport brings.
+    """See to it that a layout supports what a transport brings.
 
     Args:
         path: keys from the repo's section down to where the transport is named; ``transport`` if it is left out.
@@ -202,11 +207,11 @@ def refuse_unfit(transport: str, layout: str, repo: str, *path: object) -> None:
     Raises:
         ConfigError: it cannot.
     """
-    if transport == AUTO or layout in row(transport).layouts:
+    if transport == AUTO or row(transport).fits(layout):
         return
-    takes = [each.name for each in TABLE.rows() if layout in each.layouts]
+    takes = [each.name for each in TABLE.rows() if each.fits(layout)]
     raise ConfigError(
-        f"layout {layout} can make nothing of what transport {transport} brings",
+        f"layout {layout} does not support what transport {transport} brings",
         repo=repo,
         path=":".join(["repo_config", repo, *map(str, path or ("transport",))]),
         next=f"set transport to {' or '.join(takes)}, or layout to slots",
@@ -219,18 +224,18 @@ def refuse_unseen(visible: int, layout: str, repo: str) -> None:
     Raises:
         ConfigError: it cannot.
     """
-    if visible > 1 and layout != "overlay":
+    if visible > 1 and not LAYOUTS[layout].several:
         raise ConfigError(
             f"layout {layout} shows one release at a time",
             repo=repo,
             path=f"repo_config:{repo}:visible_releases",
-            next="leave it out, or set layout to overlay",
+            next=f"leave it out, or set layout to {' or '.join(name for name, can in LAYOUTS.items() if can.several)}",
         )
 
 
 def candidates(layout: str) -> tuple[str, ...]:
     """What ``transport: auto`` can mean, the usual one first."""
-    return tuple(each.name for each in TABLE.built_in.values() if each.cost and layout in each.layouts)
+    return tuple(each.name for each in TABLE.built_in.values() if each.cost and each.fits(layout))
 
 
 def usual(transport: str, layout: str) -> str:

@@ -68,7 +68,7 @@ def of_each(
         targets: ``(expression, type)`` to minion ids.
 
     Raises:
-        ConfigError: there is none of this name, or the layout can make nothing of it.
+        ConfigError: there is none of this name, or the layout does not support it.
     """
     operators, _ = config_transports.split(operators)
     if operators:

@@ -73,7 +73,7 @@ def test_there_is_no_kind_of_another_name() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"run": "nowhere"}, {"keys": ["url"]}, {"required": ("url",)}])
-def test_a_row_that_cannot_be_meant_is_refused(fields: dict[str, object]) -> None:
+def test_a_row_that_is_not_valid_is_refused(fields: dict[str, object]) -> None:
     known = {"name": "x", "run": "a:b", "by_hand": "a:c"}
     with pytest.raises(TypeError):
         CheckKind(**{**known, **fields})  # type: ignore[arg-type]

@@ -20,9 +20,7 @@ from tests.support.repositories import repo
 
 TRANSPORTS, CHECKS = config_transports.GROUP, check_kinds.GROUP
 ROW = "from saltdeploy.config.transports import TransportRow\n"
-GOOD = (
-    f"{ROW}row = TransportRow('other', 'good_one:Class', layouts=('slots',), swarm=True)\nclass Class: pass\n"
-)
+GOOD = f"{ROW}row = TransportRow('other', 'good_one:Class', swarm=True)\nclass Class: pass\n"
 
 
 BAD = f"""{ROW}
@@ -56,7 +54,7 @@ def beside(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_the_pillar_takes_a_transport_of_a_package(beside: Path) -> None:
     assert repo(Path("/srv/demo"), transport="mounted").transport == "mounted"
     assert repo(Path("/srv/demo"), transport="good+swarm").supply.swarm.wanted
-    with pytest.raises(ConfigError, match="layout overlay can make nothing of what transport mounted brings"):
+    with pytest.raises(ConfigError, match="layout overlay does not support what transport mounted brings"):
         repo(Path("/srv/demo"), transport="mounted", layout="overlay")
 
 
@@ -101,7 +99,7 @@ def test_auto_chooses_from_what_is_built_in(beside: Path) -> None:
     ("name", "package", "why"),
     [
         ("half", "bad-one 0.1", "TypeError: .*'does'"),
-        ("text", "bad-one 0.1", "TypeError: kinds, .* must be tuples"),
+        ("text", "bad-one 0.1", "TypeError: kinds, .*must be tuples"),
         ("gone", "bad-one 0.1", "AttributeError: .*nothing"),
         ("ugly", "ugly-one 0.1", "RuntimeError: no luck"),
         ("double", "other-twin 0.1 and by twin 0.1|twin 0.1 and by other-twin 0.1", ""),
@@ -197,5 +195,5 @@ def test_a_row_may_come_without_the_class_of_this_package() -> None:
             return Plain
 
     row = config_transports.TABLE._load(Point())  # type: ignore[arg-type]
-    assert (row.name, row.does, row.kinds, row.layouts) == ("plain", "a:b", ("x",), ("slots", "releases"))
+    assert (row.name, row.does, row.kinds, row.brings) == ("plain", "a:b", ("x",), "files")
     assert values.text(row.name)

@@ -9,6 +9,7 @@ import pytest
 from saltdeploy import layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
+from saltdeploy.config.layouts import LAYOUTS
 from saltdeploy.config.schema import REPO_KEYS
 from saltdeploy.config.transports import TABLE, TransportRow
 from saltdeploy.git.repository import Repository, no_progress
@@ -21,7 +22,6 @@ from tests.unit.transports.conftest import Travellers
 
 pytestmark = pytest.mark.component("rsync's daemon, and payloads of every kind with their programs")
 
-LAYOUTS = ("slots", "releases", "inplace", "overlay")
 each_row = pytest.mark.parametrize("row", TABLE.built_in.values(), ids=lambda row: row.name)
 
 
@@ -89,13 +89,13 @@ def test_the_pillar_takes_the_layouts_of_the_row_and_no_others(row: TransportRow
     def load() -> Repo:
         return repo(Path("/srv/demo"), transport=row.name, layout=layout)
 
-    if layout in row.layouts:
+    if row.fits(layout):
         assert layouts.of(load())
         return
-    with pytest.raises(DeployError, match=f"of what transport {row.name} brings") as caught:
+    with pytest.raises(DeployError, match=f"does not support what transport {row.name} brings") as caught:
         load()
     offered = re.findall(r"\w+", caught.value.next.partition(",")[0])
-    assert {each.name for each in TABLE.rows() if layout in each.layouts} <= set(offered)
+    assert {each.name for each in TABLE.rows() if each.fits(layout)} <= set(offered)
 
 
 @each_row
@@ -104,7 +104,7 @@ def test_the_pages_say_of_a_transport_what_the_row_says(row: TransportRow, check
     (told,) = re.findall(rf"^\| `{row.name}`(?: \(default\))? \|(.+)\|$", page, re.MULTILINE)[:1]
     *_, needs, with_layouts = told.split("|")
     fit = set(LAYOUTS) if with_layouts.strip() == "all" else set(re.findall(r"`(\w+)`", with_layouts))
-    assert fit == set(row.layouts)
+    assert fit == {layout for layout in LAYOUTS if row.fits(layout)}
     assert {*row.programs, *row.packers} <= set(re.findall(r"`(\w+)`", needs))
     assert f"`{row.name}`" in (checkout / "docs" / "configuration.md").read_text()
     assert f"`{row.name}`" in (checkout / "pillar" / "deploy.sls").read_text()

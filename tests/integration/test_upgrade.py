@@ -256,7 +256,7 @@ def test_the_old_version_refuses_to_resume_a_newer_deploy_and_loses_nothing(
     assert refused.status == 1
     assert "unexpected keyword argument" in refused.data["error"]["cause"]
     assert (journal(ahead), ahead.on_disk()) == (written, here)
-    assert command(ahead, "locks").data["running"] == []
+    assert ahead.fleet.salt_run("deploy.locks").data["running"] == []
     upgrades.have(master=NEW, minions=NEW)
     assert command(ahead, "answer", choice="yes").data["counted"]
     converged(command(ahead, "resume"))

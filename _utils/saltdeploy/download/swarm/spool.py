@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import disk
+from saltdeploy.lib import process as processes
 from saltdeploy.lib.errors import Corrupt, Unavailable
 
 #: Seconds that a seeder waits for wishes.
@@ -177,14 +178,13 @@ class Spool:
         command += [*map(str, listen.ports), *(["owned"] if owned else [])]
         paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
         with open(self.log, "wb") as log:
-            return subprocess.Popen(
+            return processes.start(
                 command,
                 stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd="/",
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,
+                directory="/",
+                environment={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             )
 
     def state(self, name: str) -> SeedState:

@@ -27,7 +27,7 @@ saltdeploy.require("0.2.0")
 from saltdeploy import checks, config
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
-from saltdeploy.lib import arguments, errors, versions
+from saltdeploy.lib import arguments, errors, text, versions
 from saltdeploy.minion import downloads, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -345,7 +345,7 @@ def get_config(repo):
         salt web1 deploy.get_config 'test/testrepo'
     """
     try:
-        return _config(repo).trebuchet
+        return _without_passwords(_config(repo).trebuchet)
     except errors.DeployError as error:
         return _refused(repo, error)
 
@@ -496,6 +496,15 @@ def _refused(repo, error):
     host = __opts__["id"]
     answer = orders.Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
     return _signed(answer)
+
+
+def _without_passwords(value):
+    """The same, for eyes and job caches."""
+    if isinstance(value, dict):
+        return {key: _without_passwords(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(each) for each in value]
+    return text.public(value) if isinstance(value, str) else value
 
 
 def _signed(answer):

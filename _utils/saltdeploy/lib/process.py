@@ -22,7 +22,7 @@ from typing import IO, Any, NoReturn
 
 import psutil
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
 
 #: Seconds after which a program counts as hanging that may work for as long as the data take.
 LONGEST = 21_600.0
@@ -89,7 +89,7 @@ def start(
         stderr=stderr,
         cwd=directory,
         env=environment,
-        pass_fds=disk.held_locks() if locks else (),
+        pass_fds=flock.held_locks() if locks else (),
         bufsize=buffer,
         start_new_session=True,
     )

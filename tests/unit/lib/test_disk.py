@@ -207,7 +207,7 @@ def test_nothing_is_below_what_is_not_its_parent(path: str, root: str) -> None:
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from saltdeploy import disk
+from saltdeploy.lib import disk
 with disk.locked(Path(sys.argv[1]), wait=True):
     print("held", flush=True)
     time.sleep(600)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, flock
 from saltdeploy.lib import process as processes
 from saltdeploy.lib.errors import Corrupt, Unavailable
 
@@ -203,7 +203,7 @@ class Spool:
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
         """Be the only seeder here, or find that there is one (False)."""
-        with disk.locked(self._lock, wait=False) as free:
+        with flock.locked(self._lock, wait=False) as free:
             yield free
 
     def is_free(self) -> bool:

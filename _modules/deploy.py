@@ -27,7 +27,7 @@ saltdeploy.require("0.2.0")
 from saltdeploy import checks, config
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
-from saltdeploy.lib import arguments, errors, versions
+from saltdeploy.lib import arguments, errors, text, versions
 from saltdeploy.minion import downloads, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -59,7 +59,9 @@ def _door(function):
 
     @functools.wraps(function)
     def door(*args, **kwargs):
-        job = _JOB.set(str(kwargs.get("__pub_jid") or ""))
+        # under Salt's executor sudo a salt-call in between has an id of its own, which the master never asked under
+        known = kwargs.get("__pub_tgt") != "salt-call"
+        job = _JOB.set(str(kwargs.get("__pub_jid") or "") if known else "")
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         try:
             return act(args, kwargs)
@@ -347,7 +349,7 @@ def get_config(repo):
         salt web1 deploy.get_config 'test/testrepo'
     """
     try:
-        return _config(repo).trebuchet
+        return _without_passwords(_config(repo).trebuchet)
     except errors.DeployError as error:
         return _refused(repo, error)
 
@@ -498,6 +500,15 @@ def _refused(repo, error):
     host = __opts__["id"]
     answer = orders.Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
     return _signed(answer)
+
+
+def _without_passwords(value):
+    """The same, for eyes and job caches."""
+    if isinstance(value, dict):
+        return {key: _without_passwords(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(each) for each in value]
+    return text.public(value) if isinstance(value, str) else value
 
 
 def _signed(answer):

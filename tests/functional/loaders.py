@@ -28,6 +28,9 @@ def _of_a_minion(minion: Any) -> dict[str, Any]:
         "modules": _names(modules),
         "get_config": modules["deploy.get_config"](REPO),
         "fetch": modules["deploy.fetch"](REPO),
+        "asked": modules["deploy.status"](REPO, __pub_jid="20261123120000000000", __pub_tgt="web1"),
+        "called": modules["deploy.status"](REPO, __pub_jid="20261123120000000000", __pub_tgt="salt-call"),
+        "published": _takes_what_salt_publishes(modules["deploy.status"]),
         "states": _names(states),
         "pinned": states["deploy.pinned"](REPO),
     }
@@ -51,6 +54,12 @@ def _of_a_master(opts: dict[str, Any], minion: Any) -> dict[str, Any]:
         },
         "output": outputters["deploy"](nothing),
     }
+
+
+def _takes_what_salt_publishes(function: Any) -> bool:
+    """Whether Salt tells the function the id of its job."""
+    _, named = salt.minion.load_args_and_kwargs(function, [REPO], {"jid": "1"})
+    return named == {"__pub_jid": "1"}
 
 
 def _names(loader: Any) -> list[str]:

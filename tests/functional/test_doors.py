@@ -87,6 +87,13 @@ def test_a_minion_answers_in_trebuchets_shape(found: dict[str, Any]) -> None:
     assert "tag" not in fetch
 
 
+def test_F41_an_answer_names_the_job_that_asked_for_it(found: dict[str, Any]) -> None:
+    assert found["published"]
+    assert found["asked"]["job"] == "20261123120000000000"
+    assert "job" not in found["called"], "a salt-call is no job of the master's"
+    assert "job" not in found["fetch"], "nor is another function of the minion"
+
+
 def test_a_state_without_a_pin_fails_in_salts_shape(found: dict[str, Any]) -> None:
     pinned = found["pinned"]
     assert (pinned["name"], pinned["result"], pinned["changes"]) == (REPO, False, {})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,17 +11,14 @@ from urllib.parse import urlsplit, urlunsplit
 from saltdeploy.blobs.cache import BlobCache
 from saltdeploy.blobs.source import Cap, Hear, places
 from saltdeploy.content.pointers import Pointer
-from saltdeploy.lib import disk, rsync
+from saltdeploy.lib import disk, process, rsync
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.lib.text import public
 
 _OPTIONS = [
-    "--files-from=-",
-    "--from0",
     "--whole-file",
     "--no-motd",
     "--out-format=%l",
-    "--timeout=120",
 ]
 _SOME_MISSING = (23, 24)
 _MOST_SAID = 2000
@@ -51,47 +47,29 @@ class RsyncSource:
         room = shelf.incoming / "rsync"
         room.mkdir()
         try:
-            said = self._run(wanted, os.fsencode(room), hear)
+            said = self._run(wanted, room, hear)
             return self._sort(wanted, shelf, os.fsencode(room), said)
         finally:
             disk.remove_tree(room)
 
-    def _run(self, wanted: Sequence[Pointer], room: bytes, hear: Hear) -> str:
+    def _run(self, wanted: Sequence[Pointer], room: Path, hear: Hear) -> str:
         """Let rsync bring what there is; what it says of the rest."""
-        largest = max(pointer.size for pointer in wanted)
-        command = ["rsync", *_OPTIONS, *self._cap, f"--max-size={largest}"]
-        with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as errors:
+        options = [*_OPTIONS, *self._cap, f"--max-size={max(pointer.size for pointer in wanted)}"]
+        sizes = _Sizes(hear)
+        with tempfile.TemporaryFile() as names:
             listed = (f"{self._below}{place}\0" for each in wanted for place in places(each))
             names.write(b"".join(map(os.fsencode, listed)))
             names.seek(0)
             try:
-                process = subprocess.Popen(
-                    [*command, "--", self._root, room + b"/"],
-                    stdin=names,
-                    stdout=subprocess.PIPE,
-                    stderr=errors,
-                    env=self._environment(),
-                    pass_fds=disk.held_locks(),
-                )
+                ended = rsync.run(options, self._root, room, names, ssh=self._ssh, password=self._password,
+                                  heard=sizes.take)  # fmt: skip
             except FileNotFoundError:
                 return "cannot be asked: rsync is not installed on this host"
-            with process:
-                try:
-                    assert process.stdout is not None
-                    for line in process.stdout:
-                        hear(int(line) if line.strip().isdigit() else 0)
-                except BaseException:
-                    process.kill()
-                    raise
-            if process.returncode in (0, *_SOME_MISSING):
-                return "has it not"
-            errors.seek(0)
-            text = errors.read(_MOST_SAID).decode("utf-8", "replace").strip().replace("\n", "; ")
-            return public(f"failed ({process.returncode}): {text}")
-
-    def _environment(self) -> dict[str, str]:
-        # as an option, the shell would be used for a daemon's place as well
-        return {**os.environ, "LC_ALL": "C", "RSYNC_RSH": self._ssh, "RSYNC_PASSWORD": self._password}
+            except process.Overran:
+                return "failed: it did not end"
+        if ended.code in (0, *_SOME_MISSING):
+            return "has it not"
+        return public(f"failed ({ended.code}): {sizes.others()}")
 
     def _sort(self, wanted: Sequence[Pointer], shelf: BlobCache, room: bytes, said: str) -> dict[str, str]:
         failed = {}
@@ -106,6 +84,27 @@ class RsyncSource:
             except Corrupt as error:
                 failed[pointer.name] = error.cause
         return failed
+
+
+class _Sizes:
+    """Takes what rsync says: lines with the size of a file that has come, and others."""
+
+    def __init__(self, hear: Hear) -> None:
+        self._hear = hear
+        self._rest = b""
+        self._others = b""
+
+    def take(self, piece: bytes) -> None:
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            if line.strip().isdigit():
+                self._hear(int(line))
+            else:
+                self._others = (self._others + line + b"\n")[:_MOST_SAID]
+
+    def others(self) -> str:
+        """What it said besides, as one line."""
+        return (self._others + self._rest)[:_MOST_SAID].decode("utf-8", "replace").strip().replace("\n", "; ")
 
 
 def _without_password(place: str) -> tuple[str, str]:

@@ -11,9 +11,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from multiprocessing import connection
 from typing import IO, Any
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import process as processes
 from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable
 from saltdeploy.lib.text import public
 
@@ -68,6 +69,7 @@ _COUNTED = re.compile(rb"(?:remote: )?[A-Z][a-z ]+: +\d+(?:%|,|$)")
 #: costs as much as all the rest of the package.
 _WORTH_TELLING = 0.5
 _BUFFER = 1 << 18  # bytes that are read at once, of thousands of small blobs
+_MOST_OUTPUT = 1 << 28  # bytes; whoever reads more reads it as it comes
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 
 
@@ -106,11 +108,16 @@ def run(
     with start(arguments, given, stdout if progress is None else subprocess.DEVNULL, environment) as process:
         try:
             if progress is None:
-                output, errors = process.communicate(input)
+                output, errors = processes.talk(process, input, processes.LONGEST, _MOST_OUTPUT)
             else:
                 output, errors = b"", _hear(process, progress)
+        except processes.Overran as error:
+            processes.kill(process)
+            raise GitFailed(
+                f"git was stopped, as it did not end: {public(error.output[-500:])}", path=path
+            ) from None
         except BaseException:
-            process.kill()
+            processes.kill(process)
             raise
     if check and process.returncode:
         raise _failure(process.returncode, errors.decode("utf-8", "replace"), path)
@@ -130,14 +137,14 @@ def start(
         GitUnusable: git is not installed, or this user may not run it.
     """
     try:
-        return subprocess.Popen(
+        return processes.start(
             ["git", *_OPTIONS, *arguments],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env={**_environment(), **(environment or {})},
-            pass_fds=disk.held_locks(),
-            bufsize=_BUFFER,
+            environment={**_environment(), **(environment or {})},
+            locks=True,
+            buffer=_BUFFER,
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise GitUnusable(
@@ -208,7 +215,7 @@ def _hear(process: subprocess.Popen[bytes], progress: Progress) -> bytes:
     others: deque[bytes] = deque(maxlen=_MOST_LINES)  # a hostile server may talk for ever
     handler: Callable[[str], None] | None = None
     begin = time.monotonic()
-    for line in _lines(process.stderr):
+    for line in _lines(process.stderr, begin + processes.LONGEST):
         if not _COUNTED.match(line):
             others.append(line)
         elif time.monotonic() - begin >= _WORTH_TELLING:
@@ -218,14 +225,20 @@ def _hear(process: subprocess.Popen[bytes], progress: Progress) -> bytes:
     return b"\n".join(others)
 
 
-def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+def _lines(stream: IO[bytes], deadline: float) -> Iterator[bytes]:
     rest = b""
-    while piece := os.read(stream.fileno(), 65536):
+    while piece := _read(stream, deadline):
         *whole, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
         rest = rest[-_LONGEST_LINE:]
         yield from whole
     if rest:
         yield rest
+
+
+def _read(stream: IO[bytes], deadline: float) -> bytes:
+    if not connection.wait([stream.fileno()], max(0.0, deadline - time.monotonic())):
+        raise processes.Overran
+    return os.read(stream.fileno(), 65536)
 
 
 def _progress_handler(progress: Progress) -> Callable[[str], None]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.git import bundle as git_bundle
+from saltdeploy.git import credentials
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress, run
 from saltdeploy.git.packer import Packer
 from saltdeploy.git.reader import Difference, Tag
@@ -373,8 +374,12 @@ class Repository(Packer):
         self, command: str, url: str, arguments: list[str], **options: Any
     ) -> subprocess.CompletedProcess[bytes]:
         local = [_SERVE_LOCAL] if url.startswith(_LOCAL) else []
+        bare, secret = credentials.apart(url)
+        arguments = [bare if word == url else word for word in arguments]
         return self._run(
-            [*STREAM, *_NO_REFS_BESIDE, command, *local, *arguments], environment=ONLINE, **options
+            [*STREAM, *_NO_REFS_BESIDE, command, *local, *arguments],
+            environment={**ONLINE, **secret},
+            **options,
         )
 
     # -- signatures -------------------------------------------------------------------------------------

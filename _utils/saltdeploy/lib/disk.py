@@ -9,24 +9,22 @@ import contextlib
 import ctypes
 import datetime
 import errno
-import fcntl
 import glob
 import json
 import os
 import re
 import secrets
 import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib.errors import Corrupt, DiskFull
+from saltdeploy.lib.flock import held_locks as held_locks
+from saltdeploy.lib.flock import locked as locked
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 FSYNC_EACH_LIMIT = 256
-_of_this_thread = threading.local()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -348,45 +346,3 @@ def is_below(path: str | Path, root: str | Path) -> bool:
     """Whether ``path`` is strictly below ``root``, both taken literally (no links are followed)."""
     below, above = literal(path), literal(root)
     return below != above and below.startswith(f"{above.rstrip('/')}/")
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold ``flock`` on the file ``path`` while the block runs.
-
-    If we die the kernel frees it, as soon as the processes are gone that were given :func:`held_locks`.
-
-    Args:
-        path: the lock file; created if need be, never deleted.
-        wait: whether to wait for it.
-
-    Yields:
-        True when the lock is held; False when ``wait`` is false and somebody else holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        _of_this_thread.locks = (*held_locks(), fd)
-        owner = os.getpid()
-        try:
-            yield True
-        finally:
-            _of_this_thread.locks = tuple(held for held in held_locks() if held != fd)
-            if os.getpid() == owner:  # a fork that comes this way must not free what its parent holds
-                fcntl.flock(fd, fcntl.LOCK_UN)  # closing alone would not, while a child has it
-    finally:
-        os.close(fd)
-
-
-def held_locks() -> tuple[int, ...]:
-    """The descriptors of the locks that this thread holds, for children that must not outlive them.
-
-    A git that has lost its parent goes on for a while: who takes the lock meanwhile would share the repository
-    with it, and a ``git repack`` that began before deletes objects that came after.
-    """
-    return getattr(_of_this_thread, "locks", ())

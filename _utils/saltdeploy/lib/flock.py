@@ -11,16 +11,18 @@ import fcntl
 import logging
 import os
 import random
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from saltdeploy.lib.durable import damaged
+from saltdeploy.lib.errors import DamagedFile
 
 log = logging.getLogger(__name__)
 
 _TRIES = 1000
 _MOMENT = 0.001  # seconds
+_of_this_thread = threading.local()
 
 
 @contextlib.contextmanager
@@ -44,15 +46,58 @@ def taken(path: Path) -> Iterator[bool]:
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Hold the lock while the block runs; wait for it for as long as somebody else holds it."""
+    with locked(path, wait=True):
+        yield
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Hold the lock while the block runs, together with the processes that are given :func:`held_locks`.
+
+    If we die the kernel frees it, as soon as those are gone.
+
+    Args:
+        path: the lock file; created if need be, never deleted.
+        wait: whether to wait for it.
+
+    Yields:
+        True when the lock is held; False when ``wait`` is false and somebody else holds it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = _opened(path)
     try:
         if not _try(fd, fcntl.LOCK_EX):
-            log.info("waits for the lock %s, which %s holds", path, _named(holders(path)))
+            if not wait:
+                yield False
+                return
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("waits for the lock %s, which %s holds", path, _named(holders(path)))
             fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
+        with _held(fd):
+            yield True
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def _held(fd: int) -> Iterator[None]:
+    _of_this_thread.locks = (*held_locks(), fd)
+    owner = os.getpid()
+    try:
+        yield
+    finally:
+        _of_this_thread.locks = tuple(held for held in held_locks() if held != fd)
+        if os.getpid() == owner:  # a fork that comes this way must not free what its parent holds
+            fcntl.flock(fd, fcntl.LOCK_UN)  # closing alone would not, while a child has it
+
+
+def held_locks() -> tuple[int, ...]:
+    """The descriptors of the locks that this thread holds, for children that must not outlive them.
+
+    A git that has lost its parent goes on for a while: who takes the lock meanwhile would share the repository
+    with it, and a ``git repack`` that began before deletes objects that came after.
+    """
+    return getattr(_of_this_thread, "locks", ())
 
 
 def is_taken(path: Path) -> bool:
@@ -94,7 +139,11 @@ def _opened(path: Path) -> int:
         return fd
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENOTDIR):
-            raise damaged(path, f"no lock can be taken there ({error.strerror})") from error
+            raise DamagedFile(
+                f"the file is damaged: no lock can be taken there ({error.strerror})",
+                path=str(path),
+                next=f"look at it, move it away (mv -- {path} {path}.bad), then run the same command again",
+            ) from error
         raise
 
 

@@ -1,6 +1,6 @@
-"""What may hang, bounded: a program, or the call of a function; when it overruns, nothing of it is left running.
+"""The one place where programs are started: without a shell, each in a group of its own that is killed as a whole.
 
-Whatever either of them starts carries a mark in its environment. So a process that has left the group (a daemon
+What may hang is bounded: a program, or the call of a function; when it overruns, nothing of it is left running. Whatever either of them starts carries a mark in its environment. So a process that has left the group (a daemon
 that was half started) is found as well, and cannot act on the host after the deploy has gone back.
 """
 
@@ -17,11 +17,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, NoReturn
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from typing import IO, Any, NoReturn
 
 import psutil
 
+from saltdeploy.lib import flock
+
+#: Seconds after which a program counts as hanging that may work for as long as the data take.
+LONGEST = 21_600.0
+
 _MARK = "SALTDEPLOY_MARK"
+_PIECE = 1 << 16  # bytes
 _KEPT = 2048  # bytes: what the wire and people can take
 _LOOK = 0.05  # seconds between two looks at a program whose output somebody else holds open
 _ROUNDS = 10  # of killing: a process may have started another while it was being killed
@@ -52,12 +59,147 @@ class Ended:
     output: str
 
 
+def start(
+    command: Sequence[str],
+    *,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    stdout: IO[bytes] | int = subprocess.PIPE,
+    stderr: IO[bytes] | int = subprocess.PIPE,
+    directory: Path | str | None = None,
+    environment: Mapping[str, str] | None = None,
+    locks: bool = False,
+    buffer: int = -1,
+) -> subprocess.Popen[bytes]:
+    """Start a program in a group of its own; :func:`kill` ends it with all that it has started there.
+
+    Args:
+        command: an argument list; no shell sees it.
+        directory: where it runs; a program whose name holds a slash is looked for from there.
+        environment: all of its variables; None: those of this process.
+        locks: it works on what our locks are for: they are held until it ends, also if we are killed.
+        buffer: bytes that are read from it at once.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    return subprocess.Popen(
+        list(command),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        cwd=directory,
+        env=environment,
+        pass_fds=flock.held_locks() if locks else (),
+        bufsize=buffer,
+        start_new_session=True,
+    )
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that :func:`start` has started, and its group."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def talk(
+    process: subprocess.Popen[bytes], given: bytes | None, timeout: float, most: int
+) -> tuple[bytes, bytes]:
+    """Give a program its input and take what it says until it ends.
+
+    Args:
+        process: its streams are pipes, or not open.
+        given: for its standard input.
+        timeout: seconds.
+        most: bytes of its output; of its errors the last ones are kept.
+
+    Returns:
+        Its output and the last of its errors.
+
+    Raises:
+        Overran: it took longer, or says more. It still runs.
+    """
+    deadline = time.monotonic() + timeout
+    exchange = _Exchange(process, given or b"")
+    try:
+        while exchange.listens(deadline):
+            if len(exchange.output) > most:
+                raise Overran(f"it says more than {most} bytes")
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise Overran(exchange.errors.decode(errors="replace")) from None
+    finally:
+        exchange.close()
+    return bytes(exchange.output), exchange.errors
+
+
+class _Exchange:
+    """The pipes of a program, served as they are ready."""
+
+    def __init__(self, process: subprocess.Popen[bytes], given: bytes) -> None:
+        self.output = bytearray()
+        self.errors = b""
+        self._command = process.args
+        self._rest = memoryview(given)
+        self._streams = DefaultSelector()
+        serve = (
+            (process.stdin, self._write),
+            (process.stdout, self._read),
+            (process.stderr, self._read_errors),
+        )
+        for stream, act in serve:
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+                self._streams.register(stream, EVENT_WRITE if stream is process.stdin else EVENT_READ, act)
+
+    def listens(self, deadline: float) -> bool:
+        """Serve the pipes once; False when all are closed."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise subprocess.TimeoutExpired(self._command, 0)
+        for key, _ in self._streams.select(left):
+            if not key.data(key.fd):
+                self._streams.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
+        return bool(self._streams.get_map())
+
+    def close(self) -> None:
+        self._streams.close()
+
+    def _write(self, pipe: int) -> bool:
+        self._rest = _give(pipe, self._rest)
+        return bool(self._rest)
+
+    def _read(self, pipe: int) -> bool:
+        piece = os.read(pipe, _PIECE)
+        self.output += piece
+        return bool(piece)
+
+    def _read_errors(self, pipe: int) -> bool:
+        piece = os.read(pipe, _PIECE)
+        self.errors = (self.errors + piece)[-_PIECE:]
+        return bool(piece)
+
+
+def _give(pipe: int, rest: memoryview) -> memoryview:
+    """Write what fits; nothing is left for one who does not read any more."""
+    try:
+        return rest[os.write(pipe, rest[:_PIECE]) :] if rest else rest
+    except BlockingIOError:
+        return rest
+    except BrokenPipeError:
+        return rest[:0]
+
+
 def run(
     command: Sequence[str],
     timeout: float,
     *,
     directory: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    given: IO[bytes] | int = subprocess.DEVNULL,
+    heard: Callable[[bytes], None] | None = None,
+    locks: bool = False,
 ) -> Ended:
     """Run a program to its end. What it leaves running when it ends in time is left alone.
 
@@ -66,23 +208,26 @@ def run(
         timeout: seconds.
         directory: where it runs; a program whose name holds a slash is looked for from there.
         environment: variables beside those of this process.
+        given: an open file that it reads.
+        heard: gets all that it says, in pieces as they come.
+        locks: see :func:`start`.
 
     Raises:
         Overran: it was killed, and everything that it had started.
         OSError: it could not be started.
     """
     mark = _new_mark()
-    with subprocess.Popen(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+    marked = {**os.environ, **(environment or {}), _MARK: mark}
+    with start(
+        command,
+        stdin=given,
         stderr=subprocess.STDOUT,
-        cwd=directory,
-        env={**os.environ, **(environment or {}), _MARK: mark},
-        start_new_session=True,
+        directory=directory,
+        environment=marked,
+        locks=locks,
     ) as process:
         assert process.stdout is not None
-        said = _Tail(process.stdout.fileno())
+        said = _Tail(process.stdout.fileno(), heard or _nobody)
         try:
             _await(process, said, time.monotonic() + timeout)
         except BaseException as error:
@@ -132,11 +277,12 @@ def call(function: Callable[[], Any], timeout: float) -> Any:
 
 
 class _Tail:
-    """The last bytes that come out of a pipe."""
+    """The last bytes that come out of a pipe; ``heard`` gets all of them."""
 
-    def __init__(self, pipe: int) -> None:
+    def __init__(self, pipe: int, heard: Callable[[bytes], None]) -> None:
         os.set_blocking(pipe, False)
         self.pipe = pipe
+        self._heard = heard
         self.open = True
         self._bytes = b""
 
@@ -145,10 +291,15 @@ class _Tail:
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self.pipe, 65_536):
                 self._bytes = (self._bytes + chunk)[-_KEPT:]
+                self._heard(chunk)
             self.open = False
 
     def text(self) -> str:
         return self._bytes.decode(errors="replace").strip()
+
+
+def _nobody(piece: bytes) -> None:
+    """Nobody listens."""
 
 
 def _await(process: subprocess.Popen[bytes], said: _Tail, deadline: float) -> None:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import process as processes
 from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, Unsupported
 from saltdeploy.lib.text import public
 
@@ -62,7 +62,7 @@ def output_of(command: Sequence[str], given: IO[bytes]) -> Iterator[Output]:
         try:
             yield Output(process, errors)
         finally:
-            process.kill()
+            processes.kill(process)
 
 
 def run(
@@ -79,13 +79,16 @@ def run(
     Raises:
         Unsupported: the program is not installed.
         DiskFull: there was no room for its output.
-        Corrupt: it failed for another reason.
+        Corrupt: it failed for another reason, or did not end in hours.
     """
     with tempfile.TemporaryFile() as errors, _start(command, given, out, errors) as process:
         try:
+            failed = process.wait(processes.LONGEST) not in well
+        except subprocess.TimeoutExpired:
+            processes.kill(process)
             failed = process.wait() not in well
         except BaseException:
-            process.kill()
+            processes.kill(process)
             raise
         if failed:
             raise _failed(process, errors)
@@ -95,13 +98,13 @@ def _start(
     command: Sequence[str], given: IO[bytes] | int, out: IO[bytes] | int, errors: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     try:
-        return subprocess.Popen(
-            list(command),
+        return processes.start(
+            command,
             stdin=given,
             stdout=out,
             stderr=errors,
-            env={**os.environ, "LC_ALL": "C"},
-            pass_fds=disk.held_locks(),
+            environment={**os.environ, "LC_ALL": "C"},
+            locks=True,
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise Unsupported(

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
+from saltdeploy.lib.errors import DeployError
 
 _BURST = 0.25  # seconds that a cap lets pass at once
 _FARTHEST = 60.0  # seconds; what is booked for later was booked by a clock that has begun anew since
@@ -57,11 +58,11 @@ class Shared:
         """See :class:`Meter`; where the file cannot be written, what others take is not known."""
         mine = self._alone.book(now, seconds)
         try:
-            with disk.locked(self._path.with_suffix(".lock"), wait=True):
+            with flock.locked(self._path.with_suffix(".lock"), wait=True):
                 free_at = max(self._booked(now), now - _BURST) + seconds
                 self._path.write_bytes(_FORM.pack(free_at))
                 return free_at
-        except OSError:
+        except (DeployError, OSError):
             return mine
 
     def _booked(self, now: float) -> float:

@@ -26,7 +26,7 @@ from cryptography.x509.oid import NameOID
 from saltdeploy.config import Repo
 from saltdeploy.download.swarm import torrent
 from saltdeploy.download.swarm.spool import Listen, SeedRequest, Spool
-from saltdeploy.lib import disk, durable
+from saltdeploy.lib import disk, durable, flock
 from saltdeploy.lib.errors import DamagedFile, DeployError
 from saltdeploy.master.context import Master
 from saltdeploy.master.minions import gather
@@ -52,7 +52,7 @@ def identity(root: Path) -> Identity:
     path = root / "swarm.json"
     if (known := _known(path)) is not None:
         return known
-    with disk.locked(root / "swarm.lock", wait=True):  # two makers at once: both go by the first one's
+    with flock.alone(root / "swarm.lock"):  # two makers at once: both go by the first one's
         if (known := _known(path)) is not None:
             return known
         made = _made()

@@ -13,7 +13,7 @@ from typing import Any
 from saltdeploy import layouts
 from saltdeploy.config import Repo
 from saltdeploy.content.payloads import Payloads, alias
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
 from saltdeploy.lib.cleanup import Cleanup, left_out
 from saltdeploy.lib.errors import DeployError, from_os
 from saltdeploy.minion import downloads
@@ -65,7 +65,7 @@ def _collect_repo(repo: Repo, host: Host, sweep: Cleanup, held: contextlib.ExitS
     if not repo.area.exists() and not record.lock.parent.exists():  # it is none of this host's
         return ""
     for lock in (record.lock, record.preseeding):
-        if not held.enter_context(disk.locked(lock, wait=False)):
+        if not held.enter_context(flock.locked(lock, wait=False)):
             return _BUSY
     needed = {*host.pinned(repo.name), record.fetched()} - {""}
     incoming = downloads.place(repo, host) / f".incoming.{file_name(repo.name)}"

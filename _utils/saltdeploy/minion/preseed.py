@@ -11,7 +11,7 @@ from typing import Any
 from saltdeploy.config import Repo
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.download.failover import Failover
-from saltdeploy.lib import disk, priority
+from saltdeploy.lib import disk, flock, priority
 from saltdeploy.lib.errors import DeployError, from_os
 from saltdeploy.minion import downloads
 from saltdeploy.minion.context import Host
@@ -28,7 +28,7 @@ def preseed(order: Order, repo: Repo, host: Host) -> Result:
         order: checked; its release is of ``repo``.
     """
     begin = host.clock()
-    with disk.locked(Record(host.cache, repo.name).preseeding, wait=True):
+    with flock.locked(Record(host.cache, repo.name).preseeding, wait=True):
         try:
             with priority.gentle(repo.supply.nice):
                 facts = _fetch_all(order, repo, host)

@@ -21,7 +21,7 @@ from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
-from saltdeploy.lib import disk, priority, programs
+from saltdeploy.lib import disk, flock, priority, programs
 from saltdeploy.lib.errors import (
     BadArguments,
     Corrupt,
@@ -62,7 +62,7 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
     try:
         with contextlib.ExitStack() as held:
             for name in sorted(records):  # always in this order: nobody waits for one who waits for him
-                held.enter_context(disk.locked(records[name].lock, wait=True))
+                held.enter_context(flock.locked(records[name].lock, wait=True))
             known = record.recall(order.deploy, order.stage, order.attempt) if order.deploy != "pin" else None
             if known is not None:
                 log.debug(
@@ -238,7 +238,7 @@ def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) ->
 def is_running(stage: str, repo: Repo, host: Host) -> bool:
     """Whether some stage of the repo runs on this host right now; for ``preseed``, whether that one does."""
     record = Record(host.cache, repo.name)
-    with disk.locked(record.preseeding if stage == PRESEED else record.lock, wait=False) as free:
+    with flock.locked(record.preseeding if stage == PRESEED else record.lock, wait=False) as free:
         return not free
 
 
@@ -303,7 +303,7 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
         return {}
     steps = Steps(no_progress, host.clock)
     answer: dict[str, Any] = {"status": True, "repo": repo.name, "dependencies": []}
-    with disk.locked(Record(host.cache, repo.name).lock, wait=True):
+    with flock.locked(Record(host.cache, repo.name).lock, wait=True):
         try:
             steps.run(services.steps(repo.restart, host, CheckSite(repo, host).place))
         except (DeployError, OSError) as error:
@@ -317,7 +317,7 @@ def verify(repo: Repo, host: Host, *, full: bool) -> Findings:
 
     It waits for a stage that is under way: a tree that is found to be wrong is noted not to be trusted.
     """
-    with disk.locked(Record(host.cache, repo.name).lock, wait=True):
+    with flock.locked(Record(host.cache, repo.name).lock, wait=True):
         return layouts.of(repo).verify(full=full)
 
 

@@ -30,15 +30,11 @@ from saltdeploy.transports.base import Arrival, Brought, Transport
 
 _OPTIONS = [
     "--links",
-    "--from0",
     "--ignore-times",  # a file of the same size and time may be another
     "--no-implied-dirs",  # a directory on the way may be a link over there
-    "--timeout=120",
     "--stats",
     "--protect-args",
 ]
-# as an option it would turn rsync:// into a daemon that is started by ssh
-_ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": rsync.SSH}
 _RECEIVED = re.compile(r"Total bytes received: ([0-9,.]+)")
 
 
@@ -115,10 +111,10 @@ class Rsynced:
             disk.remove_tree(self._directory)
 
     def _run(self, names: Path, basis: Path) -> None:
-        command = ["rsync", *_OPTIONS, f"--files-from={names}", f"--compare-dest={basis}"]
-        command += [*rsync.cap(self._rate), "--", self._exports, f"{self._directory}/"]
+        options = [*_OPTIONS, f"--compare-dest={basis}", *rsync.cap(self._rate)]
         try:
-            ended = process.run(command, self._timeout, environment=_ENVIRONMENT)
+            with open(names, "rb") as given:
+                ended = rsync.run(options, self._exports, self._directory, given, timeout=self._timeout)
         except FileNotFoundError:
             raise Unsupported(
                 "rsync is not installed",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -123,3 +124,35 @@ def test_a_call_changes_nothing_in_this_process() -> None:
     seen: list[int] = []
     process.call(lambda: seen.append(1), 60)
     assert seen == []
+
+
+# -- conversations --------------------------------------------------------------------------------------
+
+
+def conversation(
+    *script: str, given: bytes | None = None, timeout: float = 60, most: int = 1 << 20
+) -> tuple[bytes, bytes]:
+    with process.start(["/bin/sh", "-c", *script], stdin=subprocess.PIPE) as started:
+        try:
+            return process.talk(started, given, timeout, most)
+        finally:
+            process.kill(started)
+
+
+def test_a_program_is_given_its_input_and_heard_on_both_streams_at_once() -> None:
+    given = os.urandom(1 << 20)
+    output, errors = conversation("tee /dev/stderr", given=given, most=1 << 20)
+    assert output == given
+    assert given.endswith(errors) and 2048 <= len(errors) < len(given)
+
+
+def test_a_program_that_does_not_read_what_it_is_given_is_heard() -> None:
+    assert conversation("exec <&-; echo no", given=b"x" * (1 << 20)) == (b"no\n", b"")
+
+
+def test_a_program_that_says_too_much_or_hangs_is_stopped_with_its_group(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    for script, most in (("yes", 1000), (f"sleep 600 & echo $! >> {pids}; wait", 1 << 20)):
+        with pytest.raises(process.Overran):
+            conversation(script, timeout=2, most=most)
+    until(lambda: numbers(pids) and not any(map(is_alive, numbers(pids))))

@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, flock
+from saltdeploy.lib import process as processes
 from saltdeploy.lib.errors import Corrupt, Unavailable
 
 #: Seconds that a seeder waits for wishes.
@@ -177,14 +178,13 @@ class Spool:
         command += [*map(str, listen.ports), *(["owned"] if owned else [])]
         paths = [str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
         with open(self.log, "wb") as log:
-            return subprocess.Popen(
+            return processes.start(
                 command,
                 stdin=subprocess.PIPE if owned else subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd="/",
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,
+                directory="/",
+                environment={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
             )
 
     def state(self, name: str) -> SeedState:
@@ -203,7 +203,7 @@ class Spool:
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
         """Be the only seeder here, or find that there is one (False)."""
-        with disk.locked(self._lock, wait=False) as free:
+        with flock.locked(self._lock, wait=False) as free:
             yield free
 
     def is_free(self) -> bool:

@@ -19,7 +19,7 @@ help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 	@echo '  make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1'
 
-# One environment for all; made anew when the dependencies may have changed.
+# One environment for all; rebuilt when the dependencies may have changed.
 $(READY): setup.cfg tools/venv
 	@tools/venv $(VENV) $(PYTHON)
 	@touch $@

@@ -4,15 +4,19 @@ The master's runner ``deploy.sync`` asks for these stages; by hand they converge
 that the master has pinned. Answers have Trebuchet's shape and status numbers: ``status`` is 0 when it worked.
 """
 
+import contextvars
+import dataclasses
 import functools
 import inspect
 import json
+import logging
 import os
 import shlex
 import time
 from pathlib import Path
 
 import salt.exceptions
+import salt.pillar
 import salt.utils.args
 import salt.utils.http
 import salt.version
@@ -30,8 +34,13 @@ from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.swarm import Identity
 
+log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
+#: A line a host for people; ``--out=json`` has the whole answer.
+__outputter__ = {"status": "deploy", "verify": "deploy"}
 
+#: The id of the Salt job that calls; a state or another function that calls has none.
+_JOB = contextvars.ContextVar("job", default="")
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
 
@@ -44,12 +53,20 @@ def __virtual__():
 
 
 def _door(function):
-    """Read the arguments; one that cannot be meant is an answer too."""
+    """Read the arguments; one that is not valid is an answer too."""
     name = f"deploy.{function.__name__}"
     signature = inspect.signature(function)
 
     @functools.wraps(function)
     def door(*args, **kwargs):
+        job = _JOB.set(str(kwargs.get("__pub_jid") or ""))
+        kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+        try:
+            return act(args, kwargs)
+        finally:
+            _JOB.reset(job)
+
+    def act(args, kwargs):
         command = f"salt {shlex.quote(__opts__['id'])} {name}"
         call = arguments.Call(command, signature, arguments.ONE_REPO)
         try:
@@ -59,6 +76,10 @@ def _door(function):
             return _refused(error.repo, error)
         return function(*bound.args, **bound.kwargs)
 
+    # Salt tells the job's id to a function that takes any keywords, and looks below what functools.wraps has wrapped
+    del door.__wrapped__
+    keywords = inspect.Parameter("published", inspect.Parameter.VAR_KEYWORD)
+    door.__signature__ = signature.replace(parameters=[*signature.parameters.values(), keywords])
     return door
 
 
@@ -308,7 +329,7 @@ def gc(repo=None, test=False, wanted=None):
         )
     except errors.DeployError as error:
         return _refused(repo or "", error)
-    return answer.to_wire(_ours().get("secret", ""))
+    return _signed(answer)
 
 
 @_door
@@ -334,7 +355,8 @@ def get_config(repo):
 @_door
 def sync_all():
     """
-    Fetch and check out the pinned release of every repo that this minion has a pin for.
+    Fetch and check out the pinned release of every repo that this minion has a pin for: what its pillar says, or what a
+    deploy has brought since. Where neither leads on, the master is asked anew.
 
     CLI Example:
 
@@ -343,7 +365,8 @@ def sync_all():
         salt web1 deploy.sync_all
     """
     stats = {}
-    for repo in sorted({*_ours().get("pins", {}), *_ours().get("unknown", {})}):
+    own = [repo for repo in config.repo_names(_pillar()) if _pinned(repo)]
+    for repo in sorted({*own, *_ours().get("pins", {}), *_ours().get("unknown", {})}):
         stats[repo] = {"deploy.fetch": fetch(repo)}
         if stats[repo]["deploy.fetch"]["status"] == 0:
             stats[repo]["deploy.checkout"] = checkout(repo)
@@ -367,7 +390,7 @@ def pin(repo, tag=None):
 
         salt web1 deploy.pin 'test/testrepo'
     """
-    pinned = _ours().get("pins", {}).get(repo, {})
+    pinned = _pinned(repo)
     if tag is None or pinned.get("tag") == tag:
         return pinned
     try:
@@ -384,9 +407,40 @@ def _group(repo):
     return str(_ours().get("pins", {}).get(repo, {}).get("order", {}).get("group", ""))
 
 
+def _pinned(repo):
+    """The newest pin that is known here; none while the master cannot tell what it has pinned."""
+    if repo in _ours().get("unknown", {}):
+        return {}
+    return stages.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
+
+
+def _ask_the_master(lost=()):
+    """Read our pillar anew, for this job.
+
+    lost
+        Repos for which the pin must offer a way from nothing.
+    """
+    known = __opts__.get("saltenv"), __opts__.get("pillarenv")
+    try:
+        asked = salt.pillar.get_pillar(
+            dict(__opts__),
+            dict(__grains__),
+            __opts__["id"],
+            known[0],
+            pillarenv=known[1],
+            extra_minion_data={"deploy_lost": list(lost)},
+        )
+        __pillar__["deploy"] = asked.compile_pillar().get("deploy", {})
+    except (salt.exceptions.SaltException, OSError) as error:
+        log.warning("The master does not tell what it has pinned: %s", error)
+
+
 def _wanted(repo, order, without_tag, advice):
     """What the master asks for, or the order of what it has pinned."""
-    wanted = order or pin(repo).get("order")
+    wanted = order or _pinned(repo).get("order")
+    if not order and (not wanted or wanted["epoch"] < stages.epoch(_config(repo), _host())):
+        _ask_the_master()  # our pillar is older than what deploys have told us
+        wanted = _pinned(repo).get("order")
     if not wanted:
         _refuse_unknown(repo)
         cause = "the master has pinned no release of this repo for this minion"
@@ -409,9 +463,22 @@ def _stage(stage, repo, order, without_tag):
         asked = [orders.Order.from_wire({**wire, "stage": stage}) for wire in wires[: orders.MOST_REPOS]]
         tasks = [stages.Task(asked[0], found)]
         tasks += [stages.Task(each, _config(each.release.repo)) for each in asked[1:]]
-        return stages.run(tasks, _host())
+        answer = stages.run(tasks, _host())
+        if asked[0].deploy == "pin" and isinstance(answer.error, errors.NoBase):
+            return _from_nothing(answer, tasks[0])
+        return answer
 
     return _answer(repo, ask)
+
+
+def _from_nothing(answer, task):
+    """Nothing that this minion holds fits what is pinned, as when it lost its disk: the master has a payload for that."""
+    _ask_the_master(lost=[task.repo.name])
+    known = _ours().get("pins", {}).get(task.repo.name, {}).get("order")
+    order = known and orders.Order.from_wire({**known, "stage": task.order.stage})
+    if not order or order.release != task.order.release or order.payloads == task.order.payloads:
+        return answer
+    return stages.run([stages.Task(order, task.repo)], _host())
 
 
 def _answer(repo, ask):
@@ -423,22 +490,29 @@ def _answer(repo, ask):
     except OSError as error:
         return _refused(repo, errors.from_os(error))
     __context__["retcode"] = 0 if answer.ok else 1
-    return answer.to_wire(_ours().get("secret", ""))
+    return _signed(answer)
 
 
 def _refused(repo, error):
     __context__["retcode"] = 1
     host = __opts__["id"]
     answer = orders.Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
-    return answer.to_wire(_ours().get("secret", ""))
+    return _signed(answer)
+
+
+def _signed(answer):
+    """It counts for the job that asked and for no other: everybody on the bus can play it again."""
+    return dataclasses.replace(answer, job=_JOB.get()).to_wire(_ours().get("secret", ""))
 
 
 def _config(repo):
     try:
         return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
     except errors.UnknownRepo as error:
-        error.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {error.next}"
-        raise
+        known = config.repo_names(_pillar())
+        better = errors.unknown_in_pillar(error, __opts__["id"], "this minion", known)
+        better.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {better.next}"
+        raise better from None
 
 
 def _pillar():

@@ -27,8 +27,12 @@ def __virtual__():
     return __virtualname__
 
 
-def ext_pillar(minion_id, pillar, *args, **kwargs):
-    """The minion's secret and pins; see :func:`saltdeploy.master.ext_pillar.data_for`."""
+def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
+    """The minion's secret and pins; see :func:`saltdeploy.master.ext_pillar.data_for`.
+
+    extra_minion_data
+        What the minion said when it asked: under ``deploy_lost`` the repos for which it needs a way from nothing.
+    """
     wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config")}
     plain = json.loads(json.dumps(wanted, default=str))
 
@@ -36,4 +40,6 @@ def ext_pillar(minion_id, pillar, *args, **kwargs):
         found = salt.utils.minions.CkMinions(__opts__).check_minions(expression, kind)
         return minion_id in found["minions"]
 
-    return {"deploy": pins.data_for(minion_id, Path(__opts__["cachedir"], "deploy"), plain, is_target)}
+    lost = (extra_minion_data or {}).get("deploy_lost")
+    lost = [str(repo) for repo in lost] if isinstance(lost, list) else []
+    return {"deploy": pins.data_for(minion_id, Path(__opts__["cachedir"], "deploy"), plain, is_target, lost)}

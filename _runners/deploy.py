@@ -12,8 +12,8 @@ pillar says; a second Ctrl-C leaves it running.
 import contextlib
 import functools
 import inspect
+import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -28,12 +28,14 @@ saltdeploy.require("0.2.0")
 
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
+from saltbridge.quiet import no_unclosed
 from saltdeploy import config
 from saltdeploy.lib import arguments, errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master import background, journal, preview
 from saltdeploy.master import deploy as deploys
+from saltdeploy.master import follow as following
 from saltdeploy.master import gc as master_gc
 from saltdeploy.master import preseed as master_preseed
 from saltdeploy.master import results as reports
@@ -42,9 +44,12 @@ from saltdeploy.master.locking.locks import Locks, is_held
 from saltdeploy.master.locking.model import Holder, scope_of
 from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
 from saltdeploy.watch.console import terminal
+from saltdeploy.watch.console.signals import LookingOn
 
+log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
 
@@ -81,6 +86,7 @@ def _door(function, readers=arguments.ONE_REPO):
     call = arguments.Call(f"salt-run {name}", inspect.signature(function), readers)
 
     def door(*args, **kwargs):
+        no_unclosed(__opts__)
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         about = {}
 
@@ -108,11 +114,16 @@ def _view_of(act, about=None):
     """What ``act`` returns; every error is a view too, and names the repo that ``about`` holds by then."""
     try:
         return act()
+    except errors.UnknownRepo as error:
+        failed = errors.unknown_in_pillar(
+            error, __opts__["id"], "this master", config.repo_names(pillar(__opts__))
+        )
     except errors.DeployError as error:
         failed = error
     except OSError as error:
         failed = errors.from_os(error)
-    except Exception as error:  # noqa: BLE001 - anything else would exit 0, or print a bare traceback
+    except Exception as error:  # anything else would exit 0, or print a bare traceback
+        log.exception("deploy failed for a reason that nobody foresaw")
         failed = errors.DeployError(f"{type(error).__name__}: {error}")
     return reports.of_error(failed.at(**(about or {})))
 
@@ -186,9 +197,8 @@ def plan(repo, tag, force=False, limit="", transport=""):
     """
     wish = Request(SYNC, repo, tag, force=force, limit=limit,
                 transport=transport)  # fmt: skip
-    found = _config(repo)
     with open_master(__opts__, _user()) as master:
-        return preview.forecast(wish, found, master)
+        return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
 
 @_door_for_several
@@ -301,7 +311,7 @@ def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
 @_door
 def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operators type
     """
-    Go on with a deploy whose process has died: every host is asked what it has done, and nothing is done twice.
+    Resume a deploy whose process has died: every host is asked what it has done, and nothing is done twice.
 
     repo
         Name of the repo: its newest deploy.
@@ -319,10 +329,13 @@ def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operator
     name, deploy = _find(repo, id)
 
     def go_on(watchers, aborted):
+        log.info("deploy %s of %s is resumed by %s", deploy, name, _user() or "somebody")
         with open_master(__opts__, _user(), watchers, aborted) as master:
             return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
 
-    return _in_background(go_on, name, deploy, detach)
+    begun = next(journal.replay(journal.Journals(root(__opts__)).path(name, deploy)), None)
+    sign = begun or events.preparing(deploy, name, time.time(), action="resume", tag="", user=_user())
+    return _in_background(go_on, name, deploy, sign, detach)
 
 
 @_door
@@ -343,7 +356,7 @@ def abort(repo="", id="", reason=""):  # noqa: A002
 
         salt-run deploy.abort repo=mediawiki
     """
-    name, deploy = _find(repo, id)
+    name, deploy = _find_running(repo, id)
     if not is_held(root(__opts__), name):
         raise errors.NoSuchDeploy(
             f"deploy {deploy} does not run", repo=name, next=f"salt-run deploy.report repo={name}"
@@ -371,13 +384,7 @@ def answer(choice, repo="", id="", key=""):  # noqa: A002
         salt-run deploy.answer yes repo=mediawiki
     """
     name, deploy = _find(repo, id)
-    question = reports.open_question(journal.Journals(root(__opts__)).path(name, deploy))
-    if question is None or key not in ("", question.key) or choice not in question.choices:
-        raise errors.NothingAsked(
-            f"the choices are {', '.join(question.choices)}" if question else "no question is open",
-            repo=name,
-            next=f"salt-run deploy.watch id={deploy}",
-        )
+    question = question_for(choice, key, journal.Journals(root(__opts__)).path(name, deploy), name, deploy)
     first = OperatorSignals(root(__opts__), name, deploy).answer(question.key, _user(), choice)
     return {
         "view": "told",
@@ -516,7 +523,7 @@ def versions(repo):
         salt-run deploy.versions repo=mediawiki
     """
     found = _config(repo)
-    return reports.of_versions(found.name, _history(found.name))
+    return reports.of_versions(found.name, _history(found.name), root(__opts__))
 
 
 @_door
@@ -565,7 +572,7 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
 
         salt-run deploy.watch repo=mediawiki
     """
-    return _watch(*_find(repo, id or deploy), interactive=interactive)
+    return _watch(*_find_running(repo, id or deploy), interactive=interactive)
 
 
 # -- deploying ------------------------------------------------------------------------------------------
@@ -580,73 +587,84 @@ def _deploy(wish, detach, interactive=False):
             done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
         return reports.of_deploy(done)
 
-    return _in_background(run, wish.repo, deploy, detach, interactive)
+    also = [{"repo": name, "tag": tag} for name, tag in wish.also]
+    about = {"action": wish.action, "tag": wish.tag, "user": user, "also": also}
+    sign = events.preparing(deploy, wish.repo, time.time(), **about)
+    return _in_background(run, wish.repo, deploy, sign, detach, interactive)
 
 
-def _in_background(work, repo, deploy, detach, interactive=False):
-    """Let a process of its own deploy, and look on."""
+def _in_background(work, repo, deploy, sign, detach, interactive=False):
+    """Let a process of its own deploy, and look on; ``sign`` is the event that is shown at once."""
     if threading.active_count() > 1:  # a reactor or an API: a fork could inherit a lock that nobody frees
         return _view_of(lambda: work((), lambda: ""), {"repo": repo})
     reader = background.start(
         lambda watchers, aborted: _view_of(lambda: work(watchers, aborted), {"repo": repo}), _log()
     )
+    now, last = {"repo": repo, "deploy": deploy}, {}  # what it needs is deployed before it, under other ids
     began = {}
 
     def enough(event):
+        last.update(event)
         if event.get("event") in (events.STARTED, events.RESUMED):
+            now.update(repo=event["repo"], deploy=event["deploy"])
             began.update(repo=event["repo"])
-        return (detach and bool(began)) or len(interrupts) > 1
+        return (detach and bool(began)) or looking.leaves
 
-    with _interrupts(deploy) as interrupts, _watcher(detach, interactive) as watchers:
+    def stop():
+        with contextlib.suppress(errors.DeployError, OSError):
+            for name, which in {(repo, deploy), (now["repo"], now["deploy"])}:
+                OperatorSignals(root(__opts__), name, which).abort(_user(), "Ctrl-C")
+
+    with LookingOn(stop) as looking, _watcher(deploy, detach, interactive) as watchers:
+        for watcher in watchers:
+            watcher.hear(sign)
         view = background.look_on(reader, watchers, time.time, enough)
-    if view is not None:
-        return view
-    if len(interrupts) > 1 or detach:
-        return {"view": "detached", "deploy": deploy, **began, "retcode": 0 if detach and began else 1}
-    return _watch(*_find("", deploy))  # it sends nothing more: its journal tells
+        if view is not None:
+            if looking.stops:  # one that was refused has not read it
+                OperatorSignals(root(__opts__), repo, deploy).clear()
+            return view
+        if looking.leaves or detach:
+            told = {"repo": repo, "stopping": True} if looking.stops else began
+            return {"view": "detached", "deploy": deploy, **told, "retcode": 0 if detach and began else 1}
+        return _follow(now["repo"], now["deploy"], watchers, looking, last)  # it sends nothing more
 
 
 def _watch(repo, deploy, interactive=False):
-    path = journal.Journals(root(__opts__)).path(repo, deploy)
-    last = {}
-    with _watcher(interactive=interactive) as watchers:
-        for event in journal.follow(path, lambda: is_held(root(__opts__), repo), time.sleep):
-            for watcher in watchers:
-                watcher.tick(time.time()) if event is None else watcher.hear(event)
-            last = event or last
-    return reports.of_watched(repo, deploy, last)
+    with LookingOn() as looking, _watcher(deploy, interactive=interactive) as watchers:
+        return _follow(repo, deploy, watchers, looking)
+
+
+def _follow(repo, deploy, watchers, looking, shown=None):
+    """What the journal of a deploy tells, to its end; without what was ``shown`` already, up to this event."""
+    last = shown or {}
+    for event in following.follow(repo, deploy, root(__opts__), time.sleep, shown):
+        last = event or last
+        if looking.leaves:
+            return {
+                "view": "detached",
+                "repo": repo,
+                "deploy": deploy,
+                "stopping": looking.stops,
+                "retcode": 1,
+            }
+        for watcher in watchers:
+            watcher.tick(time.time()) if event is None else watcher.hear(event)
+    return reports.of_watched(repo, deploy, last, root(__opts__))
 
 
 @contextlib.contextmanager
-def _interrupts(deploy):
-    """Ctrl-C stops the deploy in good order; the second one only leaves it alone."""
-    pressed = []
-
-    def press(number, frame):
-        pressed.append(number)
-        if len(pressed) == 1:
-            name = journal.Journals(root(__opts__)).repo_of(deploy)
-            if name:
-                OperatorSignals(root(__opts__), name, deploy).abort(_user(), "Ctrl-C")
-            print("Stopping. Ctrl-C again leaves it running.", file=sys.stderr)
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _watcher(silent=False, interactive=False):
+def _watcher(deploy, silent=False, interactive=False):
     """The terminal that started us; on stderr, so that the result on stdout stays whole."""
     if silent or __opts__.get("quiet"):
         yield ()
         return
+    # a result on the same screen tells the outcome, and nobody needs it twice
+    twice = not __opts__.get("output") and terminal.is_one_screen(sys.stdout, sys.stderr)
+    result_of = deploy if twice else ""
     if interactive:
-        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here)
+        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here, result_of=result_of)
     else:
-        watcher = terminal.for_stream(sys.stderr)
+        watcher = terminal.for_stream(sys.stderr, result_of=result_of)
     try:
         yield (watcher,)
     finally:
@@ -678,9 +696,15 @@ def _find(repo, deploy):
         raise errors.NoSuchDeploy(
             f"there is no deploy {wanted}" if wanted else "it was never deployed",
             repo=name,
-            next=f"salt-run deploy.versions repo={name or '...'}",
+            next=f"salt-run deploy.versions repo={name}" if name else "salt-run deploy.locks",
         )
     return name, wanted
+
+
+def _find_running(repo, deploy):
+    """As :func:`_find`; one that is being prepared and has no journal yet comes first."""
+    names = [repo] if repo else config.repo_names(pillar(__opts__))
+    return following.being_prepared(root(__opts__), names, deploy) or _find(repo, deploy)
 
 
 def _busiest(journals):

@@ -34,7 +34,7 @@ def run(location: Path, tag: str, commit: str, bundle: Path, stat_limit: int) ->
     unpacked = time.perf_counter()
     facts = layout.prepare(release, lambda *_: None)
     prepared = time.perf_counter()
-    flipped = layout.flip(release)
+    flipped = layout.activate(release)
     ended = time.perf_counter()
     return {
         **facts,

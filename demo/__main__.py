@@ -1,4 +1,7 @@
-"""The tour: a first install, changes, a rollback, and which host runs what. See ``make demo``."""
+"""The tour: a first install, a change, a release that fails on its canary, the way back, and which host runs what.
+
+See ``make demo``.
+"""
 
 from __future__ import annotations
 
@@ -67,13 +70,15 @@ def _run(arguments: argparse.Namespace) -> int:
                 "hosts": str(directory / "hosts"),
                 "source": str(repository),
                 "url": f"file://{repository}",
+                **({} if arguments.repo else {"rollout": sample.ROLLOUT}),
             },
             grains={"deployment_target": [REPO]},
+            tell=_say,
         )
         _say(f"starting a Salt master and {arguments.minions} minions in {directory}")
         with fleet:
             _say(f"up after {time.monotonic() - began:.0f} s; deploying {', '.join(tags)} of {repository}")
-            status = _tour(fleet, repository, tags)
+            status = _tour(fleet, repository, tags, fails=not arguments.repo)
             if arguments.keep:
                 fleet.keep()
                 kept = True
@@ -87,20 +92,29 @@ def _run(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _tour(fleet: Fleet, repository: Path, tags: list[str]) -> int:
-    """Deploy each tag, roll the last one back, and show where each host stands."""
-    steps = [["deploy.sync", f"repo={REPO}", f"tag={_argument(tag)}"] for tag in tags]
-    if len(tags) > 1:
-        steps.append(["deploy.rollback", f"repo={REPO}"])
-    steps.append(["deploy.report", f"repo={REPO}"])
-    for step in steps:
-        _say(f"\n$ {shlex.join(['salt-run', *step])}")
+def _tour(fleet: Fleet, repository: Path, tags: list[str], *, fails: bool) -> int:
+    """Deploy each tag, go back from the last one, and show where each host stands.
+
+    Args:
+        fails: the last one is broken: its deploy goes back by itself, with status 1. Else an operator rolls back.
+    """
+    syncs = [["deploy.sync", f"repo={REPO}", _argument(tag)] for tag in tags]
+    steps = [(step, 0, "") for step in syncs]
+    if fails:
+        broken = "the last release is broken: a check sees it on the canary, and all goes back by itself"
+        steps[-1] = (syncs[-1], 1, broken)
+    elif len(tags) > 1:
+        steps.append((["deploy.rollback", f"repo={REPO}"], 0, ""))
+    steps += [([f"deploy.{view}", f"repo={REPO}"], 0, "") for view in ("versions", "report")]
+    for step, expected, about in steps:
+        _say(f"\n{about}" if about else "")
+        _say(f"$ {shlex.join(['salt-run', *step])}")
         status = fleet.salt_run(*step, show=True).returncode
-        if status != 0:
-            _say(f"exit status {status}")
-            return status
-    expected = tags[-2] if len(tags) > 1 else tags[0]
-    return _prove(fleet, repository, tags, expected)
+        if status != expected:
+            _say(f"exit status {status}, and it should be {expected}")
+            return status or 1
+    expected_tag = tags[-2] if len(tags) > 1 else tags[0]
+    return _prove(fleet, repository, tags, expected_tag)
 
 
 def _prove(fleet: Fleet, repository: Path, tags: list[str], expected: str) -> int:
@@ -139,8 +153,8 @@ def _repository(named: str, tags: list[str], directory: Path) -> tuple[Path, lis
 
 
 def _argument(tag: str) -> str:
-    """The tag as Salt's command line wants it: 1.10 would be read as the number 1.1."""
-    return tag if yaml.safe_load(tag) == tag else json.dumps(tag)
+    """``tag=...`` as Salt's command line wants it: 1.10 would be read as the number 1.1."""
+    return f"tag={tag if yaml.safe_load(tag) == tag else json.dumps(tag)}"
 
 
 def _short_directory() -> str:
@@ -154,7 +168,8 @@ def _what_to_try(fleet: Fleet, tags: list[str]) -> str:
         f"cd {shlex.quote(str(CHECKOUT))}; c={fleet.config}",
         f".venv/bin/salt-run -c $c deploy.versions repo={REPO}",
         f".venv/bin/salt-run -c $c deploy.report repo={REPO} --out=json",
-        f".venv/bin/salt-run -c $c deploy.sync repo={REPO} tag={shlex.quote(_argument(tags[-1]))}",
+        f".venv/bin/salt-run -c $c deploy.plan repo={REPO} {shlex.quote(_argument(tags[0]))}",
+        f".venv/bin/salt-run -c $c deploy.sync repo={REPO} {shlex.quote(_argument(tags[0]))}",
         f".venv/bin/salt-run -c $c deploy.watch repo={REPO}      # in a second terminal",
         f".venv/bin/salt -c $c '*' deploy.status {REPO}",
         f".venv/bin/salt -c $c web1 deploy.verify {REPO} full=True",

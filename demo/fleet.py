@@ -20,6 +20,7 @@ from typing import Any
 from demo import processes
 
 START_SECONDS = 120.0
+_TELL_EVERY = 3.0  # seconds
 
 
 class FleetError(Exception):
@@ -38,6 +39,7 @@ class Fleet:
         grains: of every minion.
         master, minion: more settings for the configuration files.
         enter: how a command is begun on the host of a minion, or on that of ``master``, where those are hosts apart.
+        tell: hears every few seconds, while the fleet starts, who is not up yet.
 
     Attributes:
         config: the master's configuration directory, for ``salt -c`` and ``salt-run -c``.
@@ -61,6 +63,7 @@ class Fleet:
         master: dict[str, Any] | None = None,
         minion: dict[str, Any] | None = None,
         enter: Callable[[str], list[str]] = lambda _: [],
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.directory = directory
         self.minions = list(minions)
@@ -69,6 +72,8 @@ class Fleet:
         self._daemons: dict[str, subprocess.Popen[bytes]] = {}
         self._kept = False
         self._enter = enter
+        self._tell = tell
+        self._told = 0.0
         publish_port, ret_port = _free_ports(2)
         doors = {"module_dirs": [str(checkout)]}
         self._master = {
@@ -81,8 +86,6 @@ class Fleet:
             "file_roots": {"base": [str(directory / "master" / "states"), str(checkout / "formula")]},
             "pillar_roots": {"base": [str(pillar or checkout / "pillar")]},
             "ext_pillar": [{"deploy_pins": {}}],
-            # salt-run warns at each end that it has not closed its own objects; errors still show
-            "log_granular_levels": {"salt.runner": "error", "salt.minion": "error"},
             **doors,
             # the checkout's own pillar/ hides _pillar/ from module_dirs
             "pillar_dirs": [str(checkout / "_pillar")],
@@ -147,7 +150,8 @@ class Fleet:
     # -- starting ---------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        self._told = time.monotonic()
+        deadline = self._told + START_SECONDS
         self._configure("master", "master", self._master)
         self._launch("master", "salt-master")
         self._await_master(deadline)
@@ -207,13 +211,19 @@ class Fleet:
         silent = set(self.minions)
         while silent:
             self._check(deadline, silent)
-            done = self.salt("--list", ",".join(sorted(silent)), "test.ping", "--out=json", "--static")
+            # a short time-out, so that nobody waits in silence
+            done = self.salt(
+                "--list", ",".join(sorted(silent)), "--timeout=3", "test.ping", "--out=json", "--static"
+            )
             try:
                 silent -= {name for name, answer in json.loads(done.stdout).items() if answer is True}
             except ValueError:
                 time.sleep(0.2)
 
     def _check(self, deadline: float, awaited: Iterable[str]) -> None:
+        if time.monotonic() - self._told >= _TELL_EVERY:
+            self._told = time.monotonic()
+            self._tell(f"waiting for {', '.join(sorted(awaited))}")
         dead = [name for name, daemon in self._daemons.items() if daemon.poll() is not None]
         late = sorted(awaited) if time.monotonic() > deadline else []
         for name in dead or late:

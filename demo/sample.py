@@ -1,7 +1,7 @@
 """Makes the repository that the demo deploys: a small web site with three tagged releases.
 
 Between them files appear, change and go, a symbolic link turns, a script becomes executable, a file becomes a
-directory: what real releases do.
+directory: what real releases do. The last one is broken, and a check sees it on the first host that takes it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ import subprocess
 from pathlib import Path
 
 TAGS = ["v1", "v2", "v3"]
+#: What the pillar of the demo says of it: one host goes first, and a check fails there with the last release.
+ROLLOUT = {
+    "groups": [{"name": "canary", "targets": "web1", "targets_type": "list"}, {"name": "rest"}],
+    "checks": {"version": {"type": "command", "after": "checkout", "command": ["cat", "VERSION"]}},
+}
 _TOPICS = ["apes", "bees", "cats", "dogs", "eels", "frogs", "geese", "hares", "ibis", "jays", "kites", "lynx"]
 _LANGUAGES = ["de", "en", "es", "fr", "ja", "pl"]
 
@@ -54,7 +59,9 @@ def _second(site: Path) -> None:
 def _third(site: Path) -> None:
     (site / "VERSION").unlink()
     _write(site / "VERSION" / "number", "3\n")
-    _write(site / "apes" / "index.html", _page("apes", "This release is broken; roll it back. " * 10))
+    _write(
+        site / "apes" / "index.html", _page("apes", "This release is broken: VERSION is a directory. " * 10)
+    )
     for topic in _TOPICS[:11]:
         (site / topic / "ja.json").unlink()
 

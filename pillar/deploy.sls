@@ -142,10 +142,10 @@ repo_config:
     # targets: 'web* and not web9'
     # targets_type: compound
 
-    # Salt functions that a target calls after a stage; a failure fails the stage. __REPO__ is the repo's name.
+    # Salt functions that a target calls after a stage; a failure fails the stage. An argument __REPO__ is the repo's name.
     # fetch_module_calls: {}
     # checkout_module_calls:
-    #   test.echo: ['__REPO__ is live']
+    #   test.echo: ['__REPO__']
 
     # What lets the processes of a host take up the release after the switch: services (`a, b=reload, c=stop-start`;
     # the key is `service_name`, shown below), then signals ({name: HUP, pidfile: /run/demo.pid}, or
@@ -166,6 +166,12 @@ repo_config:
 
     # Another value of `deployment_target` whose hosts take this repo too.
     # grain: null
+{%- if demo.get('rollout') %}
+
+    # Of `make demo` alone: a canary, and a check that a broken release fails there.
+    groups: {{ demo.rollout.groups | json }}
+    checks: {{ demo.rollout.checks | json }}
+{%- endif %}
 
   # A section as Trebuchet knows it.
   test/testrepo:

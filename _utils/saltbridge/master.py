@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -94,9 +93,10 @@ class Bus:
 
     def say_hello(self) -> None:
         """Hear ourselves before anybody is asked: a subscription that is not up yet would miss the answers."""
-        tag = f"{events.ROOT}/hello/{os.getpid()}/{self.new_jid()}"
+        hello = events.hello(self.new_jid(), "", self.now())
+        tag = events.tag_of(hello)
         for _ in range(20):
-            self.fire(tag, {})
+            self.fire(tag, hello)
             heard = self.next(0.25)
             while heard:
                 if heard[0] == tag:

@@ -8,9 +8,26 @@ Read ``master/deploy.py`` for one deploy from top to bottom and ``minion/stages.
 
 import importlib
 import sys
+from pathlib import Path
 
 __version__ = "0.2.0"
 _BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and holds on to parts of it
+_SYNC = "sync all (salt-run saltutil.sync_all; salt '*' saltutil.sync_all)"
+
+
+def _is_complete() -> bool:
+    """Whether all files are of this version: Salt copies them one by one, and processes start meanwhile."""
+    try:
+        return f'"{__version__}"' in Path(__file__).with_name("written_last.py").read_text("utf-8")
+    except OSError:
+        return False
+
+
+if not _is_complete():
+    raise ImportError(
+        f"the package saltdeploy is being replaced by version {__version__}, or only a part of that is here. "
+        f"Next: the same again in a moment; if that does not help, {_SYNC}"
+    )
 
 
 def require(version: str) -> None:
@@ -32,6 +49,6 @@ def require(version: str) -> None:
     found = importlib.import_module(__name__).__version__
     if found != version:
         raise ImportError(
-            f"the door is saltdeploy {version}, the package is {found}. Next: sync all (salt-run saltutil.sync_all; "
-            "salt '*' saltutil.sync_all), or upgrade the copy that pip installed"
+            f"the door is saltdeploy {version}, the package is {found}. "
+            f"Next: {_SYNC}, or upgrade the copy that pip installed"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,14 @@ def converged(run: Run) -> Run:
 
 
 class Releases:
-    """One repository with all releases, which each test's repo is a copy of; and what they are on a disk."""
+    """One repository with all releases, which each test's repo is a copy of; and what they are on a disk.
 
-    def __init__(self, directory: Path) -> None:
-        self._source = Source(directory, *releases())
+    Args:
+        trees: one for each tag, where it is not :func:`releases`.
+    """
+
+    def __init__(self, directory: Path, trees: Iterable[Tree] = ()) -> None:
+        self._source = Source(directory, *(trees or releases()))
         self._shown = {tag: self._source.checked_out(number) for number, tag in enumerate(TAGS)}
 
     def copy(self, directory: Path) -> Path:

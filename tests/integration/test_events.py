@@ -32,12 +32,14 @@ def flat(tag: str, data: dict[str, Any]) -> dict[str, Any]:
     return data["data"] if found and found[1] == events.HOST_PROGRESS else data
 
 
-def test_events_are_those_of_the_page(repo: Repo, checkout: Path) -> None:
+def test_F20_events_and_their_tags_are_those_of_the_page(repo: Repo, checkout: Path) -> None:
     with repo.fleet.bus() as bus:
         deploy = converged(repo.sync("v1")).data["deploy"]
         seen = bus.until(lambda tag, data: tag == f"deploy/{deploy}/finished")
     ours = {tag: flat(tag, data) for tag, data in seen if tag.startswith(f"deploy/{deploy}/")}
     page = documented(checkout)
+    shapes = [events.split_tag(tag) for tag, _ in seen if tag.startswith("deploy/")]
+    assert all(shape and shape[1] in page for shape in shapes), shapes
     for tag, event in ours.items():
         assert tag == events.tag_of(event)
         allowed = {field.replace("<stage>", event.get("stage", "")) for field in page[event["event"]]}

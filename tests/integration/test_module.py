@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
+import salt.client
+from saltdeploy.watch.console.results import render
 
 from tests.integration.pillar import TREBUCHET
 from tests.integration.repo import Repo, converged
@@ -43,6 +48,30 @@ def test_sync_all_brings_a_host_to_all_its_pins(repo: Repo) -> None:
     assert repo.on_disk() == repo.everywhere("v1")
 
 
+def test_F48_a_host_knows_the_pin_that_a_deploy_brought_whatever_its_pillar_says(repo: Repo) -> None:
+    """Its pillar is from before the first deploy, and then from before the second."""
+    for tag in ("v0", "v1"):
+        repo.has(tag)
+        done = [repo.call("web1", function) for function in ("fetch", "checkout")]
+        assert [(each.status, each.data.get("tag")) for each in done] == [(0, tag)] * 2
+        stats = repo.fleet.salt("web1", "deploy.sync_all").data["stats"][repo.name]
+        assert {answer["tag"] for answer in stats.values()} == {tag}
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+def test_F54_a_host_that_lost_its_disk_under_its_old_id_comes_back_by_itself(repo: Repo) -> None:
+    repo.has("v0")
+    repo.has("v1")  # what was packed for it starts from v0
+    live = repo.place("web1")
+    live.unlink()
+    shutil.rmtree(live.parent / f".{live.name}.deploy")
+    shutil.rmtree(Path(repo.fleet.minion_opts("web1")["cachedir"], "deploy"))
+    repo.fleet.salt("web1", "saltutil.refresh_pillar", wait=True)
+    done = repo.fleet.salt("web1", "deploy.sync_all")
+    assert done.data["status"] == 0, done
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
 def test_status_tells_all_that_is_on_disk(repo: Repo) -> None:
     repo.has("v0")
     repo.has("v1")
@@ -79,6 +108,19 @@ def test_verify_names_what_differs_and_the_next_sync_mends_it(repo: Repo) -> Non
     assert repo.call("web2", "verify", full=True).status == 0
     converged(repo.sync("v1"))
     assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.parametrize("function", ["status", "verify"])
+def test_F17_salt_shows_people_a_line_and_machines_the_whole_answer(function: str, repo: Repo) -> None:
+    repo.has("v1")
+    with salt.client.LocalClient(mopts=repo.fleet.opts) as client:
+        said = client.cmd("web1", f"deploy.{function}", [repo.name], full_return=True)["web1"]
+    assert said["out"] == "deploy"
+    assert said["ret"]["holdings"]["live"]
+    text = render({"web1": said["ret"]})
+    assert text is not None
+    assert text.startswith(f"ok        web1: {repo.name}: v1 (")
+    assert len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 
 import pytest
+from saltbridge.master import store
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.locking.model import Holder
 
+from tests.integration.fleet import wait_for
 from tests.integration.repo import Repo, converged
 from tests.integration.rollouts import ALL, COUNT, GATE, asking, counted, detached, ended, told
 from tests.integration.terminal import terminal
@@ -114,6 +119,54 @@ def test_a_second_ctrl_c_leaves_the_deploy_to_itself(repo: Repo) -> None:
         left = repo.fleet.wait(terminal)
     assert (left.status, left.data["view"]) == (1, "detached")
     assert repo.run("watch").data["outcome"] == "ROLLED BACK"
+    assert repo.on_disk() == repo.everywhere("v0")
+
+
+def first_line_with(text: str, process: subprocess.Popen[str]) -> str:
+    assert process.stderr is not None
+    return next(line for line in process.stderr if text in line)
+
+
+@pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
+def test_F19_ctrl_c_ends_a_watch_with_one_sentence_and_not_the_deploy(repo: Repo) -> None:
+    with repo.held("web1"):
+        deploy = detached(repo, "v1")
+        repo.wait_until_held("web1")
+        watching = repo.fleet.begin("deploy.watch", repo=repo.name)
+        first_line_with("fetch stage started", watching)
+        watching.send_signal(signal.SIGINT)
+        done = repo.fleet.wait(watching)
+    assert (done.data["view"], done.data["deploy"]) == ("detached", deploy)
+    assert "Traceback" not in done.told
+    assert "unclosed" not in done.told
+    converged(repo.run("watch"))
+
+
+def test_F14_F19_who_waits_for_a_lock_says_for_whom_and_sigterm_leaves_it_waiting(repo: Repo) -> None:
+    holder = Holder.here("carol", deploy="20261123101112000000", reason="a hotfix")
+    with Locks(repo.fleet.root, store(repo.fleet.opts)).hold(repo.name, (), holder):
+        terminal = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1", wait=100)
+        assert "waits: " in (line := first_line_with("waits: ", terminal))
+        assert "locked by carol" in line
+        assert "a hotfix" in line
+        terminal.send_signal(signal.SIGTERM)
+        done = repo.fleet.wait(terminal)
+        assert (done.status, done.data["view"]) == (1, "detached")
+        assert "Traceback" not in done.told
+    wait_for(lambda: repo.on_disk() == repo.everywhere("v1"))
+    converged(repo.run("watch"))
+
+
+def test_F19_ctrl_c_before_any_host_is_asked_is_not_lost(repo: Repo) -> None:
+    repo.has("v0")
+    holder = Holder.here("carol", deploy="20261123101112000000", reason="a hotfix")
+    with Locks(repo.fleet.root, store(repo.fleet.opts)).hold(repo.name, (), holder):
+        terminal = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1", wait=100)
+        first_line_with("waits: ", terminal)
+        terminal.send_signal(signal.SIGINT)
+        first_line_with("Stopping.", terminal)
+    done = repo.fleet.wait(terminal)
+    assert (done.status, done.data["outcome"]) == (1, "HELD")
     assert repo.on_disk() == repo.everywhere("v0")
 
 

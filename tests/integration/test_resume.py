@@ -67,6 +67,30 @@ def test_killed_at_a_question_which_is_answered_meanwhile(repo: Repo) -> None:
 
 
 @pytest.mark.repo(**ALL)
+def test_F12_report_and_versions_say_first_that_a_deploy_waits_or_has_died_and_end_with_what_to_type(
+    repo: Repo,
+) -> None:
+    asking(repo)
+    deploy = detached(repo, "v1")
+    choices = told(repo, "question")["choices"]
+    waits = repo.shown("report").splitlines()
+    assert f"deploy {deploy} (sync of v1" in waits[0]
+    assert "waits for an answer" in waits[0]
+    assert not [line for line in waits if "drift" in line]
+    assert waits[-1] == "Next: " + "; or ".join(
+        f"salt-run deploy.answer {choice} repo={repo.name}" for choice in choices
+    )
+    kill_deployer(repo)
+    for function in ("report", "versions", "watch"):
+        died = repo.shown(function).splitlines()
+        assert "has died" in died[0]
+        assert died[-1] == f"Next: salt-run deploy.resume repo={repo.name}"
+    assert repo.run("report").status == 1
+    assert repo.run("answer", choice="yes").data["counted"]
+    converged(repo.run("resume"))
+
+
+@pytest.mark.repo(**ALL)
 def test_a_new_deploy_over_a_dead_one_fences_what_is_left_of_it(repo: Repo) -> None:
     asking(repo)
     dead = detached(repo, "v1")

@@ -70,6 +70,24 @@ def test_who_speaks_for_another_host_changes_no_decision(repo: Repo, impostor: I
     assert "web1: ignored" in warnings and "web2: ignored" in warnings
 
 
+@pytest.mark.repo(**GATE)
+def test_F41_what_a_host_once_signed_and_somebody_plays_again_changes_nothing(repo: Repo) -> None:
+    """web2 has refused an order some time ago; that refusal comes again as its answer to a deploy's."""
+    old = repo.call("web2", "fetch", order={"release": {}}).data
+    assert (old["status"] != 0, bool(old["mac"]), old["deploy"]) == (True, True, "")
+    web2 = Impostor(repo.fleet, "web2")
+    with repo.held("web2"), repo.fleet.bus() as bus:
+        process = repo.fleet.begin("deploy.sync", repo=repo.name, tag="v1")
+        deploy = bus.until(lambda tag, data: tag.endswith("/started"))[-1][0].split("/")[1]
+        jid = job_of(bus, "deploy.fetch")
+        repo.wait_until_held("web2")
+        web2.put_on_the_bus((f"salt/job/{jid}/ret/web2", {"id": "web2", "jid": jid, "return": old}))
+        warned = bus.until(lambda tag, data: tag == f"deploy/{deploy}/warned")[-1][1]
+        assert f"an answer to {old['job']} came as one to {jid}" in warned["text"]
+    converged(repo.fleet.wait(process))
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
 def nonsense(repo: Repo, deploy: str) -> Iterator[Any]:
     """What an answer is not."""
     yield from (None, True, "text", b"bytes", 7, -1, 1e300, [], [[]] * 100, {}, {"status": 0}, {1: 2, "b": 3})
@@ -117,7 +135,7 @@ def test_a_host_that_signs_nonsense_harms_itself_only(repo: Repo, more: dict[str
         deploy = bus.until(lambda tag, data: tag.endswith("/started"))[-1][0].split("/")[1]
         jid = job_of(bus, "deploy.fetch")
         repo.wait_until_held("web2")
-        said = signed({**answer(repo, deploy, "web2"), **ODD, **more}, secret)
+        said = signed({**answer(repo, deploy, "web2"), **ODD, **more, "job": jid}, secret)
         web2.put_on_the_bus((f"salt/job/{jid}/ret/web2", {"id": "web2", "jid": jid, "return": said}))
         bus.until(lambda tag, data: tag == f"deploy/{deploy}/host_finished/web2")
     done = repo.fleet.wait(process)

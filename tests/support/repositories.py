@@ -170,7 +170,7 @@ def prepare(layout: object, source: Source, number: int) -> dict[str, object]:
 def deploy(layout: object, source: Source, number: int) -> dict[str, object]:
     """Objects, tree, switch."""
     facts = prepare(layout, source, number)
-    return {**facts, **layout.flip(source.release(number))}  # type: ignore[attr-defined]
+    return {**facts, **layout.activate(source.release(number))}  # type: ignore[attr-defined]
 
 
 RawTree = list[tuple[str, bytes, "bytes | RawTree"]]

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from saltdeploy.config import transports
 from saltdeploy.lib.errors import NoBase
 from saltdeploy.master import source as master_source
 from saltdeploy.master.packing import Packing
@@ -26,8 +27,9 @@ from saltdeploy.protocol.seals import Seal
 from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, Tree, link, snapshot
 from tests.support.targets import Target
 
-TRANSPORTS = ["bundle", "git", "tar", "delta", "rsync", "squashfs"]
-APART = ["tar", "delta", "rsync", "squashfs"]
+TRANSPORTS = list(transports.TABLE.built_in)
+#: Contents and trees come apart from each other.
+APART = [name for name in TRANSPORTS if "trees" in transports.row(name).kinds]
 
 _BIG = os.urandom(1 << 20) * 3
 _DEEP = b"/".join([b"d" * 200] * 15)

@@ -15,6 +15,8 @@ from tools import house_rules
         ("_runners/deploy.py", 'tag = f"deploy/{jid}/started"'),
         ("_utils/saltdeploy/master/minions.py", 'tag = "deploy/" + jid'),
         ("_utils/saltdeploy/master/deploy.py", '_run(["git", "log"])'),
+        ("_utils/saltdeploy/layouts/slots.py", "disk.switch_link(self._repo.location, slot.tree)"),
+        ("_utils/saltdeploy/layouts/inplace.py", "moved_aside = disk.install(first, location)"),
         ("docs/install.md", "see /ho" + "me/alice/checkout"),
         ("README.md", "TO" + "DO: write this"),
         ("Makefile", "two spaces at the end  "),
@@ -29,6 +31,7 @@ def test_the_house_rules_catch(path: str, line: str) -> None:
     [
         ("_utils/saltdeploy/protocol/events.py", 'tag = f"{ROOT}/{deploy}"'),
         ("_utils/saltdeploy/git/command.py", 'Popen(["git", *arguments])'),
+        ("_utils/saltdeploy/layouts/activate.py", "disk.switch_link(location, destination)"),
         ("_utils/saltdeploy/minion/stages.py", 'place = cache / "deploy" / "incoming"'),
         ("_fileserver/deploy_payloads.py", "Served as ``salt://deploy/<sha256>``."),
         ("tests/unit/protocol/test_events.py", 'assert tag == "deploy/1/started"'),

@@ -1,38 +1,24 @@
-"""Runs checks: command, script, nrpe, http, port, salt, metric -> pass, fail or inconclusive.
+"""Runs checks of each kind -> pass, fail or inconclusive.
 
-What there is to check is read by :mod:`saltdeploy.config.checks`. Nothing here decides what follows from a verdict;
+Which kinds there are says :mod:`saltdeploy.config.check_kinds`; what there is to check is read by
+:mod:`saltdeploy.config.checks`. Nothing here decides what follows from a verdict;
 ``docs/checks.md`` says who does.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
-from saltdeploy.checks import commands, http, metrics, salt
+from saltdeploy.checks import metrics
 from saltdeploy.checks.base import FAIL, INCONCLUSIVE, PASS, CheckContext, Response, Verdict
 from saltdeploy.checks.http import client
+from saltdeploy.config import check_kinds, plugins
 from saltdeploy.config.rollout import Check
 from saltdeploy.lib import process
 
-
-@dataclass(frozen=True)
-class _Kind:
-    """What runs a check of one kind, and the command with which a person looks at the same thing."""
-
-    run: Callable[[Check, CheckContext], Verdict]
-    by_hand: Callable[[Check, CheckContext], str]
-
-
-_KINDS = {
-    "command": _Kind(commands.command, commands.command_by_hand),
-    "script": _Kind(commands.script, commands.script_by_hand),
-    "nrpe": _Kind(commands.nrpe, commands.nrpe_by_hand),
-    "http": _Kind(http.http, http.http_by_hand),
-    "port": _Kind(http.port, http.port_by_hand),
-    "salt": _Kind(salt.salt, salt.salt_by_hand),
-    "metric": _Kind(metrics.metric, metrics.metric_by_hand),
-}
+log = logging.getLogger(__name__)
 
 
 def run(check: Check, place: CheckContext) -> Verdict:
@@ -41,17 +27,22 @@ def run(check: Check, place: CheckContext) -> Verdict:
     A metric is judged without a baseline; see :func:`judge`.
     """
     try:
-        return _worded(check, _KINDS[check.kind].run(check, place))
+        return _worded(check, _function(check.kind, "run")(check, place))
     except process.Overran as overran:
         said = f": {overran.output}" if overran.output else ""
         return Verdict(FAIL, f"Check '{check.name}' exceeded {check.timeout:g}s timeout{said}")
     except Exception as error:  # it is a check's business to find what is broken
+        log.info("check %s of kind %s failed", check.name, check.kind, exc_info=True)
         return _worded(check, Verdict(FAIL, f"{type(error).__name__}: {error}"))
 
 
 def by_hand(check: Check, place: CheckContext) -> str:
     """The command with which a person on the same host looks at what the check looked at."""
-    return _KINDS[check.kind].by_hand(check, place)
+    try:
+        return str(_function(check.kind, "by_hand")(check, place))
+    except Exception as error:  # what a package brings; the verdict is known, and must not get lost
+        log.exception("kind %s tells no command for check %s", check.kind, check.name)
+        return f"look at check {check.name} yourself: {type(error).__name__}: {error}"
 
 
 def measure(check: Check, place: CheckContext) -> float | None:
@@ -75,6 +66,13 @@ def judge(check: Check, value: float | None, baseline: float | None) -> Verdict:
     return _worded(check, metrics.judge(check, metrics.Reading(value), baseline))
 
 
+def _function(kind: str, which: str) -> Callable[[Check, CheckContext], Any]:
+    found: Callable[[Check, CheckContext], Any] = plugins.resolve(
+        getattr(check_kinds.kind(kind), which), f"check {kind}"
+    )
+    return found
+
+
 def _worded(check: Check, found: Verdict) -> Verdict:
     """The verdict in scap's words."""
     if found.word == PASS:
@@ -88,7 +86,7 @@ __all__ = [
     "FAIL",
     "INCONCLUSIVE",
     "PASS",
-    "Place",
+    "CheckContext",
     "Response",
     "Verdict",
     "by_hand",

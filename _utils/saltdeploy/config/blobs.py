@@ -1,6 +1,6 @@
 """Where that comes from which a release names and its repository does not hold, as the pillar says it.
 
-The kinds of blobs, and submodules. Each function takes what stands under one key and returns checked data; see :mod:`saltdeploy.config.rollout`.
+The kinds of blobs, and submodules. Each function takes what stands under one key and returns checked data; see :mod:`saltdeploy.config.values`.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from saltdeploy.config.rollout import Wrong, text
+from saltdeploy.config.values import Wrong, text
 
 LFS, FAT, ANNEX = "lfs", "fat", "annex"
 KINDS = (LFS, FAT, ANNEX)

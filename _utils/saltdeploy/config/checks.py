@@ -5,28 +5,23 @@ Those that a release brings are read by :mod:`saltdeploy.config.scap_checks`; ru
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.config import rollout
-from saltdeploy.config.rollout import Check, Wrong
+from saltdeploy.config import check_kinds, rollout, values
+from saltdeploy.config.check_kinds import CheckKind, Reader
+from saltdeploy.config.rollout import Check
+from saltdeploy.config.values import Wrong
 
-_Reader = Callable[[Any], Any]
-
-_COMMON: dict[str, _Reader] = {
-    "type": rollout.one_of(*rollout.KINDS),
+_COMMON: dict[str, Reader] = {
+    "type": check_kinds.name_of_kind,
     "before": rollout.stage_before,
     "after": rollout.stage_after,
     "stage": rollout.stage_after,  # scap's old word for `after`
-    "group": rollout.name,
-    "timeout": rollout.seconds(0.1),
-    "where": rollout.one_of("target", "master"),  # `on` would be true: so YAML reads that word
+    "group": values.name,
+    "timeout": values.seconds(0.1),
+    "where": values.one_of("target", "master"),  # `on` would be true: so YAML reads that word
 }
-#: Kinds that ask the processes which serve.
-ASK_PROCESSES = ("http", "port", "nrpe", "metric")
 #: The places between the switch and the restart, where those are still the old ones.
 GAP = (("after", "checkout"), ("before", "restart"))
 
@@ -44,7 +39,7 @@ def hook(name: str) -> Callable[[Any], Check | None]:
     def read(value: Any) -> Check | None:
         if value is None:
             return None
-        fields = rollout.table_of_any(value)
+        fields = values.table_of_any(value)
         for key in ("before", "after", "stage", "group", "where"):
             if key in fields:
                 raise Wrong("has its place already, on each target", key)
@@ -80,7 +75,7 @@ def refuse_in_the_gap(found: Iterable[Check]) -> None:
     """
     for check in found:
         between = ("before" if check.before else "after", check.stage) in GAP
-        if between and not check.master and check.kind in ASK_PROCESSES:
+        if between and not check.master and check_kinds.kind(check.kind).asks_processes:
             raise Wrong(
                 "would ask the processes of the old release, which are not restarted yet: use after: restart",
                 check.name,
@@ -89,7 +84,7 @@ def refuse_in_the_gap(found: Iterable[Check]) -> None:
 
 def _name(value: Any) -> str:
     try:
-        return rollout.name(value)
+        return values.name(value)
     except Wrong as error:
         raise error.below(value) from None
 
@@ -98,145 +93,37 @@ def _check(name: str, entry: Any) -> Check:
     if not isinstance(entry, dict):
         raise Wrong("must be a table", name)
     try:
-        kind = _COMMON["type"](entry.get("type", "command"))
+        kind = check_kinds.kind(check_kinds.name_of_kind(entry.get("type", "command")))
     except Wrong as error:
         raise error.below(name, "type") from None
-    known = {**_COMMON, **_KINDS[kind].keys}
-    read = rollout.table(entry, known, required=_KINDS[kind].required, path=(name,))
+    known = {**_COMMON, **kind.keys}
+    read = values.table(entry, known, required=kind.required, path=(name,))
     stages = [key for key in ("before", "after", "stage") if key in read]
     if len(stages) != 1:
         raise Wrong("needs one of before and after, with the name of a stage", name)
     check = Check(
         name=name,
-        kind=kind,
+        kind=kind.name,
         before=stages == ["before"],
         stage=read[stages[0]],
         group=read.get("group", ""),
         timeout=read.get("timeout", 30.0),
-        master=read.get("where", "master" if kind == "metric" else "target") == "master",
-        options=tuple((key, read[key]) for key in _KINDS[kind].keys if key in read),
+        master=read.get("where", "master" if kind.on_master else "target") == "master",
+        options=tuple((key, read[key]) for key in kind.keys if key in read),
     )
     try:
-        _refuse_unplaceable(check)
-        _KINDS[kind].whole(check)
+        _refuse_unplaceable(check, kind)
+        kind.refuse(check)
     except Wrong as error:
         raise error.below(name) from None
     return check
 
 
-def _refuse_unplaceable(check: Check) -> None:
+def _refuse_unplaceable(check: Check, kind: CheckKind) -> None:
     """Refuse a check that nothing would ever run, or that could never find what it needs."""
     if check.stage == "final" and not check.master:
         raise Wrong("nothing runs on a target when all groups are done: use where: master, or after: restart")
-    if check.kind == "script" and (check.master or (check.before and check.stage == "fetch")):
-        raise Wrong("a script is of the release, which is not there: use where: target, or after: fetch")
-
-
-# -- the keys of each kind ------------------------------------------------------------------------------
-
-
-def _anything(check: Check) -> None:
-    """What the keys say one by one is all that there is to say."""
-
-
-@dataclass(frozen=True)
-class _KindKeys:
-    """The keys of a kind beside the common ones, those that it needs, and what they must be together."""
-
-    keys: dict[str, _Reader]
-    required: tuple[str, ...]
-    whole: Callable[[Check], None] = _anything
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise Wrong("must be a number")
-    return float(value)
-
-
-def _pattern(value: Any) -> str:
-    try:
-        re.compile(rollout.text(value))
-    except re.error as error:
-        raise Wrong(f"is not a regular expression: {error}") from None
-    return str(value)
-
-
-def _no_shell(value: Any) -> bool:
-    """scap's ``shell``: only false, since nothing here is run by a shell."""
-    if rollout.flag(value):
-        raise Wrong("no shell is used: put the lines into a script of the release (type: script)")
-    return False
-
-
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise Wrong("must be a list")
-    return list(value)
-
-
-def _statuses(value: Any) -> tuple[int, ...]:
-    numbers = value if isinstance(value, list) else [value]
-    if not numbers or not all(type(each) is int and 100 <= each <= 599 for each in numbers):
-        raise Wrong("must be a status such as 200, or a list of them")
-    return tuple(numbers)
-
-
-def _url(value: Any) -> str:
-    if not rollout.text(value).startswith(("http://", "https://")):
-        raise Wrong("must begin with http:// or https://")
-    return str(value)
-
-
-def _patterns(value: Any) -> dict[str, str]:
-    table = rollout.table_of_any(value)
-    return rollout.table(table, dict.fromkeys(table, _pattern))
-
-
-def _function(value: Any) -> str:
-    if "." not in rollout.text(value):
-        raise Wrong("must be a function of Salt: module.function")
-    return str(value)
-
-
-_LIMITS = ("max", "min", "max_ratio", "max_increase")
-
-
-def _whole_metric(check: Check) -> None:
-    given = {key for key, _ in check.options}
-    if given - set(_LIMITS) not in ({"query", "prometheus"}, {"url", "path"}):
-        raise Wrong("needs query and prometheus, or url and path")
-    if not given & set(_LIMITS):
-        raise Wrong(f"needs a limit: {', '.join(_LIMITS)}")
-
-
-_KINDS = {
-    "command": _KindKeys({"command": rollout.command, "shell": _no_shell}, ("command",)),
-    "script": _KindKeys({"command": rollout.command, "shell": _no_shell}, ("command",)),
-    "nrpe": _KindKeys(
-        {"command": rollout.text, "nrpe_dir": rollout.absolute, "shell": _no_shell}, ("command",)
-    ),
-    "http": _KindKeys(
-        {
-            "url": _url,
-            "status": _statuses,
-            "body": _pattern,
-            "headers": _patterns,
-            "host": rollout.text,
-        },
-        ("url",),
-    ),
-    "port": _KindKeys({"port": rollout.ports, "host": rollout.text}, ("port",)),
-    "salt": _KindKeys({"function": _function, "args": _list, "kwargs": rollout.table_of_any}, ("function",)),
-    "metric": _KindKeys(
-        {
-            "query": rollout.text,
-            "prometheus": _url,
-            "url": _url,
-            "path": rollout.text,
-            **dict.fromkeys(_LIMITS, _number),
-        },
-        (),
-        _whole_metric,
-    ),
-}
+    if kind.of_release and (check.master or (check.before and check.stage == "fetch")):
+        raise Wrong(
+            f"a {kind.name} is of the release, which is not there: use where: target, or after: fetch"
+        )

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import rollout
-from saltdeploy.config.rollout import Wrong
+from saltdeploy.config import rollout, transports, values
+from saltdeploy.config.values import Wrong, whole
 from saltdeploy.lib.errors import BadName
-from saltdeploy.protocol import swarm as protocol_swarm
 from saltdeploy.protocol.fanout import check_url
 
 #: Stands in a fanout's URL for the id of the minion that serves.
@@ -117,7 +116,7 @@ def fanouts(value: Any) -> tuple[Fanout, ...]:
 
 
 def _fanout(entry: Any, number: int) -> Fanout:
-    read = rollout.table(entry, _FANOUT, required=("url",), path=(number,))
+    read = values.table(entry, _FANOUT, required=("url",), path=(number,))
     if "targets_type" in read and "targets" not in read:
         raise Wrong("says how to read `targets`, and that is not set", number, "targets_type")
     if (HOST in read["url"]) is not ("targets" in read):
@@ -131,7 +130,7 @@ def transfer(value: Any) -> dict[str, Any]:
     Raises:
         Wrong: it cannot be meant.
     """
-    read = rollout.table(value, _TRANSFER)
+    read = values.table(value, _TRANSFER)
     if "fleet_rate" in read and read["fleet_rate"] < read.get("rate", 1 << 41):
         raise Wrong("needs a `rate` for each host, and must not be below it", "fleet_rate")
     return read
@@ -143,7 +142,7 @@ def swarm(value: Any) -> dict[str, Any]:
     Raises:
         Wrong: it cannot be meant.
     """
-    return rollout.table(value, _SWARM, required=(), path=())
+    return values.table(value, _SWARM, required=(), path=())
 
 
 def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Delivery:
@@ -151,7 +150,7 @@ def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Deliv
     place = deployment["payload_dir"]
     named = (*repo["fanouts"], *deployment["fanouts"])
     kept, links = deployment["transfer"], deployment["links"]
-    swarming = Swarming(protocol_swarm.split(repo["transport"])[1], **deployment["swarm"])
+    swarming = Swarming(transports.split(repo["transport"])[1], **deployment["swarm"])
     return Delivery(named, site, Path(place) if place else None, links=links, swarm=swarming, **kept)
 
 
@@ -162,10 +161,10 @@ def links(value: Any) -> dict[str, Link]:
         Wrong: it cannot be meant.
     """
     found = {}
-    for site, entry in rollout.table_of_any(value).items():
+    for site, entry in values.table_of_any(value).items():
         if not _SITE.fullmatch(site):
             raise Wrong("must be the name of a site: letters, digits, and . _ - within", site)
-        found[site] = Link(**rollout.table(entry, _LINK, path=(site,)))
+        found[site] = Link(**values.table(entry, _LINK, path=(site,)))
     return found
 
 
@@ -182,21 +181,10 @@ def _ports(value: Any) -> tuple[int, int]:
 
 def _url(value: Any) -> str:
     try:
-        check_url(rollout.text(value).replace(HOST, "host"))
+        check_url(values.text(value).replace(HOST, "host"))
     except BadName as error:
         raise Wrong(error.cause) from None
     return str(value).rstrip("/")
-
-
-def whole(least: int, most: int) -> Callable[[Any], int]:
-    """A check: a whole number in this range."""
-
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise Wrong(f"must be a whole number from {least} to {most}")
-        return value
-
-    return check
 
 
 def _quantity(units: dict[str, float], least: float, most: float, meant: str) -> Callable[[Any], float]:
@@ -222,14 +210,14 @@ _LINK = {
 }
 _FANOUT = {
     "url": _url,
-    "site": rollout.text,
-    "targets": rollout.text,
-    "targets_type": rollout.one_of(*rollout.TARGET_TYPES),
+    "site": values.text,
+    "targets": values.text,
+    "targets_type": values.one_of(*rollout.TARGET_TYPES),
 }
 _SWARM = {"ports": _ports, "upload": whole(1024, 1 << 40), "least": whole(0, 1 << 40)}
 _TRANSFER = {
     "rate": whole(1024, 1 << 40),
     "fleet_rate": whole(1024, 1 << 40),
-    "jitter": rollout.seconds(),
+    "jitter": values.seconds(),
     "nice": whole(0, 19),
 }

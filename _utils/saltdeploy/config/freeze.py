@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.config import rollout
-from saltdeploy.config.rollout import Wrong
+from saltdeploy.config import values
+from saltdeploy.config.values import Wrong
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ].+)?")
@@ -67,12 +67,12 @@ def windows(value: Any) -> tuple[Window, ...]:
     A moment is a date (``2026-12-23``), a date and time (``2026-12-23T16:00Z``), or a time of the week
     (``Fri 16:00``). A date alone means its beginning after ``from`` and its end after ``until``.
     """
-    known: dict[str, Callable[[Any], Any]] = {"from": _begin, "until": _end, "reason": rollout.text}
+    known: dict[str, Callable[[Any], Any]] = {"from": _begin, "until": _end, "reason": values.text}
     if not isinstance(value, list):
         raise Wrong("must be a list of tables with from, until and reason")
     found = []
     for number, entry in enumerate(value):
-        fields = rollout.table(entry, known, required=tuple(known), path=(number,))
+        fields = values.table(entry, known, required=tuple(known), path=(number,))
         try:
             found.append(_window(fields["from"], fields["until"], fields["reason"]))
         except Wrong as error:

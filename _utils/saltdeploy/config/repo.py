@@ -17,11 +17,11 @@ from saltdeploy.config import checks as config_checks
 from saltdeploy.config import delivery, paths, transports
 from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
-from saltdeploy.config.rollout import Check, Group, Restart, Wrong
+from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
+from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
-from saltdeploy.protocol import swarm
 from saltdeploy.protocol.release import check_repo
 
 
@@ -168,7 +168,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = _read(_mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
     _refuse_half_set(keys, repos[name], name)
-    transport, _ = swarm.split(keys["transport"])
+    transport, _ = transports.split(keys["transport"])
     _refuse_unfit({**keys, "transport": transport}, name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
     paths.refuse_nesting(name, location, repos, deployment["parent_dir"])

@@ -6,16 +6,16 @@ Each function here takes what stands under one key of the pillar and returns fro
 
 from __future__ import annotations
 
-import re
-import shlex
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from saltdeploy.config import transports, values
+from saltdeploy.config.values import Wrong, absolute, name, one_of, seconds, share, table, text, window
+
 ASK = "ask"
 ACTIONS = ("restart", "reload", "stop-start")
-KINDS = ("command", "script", "nrpe", "http", "port", "salt", "metric")
 #: Stages that a check can stand before or after. ``checkout`` is the switch alone, ``restart`` what follows it on
 #: the same host; ``final`` is when every group is done.
 CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
@@ -24,8 +24,6 @@ CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
 _ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
 _BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
 _AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
-AUTO = "auto"
-TRANSPORTS = ("bundle", "git", "tar", "delta", "rsync", "squashfs", AUTO)
 TARGET_TYPES = (
     "glob",
     "pcre",
@@ -38,24 +36,6 @@ TARGET_TYPES = (
     "compound",
 )
 REST = "default"
-_SHARE = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-
-
-class Wrong(ValueError):
-    """A value that cannot be meant.
-
-    Args:
-        path: keys from the value that was being read down to what is wrong; empty for the value itself.
-    """
-
-    def __init__(self, text: str, *path: object) -> None:
-        super().__init__(text)
-        self.path = tuple(str(part) for part in path)
-
-    def below(self, *path: object) -> Wrong:
-        """The same, seen from further up."""
-        return Wrong(str(self), *path, *self.path)
 
 
 @dataclass(frozen=True)
@@ -129,7 +109,7 @@ class Check:
 
     Attributes:
         name: unique in its repo.
-        kind: one of :data:`KINDS`.
+        kind: its kind; see :mod:`saltdeploy.config.check_kinds`.
         before: whether it stands before its stage; else after it.
         stage: one of :data:`CHECK_STAGES`.
         group: only for hosts of this group; "" for all.
@@ -157,33 +137,6 @@ class Check:
         return dict(self.options).get(key, default)
 
 
-def share(value: Any) -> str:
-    """A count of hosts, or a share of them."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str) and _SHARE.fullmatch(value):
-        return value
-    raise Wrong("must be a count (3) or a share (25%)")
-
-
-def window(value: Any) -> str:
-    """A :func:`share` that lets at least one host through."""
-    if not int(share(value).rstrip("%")):
-        raise Wrong("must let at least one host switch: a count from 1 or a share from 1%")
-    return share(value)
-
-
-def seconds(least: float = 0.0) -> Callable[[Any], float]:
-    """A length of time."""
-
-    def check(value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 86_400 * 7:
-            raise Wrong(f"must be a number of seconds from {least:g} to 604800")
-        return float(value)
-
-    return check
-
-
 def hold(value: Any) -> str:
     """What happens between two groups."""
     if value in (None, "", 0):
@@ -206,12 +159,12 @@ def groups(value: Any) -> tuple[Group, ...]:
         "batch": window,
         "rollback_batch": window,
         "failure_limit": share,
-        "group_size": _whole(1),
+        "group_size": values.whole(1),
         "hold": hold,
-        "transport": one_of(*TRANSPORTS),
+        "transport": transports.of_group,
     }
     found: list[Group] = []
-    for number, entry in enumerate(_list(value, "groups")):
+    for number, entry in enumerate(values.list_of(value, "groups")):
         fields = table(_without_nulls(entry), known, required=("name",), path=(number,))
         fields["size"] = fields.pop("group_size", 0)
         found.append(Group(**fields))
@@ -250,30 +203,6 @@ def signals(value: Any) -> tuple[Signal, ...]:
     return tuple(found)
 
 
-def command(value: Any) -> tuple[str, ...]:
-    """An argument list; a text is split as a shell would, and no shell ever sees it."""
-    if isinstance(value, str):
-        try:
-            value = shlex.split(value)
-        except ValueError as error:
-            raise Wrong(f"cannot be split into arguments: {error}") from None
-    if (
-        not isinstance(value, list)
-        or not value
-        or not all(isinstance(word, (str, int, float)) for word in value)
-    ):
-        raise Wrong("must be a list of arguments")
-    words = tuple(str(word) for word in value)
-    if not words[0] or any("\0" in word for word in words):
-        raise Wrong("must be a list of arguments that begins with a program")
-    return words
-
-
-def ports(value: Any) -> tuple[int, ...]:
-    """One TCP port or a list of them."""
-    return tuple(_port(each) for each in (value if isinstance(value, list) else [value]))
-
-
 def stage_before(value: Any) -> str:
     """The stage that a check stands before, by our name or by scap's."""
     return _stage(value, _BEFORE_ALIASES)
@@ -291,109 +220,10 @@ def _stage(value: Any, aliases: dict[str, str]) -> str:
     return str(found)
 
 
-# -- small values ---------------------------------------------------------------------------------------
-
-
-def text(value: Any) -> str:
-    """A text that is not empty."""
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise Wrong("must be a text that is not empty")
-    return value
-
-
-def name(value: Any) -> str:
-    """The name of a group or a check: short, and safe on a terminal and in a tag."""
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise Wrong("must be a short name of letters, digits and _ . -")
-    return value
-
-
-def flag(value: Any) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise Wrong("must be true or false")
-    return value
-
-
-def absolute(value: Any) -> str:
-    """An absolute path."""
-    if not text(value).startswith("/"):
-        raise Wrong("must be an absolute path")
-    return str(value)
-
-
-def one_of(*names: str) -> Callable[[Any], str]:
-    """One of a few words."""
-
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or value not in names:
-            raise Wrong(f"must be one of {', '.join(names)}")
-        return value
-
-    return check
-
-
-def table(
-    value: Any,
-    known: dict[str, Callable[[Any], Any]],
-    *,
-    required: tuple[str, ...] = (),
-    path: tuple[object, ...] = (),
-) -> dict[str, Any]:
-    """Read a table with these keys and no others.
-
-    Args:
-        known: key to what reads its value.
-        path: where the table stands, for errors.
-    """
-    if not isinstance(value, dict):
-        raise Wrong("must be a table", *path)
-    found = {}
-    for key, each in value.items():
-        if key not in known:
-            raise Wrong(f"{key!r} is not a key that we know; the keys are {', '.join(known)}", *path, key)
-        try:
-            found[str(key)] = known[key](each)
-        except Wrong as error:
-            raise error.below(*path, key) from None
-    for key in required:
-        if key not in found:
-            raise Wrong(f"needs {key}", *path)
-    return found
-
-
-def table_of_any(value: Any) -> dict[str, Any]:
-    """A table, whatever is in it."""
-    if not isinstance(value, dict):
-        raise Wrong("must be a table")
-    return {str(key): each for key, each in value.items()}
-
-
-def _list(value: Any, what: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise Wrong(f"must be a list of {what}")
-    return value
-
-
 def _without_nulls(value: Any) -> Any:
     return (
         {key: each for key, each in value.items() if each is not None} if isinstance(value, dict) else value
     )
-
-
-def _whole(least: int) -> Callable[[Any], int]:
-    def check(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise Wrong(f"must be a whole number from {least}")
-        return value
-
-    return check
-
-
-def _port(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 65_536:
-        raise Wrong("must be a TCP port")
-    return value
 
 
 def _signal_name(value: Any) -> str:

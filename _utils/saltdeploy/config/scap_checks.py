@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from saltdeploy.config import Repo, checks, rollout
-from saltdeploy.config.rollout import REST, Check, Wrong
+from saltdeploy.config import Repo, check_kinds, checks, values
+from saltdeploy.config.rollout import REST, Check
+from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import BadChecks
 
 FILE = "scap/checks.yaml"
@@ -58,7 +59,7 @@ def read(text: bytes, repo: Repo) -> tuple[Brought, ...]:
     """
     try:
         known: dict[str, Any] = {"checks": lambda value: _brought(value or {})}
-        found: tuple[Brought, ...] = rollout.table(_parsed(text) or {}, known).get("checks", ())
+        found: tuple[Brought, ...] = values.table(_parsed(text) or {}, known).get("checks", ())
         _refuse(tuple(each.check for each in found), repo)
     except Wrong as error:
         raise BadChecks(
@@ -119,10 +120,15 @@ def _translated(name: Any, entry: Any) -> tuple[Any, str]:
     if word not in _WORDS:
         return entry, ""
     when = "before" if keys == ["before"] else "after"
-    moves = (when, _WORDS[word]) in checks.GAP and entry.get("type") in checks.ASK_PROCESSES
+    moves = (when, _WORDS[word]) in checks.GAP and _asks_processes(entry.get("type"))
     place = {"after": "restart"} if moves else {when: _WORDS[word]}
     rest = {key: each for key, each in entry.items() if key not in _KEYS}
     return {**rest, **place}, f"{when} {word}" if moves else ""
+
+
+def _asks_processes(kind: Any) -> bool:
+    known = check_kinds.TABLE.find(kind) if isinstance(kind, str) else None
+    return known is not None and known.asks_processes
 
 
 # -- the text -------------------------------------------------------------------------------------------

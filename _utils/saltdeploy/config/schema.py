@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from saltdeploy.config import blobs, checks, delivery, freeze, rollout
+from saltdeploy.config import blobs, checks, delivery, freeze, layouts, rollout, transports, values
 from saltdeploy.lib.disk import literal
-from saltdeploy.protocol import seals, swarm
+from saltdeploy.protocol import seals
 
 SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
@@ -20,7 +20,7 @@ _DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
 
 def _url(value: Any) -> str:
-    if _DASH.match(rollout.text(value)):
+    if _DASH.match(values.text(value)):
         raise ValueError("must be a URL or a path; neither it nor its host may begin with a dash")
     if _HELPER.match(value):
         raise ValueError("must be a URL or a path; git's ext::, fd:: and the like run commands")
@@ -28,13 +28,13 @@ def _url(value: Any) -> str:
 
 
 def _word(value: Any) -> str:
-    if rollout.text(value).split() != [value]:
+    if values.text(value).split() != [value]:
         raise ValueError("must be one word")
     return value
 
 
 def _path(value: Any) -> str:
-    path = rollout.text(value)
+    path = values.text(value)
     if not path.startswith("/") or literal(path) == "/" or ".." in path.split("/") or not path.isprintable():
         raise ValueError("must be an absolute path without .., and not /")
     return literal(path)
@@ -79,7 +79,7 @@ def _public_keys(value: Any) -> tuple[str, ...]:
         except (
             ValueError
         ) as error:  # with a place: an error without one would show the value, maybe a private key
-            raise rollout.Wrong(str(error), number) from None
+            raise values.Wrong(str(error), number) from None
     return tuple(keys)
 
 
@@ -89,48 +89,48 @@ Key = tuple[Any, Callable[[Any], Any]]
 REPO_KEYS: dict[str, Key] = {
     "grain": (None, _word),
     "upstream": (None, _url),
-    "shadow_reference": (False, rollout.flag),
+    "shadow_reference": (False, values.flag),
     "fetch_module_calls": ({}, _calls),
     "checkout_module_calls": ({}, _calls),
-    "checkout_submodules": (False, rollout.flag),
+    "checkout_submodules": (False, values.flag),
     "location": (None, _path),
-    "sync_script": ("shared.py", rollout.text),
+    "sync_script": ("shared.py", values.text),
     "dependencies": ({}, _names),
-    "automated": (False, rollout.flag),
-    "type": ("git-http", rollout.one_of(*SCHEMES)),
-    "gitfat_enabled": (False, rollout.flag),
+    "automated": (False, values.flag),
+    "type": ("git-http", values.one_of(*SCHEMES)),
+    "gitfat_enabled": (False, values.flag),
     "service_name": (None, rollout.services),
-    "deployment_repo_group": (None, rollout.text),
+    "deployment_repo_group": (None, values.text),
     # new keys
     "source": (None, _url),
     "url": (None, _url),
     "rsync_url": (None, _url),
-    "targets": (None, rollout.text),
-    "targets_type": ("compound", rollout.one_of(*rollout.TARGET_TYPES)),
-    "transport": ("bundle", rollout.one_of(*rollout.TRANSPORTS, *swarm.TRANSPORTS)),
-    "layout": ("slots", rollout.one_of("slots", "releases", "inplace", "overlay")),
-    "slots": (3, delivery.whole(2, 16)),
-    "keep_releases": (5, delivery.whole(2, 1000)),
-    "visible_releases": (1, delivery.whole(1, 16)),
-    "stat_limit": (5_000, delivery.whole(0, 100_000_000)),
-    "batch": ("100%", rollout.window),
-    "rollback_batch": ("100%", rollout.window),
-    "fetch_batch": ("100%", rollout.window),
-    "failure_limit": ("0", rollout.share),
-    "timeout": (600, delivery.whole(1, 86_400)),
+    "targets": (None, values.text),
+    "targets_type": ("compound", values.one_of(*rollout.TARGET_TYPES)),
+    "transport": (transports.DEFAULT, transports.of_repo),
+    "layout": ("slots", values.one_of(*layouts.LAYOUTS)),
+    "slots": (3, values.whole(2, 16)),
+    "keep_releases": (5, values.whole(2, 1000)),
+    "visible_releases": (1, values.whole(1, 16)),
+    "stat_limit": (5_000, values.whole(0, 100_000_000)),
+    "batch": ("100%", values.window),
+    "rollback_batch": ("100%", values.window),
+    "fetch_batch": ("100%", values.window),
+    "failure_limit": ("0", values.share),
+    "timeout": (600, values.whole(1, 86_400)),
     "groups": ([], rollout.groups),
-    "on_failure": ("rollback", rollout.one_of("rollback", "hold", "ask")),
-    "on_abort": ("rollback", rollout.one_of("rollback", "hold")),
-    "question_timeout": (3600, rollout.seconds(1)),
-    "service_port": (None, rollout.ports),
-    "service_timeout": (120, rollout.seconds(1)),
+    "on_failure": ("rollback", values.one_of("rollback", "hold", "ask")),
+    "on_abort": ("rollback", values.one_of("rollback", "hold")),
+    "question_timeout": (3600, values.seconds(1)),
+    "service_port": (None, values.ports),
+    "service_timeout": (120, values.seconds(1)),
     "signal": (None, rollout.signals),
-    "restart_command": (None, rollout.command),
+    "restart_command": (None, values.command),
     "checks": ({}, checks.checks),
     "depool": (None, checks.hook("depool")),
     "repool": (None, checks.hook("repool")),
-    "max_removed": ("50%", rollout.share),
-    "require_signed": (False, rollout.flag),
+    "max_removed": ("50%", values.share),
+    "require_signed": (False, values.flag),
     "freeze": ([], freeze.windows),
     "fanouts": ([], delivery.fanouts),
     "blobs": ({}, blobs.blobs),

@@ -1,12 +1,12 @@
-"""Compares files on a disk with what they should be, and computes the ids of contents."""
+"""Compares a file on a disk with what it should be, and computes the ids of contents."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from typing import NamedTuple
 
 from saltdeploy.content import pointers
 from saltdeploy.git.objects import EXECUTABLE, FILE, GITLINK, NOTHING, SYMLINK
@@ -42,61 +42,77 @@ class Sums:
         return self._sha256.digest()
 
 
+class FileEntry(NamedTuple):
+    """A file that a tree should hold. A tuple: one is made for each file of a tree.
+
+    Attributes:
+        path: relative to the tree.
+        mode, oid: as git says it.
+        size, mtime, ctime, inode: as it was seen when it was last known to be right, times in ns; a file with the same
+            ones need not be read. A ctime of 0 was not noted; an inode of 0: it was never seen.
+        digest: the sha256 of its content; None where only git's id is known.
+        pointer: what the blob holds, where the file should hold what that points to.
+    """
+
+    path: bytes
+    mode: str
+    oid: str
+    size: int = 0
+    mtime: int = 0
+    ctime: int = 0
+    inode: int = 0
+    digest: bytes | None = None
+    pointer: bytes = b""
+
+
 def compare(
-    path: bytes,
-    mode: str,
-    oid: str,
-    seen: tuple[int, ...] | None = None,
-    pointer: bytes = b"",
-    digest: bytes | None = None,
-    now: os.stat_result | None = None,
+    place: bytes, expected: FileEntry, *, full: bool = False, now: os.stat_result | None = None
 ) -> str:
-    """How the file at ``path`` differs from what it should be: ``missing``, ``changed`` or "".
+    """How the file at ``place`` differs from what it should be: ``missing``, ``changed`` or "".
 
     Args:
-        path: absolute.
-        mode, oid: what it should be, as git says it.
-        seen: size, mtime, ctime (ns) and inode when it was last known to be right; a file with the same ones is
-            not read. A ctime of 0 was not noted. None: read it in any case.
-        pointer: what the blob holds, where the file should hold what that points to.
-        digest: the sha256 of its content; None where only git's id is known.
+        place: an absolute path.
+        expected: what should be there.
+        full: read it in any case.
         now: what was just seen of it; None: look.
     """
     try:
-        now = now or os.lstat(path)
+        now = now or os.lstat(place)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
-    if mode == GITLINK:
+    if expected.mode == GITLINK:
         return "" if stat.S_ISDIR(now.st_mode) else "changed"
-    if git_mode(now) != (FILE if pointer and mode == SYMLINK else mode):
+    if git_mode(now) != (FILE if expected.pointer and expected.mode == SYMLINK else expected.mode):
         return "changed"
-    found = (now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino)
-    if seen and found == seen:
-        return ""
-    # the content may have further names in other trees, and the ctime changes with each that comes or goes
-    if seen and (pointer or not seen[2]) and _without_ctime(found) == _without_ctime(seen):
+    if not full and _is_as_seen(now, expected):
         return ""
     try:
-        return "" if _is_same(path, now, mode, oid, pointer, digest) else "changed"
+        return "" if _is_same(place, now, expected) else "changed"
     except FileNotFoundError:  # its users are at work
         return "missing"
 
 
-def _is_same(
-    path: bytes, now: os.stat_result, mode: str, oid: str, pointer: bytes, digest: bytes | None
-) -> bool:
-    if pointer:
-        return _is_content(path, mode, oid, pointer)
-    if digest is not None:
-        return _fed(path, now, hashlib.sha256()).digest() == digest
-    return blob_id(path, now, len(oid)) == oid
+def _is_as_seen(now: os.stat_result, expected: FileEntry) -> bool:
+    if (now.st_size, now.st_mtime_ns, now.st_ino) != (expected.size, expected.mtime, expected.inode):
+        return False
+    # the content may have further names in other trees, and the ctime changes with each that comes or goes
+    return now.st_ctime_ns == expected.ctime or bool(expected.pointer) or not expected.ctime
+
+
+def _is_same(place: bytes, now: os.stat_result, expected: FileEntry) -> bool:
+    if expected.pointer:
+        return _is_content(place, expected.mode, expected.oid, expected.pointer)
+    if expected.digest is not None:
+        return _fed(place, now, hashlib.sha256()).digest() == expected.digest
+    return blob_id(place, now, len(expected.oid)) == expected.oid
 
 
 def digest_of(path: bytes, mode: str, oid: str, pointer: bytes = b"") -> bytes | None:
     """The digest of the content of a file that is what it should be; None where it is not.
 
     Args:
-        path, mode, oid, pointer: as in :func:`compare`.
+        path: an absolute path.
+        mode, oid, pointer: as in :class:`FileEntry`.
 
     Returns:
         The sha256; of a content that a pointer points to, what the pointer has.
@@ -116,11 +132,6 @@ def digest_of(path: bytes, mode: str, oid: str, pointer: bytes = b"") -> bytes |
     except (FileNotFoundError, NotADirectoryError):
         return None
     return sums.sha256 if sums.oid == oid else None
-
-
-def _without_ctime(seen: tuple[int, ...]) -> tuple[int, ...]:
-    size, mtime, _, inode = seen
-    return size, mtime, inode
 
 
 def _is_content(path: bytes, mode: str, oid: str, data: bytes) -> bool:
@@ -170,47 +181,3 @@ def _feed(path: bytes, seen: os.stat_result, take: Callable[[bytes], None]) -> N
     with open(path, "rb") as file:
         while piece := file.read(_CHUNK):
             take(piece)
-
-
-def is_real(base: bytes, directory: bytes, known: set[bytes]) -> bool:
-    """Whether ``directory`` and those above it are real directories; a link may show other files tomorrow.
-
-    Args:
-        known: those below ``base`` of which it is known; grows.
-    """
-    unknown = []
-    while directory not in known:
-        unknown.append(directory)
-        directory = os.path.dirname(directory)
-    for directory in reversed(unknown):
-        try:
-            if not stat.S_ISDIR(os.lstat(os.path.join(base, directory)).st_mode):
-                return False
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        known.add(directory)
-    return True
-
-
-def walk(root: Path) -> Iterator[bytes]:
-    """Every path below ``root``, relative to it, except directories that hold something; no link is followed.
-
-    An empty directory ends in ``/``.
-    """
-    base = os.fsencode(root)
-    todo = [b""]
-    while todo:
-        directory = todo.pop()
-        try:
-            with os.scandir(os.path.join(base, directory)) as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except (FileNotFoundError, NotADirectoryError):  # its users are at work
-            continue
-        if directory and not found:
-            yield directory + b"/"
-        for name, is_directory in found:
-            path = os.path.join(directory, name)
-            if is_directory:
-                todo.append(path)
-            else:
-                yield path

@@ -1,7 +1,7 @@
-"""How the directories of a tree were seen last; so those are found in which somebody has made, renamed or removed something.
+"""How the directories of a tree were seen last: it tells in which ones somebody has made, renamed or removed something.
 
-Whoever does that gives the directory a new ctime, which nobody can set back. A look at all directories costs much less than
-one at all files, and none of those is read that nobody has touched. In the manifest's own database.
+Whoever does that gives the directory a new ctime, which nobody can set back. To look at all directories costs much less
+than to look at all files, and a directory that nobody has touched is not read. In the manifest's own database.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import stat
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
-from saltdeploy.content.compare import compare, is_real
+from saltdeploy.content.compare import FileEntry, compare
+from saltdeploy.content.verify import Difference, is_real
 from saltdeploy.git.objects import GITLINK
 
 _TICK = 10_000_000  # ns; two changes within one tick of the kernel's clock give the same ctime
@@ -26,8 +26,8 @@ CREATE TABLE IF NOT EXISTS looks (
 """
 
 
-class Looks:
-    """The table ``looks`` beside the tables ``files`` and ``directories``. Every method raises sqlite's own errors.
+class DirectoryCtimes:
+    """The table ``looks``, next to the tables ``files`` and ``directories``. Every method raises sqlite's own errors.
 
     Args:
         db: the open database.
@@ -38,7 +38,7 @@ class Looks:
         self._touched: set[bytes] = set()
 
     def touch(self, directory: bytes) -> None:
-        """Something of ours has changed in a directory: it is seen anew by :meth:`note`, and so are those above it."""
+        """Something of ours has changed in a directory: it is seen again by :meth:`note`, and so are those above it."""
         while directory not in self._touched:
             self._touched.add(directory)
             directory = os.path.dirname(directory)
@@ -55,7 +55,7 @@ class Looks:
         """See the directories that were touched; all of them where nothing is known. The digests are made before."""
         directories = self._touched if self._is_known(b"") else self._all()
         seen = {path: _seen(os.path.join(os.fsencode(root), path)) for path in directories}
-        _let_the_clock_go_on(max((ctime for ctime, _ in filter(None, seen.values())), default=0))
+        _wait_for_the_next_tick(max((ctime for ctime, _ in filter(None, seen.values())), default=0))
         for path, found in seen.items():
             if found is None:
                 self._db.execute("DELETE FROM looks WHERE path=?", (path,))
@@ -74,12 +74,12 @@ class Looks:
         finally:
             os.close(top)
 
-    def differences(self, root: Path, directories: Collection[bytes]) -> Iterator[tuple[str, bytes]]:
+    def differences(self, root: Path, directories: Collection[bytes]) -> Iterator[Difference]:
         """How what is in these directories, and in those below that nobody has seen yet, differs from the manifest.
 
         Returns:
-            ``missing``, ``changed`` or ``extra``, and the path; "" for a file that is as it should be. A directory that is
-            missing is named once, and one without anything in it that should not be there ends in ``/``.
+            One for each file, and one for each path that should not be there. A directory that is missing is named
+            once, and one without anything in it that should not be there ends in ``/``.
         """
         base, real, todo = os.fsencode(root), {b""}, set(directories)
         done: set[bytes] = set()
@@ -89,21 +89,20 @@ class Looks:
             files, below = self._children(directory)
             if not is_real(base, directory, real):
                 if files or below:
-                    yield "missing", directory
+                    yield "missing", directory, ""
                 continue
             self.touch(directory)
-            for path, mode, oid, size, mtime, ctime, inode, digest, pointer in files.values():
-                seen = size, mtime, ctime, inode
-                yield compare(os.path.join(base, path), mode, oid, seen, pointer or b"", digest), path
+            for entry in files.values():
+                yield compare(os.path.join(base, entry.path), entry), entry.path, entry.oid
             found = _entries(os.path.join(base, directory))
             if not found and directory and not files and not self._should_be(directory):
-                yield "extra", directory + b"/"
+                yield "extra", directory + b"/", ""
             for name, is_directory in found:
                 path = os.path.join(directory, name)
                 if is_directory:
                     below.add(path)
                 elif path not in files:
-                    yield "extra", path
+                    yield "extra", path, ""
             todo |= {path for path in below if path not in done and not self._is_known(path)}
 
     def _is_known(self, path: bytes) -> bool:
@@ -117,16 +116,16 @@ class Looks:
         submodules = self._db.execute("SELECT path FROM files WHERE mode=?", (GITLINK,))
         return [path for (path,) in [*self._db.execute("SELECT path FROM directories"), *submodules]]
 
-    def _children(self, directory: bytes) -> tuple[dict[bytes, Any], set[bytes]]:
-        """What the tree should have directly in a directory: files, and directories. What is deeper is leapt over."""
+    def _children(self, directory: bytes) -> tuple[dict[bytes, FileEntry], set[bytes]]:
+        """What the tree should have directly in a directory: files, and directories. What is deeper is skipped."""
         above = directory + b"/" if directory else b""
         end = directory + b"0" if directory else b"\xff" * 8192  # 0 follows /; no path is so long
-        files: dict[bytes, Any] = {}
+        files: dict[bytes, FileEntry] = {}
         below: set[bytes] = set()
         after: bytes | None = above
         while after is not None:
             rows = self._db.execute(
-                "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) "
+                "SELECT files.*, COALESCE(data, x'') FROM files LEFT JOIN pointers USING (path) "
                 "WHERE path >= ? AND path < ? ORDER BY path",
                 (after, end),
             )
@@ -137,7 +136,7 @@ class Looks:
                     below.add(above + name)
                     after = above + name + b"0"
                     break
-                files[row[0]] = row
+                files[row[0]] = FileEntry._make(row)
             rows.close()
         return files, below
 
@@ -168,7 +167,7 @@ def _entries(place: bytes) -> list[tuple[bytes, bool]]:
         return []
 
 
-def _let_the_clock_go_on(ctime: int) -> None:
+def _wait_for_the_next_tick(ctime: int) -> None:
     """Wait until what is changed from now on gets a later ctime."""
     ahead = ctime + _TICK - time.time_ns()
     if 0 < ahead <= _TICK:

@@ -1,11 +1,11 @@
 """What a tree should hold: path, mode, blob, sha256 and last seen stat of every file; verify a tree against it.
 
-One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so
-its cost follows the change too. The commit that names the files' blobs stands here, and the digests of all
-directories (:mod:`saltdeploy.protocol.merkle`), of which those are made anew that hold something that has changed. Where
-the blob is a pointer and the file holds what it points to, the pointer stands here as well; it is bound by the
-blob id, and binds the content. Whether the tree is whole is not written here (see saltdeploy.layouts.symlinked.tree): one
-can ask for that while a release is being written.
+One small sqlite database per tree. It changes by what a release changes, in one durable transaction, so its cost follows
+the change too. It has the commit that names the files' blobs, and the digests of all directories
+(:mod:`saltdeploy.protocol.merkle`); only those of directories are rebuilt that hold something that has changed. Where the
+blob is a pointer and the file holds what it points to, it has the pointer as well, which is bound by the blob id and binds
+the content. It does not say whether the tree is complete (:mod:`saltdeploy.layouts.symlinked.tree` does): one can ask for
+that while a release is being written.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from saltdeploy.content import directory_ctimes, pointers
-from saltdeploy.content.compare import compare, digest_of, is_real, walk
+from saltdeploy.content.compare import FileEntry, digest_of
 from saltdeploy.content.database import explained
-from saltdeploy.content.directory_ctimes import Looks
+from saltdeploy.content.directory_ctimes import DirectoryCtimes
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.content.tree_digest import Digests, copy_rows
+from saltdeploy.content.verify import Findings, differences, findings_of, is_real
 from saltdeploy.git.objects import GITLINK, Change
 
 _SCHEMA = """
@@ -38,50 +38,6 @@ CREATE TABLE IF NOT EXISTS pages (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS root (only INTEGER PRIMARY KEY CHECK (only = 1), oid TEXT NOT NULL);
 """
-_NAMED = 1000
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """A file of a tree: what git says of it, what was seen of it, its digest, and what its blob holds if that is a pointer."""
-
-    path: bytes
-    mode: str
-    oid: str
-    size: int
-    mtime: int
-    ctime: int
-    inode: int
-    digest: bytes | None
-    pointer: bytes
-
-    @property
-    def seen(self) -> tuple[int, ...]:
-        """As :func:`saltdeploy.content.compare.compare` wants it."""
-        return self.size, self.mtime, self.ctime, self.inode
-
-
-@dataclass
-class Findings:
-    """How a tree differs from its manifest; at most 1,000 paths of each kind are named, all are counted."""
-
-    missing: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    extra: list[str] = field(default_factory=list)
-    files: int = 0
-    wrong: int = 0
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing differs."""
-        return self.wrong == 0
-
-    def add(self, kind: str, path: bytes) -> None:
-        """Count one path and name it, while there are few."""
-        self.wrong += 1
-        names: list[str] = getattr(self, kind)
-        if len(names) < _NAMED:
-            names.append(path.decode("utf-8", "backslashreplace"))
 
 
 class Manifest:
@@ -92,7 +48,7 @@ class Manifest:
 
     Attributes:
         digests: those of directories.
-        looks: how directories were seen last.
+        ctimes: those of directories, as they were seen last.
 
     Raises:
         Unreadable: in any method, when the file is not what was written.
@@ -108,7 +64,7 @@ class Manifest:
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=60)
         except sqlite3.Error as error:
             raise explained(error, self.path) from error
-        self.digests, self.looks = Digests(self._db, self.path), Looks(self._db)
+        self.digests, self.ctimes = Digests(self._db, self.path), DirectoryCtimes(self._db)
         try:
             # with FULL a power cut just after a commit may bring the rolled back state to life again
             self._db.execute("PRAGMA synchronous=EXTRA")
@@ -146,7 +102,7 @@ class Manifest:
             raise
         finally:
             self._points = True
-            self.looks.forget()
+            self.ctimes.forget()
 
     def commit(self) -> str:
         """The commit whose files are noted here; "" when they were never brought to one."""
@@ -193,7 +149,7 @@ class Manifest:
         self._put((path, mode, oid, *stat, digest), pointer)
 
     def note(self, path: bytes, mode: str, oid: str, size: int, digest: bytes, pointer: bytes = b"") -> None:
-        """As :meth:`put`, of a file that lies on no disk.
+        """As :meth:`put`, of a file that is on no disk.
 
         Args:
             size: bytes of its content.
@@ -210,11 +166,11 @@ class Manifest:
             self._db.execute("DELETE FROM pointers WHERE path=?", (path,))
         self._touch(path)
         if row[1] == GITLINK:  # a directory, in which nothing is to be
-            self.looks.touch(path)
+            self.ctimes.touch(path)
 
     def _touch(self, path: bytes) -> None:
         self.digests.touch(path)
-        self.looks.touch(os.path.dirname(path))
+        self.ctimes.touch(os.path.dirname(path))
 
     def take(self, other: Manifest) -> None:
         """Note all files as another manifest has them; the digests of directories are apart."""
@@ -271,9 +227,12 @@ class Manifest:
 
     def entries(self) -> Iterator[FileEntry]:
         """All files, sorted by their paths."""
-        rows = "SELECT files.*, data FROM files LEFT JOIN pointers USING (path) ORDER BY path"
-        for path, mode, oid, size, mtime, ctime, inode, digest, pointer in self._db.execute(rows):
-            yield FileEntry(path, mode, oid, size, mtime, ctime, inode, digest, pointer or b"")
+        rows = "SELECT files.*, COALESCE(data, x'') FROM files LEFT JOIN pointers USING (path) ORDER BY path"
+        yield from map(FileEntry._make, self._db.execute(rows))
+
+    def holds(self, path: bytes) -> bool:
+        """Whether the tree should hold a file at this path."""
+        return self.entry(path) is not None
 
     def holds_more_than(self, files: int) -> bool:
         """Whether the tree should hold more files than that; looks at no more of them than it must."""
@@ -291,10 +250,6 @@ class Manifest:
             self._db.execute(below, (directory + b"/", directory + b"0")).fetchone() is not None
         )  # 0 follows /
 
-    def files(self) -> Iterator[tuple[bytes, str, str, bytes]]:
-        """Path, mode, blob and digest of every file whose digest is known."""
-        yield from self._db.execute("SELECT path, mode, oid, digest FROM files WHERE digest IS NOT NULL")
-
     def digest(self, path: bytes) -> bytes | None:
         """The digest of a file's content; None where it is not known."""
         row = self._db.execute("SELECT digest FROM files WHERE path=?", (path,)).fetchone()
@@ -303,11 +258,11 @@ class Manifest:
     # -- the root ---------------------------------------------------------------------------------------
 
     def root(self) -> str:
-        """The root as it was made last, in hexadecimal; "" where it never was."""
+        """The root as it was computed last, in hexadecimal; "" where it never was."""
         return self.digests.root()
 
     def seal(self) -> str:
-        """Make the digests of directories anew that hold something that has changed; in the same transaction.
+        """Rebuild the digests of directories that hold something that has changed; in the same transaction.
 
         Returns:
             The root.
@@ -346,49 +301,23 @@ class Manifest:
         full: bool,
         among: Collection[bytes] | None = None,
         stray: Callable[[bytes], None] | None = None,
-        spoilt: Callable[[str], None] | None = None,
+        damaged: Callable[[str], None] | None = None,
     ) -> Findings:
         """Compare the tree at ``root`` with the manifest.
 
         Args:
             root: the work tree.
-            full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was
-                written is taken as unchanged, and only the others are read.
-            among: only what is directly in these directories, see :meth:`saltdeploy.content.directory_ctimes.Looks.changed`; never ``full``.
-            stray: takes each path that should not be there, instead of the findings; a directory without
-                anything in it ends in ``/``.
-            spoilt: takes the blob of each file that holds something else, beside the findings.
+            full: read every byte, see :func:`saltdeploy.content.verify.verify_tree`.
+            among: only what is directly in these directories, see
+                :meth:`saltdeploy.content.directory_ctimes.DirectoryCtimes.changed`; never ``full``.
+            stray, damaged: see :func:`saltdeploy.content.verify.findings_of`.
         """
-        findings = Findings()
-        looked = self._differences(root, full) if among is None else self.looks.differences(root, among)
-        for kind, path in looked:
-            findings.files += kind != "extra"
-            if kind == "changed" and spoilt is not None and (entry := self.entry(path)):
-                spoilt(entry[1])
-            if kind == "extra" and stray is not None:
-                stray(path)
-            elif kind:
-                findings.add(kind, path)
-        return findings
+        if among is not None:
+            return findings_of(self.ctimes.differences(root, among), stray, damaged)
+        found = differences(self.entries(), root, full=full, is_expected=self.holds)
+        return findings_of(found, stray, damaged)
 
     def differs_in(self, root: Path, blobs: Collection[str]) -> bool:
         """Whether a file that should hold one of these blobs holds something else; they are read until one is found."""
-        base = os.fsencode(root)
-        return any(
-            compare(os.path.join(base, entry.path), entry.mode, entry.oid, None, entry.pointer, entry.digest)
-            for entry in self.entries()
-            if entry.oid in blobs
-        )
-
-    def _differences(self, root: Path, full: bool) -> Iterator[tuple[str, bytes]]:
-        """``missing``, ``changed`` or ``extra``, and the path; "" for each file that is as it should be."""
-        base, real = os.fsencode(root), {b""}
-        for entry in self.entries():
-            kind = "missing"
-            if is_real(base, os.path.dirname(entry.path), real):
-                place, known = os.path.join(base, entry.path), None if full else entry.seen
-                kind = compare(place, entry.mode, entry.oid, known, entry.pointer, entry.digest)
-            yield kind, entry.path
-        for path in walk(root):
-            if self.entry(path.removesuffix(b"/")) is None:
-                yield "extra", path
+        among = (entry for entry in self.entries() if entry.oid in blobs)
+        return any(kind for kind, _, _ in differences(among, root, full=True))

@@ -61,7 +61,7 @@ class _Directory:
 
 
 class Digests:
-    """The tables ``directories`` and ``pages`` beside the table ``files``. Every method raises sqlite's own errors.
+    """The tables ``directories`` and ``pages``, next to the table ``files``. Every method raises sqlite's own errors.
 
     A directory that has one page only is not in ``pages``.
 
@@ -74,10 +74,12 @@ class Digests:
         self._db = db
         self._path = path
         self._stale: dict[bytes, set[bytes]] = {}  # directory to the keys of entries that have changed
-        self._is_new: bool | None = None  # there is no digest yet: all are to be made, whatever was touched
+        self._is_new: bool | None = (
+            None  # there is no digest yet: all are to be computed, whatever was touched
+        )
 
     def root(self) -> str:
-        """The root as it was made last, in hexadecimal; "" where it never was."""
+        """The root as it was computed last, in hexadecimal; "" where it never was."""
         row = self._db.execute("SELECT digest FROM directories WHERE path=?", (b"",)).fetchone()
         return row[0].hex() if row else ""
 
@@ -103,7 +105,7 @@ class Digests:
         self._is_new = True
 
     def take(self, other: Digests) -> None:
-        """Take over what another manifest has, of the same files; where it has no root, all stay to be made."""
+        """Take over what another manifest has, of the same files; where it has no root, all have yet to be computed."""
         if not other.root():
             return
         copy_rows("directories", other._db, self._db)
@@ -116,7 +118,7 @@ class Digests:
         self._is_new = None
 
     def make(self) -> str:
-        """Make the digests anew that are stale; return the root.
+        """Rebuild the digests that are stale; return the root.
 
         Raises:
             Unreadable: a digest that is needed for that is missing.
@@ -192,7 +194,7 @@ class Digests:
 
         A page whose end has changed is read with the one behind it: they may be one now.
         """
-        if before[-1][0] != _END:  # nothing stands behind the last end yet, and something may now
+        if before[-1][0] != _END:  # nothing is behind the last end yet, and something may be now
             before = [*before, (_END, b"")]
         keys = sorted(self._stale[directory])
         pages: list[Page] = []
@@ -212,7 +214,7 @@ class Digests:
         return pages
 
     def _read(self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]) -> list[Page]:
-        """Pages made anew of the entries behind the one with the key ``start``, up to that with the key ``last``.
+        """Pages rebuilt from the entries behind the one with the key ``start``, up to that with the key ``last``.
 
         Args:
             start, last: b"" for the first and for the last one.
@@ -227,7 +229,7 @@ class Digests:
     def _entries(
         self, directory: bytes, start: bytes, last: bytes, found: dict[bytes, bytes]
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and encoded entries. What stands deeper is leapt over: a directory may hold all files."""
+        """Keys and encoded entries. What is deeper is skipped: a directory may hold all files."""
         above = directory + b"/" if directory else b""
         skip = len(above)
         after: bytes | None = _behind(above + start) if start else above
@@ -243,7 +245,7 @@ class Digests:
                     after = _behind(above + name + b"/")
                     break
                 yield name, b"%s%s\0" % (head or self._file(path, name).head(), name)
-            rows.close()  # or else the statement is still busy, and would be compiled anew for the next rows
+            rows.close()  # or else the statement is still busy, and would be compiled again for the next rows
 
     def _rows(self, after: bytes, end: bytes | None) -> sqlite3.Cursor:
         """Files from a path on to the last one before another."""
@@ -274,7 +276,7 @@ class Digests:
 
 
 def _left(walked: list[_Directory], parent: bytes) -> Iterator[_Directory]:
-    """End the directories in which ``parent`` does not lie, the deepest first; each is an entry of the one above it."""
+    """End the directories that do not hold ``parent``, the deepest first; each is an entry of the one above it."""
     while not _holds(walked[-1].path, parent):
         done = walked.pop()
         done.end()
@@ -298,7 +300,7 @@ def _holds(directory: bytes, other: bytes) -> bool:
 
 
 def _behind(place: bytes) -> bytes:
-    """The least path that stands behind an entry: a file, or a directory with all that it holds."""
+    """The least path behind an entry: a file, or a directory with all that it holds."""
     return place[:-1] + b"0" if place.endswith(b"/") else place + b"\0"
 
 
@@ -316,5 +318,5 @@ def copy_rows(table: str, old: sqlite3.Connection, new: sqlite3.Connection) -> N
 def unreadable(path: Path, why: str) -> Unreadable:
     """The error for a manifest that is damaged."""
     return Unreadable(
-        f"the manifest is damaged ({why})", path=str(path), next="the next fetch makes the tree anew"
+        f"the manifest is damaged ({why})", path=str(path), next="the next fetch rebuilds the tree"
     )

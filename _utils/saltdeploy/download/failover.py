@@ -6,6 +6,7 @@ bytes. The last carrier is the master by Salt's channel: a fleet without any fan
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,10 @@ from saltdeploy.content.payloads import Downloader
 from saltdeploy.git.repository import Progress
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, DeployError, Unavailable
+from saltdeploy.lib.text import public
 from saltdeploy.protocol.orders import Payload
+
+log = logging.getLogger(__name__)
 
 _LONGEST = 300  # characters of a fact
 
@@ -79,11 +83,13 @@ class Failover:
                 self._fetch_from(supplier, payload, partial, progress)
             except (Unavailable, Corrupt) as error:
                 self.left[supplier.name] = _short(error)
+                log.info("%s is left: %s", public(supplier.name), public(error.cause))
                 last = error
                 continue
             except OSError:  # our own disk, which the partial file may have filled
                 partial.unlink(missing_ok=True)
                 raise
+            log.debug("payload %s came from %s (%s)", payload.sha256, public(supplier.name), supplier.why)
             self.served = supplier
             os.replace(partial, destination)
             return

@@ -4,6 +4,9 @@ The owner of a work tree, or of the repository that a master reads, is seldom th
 programs in many places: in its configuration (file system monitors, filters, helpers, what is included), in ``hooks``, in
 ``info/attributes``. No list of them is complete, and what was looked at may be another file when git reads it. So git gets a
 *common directory* of ours (``GIT_COMMON_DIR``, see gitrepository-layout(5)): there it looks for all of these.
+
+A process makes one for each repository that it works on, and deletes it when it ends. One in which anything is not as it was made
+is never used again.
 """
 
 from __future__ import annotations
@@ -12,9 +15,12 @@ import contextlib
 import functools
 import os
 import re
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 from saltdeploy.git.command import run, settings
@@ -57,18 +63,16 @@ def shielded(git_dir: Path, tree: Path | None = None) -> Iterator[dict[str, str]
     """
     place = git_dir.absolute()
     config = _format(_read(place / "config"), str(place / "config"))
-    with contextlib.ExitStack() as stack:
-        try:
-            common = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saltdeploy-")))
-            _furnish(common, place, config if tree else config + _NO_LOGS)
-        except OSError as error:
-            raise from_os(error, path=tempfile.gettempdir()) from error
-        yield {
-            "GIT_DIR": str(place),
-            "GIT_COMMON_DIR": str(common),
-            "GIT_OBJECT_DIRECTORY": str(place / "objects"),
-            "GIT_WORK_TREE": str(tree.absolute() if tree else common / "empty"),
-        }
+    try:
+        common = _common(place, config if tree else config + _NO_LOGS)
+    except OSError as error:
+        raise from_os(error, path=tempfile.gettempdir()) from error
+    yield {
+        "GIT_DIR": str(place),
+        "GIT_COMMON_DIR": str(common),
+        "GIT_OBJECT_DIRECTORY": str(place / "objects"),
+        "GIT_WORK_TREE": str(tree.absolute() if tree else common / "empty"),
+    }
 
 
 def work_tree_git(
@@ -103,13 +107,56 @@ def setting(git_dir: Path, key: str) -> str:
     return _settings(_read(git_dir / "config"), str(git_dir / "config")).get(key, "")
 
 
-def _furnish(common: Path, place: Path, config: bytes) -> None:
+@dataclass(frozen=True)
+class _Made:
+    """A common directory, and how it looked when it was made."""
+
+    path: Path
+    looks: tuple[tuple[int, ...], ...]
+
+
+#: By process, git directory, configuration, and what is linked to; a forked child has its own.
+_MADE: dict[tuple[int, Path, bytes, tuple[str, ...]], _Made] = {}
+
+
+def _common(place: Path, config: bytes) -> Path:
+    """The common directory for a git directory: the one that this process has made, as long as nothing in it has changed."""
+    links = (*_WRITTEN, *(each for each in _THERE_OR_NOT if (place / each).exists()))
+    key = (os.getpid(), place, config, links)
+    made = _MADE.get(key)
+    if made is None or made.looks != _looks(made.path):
+        path = Path(tempfile.mkdtemp(prefix="saltdeploy-"))
+        Finalize(
+            None, shutil.rmtree, (path, True), exitpriority=0
+        )  # also at the end of a forked job of Salt's
+        _furnish(path, place, config, links)
+        made = _MADE[key] = _Made(path, _looks(path))
+    return made.path
+
+
+def forget() -> None:
+    """Delete what this process has made; for one that ends without cleaning up."""
+    for key in [key for key in _MADE if key[0] == os.getpid()]:
+        shutil.rmtree(_MADE.pop(key).path, ignore_errors=True)
+
+
+def _furnish(common: Path, place: Path, config: bytes, links: tuple[str, ...]) -> None:
     (common / "empty").mkdir()
     (common / "info").mkdir()
     (common / "info" / "attributes").write_bytes(_ATTRIBUTES)
     (common / "config").write_bytes(config)
-    for name in (*_WRITTEN, *(each for each in _THERE_OR_NOT if (place / each).exists())):
+    for name in links:
         (common / name).symlink_to(place / name)
+
+
+def _looks(common: Path) -> tuple[tuple[int, ...], ...]:
+    """What changes when anything in a common directory does; () where it is gone."""
+    try:
+        names = (".", *sorted(os.listdir(common)), "info/attributes")
+        seen = [os.lstat(common / name) for name in names]
+    except OSError:
+        return ()
+    return tuple((each.st_dev, each.st_ino, each.st_mode, each.st_uid, each.st_ctime_ns) for each in seen)
 
 
 def _read(file: Path) -> bytes:

@@ -1,4 +1,7 @@
-"""How releases lie on a target's disk; one file per name that an operator can write as ``layout:``."""
+"""How releases are kept on a target's disk; one file per name that an operator can write as ``layout:``.
+
+What is known of each layout without its code is in :mod:`saltdeploy.config.layouts`, by the same names.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ from typing import Any, Protocol
 
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
-from saltdeploy.content.manifest import Findings
 from saltdeploy.content.source import Contents
+from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository
 from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.layouts.inplace import Inplace
@@ -30,13 +33,13 @@ class Layout(Protocol):
 
     @property
     def trees(self) -> TreeStore | None:
-        """Where transports put commits and trees whose contents come another way; None where they must not."""
+        """Where transports put commits and trees whose contents come apart from them; None where they must not."""
 
     def holdings(self) -> Holdings:
-        """What is whole on disk, and what is live. Reads only."""
+        """What is complete on disk, and what is live. Reads only."""
 
     def open(self) -> dict[str, Any]:
-        """Make ``store`` usable. Returns facts, as :meth:`flip` does."""
+        """Make ``store`` usable. Returns facts, as :meth:`activate` does."""
 
     def prepare(
         self,
@@ -47,12 +50,12 @@ class Layout(Protocol):
         needed: Collection[str] = (),
         noted: BlobSource | None = None,
     ) -> dict[str, Any]:
-        """Make the release's tree, whole and verified, without touching what is live.
+        """Make the release's tree, complete and verified, without touching what is live.
 
         Args:
             contents: where the contents of its files come from; None: the store.
             root: that the tree must have, see :mod:`saltdeploy.protocol.merkle`; "" where nobody has said.
-            needed: commits that are to stay on disk whatever else is let go.
+            needed: commits that are to stay on disk whatever else is deleted.
             noted: where contents of git-annex's pointers are that no other source has; None: nobody has said.
 
         Returns:
@@ -62,24 +65,24 @@ class Layout(Protocol):
             DiskFull, Corrupt, SlotsBusy: nothing has changed for the users of ``location``.
         """
 
-    def collect(self, sweep: Cleanup, needed: Collection[str]) -> None:
-        """Let go of what nothing needs: releases beyond those to keep, what was on its way, what belonged to them.
+    def collect(self, cleanup: Cleanup, needed: Collection[str]) -> None:
+        """Delete what nothing needs: releases beyond those to keep, what was on its way, what belonged to them.
 
         Args:
             needed: commits that stay.
         """
 
-    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
+    def activate(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """Make a prepared release live; a release that is live already stays.
 
         Args:
-            back: users are led back from what is live.
+            back: this host is rolled back from what is live.
 
         Returns:
             Facts: ``moved_aside`` names what was found at ``location`` and kept.
 
         Raises:
-            NotReady: the release was not prepared, or is not whole any more.
+            NotReady: the release was not prepared, or is not complete any more.
         """
 
     def tree(self, commit: str) -> Path | None:

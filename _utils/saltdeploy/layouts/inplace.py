@@ -2,7 +2,7 @@
 
 For those who need ``.git`` at the live path. A checkout writes into the tree that users read: it is *not*
 atomic, a reader may see both releases for a while, and files that git does not track stay. Only the first
-checkout is one step: until then the work tree lies in ``.<name>.deploy/first`` beside ``location``. While
+checkout is one step: until then the work tree is in ``.<name>.deploy/first`` next to ``location``. While
 a checkout is not finished, ``.git/deploy-unfinished`` says so, and nothing is reported as live. When files were found to be
 others than those of the commit, ``.git/deploy-damaged`` names the commit until the next checkout.
 """
@@ -19,11 +19,12 @@ from typing import Any
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
 from saltdeploy.content import release_root
-from saltdeploy.content.compare import compare
-from saltdeploy.content.manifest import Findings, Manifest
+from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.source import Contents, Stored
+from saltdeploy.content.verify import Findings, differences
 from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.shield import work_tree_git
+from saltdeploy.layouts.activate import activate_first, log_activation
 from saltdeploy.layouts.symlinked.tree import refuse_other_root
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
@@ -116,7 +117,7 @@ class Inplace:
             return False
 
     def open(self) -> dict[str, Any]:
-        """Make a git work tree where there is none; beside ``location``, which stays as it is."""
+        """Make a git work tree where there is none; next to ``location``, which stays as it is."""
         if not self._is_installed():
             disk.make_directory(self._first)
             Repository.make_work_tree(self._first)
@@ -166,9 +167,9 @@ class Inplace:
         if known.get(commit) != value:
             disk.write_json(file, {**known, commit: value})
 
-    def collect(self, sweep: Cleanup, needed: Collection[str]) -> None:
+    def collect(self, cleanup: Cleanup, needed: Collection[str]) -> None:
         """Delete what killed processes left. What was deployed stays in ``.git``, as with Trebuchet."""
-        sweep.drop("incoming", *disk.asides(self._tags()), *disk.asides(self._unfinished))
+        cleanup.drop("incoming", *disk.asides(self._tags()), *disk.asides(self._unfinished))
 
     def _name(self, release: Release) -> None:
         """Let the tag name the commit in git, and remember it as the name by which the commit was deployed last."""
@@ -183,23 +184,36 @@ class Inplace:
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
             )
 
-    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
+    def activate(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """``git checkout`` of the release, with Trebuchet's status numbers when it fails.
 
-        Something else that is found at ``location`` is moved aside and named.
+        This is what :func:`saltdeploy.layouts.activate.activate` does for a link, as far as it can be done here: the
+        previous release is remembered as a ref, the checkout is many steps, and of generations there is that one ref
+        only. Something else that is found at ``location`` is moved aside and named.
         """
         self._refuse_unless_held(release)
-        store = self.store
         self._recover()
-        live = store.commit_of("HEAD")
+        live = self.store.commit_of("HEAD")
+        moves = live != release.commit or not self._is_installed()
+        self._remember_previous(live, release, back=back)
+        self._check_out(live, release)
+        facts = self._install()
+        if moves:
+            log_activation(release, self._location, live)
+        return facts
+
+    def _remember_previous(self, live: str, release: Release, *, back: bool) -> None:
         if self._is_installed() and live and live != release.commit:
             if back:
-                store.forget(_PREVIOUS)  # what is live is bad; of what was live before nothing is known
+                self.store.forget(_PREVIOUS)  # what is live is bad; of what was live before nothing is known
             else:
-                store.point(_PREVIOUS, live)
+                self.store.point(_PREVIOUS, live)
+
+    def _check_out(self, live: str, release: Release) -> None:
+        """Until it is done, ``deploy-unfinished`` says that nothing is live."""
         disk.write_atomically(self._unfinished, f"{release.commit}\n".encode())
         if self._damaged.exists():  # git knows from its index which files it need not write, and was wrong
-            (store.git_dir / "index").unlink(missing_ok=True)
+            (self.store.git_dir / "index").unlink(missing_ok=True)
         if live:
             work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
         command = ["checkout", "--force", "--quiet", "--detach", release.commit]
@@ -207,20 +221,20 @@ class Inplace:
         self._name(release)
         self._damaged.unlink(missing_ok=True)
         self._unfinished.unlink()
-        return self._install()
 
     def _install(self) -> dict[str, Any]:
         """Put the first work tree at ``location``."""
-        moved_aside = ""
+        if not self._is_installed():
+            return activate_first(self._first, self._location, self._repo.name)
+        if not os.path.lexists(self._first):
+            return {}
+        # that step was made and killed: what is there now was at ``location``
+        kept = disk.free_name(self._location)
         try:
-            if not self._is_installed():
-                moved_aside = disk.install(self._first, self._location)
-            elif os.path.lexists(self._first):  # the step was made and killed: this was at ``location``
-                moved_aside = str(disk.free_name(self._location))
-                os.rename(self._first, moved_aside)
+            os.rename(self._first, kept)
         except OSError as error:
             raise from_os(error, repo=self._repo.name, path=str(self._location)) from error
-        return {"moved_aside": moved_aside} if moved_aside else {}
+        return {"moved_aside": str(kept)}
 
     def tree(self, commit: str) -> Path | None:
         """The one tree that there is, whatever is checked out in it now."""
@@ -271,14 +285,13 @@ class Inplace:
 
     def _compare(self, live: str, found: set[bytes], findings: Findings) -> None:
         """Compare the sha256 of every file, unless git has found it to differ: a collision of git's own ids would show."""
-        base = os.fsencode(self._location)
         with Manifest(self._catalogue()) as manifest:
-            for path, mode, oid, digest in manifest.files():
-                kind = "" if path in found else compare(os.path.join(base, path), mode, oid, digest=digest)
-                if kind and not self._is_converted(live, path, digest):
+            expected = (entry for entry in manifest.entries() if entry.path not in found)
+            for kind, path, _ in differences(expected, self._location, full=True):
+                if kind and not self._is_converted(live, path, manifest.digest(path)):
                     findings.add(kind, path)
 
-    def _is_converted(self, live: str, path: bytes, digest: bytes) -> bool:
+    def _is_converted(self, live: str, path: bytes, digest: bytes | None) -> bool:
         """Whether a file is what git makes of a blob with that digest: line ends, as .gitattributes asks."""
         name = path.decode("utf-8", "surrogateescape")
         try:

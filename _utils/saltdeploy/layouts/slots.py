@@ -1,33 +1,38 @@
-"""Layout ``slots``: a few whole work trees beside each other, recycled; ``location`` is a symbolic link to one of them.
+"""Layout ``slots``: a few complete work trees that are recycled; ``location`` is a symbolic link to one of them.
 
-On disk, beside ``location`` (``/srv/deployment/mediawiki`` here)::
+On disk, next to ``location`` (``/srv/deployment/mediawiki`` here)::
 
     /srv/deployment/mediawiki -> .mediawiki.deploy/slots/1
     /srv/deployment/.mediawiki.deploy/store.git    objects, one snapshot per release
-                               trees.git    commits and trees whose contents came another way
-                               slots/0..2   whole trees
+                               trees.git    commits and trees whose contents came apart from them
+                               slots/0..2   complete trees
                                slots/0.json what each tree is (saltdeploy.layouts.symlinked.tree)
                                slots/0.db   what it holds (saltdeploy.content.manifest)
                                incoming/    files that are being written
                                blobs/       what pointers in the trees point to (saltdeploy.blobs.cache)
 
-The spare tree is brought to a new release by writing what differs; see :mod:`saltdeploy.layouts.symlinked.prepare`.
-An unclean one is repaired, or made anew, and never trusted. One that is made anew shares its files with another slot,
-as far as the file system can do that (:mod:`saltdeploy.layouts.symlinked.clone`): only the first release writes all files.
+The spare tree is brought to a new release by writing what differs; see :mod:`saltdeploy.layouts.symlinked.build`.
+A pending one is repaired or rebuilt, and never trusted. One that is rebuilt shares its files with another slot, as far as
+the file system can do that (:mod:`saltdeploy.layouts.symlinked.clone`): only the first release writes all files.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.content.tree_digest import Unreadable
+from saltdeploy.layouts.symlinked.build import Start, TreeBuild, TreeJob
 from saltdeploy.layouts.symlinked.clone import Differs
-from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout, TreeJob
-from saltdeploy.layouts.symlinked.tree import Selection, Slot
+from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
+from saltdeploy.layouts.symlinked.selection import Selection
+from saltdeploy.layouts.symlinked.tree import Slot
 from saltdeploy.lib.errors import SlotsBusy
 from saltdeploy.lib.open_files import users_of
+
+log = logging.getLogger(__name__)
 
 
 class Slots(SymlinkedLayout):
@@ -46,18 +51,19 @@ class Slots(SymlinkedLayout):
     def _place(self, name: str) -> Slot:
         return Slot(self._home / name, self._repo.shape)
 
-    def _bring(self, job: TreeJob) -> dict[str, Any]:
+    def _build(self, job: TreeJob) -> dict[str, Any]:
         slot = self._spare()
         state = slot.state()
-        if not state.commit or state.doubted:
+        if not state.commit or state.suspect:
             slot.remove()
-            return self._write_anew(slot, job)
+            return self._rebuild(slot, job)
         try:
-            return self._write(slot, state, job)
+            return TreeBuild(slot, job, self._site).run(Start(state))
         except (Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
-            self._doubt_others(slot, why.spoilt if isinstance(why, Differs) else ())
+            log.info("%s is rebuilt: %s", slot.tree, why)
+            self._mark_others_suspect(slot, why.damaged if isinstance(why, Differs) else ())
             slot.remove()
-            return {**self._write_anew(slot, job), "made_anew": str(why)}
+            return {**self._rebuild(slot, job), "made_anew": str(why)}  # the fact's name on the wire
 
     def _spare(self) -> Slot:
         """The slot to recycle."""
@@ -75,6 +81,6 @@ class Slots(SymlinkedLayout):
 
     def _surplus(self, view: Selection[Slot], needed: Collection[str]) -> list[Slot]:
         """Slots beyond their number; what was live last and before that is nobody's surplus yet."""
-        oldest = max(view.last_turn() - 1, 1)
+        oldest = max(view.last_generation() - 1, 1)
         stay = (*self._slots, view.live)
-        return [slot for slot, state in view.states.items() if slot not in stay and state.turn < oldest]
+        return [slot for slot, state in view.states.items() if slot not in stay and state.generation < oldest]

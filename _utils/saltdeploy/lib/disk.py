@@ -1,4 +1,4 @@
-"""Durable file verbs: write aside and rename, fsync, flip a link, stay below a root.
+"""Durable file verbs: write aside and rename, fsync, switch a link, stay below a root.
 
 Nothing here knows what a release is.
 """
@@ -158,7 +158,7 @@ def _aside(path: Path) -> Path:
 
 
 def asides(path: Path) -> list[Path]:
-    """What those left beside ``path`` who were killed while they made it or replaced it."""
+    """What those left next to ``path`` who were killed while they made it or replaced it."""
     return list(path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}"))
 
 
@@ -211,11 +211,11 @@ def read_below(root: Path, path: str, most: int) -> bytes | None:
     return data
 
 
-def flip(link: Path, destination: Path) -> str:
+def switch_link(link: Path, destination: Path) -> str:
     """Point the symbolic link ``link`` at ``destination`` by one ``rename(2)``, durably.
 
-    What else is found at ``link`` (a directory, a file, a link to something that is not beside
-    ``destination``) keeps living beside it under a name with the time in it.
+    What else is found at ``link`` (a directory, a file, a link to something that is not next to
+    ``destination``) is kept next to it under a name with the time in it.
 
     Args:
         link: the path that users read through.
@@ -242,7 +242,7 @@ def _points_to(link: Path) -> Path:
 
 
 def _clear(aside: Path, path: Path) -> Path | None:
-    """Make room for a new link; what an interrupted exchange left there was found at ``path`` and is kept."""
+    """Clear the place of a new link; what an interrupted exchange left there was found at ``path`` and is kept."""
     if aside.is_symlink():
         aside.unlink()
     elif os.path.lexists(aside):
@@ -260,7 +260,7 @@ def install(new: Path, path: Path) -> str:
         path: where it shall be.
 
     Returns:
-        The name beside ``path`` under which what was there is kept; "" when nothing was.
+        The name next to ``path`` under which what was there is kept; "" when nothing was.
     """
     kept: Path | None = None
     if not os.path.lexists(path):
@@ -299,18 +299,18 @@ def free_name(path: Path) -> Path:
 
 
 def refuse_without_space(directory: Path, need: int, inodes: int = 0) -> None:
-    """Raise :class:`DiskFull` unless ``directory``'s file system has room for so many bytes and inodes."""
-    room = os.statvfs(directory)
-    free = room.f_bavail * room.f_frsize
+    """Raise :class:`DiskFull` unless ``directory``'s file system has so many bytes and inodes free."""
+    space = os.statvfs(directory)
+    free = space.f_bavail * space.f_frsize
     if free < need:
         raise DiskFull(
             f"{need} bytes are needed and {free} are free",
             path=str(directory),
             next=f"free {need - free} bytes (df -h {directory}), then run the same command again",
         )
-    if room.f_files and room.f_favail < inodes:
+    if space.f_files and space.f_favail < inodes:
         raise DiskFull(
-            f"{inodes} inodes are needed and {room.f_favail} are free",
+            f"{inodes} inodes are needed and {space.f_favail} are free",
             path=str(directory),
             next=f"remove files (df -i {directory}), then run the same command again",
         )
@@ -340,7 +340,7 @@ def remove_tree(path: Path) -> None:
 
 
 def literal(path: str | Path) -> str:
-    """The one spelling of a path: no dots, no doubled slashes (POSIX lets two stand in front); follows no link."""
+    """The one spelling of a path: no dots, no doubled slashes (POSIX lets two begin a path); follows no link."""
     return re.sub("^/+", "/", os.path.normpath(path))
 
 

@@ -22,7 +22,7 @@ from saltdeploy.lib.errors import DamagedFile, DeployError
 WRONG_FORM = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
 
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def read(path: Path, parse: Callable[[Any], T], default: T, *, repo: str = "", after: str = "") -> T:
@@ -77,7 +77,7 @@ def parsed(value: Any, parse: Callable[[Any], object], where: str, following: st
         raise DamagedFile(f"the record is damaged: {_told(error)}", path=where, next=following) from error
 
 
-def write(path: Path, value: Any, mode: int = 0o644) -> None:
+def write(path: Path, value: Any, mode: int = 0o600) -> None:
     """:func:`saltdeploy.lib.disk.write_json`, also where something that is no file has the name."""
     if path.is_dir() and not path.is_symlink():
         set_aside(path)
@@ -95,7 +95,16 @@ def mend(path: Path, value: Any) -> None:
     Nobody finds nothing there in between, also after a power cut: that would mean that nothing was ever written.
     """
     _keep(path, os.link if path.is_file() else os.rename)
-    disk.write_json(path, value)
+    disk.write_json(path, value, 0o600)
+
+
+def private_directory(path: Path) -> Path:
+    """The directory ``path``, made if need be, which nobody but its owner can look into."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = path.stat()
+    if found.st_mode & 0o077 and found.st_uid == os.geteuid():
+        path.chmod(0o700)
+    return path
 
 
 def _keep(path: Path, move: Callable[[Path, Path], None]) -> None:
@@ -103,7 +112,7 @@ def _keep(path: Path, move: Callable[[Path, Path], None]) -> None:
     with contextlib.suppress(FileNotFoundError):  # another process has just done the same
         move(path, kept)
         disk.fsync_dir(path.parent)
-        _log.warning("%s is damaged; it is kept as %s.", path, kept)
+        log.warning("%s is damaged; it is kept as %s.", path, kept)
 
 
 def whole_number(value: object) -> int:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
+from collections.abc import Sequence
 from typing import Any, ClassVar, TypeGuard
 
 from saltdeploy.lib.text import legible
@@ -83,7 +85,7 @@ class DeployError(Exception):
 
 
 class ConfigError(DeployError):
-    """The pillar says something that cannot be meant; ``path`` is the pillar path."""
+    """Something in the pillar is not valid; ``path`` is the pillar path."""
 
     kind = "config"
     status = 141
@@ -289,7 +291,7 @@ class NotListening(DeployError):
 
 
 class BadChecks(DeployError):
-    """The file with checks in the release cannot be meant."""
+    """The file with checks in the release is not valid."""
 
     kind = "bad-checks"
     status = 169
@@ -317,7 +319,7 @@ class PlanMoved(DeployError):
 
 
 class TooMuchRemoved(DeployError):
-    """The release lacks more of the files of the one before than the pillar allows."""
+    """More files of the release before are missing in this one than the pillar allows."""
 
     kind = "too-much-removed"
     status = 183
@@ -386,6 +388,26 @@ def from_wire(data: object) -> DeployError:
         next=_text(data, "next", 1000),
         status=status if is_status(status) else None,
     )
+
+
+def unknown_in_pillar(error: UnknownRepo, minion: str, whose: str, known: Sequence[str]) -> UnknownRepo:
+    """The same, with the minion id whose pillar was compiled, and what top.sls does not give it.
+
+    Args:
+        whose: what that id is: ``this minion``, or ``this master``.
+        known: the repos in that pillar.
+    """
+    shown = shlex.join(["salt-run", "pillar.show_pillar", minion])
+    if known:
+        more = f" and {len(known) - 5} more" if len(known) > 5 else ""
+        has = f"it has {', '.join(known[:5])}{more}"
+        lead = f"{error.next}; else add" if error.next.startswith("did you mean") else "add"
+        act = f"{lead} repo_config:{error.repo} to an sls that top.sls gives {minion}"
+    else:
+        has = "it has no repo_config at all: no entry in top.sls that matches this id names an sls with one"
+        act = f"let an entry of top.sls that matches {minion} name the sls with repo_config"
+    cause = f"{error.cause} of {minion}, the id of {whose}; {has}"
+    return UnknownRepo(cause, repo=error.repo, next=f"{act}; {shown} shows what it has")
 
 
 def _file_name(error: OSError) -> str:

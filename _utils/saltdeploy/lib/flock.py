@@ -1,10 +1,14 @@
-"""An exclusive ``flock`` that can be looked at without being disturbed; the kernel frees it when its holder dies."""
+"""An exclusive ``flock`` that can be looked at without being disturbed; the kernel frees it when its holder dies.
+
+A lock file is its owner's alone: whoever may open it may hold it, and stop everybody who needs it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import random
 import time
@@ -12,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.lib.durable import damaged
+
+log = logging.getLogger(__name__)
 
 _TRIES = 1000
 _MOMENT = 0.001  # seconds
@@ -41,7 +47,9 @@ def alone(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = _opened(path)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        if not _try(fd, fcntl.LOCK_EX):
+            log.info("waits for the lock %s, which %s holds", path, _named(holders(path)))
+            fcntl.flock(fd, fcntl.LOCK_EX)
         yield
     finally:
         os.close(fd)
@@ -61,9 +69,29 @@ def is_taken(path: Path) -> bool:
         os.close(fd)
 
 
+def holders(path: Path) -> frozenset[int]:
+    """The processes that hold the lock, shared or not, as far as the kernel tells."""
+    try:
+        found = os.stat(path)
+        lines = Path("/proc/locks").read_text().splitlines()
+    except OSError:
+        return frozenset()
+    wanted = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    held = (line.split() for line in lines if " -> " not in line)  # those with an arrow wait for it
+    return frozenset(int(parts[4]) for parts in held if parts[1] == "FLOCK" and parts[5] == wanted)
+
+
+def _named(pids: frozenset[int]) -> str:
+    return ", ".join(f"process {pid}" for pid in sorted(pids)) or "somebody"
+
+
 def _opened(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        found = os.fstat(fd)
+        if found.st_mode & 0o077 and found.st_uid == os.geteuid():  # an older version made it for all to see
+            os.fchmod(fd, 0o600)
+        return fd
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENOTDIR):
             raise damaged(path, f"no lock can be taken there ({error.strerror})") from error

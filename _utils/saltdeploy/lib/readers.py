@@ -37,7 +37,7 @@ class Given:
 
 
 class Wrong(ValueError):
-    """What was given cannot be meant.
+    """What was given is not valid.
 
     Args:
         cause: why, to be read behind the argument's name.

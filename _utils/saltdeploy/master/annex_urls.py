@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from saltdeploy.blobs import annex_urls
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, transports
 from saltdeploy.config.blobs import ANNEX
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.objects import read_changes
 from saltdeploy.master import source as master_source
+from saltdeploy.master.annex_branches import Annex
 from saltdeploy.master.signing import Sealer
-from saltdeploy.master.source import Annex
 from saltdeploy.protocol.orders import Order, Payload
 
 
@@ -36,7 +36,7 @@ def pack(
         Corrupt, Unavailable, GitFailed: the repository cannot be read.
     """
     # with transport git the files of submodules are not here, and the catalogue has them
-    if ANNEX not in repo.blobs or (repo.submodules and order.transport == "git"):
+    if ANNEX not in repo.blobs or (repo.submodules and not transports.row(order.transport).kinds):
         return ()
     lists = _Lists(order, repo, source)
     if not any(annex.heads for annex in lists.annexes.values()):

@@ -7,20 +7,24 @@ at last its result, through a pipe; when nobody reads there any more it goes on 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import select
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import msgpack
 
+from saltdeploy.git import shield
 from saltdeploy.master.context import Listener
 from saltdeploy.protocol import events
 
 _LOOK_EVERY = 0.2  # seconds
+log = logging.getLogger(__name__)
 
 View = dict[str, Any]
 Work = Callable[[tuple[Listener, ...], Callable[[], str]], View]
@@ -51,6 +55,7 @@ def start(work: Work, log: Path) -> int:
         _leave(log)
         if os.fork() == 0:  # whoever started us may live long, and shall not have to bury us
             _deploy(work, writer)
+            shield.forget()
     finally:
         os._exit(0)
 
@@ -68,6 +73,7 @@ def _deploy(work: Work, writer: int) -> None:
     reasons: list[str] = []
     signal.signal(signal.SIGTERM, lambda number, frame: reasons.append("stopped by SIGTERM"))
     pipe = _Pipe(writer)
+    log.info("a process of its own deploys: %d", os.getpid())
     view = work((pipe,), lambda: reasons[0] if reasons else "")
     with contextlib.suppress(OSError):
         pipe.send({"view": view})
@@ -107,23 +113,28 @@ def look_on(
     Returns:
         The result; None when one has seen enough, or when the process ended without a word.
     """
-    unpacker = msgpack.Unpacker()
     with os.fdopen(reader, "rb", buffering=0) as pipe:
-        while True:
-            readable, _, _ = select.select([pipe], [], [], _LOOK_EVERY)
-            piece = pipe.read(65_536) if readable else b""
-            if readable and not piece:
-                return None
-            unpacker.feed(piece)
-            for message in unpacker:
-                if "view" in message:
-                    view: View = message["view"]
-                    return view
-                for watcher in watchers:
-                    watcher.hear(message["event"])
-                if enough(message["event"]):
-                    return None
+        for message in _messages(pipe):
+            if "view" in message:
+                view: View = message["view"]
+                return view
+            event = message.get("event", {})
             for watcher in watchers:
-                watcher.tick(clock())
-            if enough({}):
+                watcher.hear(event) if event else watcher.tick(clock())
+            if enough(event):
                 return None
+    log.debug("the deploying process ended without a result")
+    return None
+
+
+def _messages(pipe: FileIO) -> Iterator[dict[str, Any]]:
+    """What comes through the pipe, and {} after each look at it; it ends when the other side has closed it."""
+    unpacker = msgpack.Unpacker()
+    while True:
+        readable, _, _ = select.select([pipe], [], [], _LOOK_EVERY)
+        piece = pipe.read(65_536) if readable else b""
+        if readable and not piece:
+            return
+        unpacker.feed(piece)
+        yield from unpacker
+        yield {}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from saltdeploy.config import Repo, scap_checks
 from saltdeploy.config.rollout import Check
 from saltdeploy.git.repository import Repository
-from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError
 
+_MEND = f"mend {scap_checks.FILE} in the release, or take it out and write the checks into the pillar"
 _DEPOOL, _REPOOL = "before the switch", "at the end"
 #: In the order in which a deploy comes to them.
 _POINTS = (
@@ -27,7 +29,7 @@ _POINTS = (
 )
 
 
-def of(repo: Repo, repository: Repository, commit: str) -> tuple[list[dict[str, Any]], list[str]]:
+def of(repo: Repo, repository: Repository, commit: str) -> list[dict[str, Any]]:
     """The checks of a deploy, each with its place, in the order in which it comes to them.
 
     Args:
@@ -35,27 +37,35 @@ def of(repo: Repo, repository: Repository, commit: str) -> tuple[list[dict[str, 
 
     Returns:
         Of each check ``check``, ``kind``, ``place``, ``group``, ``where``, ``source``; ``said``: the place that the
-        release's file gives it, when it runs at another; ``idle``: it is for a group that there is not. And why the
-        file would be refused, if it would.
+        release's file gives it, when it runs at another; ``idle``: it is for a group that there is not. A release whose
+        file is refused brings none.
     """
-    brought, refused = _brought(repo, repository, commit)
+    found: tuple[scap_checks.Brought, ...] = ()
+    with contextlib.suppress(DeployError):
+        found = brought(repo, repository, commit)
     rows = [_row(check, check.point, "pillar") for check in repo.checks]
-    rows += [_row(each.check, each.check.point, scap_checks.FILE, each.said) for each in brought]
+    rows += [_row(each.check, each.check.point, scap_checks.FILE, each.said) for each in found]
     rows += [_row(repo.depool, _DEPOOL, "pillar")] if repo.depool else []
     rows += [_row(repo.repool, _REPOOL, "pillar")] if repo.repool else []
     groups = {"", *(group.name for group in repo.groups)}
     rows = [{**row, "idle": row["group"] not in groups} for row in rows]
-    return sorted(rows, key=lambda row: _POINTS.index(row["place"])), refused
+    return sorted(rows, key=lambda row: _POINTS.index(row["place"]))
 
 
-def _brought(
-    repo: Repo, repository: Repository, commit: str
-) -> tuple[tuple[scap_checks.Brought, ...], list[str]]:
+def brought(repo: Repo, repository: Repository, commit: str) -> tuple[scap_checks.Brought, ...]:
+    """The checks that a release brings itself.
+
+    Raises:
+        BadChecks: every host would refuse the file that they stand in.
+    """
     try:
         text = repository.file(commit, scap_checks.FILE, scap_checks.MOST)
-        return scap_checks.read(text or b"", repo), []
-    except DeployError as error:
-        return (), [f"{error.path or scap_checks.FILE}: {error.cause}"]
+    except Corrupt as error:
+        raise BadChecks(error.cause, repo=repo.name, path=scap_checks.FILE, next=_MEND) from error
+    try:
+        return scap_checks.read(text or b"", repo)
+    except BadChecks as error:
+        raise error.at(repo=repo.name) from None
 
 
 def _row(check: Check, place: str, source: str, said: str = "") -> dict[str, Any]:

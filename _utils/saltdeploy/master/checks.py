@@ -6,6 +6,7 @@ become the measure of what is usual.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from saltdeploy.master.rollout.model import (
 )
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.release import Release
+
+log = logging.getLogger(__name__)
 
 
 class Baselines:
@@ -151,7 +154,9 @@ def _run_all(todo: list[Due], place: CheckContext) -> list[Found]:
     found: list[Found] = []
     for due in todo:
         found.append(Found(due.check, due.repo, _run(due, place)))
-        if not found[-1].verdict.ok:
+        verdict = found[-1].verdict
+        log.debug("%s: check %s: %s: %s", due.repo, due.check.name, verdict.word, verdict.text)
+        if not verdict.ok:
             break
     return found
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from saltdeploy import config
+from saltdeploy.config import transports
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import DeployError, from_os
@@ -21,12 +22,15 @@ from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
 
-_log = logging.getLogger(__name__)
-_STARTS = ("bundle", "trees")  # kinds of payloads that a host begins with
+log = logging.getLogger(__name__)
 
 
 def data_for(
-    host: str, root: Path, pillar: dict[str, Any], is_target: Callable[[str, str], bool]
+    host: str,
+    root: Path,
+    pillar: dict[str, Any],
+    is_target: Callable[[str, str], bool],
+    lost: Collection[str] = (),
 ) -> dict[str, Any]:
     """The data under the pillar key ``deploy`` for one minion.
 
@@ -35,6 +39,7 @@ def data_for(
         root: the master's directory for deploys.
         pillar: the pillar so far, with ``repo_config``.
         is_target: whether this minion matches ``(expression, type)``.
+        lost: repos of which the minion says that nothing it holds fits what is pinned.
 
     Returns:
         ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``; and ``unknown``,
@@ -48,10 +53,10 @@ def data_for(
         except DeployError:  # its section is gone or broken: the runner says so, the pillar must render
             continue
         try:
-            told = _of_repo(repo, host, root, pins, is_target)
+            told = _of_repo(repo, host, root, pins, is_target, lost)
         except (DeployError, OSError) as error:
             failed = from_os(error) if isinstance(error, OSError) else error
-            _log.error("No minion is told its pin: %s", failed.at(repo=name))
+            log.error("No minion is told its pin: %s", failed.at(repo=name))
             if is_target(repo.targets, repo.targets_type):
                 unknown[name] = failed.to_wire()
             continue
@@ -63,13 +68,20 @@ def data_for(
 
 
 def _of_repo(
-    repo: config.Repo, host: str, root: Path, pins: Pins, is_target: Callable[[str, str], bool]
+    repo: config.Repo,
+    host: str,
+    root: Path,
+    pins: Pins,
+    is_target: Callable[[str, str], bool],
+    lost: Collection[str],
 ) -> dict[str, Any]:
     """What a host is told of one repo; {} where it does not take it."""
     pin = pins.of_host(repo.name, host)
     if pin is None or not (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
         return {}
-    pin = _with_whole_release(pin, repo, host, root, pins)
+    holds = pins.holdings(repo.name).get(host, Holdings()).held
+    if repo.name in lost or not holds:
+        pin = _with_whole_release(pin, repo, host, root, pins)
     order = packing.by(pin.order, _transport(pin, host))
     seal = order.seal if order.seal and order.seal.shape == repo.shape else None
     order = dataclasses.replace(order, group=group_of(repo, is_target), seal=seal)
@@ -77,10 +89,10 @@ def _of_repo(
 
 
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
-    """The pin, with a payload that a host can start from which has never been seen; packed once per release."""
-    known = host in pins.holdings(repo.name)
+    """The pin, with a payload for a host that holds nothing, or nothing that is of use; packed once per release."""
     order = packing.by(pin.order, _transport(pin, host))
-    if known or any(not each.base and each.kind in _STARTS for each in order.payloads):
+    starts = transports.row(order.transport).kinds[:1]
+    if any(not each.base and each.kind in starts for each in order.payloads):
         return pin
     tag = Tag(pin.release.tag, pin.release.commit, pin.release.commit)
     try:

@@ -53,7 +53,7 @@ def collect(
     hosts = _hosts(repos, master, whole=whole)
     awake = _awake(hosts, master)
     timeout = float(max((repo.timeout for repo in repos), default=0))
-    answers = gather(master.bus, awake, "deploy.gc", arguments, master.secret, timeout) if awake else {}
+    answers = gather(master, awake, "deploy.gc", arguments, timeout) if awake else {}
     return {
         "view": "gc",
         "retcode": 0 if not unreadable and all(host in answers and answers[host].ok for host in hosts) else 1,

@@ -5,6 +5,8 @@ It lives behind ``salt.cache`` and is a summary of the journals: when it is lost
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,17 @@ from typing import Any
 from saltdeploy.lib import durable
 from saltdeploy.lib.errors import DamagedFile, Unavailable
 from saltdeploy.master.cache import Records, Store, bad_bank, history_bank, refuse, tags_bank
+from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.lineage import lineage
-from saltdeploy.master.rollout.model import CONVERGED, ROLLED_BACK
+from saltdeploy.master.recorder import Recorder
+from saltdeploy.master.rollout.model import CONVERGED, ROLLED_BACK, Outcome
+from saltdeploy.master.testimony import forgotten
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 from saltdeploy.protocol.release import Release
+
+log = logging.getLogger(__name__)
 
 #: Deploys of a repo that are remembered; tags and bad releases go with the last deploy that was about them.
 KEPT = 1000
@@ -225,6 +232,39 @@ def _why(marks: list[dict[str, Any]], tag: str, commit: str) -> str:
         return found.get(tag, "")
     other, why = next(iter(found.items()))
     return f"it is the same commit as {other}: {why}"
+
+
+def add(recorder: Recorder, outcome: Outcome, next_command: str, master: Master) -> None:
+    """Record the outcome of a deploy, which is over then, and take it into the history.
+
+    When the store is away: the journal has it, and the history is made of journals when it is read.
+    """
+    history, plan = History(master.store), recorder.plan
+    left = _left_by(recorder, history)
+    lead, *others = (part.release for part in plan.parts)
+    log.info("deploy %s: %s, %d/%d %s", plan.deploy, outcome.word, outcome.ok, outcome.total, outcome.reason)
+    event = recorder.record(
+        events.finished, tag=lead.tag, outcome=outcome.word, ok=outcome.ok,
+        total=outcome.total, reason=outcome.reason, next=next_command, left=left.get(lead.repo),
+        also=[{"repo": each.repo, "tag": each.tag, "left": left.get(each.repo)} for each in others])  # fmt: skip
+    recorder.sync()
+    if recorder.lost:  # what has no end in its journal can be resumed: the history must not tell one
+        return
+    with contextlib.suppress(Unavailable, DamagedFile, OSError):
+        for each in events.of_each_repo(event):
+            if outcome.accepted:
+                history.accepted(each)
+            history.finished(each)
+
+
+def _left_by(recorder: Recorder, history: History) -> dict[str, dict[str, str] | None]:
+    """Repo to what its fleet ran before, where this master knew nothing of it."""
+    with contextlib.suppress(Unavailable, DamagedFile):
+        return {
+            part.repo: forgotten(recorder.state, part, history.versions(part.repo))
+            for part in recorder.plan.parts
+        }
+    return {}
 
 
 def history_of(repo: str, root: Path, store: Store, *, running: bool) -> History:

@@ -14,7 +14,7 @@ from typing import IO
 
 import msgpack
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, durable
 from saltdeploy.lib.durable import damaged
 from saltdeploy.lib.errors import DamagedFile
 from saltdeploy.protocol import events
@@ -40,10 +40,11 @@ class Journals:
             also: more repos that are deployed as one with it; each has a link to the one journal.
         """
         path = self.path(repo, deploy)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.private_directory(self._root)
+        durable.private_directory(path.parent)
         for other in also:
             link = self.path(other, deploy)
-            link.parent.mkdir(parents=True, exist_ok=True)
+            durable.private_directory(link.parent)
             with contextlib.suppress(FileExistsError):
                 link.symlink_to(Path("..", path.parent.name, path.name))
             disk.fsync_dir(link.parent)
@@ -93,7 +94,7 @@ class Journal:
 
     def __enter__(self) -> Journal:
         is_new = not self._path.exists()
-        self._file = open(self._path, "a+b", buffering=0)  # noqa: SIM115 - closed in __exit__
+        self._file = open(self._path, "a+b", buffering=0, opener=_for_us_alone)  # noqa: SIM115 - closed in __exit__
         self._file.truncate(_whole_bytes(self._file))
         if is_new:
             disk.fsync_dir(self._path.parent)
@@ -130,6 +131,10 @@ class Journal:
         if not self._synced:
             os.fsync(self._file.fileno())
             self._synced = True
+
+
+def _for_us_alone(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _write(file: IO[bytes], data: bytes) -> None:

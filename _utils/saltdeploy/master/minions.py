@@ -1,22 +1,26 @@
 """Asks hosts and hears them, over a bus that is passed in; asks the silent again.
 
-An answer counts only when its host signed it (:func:`saltdeploy.protocol.orders.authentic`). What comes under a host's
-name without its signature is noted and ignored: the host is asked again by itself.
+An answer counts only when its host signed it for the very job that asked (:mod:`saltdeploy.master.authenticity`). Whatever
+else comes under a host's name is noted and ignored: the host is asked again by itself.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from saltdeploy.config import Repo
-from saltdeploy.lib.errors import DeployError, Unreachable
+from saltdeploy.lib.errors import DeployError, Forged, Unreachable
+from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Bus, Master
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Result, authentic
+from saltdeploy.protocol.orders import Order, Result
+
+log = logging.getLogger(__name__)
 
 #: Seconds without a sign of life after which a host is asked what became of its stage, and again when that is not
 #: answered, and given up when that is not either. A stage that may take long is one that may keep a host busy: then more.
@@ -39,7 +43,8 @@ class _Question:
         sign: when it last gave a sign of life.
         probes, probed: how often, and when last, it was asked what became of it, without an answer.
         anew: how often it was asked the same anew.
-        odd: what came under its name and was not signed by it.
+        odd: what came under its name and is not its answer to this.
+        jobs: under which it was asked for this, and what became of it.
     """
 
     orders: tuple[Order, ...]
@@ -49,6 +54,7 @@ class _Question:
     probed: float = 0.0
     anew: int = 0
     odd: str = ""
+    jobs: set[str] = field(default_factory=set)
 
     @property
     def order(self) -> Order:
@@ -70,7 +76,7 @@ class Fleet:
     Args:
         bus: Salt.
         deploy: the deploy's id.
-        secret: host to the secret that it signs with; "" where answers are not signed.
+        authenticator: tells which answers are a host's own.
         timeout: seconds that a host may take for one stage.
         warn: hears of answers that were ignored.
     """
@@ -79,18 +85,17 @@ class Fleet:
         self,
         bus: Bus,
         deploy: str,
-        secret: Callable[[str], str],
+        authenticator: Authenticator,
         timeout: float,
         warn: Callable[[str], None],
     ) -> None:
         self._bus = bus
         self._deploy = deploy
-        self._secret = secret
+        self._authenticator = authenticator
         self._timeout = timeout
         self._patience = max(_PATIENCE, _PATIENCE_SHARE * timeout)
         self._warn = warn
         self._open: dict[str, _Question] = {}
-        self._jids: set[str] = set()
         self._warned: set[str] = set()
         self._to_ask_anew: list[str] = []
         self._looked = 0.0
@@ -122,8 +127,8 @@ class Fleet:
         if not isinstance(data, dict):  # a minion can put anything under almost any tag
             return
         parts = tag.split("/")
-        if len(parts) == 5 and parts[:2] == ["salt", "job"] and parts[3] == "ret" and parts[2] in self._jids:
-            self._take_return(parts[4], data, heard)
+        if len(parts) == 5 and parts[:2] == ["salt", "job"] and parts[3] == "ret":
+            self._take_return(parts[2], parts[4], data, heard)
             return
         ours = events.split_tag(tag)
         if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
@@ -133,21 +138,22 @@ class Fleet:
             if progress is not None:
                 heard.progress.append(progress)
 
-    def _take_return(self, host: str, data: dict[str, Any], heard: Heard) -> None:
+    def _take_return(self, job: str, host: str, data: dict[str, Any], heard: Heard) -> None:
         question = self._open.get(host)
-        if question is None:  # late, doubled, or nobody asked
+        if question is None or job not in question.jobs:  # late, doubled, or nobody asked
             return
         try:
-            result = authentic(data.get("return"), host, self._secret(host))
+            result = self._authenticator.read(data.get("return"), host, job)
+            _refuse_other_subject(result, question.order)
         except DeployError as error:
             self._note_odd(host, question, data, error)
             return
         if result.facts.get("known") is False:  # the answer to "what became of it?"
             self._after_probe(host, question, result, heard)
-        elif _answers(result, question.order):
+        elif result.deploy:
             del self._open[host]
             heard.answers.append(_whole(result, question.orders))
-        elif result.error is not None and not result.deploy:  # refused before the stage began
+        elif result.error is not None:  # refused before the stage began
             del self._open[host]
             heard.answers.append(result)
 
@@ -156,7 +162,8 @@ class Fleet:
         question.odd = f"{error.cause}; what came was {str(data.get('return'))[:300]!r}"
         if host not in self._warned:
             self._warned.add(host)
-            self._warn(f"{host}: ignored an answer that it did not sign: {question.odd}")
+            log.warning("%s: ignored an answer of deploy %s: %s", host, self._deploy, question.odd)
+            self._warn(f"{host}: ignored an answer under its name: {question.odd}")
 
     # -- silence ----------------------------------------------------------------------------------------
 
@@ -220,13 +227,27 @@ class Fleet:
 
     def _publish(self, hosts: list[str], function: str, arguments: list[Any]) -> None:
         jid = self._bus.new_jid()
-        self._jids.add(jid)
+        log.debug("job %s asks %d hosts for %s", jid, len(hosts), function)
+        for host in hosts:
+            self._open[host].jobs.add(jid)
         self._bus.publish(hosts, function, arguments, jid)
 
 
-def _answers(result: Result, order: Order) -> bool:
-    """Whether this is the answer to that order, and not to another stage, attempt or deploy."""
-    return (result.deploy, result.stage, result.attempt) == (order.deploy, order.stage, order.attempt)
+def _refuse_other_subject(result: Result, order: Order) -> None:
+    """Raise where this is an answer to another stage, attempt, deploy or repo.
+
+    A host that refuses before a stage began, or does not know of it, names the repo only.
+    """
+    said = (result.repo, result.deploy, result.stage, result.attempt)
+    asked = (order.release.repo, order.deploy, order.stage, order.attempt)
+    begun = result.deploy and result.facts.get("known") is not False
+    if said != asked if begun else result.repo != order.release.repo:
+        subject = " ".join(filter(None, (result.deploy, result.stage, result.repo))) or "nothing"
+        raise Forged(
+            f"an answer about {subject} came as one to {order.deploy} {order.stage} {order.release.repo}",
+            repo=order.release.repo,
+            host=result.host,
+        )
 
 
 def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
@@ -251,26 +272,20 @@ def _what_to_try(host: str, repo: str, odd: str) -> str:
     return f"salt '{host}' test.ping; then salt '{host}' deploy.status {repo}"
 
 
-def survey(
-    bus: Bus, hosts: list[str], repo: str, secret: Callable[[str], str], timeout: float
-) -> dict[str, Result]:
+def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:
     """Ask every host what it holds of a repo.
 
     Returns:
-        Host to its signed answer; hosts that gave none within ``timeout`` seconds are left out.
+        Host to its own answer; hosts that gave none within ``timeout`` seconds are left out.
     """
-    return gather(bus, hosts, "deploy.status", [repo], secret, timeout)
+    return gather(master, hosts, "deploy.status", [repo], timeout)
 
 
 def gather(
-    bus: Bus,
-    hosts: list[str],
-    function: str,
-    arguments: list[Any],
-    secret: Callable[[str], str],
-    timeout: float,
+    master: Master, hosts: list[str], function: str, arguments: list[Any], timeout: float
 ) -> dict[str, Result]:
     """Call a function on every host that answers as a stage does; see :func:`survey`."""
+    bus, authenticator = master.bus, Authenticator.of(master)
     jid = bus.new_jid()
     bus.publish(hosts, function, arguments, jid)
     found: dict[str, Result] = {}
@@ -281,9 +296,9 @@ def gather(
             continue
         host = message[0].rsplit("/", 1)[1]
         try:
-            found[host] = authentic(message[1].get("return"), host, secret(host))
-        except DeployError:
-            continue
+            found[host] = authenticator.read(message[1].get("return"), host, jid)
+        except DeployError as error:
+            log.warning("%s: ignored an answer to %s: %s", host, function, error.cause)
     return {host: found[host] for host in hosts if host in found}
 
 
@@ -324,7 +339,7 @@ _NOTHING = Holdings()
 def asked(repo: Repo, hosts: list[str], master: Master) -> tuple[dict[str, Holdings], set[str]]:
     """What each host holds, as it says now or was last seen to; and who gave no answer."""
     pins = Pins(master.root)
-    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     fine = {host: answer for host, answer in answers.items() if answer.ok}
     pins.note(repo.name, list(fine.values()), master.bus.now())
     seen = pins.holdings(repo.name)

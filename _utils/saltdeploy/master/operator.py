@@ -62,9 +62,11 @@ class OperatorSignals:
         disk.remove_tree(self._directory)
 
     def _say(self, name: str, user: str, text: str) -> bool:
-        disk.make_directory(self._directory)
+        durable.private_directory(self._directory.parent)
+        durable.private_directory(self._directory)
+        disk.fsync_dir(self._directory.parent)
         aside = self._directory / f".{secrets.token_hex(8)}"
-        disk.write_json(aside, {"user": user, "text": text[:500]})
+        disk.write_json(aside, {"user": user, "text": text[:500]}, mode=0o600)
         try:
             os.link(aside, self._directory / name)
         except FileExistsError:

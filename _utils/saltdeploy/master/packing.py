@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from saltdeploy import transports
 from saltdeploy.blobs.annex_urls import KIND as _URLS
 from saltdeploy.config import Repo
+from saltdeploy.config import transports as config_transports
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.master import annex_urls
@@ -16,10 +18,11 @@ from saltdeploy.master.source import Source
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import Order, Payload, Result
 from saltdeploy.protocol.seals import Seal
-from saltdeploy.protocol.swarm import Swarm, split
+from saltdeploy.protocol.swarm import Swarm
 from saltdeploy.transports import bundle
 
 _NOTHING = Holdings()
+log = logging.getLogger(__name__)
 
 
 class Packing:
@@ -93,6 +96,7 @@ class Packing:
         packed += annex_urls.pack(order, self._repo, source, self._payloads, bases)
         offers = {(payload.kind, payload.base): payload for payload in (*self.order.payloads, *packed)}
         if (found := tuple(offers.values())) != self.order.payloads:
+            log.debug("%s by %s: %d payloads", order.release, transport, len(found))
             self.order = dataclasses.replace(self.order, payloads=found, swarm=self._swarm_of(found))
 
     def given(self, hosts: list[str]) -> None:
@@ -113,14 +117,14 @@ IMAGES = ("image", "overlay")
 
 def by(order: Order, transport: str) -> Order:
     """A fetch order for hosts that take another transport: with the payloads of this one, and with lists of URLs."""
-    kinds = (*transports.of(transport).kinds, _URLS)
+    kinds = (*config_transports.row(transport).kinds, _URLS)
     payloads = tuple(payload for payload in order.payloads if payload.kind in kinds)
     return dataclasses.replace(order, transport=transport, payloads=payloads)
 
 
 def by_swarm(wanted: str, repo: Repo) -> bool:
     """Whether the payloads of a deploy travel by swarm: as the operator wants, or as the repo does."""
-    return split(wanted)[1] if wanted else repo.supply.swarm.wanted
+    return config_transports.split(wanted)[1] if wanted else repo.supply.swarm.wanted
 
 
 def pack(

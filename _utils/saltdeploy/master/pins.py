@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,21 @@ from typing import Any
 from saltdeploy.lib import disk, durable, flock
 from saltdeploy.lib.errors import DamagedFile, DeployError
 from saltdeploy.master import rebuild
+from saltdeploy.master.checks import Baselines
+from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals
-from saltdeploy.master.pin import Pin, from_wire, with_epoch, with_pin
+from saltdeploy.master.locking.lease import Lease
+from saltdeploy.master.pin import Pin, from_wire, pin_order, with_epoch, with_pin
+from saltdeploy.master.recorder import Recorder
+from saltdeploy.master.rollout.model import Outcome
+from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings, legal
 from saltdeploy.protocol.orders import Order, Result
 from saltdeploy.protocol.release import file_name, repo_of
 
 _SECRET_BYTES = 32
-_log = logging.getLogger(__name__)
+_PAYLOADS_KEPT = 86_400.0  # seconds
+log = logging.getLogger(__name__)
 
 
 class Pins:
@@ -85,7 +92,7 @@ class Pins:
     @contextlib.contextmanager
     def _alone(self, repo: str) -> Iterator[None]:
         """Deploys write pins, and so does the pillar of each minion: one after the other."""
-        with flock.alone(self._root / "pins" / f"{file_name(repo)}.lock"):
+        with flock.alone(durable.private_directory(self._root / "pins") / f"{file_name(repo)}.lock"):
             yield
 
     def _read(self, repo: str) -> list[Pin]:
@@ -105,9 +112,7 @@ class Pins:
             pins = rebuild.pins(repo, Journals(self._root), error)
             durable.mend(self._file("pins", repo), _to_wire(pins))
             shown = ", ".join(pin.release.tag for pin in pins)
-            _log.warning(
-                "The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause
-            )
+            log.warning("The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause)
             return pins
 
     def _put(self, repo: str, pins: list[Pin]) -> None:
@@ -172,8 +177,61 @@ class Pins:
 
     def _write(self, kind: str, repo: str, value: Any) -> None:
         path = self._file(kind, repo)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        durable.private_directory(path.parent)
         durable.write(path, value)
+
+
+def settle(
+    recorder: Recorder,
+    orders: Mapping[str, Order],
+    seen: Mapping[str, Result],
+    leases: Mapping[str, Lease],
+    outcome: Outcome,
+    master: Master,
+) -> None:
+    """Write down what the fleet should be running after a deploy, and what each host was last seen to hold.
+
+    Where that cannot be written the journal is lost too: a deploy whose end it does not tell can be resumed.
+
+    Args:
+        orders: repo to its fetch order, with all that was packed.
+        seen: host to what it answered last.
+    """
+    try:
+        _settle(recorder, orders, seen, leases, outcome, master)
+    except OSError as error:
+        recorder.lose(error)
+
+
+def _settle(
+    recorder: Recorder,
+    orders: Mapping[str, Order],
+    seen: Mapping[str, Result],
+    leases: Mapping[str, Lease],
+    outcome: Outcome,
+    master: Master,
+) -> None:
+    pins = Pins(master.root)
+    for part in recorder.plan.parts:
+        release, epoch = part.release, leases[part.repo].epoch
+        answers = [
+            each
+            for answer in seen.values()
+            for each in answer.parts
+            if each.repo == part.repo and (each.holdings.held or answer.ok)
+        ]
+        pins.note(part.repo, answers, master.bus.now())
+        if outcome.accepted:
+            order = pin_order(orders[part.repo], epoch)
+            pins.put(Pin(order, part.hosts, partial=part.partial, transports=part.transports))
+            log.info("%s: %s is pinned, epoch %d", part.repo, release.tag, epoch)
+            recorder.record(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
+            Baselines(master.store).forget(release)
+        pins.raise_epoch(part.repo, epoch)
+    payloads, older_than = master.payloads, master.bus.now() - _PAYLOADS_KEPT
+    with contextlib.suppress(DamagedFile, PermissionError):  # another repo's pins: any payload may be theirs
+        payloads.collect(pins.payload_names(), older_than)
+    payloads.exports.collect(older_than)
 
 
 def _to_wire(pins: list[Pin]) -> list[dict[str, Any]]:
@@ -227,5 +285,5 @@ def _secret_in(path: Path) -> bytes | None:
     if len(found) == _SECRET_BYTES:
         return found
     durable.set_aside(path)
-    _log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
+    log.warning("A new secret is made. Next: salt '*' saltutil.refresh_pillar")
     return None

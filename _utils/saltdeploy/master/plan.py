@@ -1,324 +1,246 @@
-"""Decides everything about a deploy before any host is asked: which releases, for whom, in what order."""
+"""Decides everything about a deploy before any host is asked: which releases, for whom, in what order.
+
+:func:`make_plan` decides, and packs nothing; ``deploy.plan`` renders what it returns. :func:`pack` packs what was decided,
+and gives the plan that stands in the journal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy import config
-from saltdeploy.config import load, transports
-from saltdeploy.config.rollout import AUTO
+from saltdeploy.config import Repo, transports
+from saltdeploy.config.transports import AUTO
 from saltdeploy.git.repository import Tag
-from saltdeploy.lib.errors import BadArguments, ConfigError, NothingToRestart
+from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.threads import meanwhile
-from saltdeploy.master import (
-    checks,
-    fanouts,
-    guards,
-    minions,
-    packing,
-    preview,
-    terms,
-    transport_choice,
-)
-from saltdeploy.master import (
-    source as master_source,
-)
-from saltdeploy.master import (
-    way_back as master_way_back,
-)
+from saltdeploy.master import checks, fanouts, guards, minions, packing, plan_hash, terms, transport_choice
 from saltdeploy.master.checks import Baselines
 from saltdeploy.master.context import Master
-from saltdeploy.master.history import History, history_of
+from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.packing import Packing
-from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import RESTART, Part, Plan, Request
+from saltdeploy.master.resolve import ResolvedRepo, resolve
+from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.signing import Sealer
+from saltdeploy.master.source import Source
 from saltdeploy.master.transport_choice import TransportChoice, TransportChooser
-from saltdeploy.master.waves import Wave, limited
-from saltdeploy.master.way_back import WayBack
+from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
-from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, MOST_REPOS, ROLLBACK, Order
 from saltdeploy.protocol.seals import Seal
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What was found out about one repo.
+class Draft:
+    """What was decided; nothing was packed for it.
 
     Attributes:
-        everybody: all its targets; ``hosts``: those that the deploy is for.
-        history: complete: our own lock is held, so the newest journal is that of a deploy that is over.
-        way_back: of a roll back.
+        repos: what was found out about each repo; the first one leads.
+        leases: repo to the lock that is held; empty for a plan that is only looked at.
     """
 
-    repo: config.Repo
-    pin: Pin | None
-    everybody: list[str]
-    hosts: list[str]
-    source: master_source.Source | None
-    tag: Tag
-    release: Release
-    history: History
-    way_back: WayBack | None = None
+    request: Request
+    repos: tuple[ResolvedRepo, ...]
+    leases: Mapping[str, Lease]
+    waves: tuple[Wave, ...]
 
     @property
-    def previous(self) -> str:
-        """The tag of what the fleet should be running before this deploy."""
-        if self.way_back is not None and self.way_back.warning:  # then it is not what this master has pinned
-            return self.way_back.left.tag if self.way_back.left else ""
-        return self.pin.release.tag if self.pin else ""
+    def rules(self) -> Rules:
+        """What decides when things go wrong."""
+        repos = [one.repo for one in self.repos]
+        is_pinned = all(one.is_pinned for one in self.repos)
+        return terms.rules_of(self.request, repos, self.waves, pinned=is_pinned)
 
     @property
-    def is_pinned(self) -> bool:
-        """Whether the fleet should be running the release already."""
-        return self.pin is not None and self.pin.release == self.release
+    def lead(self) -> ResolvedRepo:
+        """The repo whose name the deploy has."""
+        return self.repos[0]
 
     @property
-    def left_out(self) -> list[str]:
+    def warnings(self) -> list[str]:
+        """What an operator should know and what stops nothing."""
+        found = [one.way_back.warning for one in self.repos if one.way_back is not None]
+        return [text for text in found if text]
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
         """Targets that a limit leaves out."""
-        chosen = set(self.hosts)
-        return [host for host in self.everybody if host not in chosen]
+        return tuple(sorted({host for one in self.repos for host in one.left_out}))
 
 
-def _to_nobody(text: str) -> None:
-    return
-
-
-def prepare(
-    wish: Request,
-    repos: Sequence[config.Repo],
-    deploy: str,
-    epochs: Mapping[str, int],
-    master: Master,
-    warn: Callable[[str], None] = _to_nobody,
-) -> tuple[Plan, dict[str, Packing]]:
-    """Decide everything.
-
-    Args:
-        repos: the configuration of each repo of the wish; the first one leads.
-        epochs: repo to the epoch of its lock.
-        warn: hears what an operator should know and what stops nothing.
-
-    Returns:
-        The script, and what can be packed for hosts of each repo.
+def configured(request: Request, pillar: dict[str, Any], site: str) -> list[Repo]:
+    """The configuration of each repo of a request.
 
     Raises:
-        DeployError: a guard refuses it; nothing was asked of any host.
+        BadArguments: a repo is named twice, or there are too many.
+        ConfigError, UnknownRepo: see :func:`saltdeploy.config.load`.
     """
-    found = [
-        _find(wish, repo, tag, repos[0], master) for repo, (_, tag) in zip(repos, wish.parts, strict=True)
-    ]
-    for one in found:
-        if one.way_back is not None and one.way_back.warning:
-            warn(one.way_back.warning)
-        _refuse(wish, one)
-    hosts = sorted({host for one in found for host in one.hosts})
-    groups = terms.waves_of(wish, repos[0], hosts, master.targets)
-    if wish.plan:
-        _refuse_moved(wish, found, groups, master)
-    travels = {one.repo.name: _ways(wish, one, master) for one in found}
-    offers = {
-        one.repo.name: _offers(wish, one, travels[one.repo.name], deploy, epochs[one.repo.name], master)
-        for one in found
-    }
-    script = Plan(
-        action=wish.action,
-        user=master.user,
-        reason=wish.reason,
-        parts=tuple(_part(wish, one, offers[one.repo.name], travels[one.repo.name], master) for one in found),
-        waves=groups,
-        rules=terms.rules_of(wish, repos, groups, pinned=all(one.is_pinned for one in found)),
-        left_out=tuple(sorted({host for one in found for host in one.left_out})),
-        timeout=float(sum(repo.timeout for repo in repos)),
-        question_timeout=repos[0].question_timeout,
-    )
-    return script, offers
+    names = [name for name, _ in request.parts]
+    if len(set(names)) < len(names) or len(names) > MOST_REPOS:
+        raise BadArguments(f"name each repo once, and at most {MOST_REPOS}", repo=names[0])
+    return [config.load(pillar, name, site) for name in names]
 
 
-def offers_of(part: Part, repo: config.Repo, master: Master) -> Packing:
-    """What can be packed for hosts of a deploy that is gone on with."""
-    tag = Tag(part.release.tag, part.release.commit, part.release.commit)
-    return Packing(part.order, tag, repo, master.payloads, lambda: _source(repo, master), part.transports)
+def make_plan(
+    request: Request,
+    repos: Sequence[Repo],
+    leases: Mapping[str, Lease],
+    master: Master,
+    needed: tuple[str, ...] = (),
+    refuse: guards.Refuse = guards.raise_it,
+) -> Draft:
+    """Decide everything. No lock is taken and nothing is packed.
+
+    Args:
+        repos: the configuration of each repo of the request; the first one leads.
+        leases: repo to the lock that is held; empty for a plan that is only looked at.
+        needed: repos that must have been deployed before.
+        refuse: hears of each guard that refuses; by default the first one is raised.
+
+    Raises:
+        DeployError: there is nobody, or no release, to make a plan of; or a guard refuses it.
+    """
+    asked = guards.requests_of(request, repos, master, is_locking=bool(leases), needed=needed)
+    for one in asked:
+        guards.ask(guards.OF_REQUEST, one, refuse)
+    found = tuple(map(resolve, asked))
+    for each in found:
+        guards.ask(guards.OF_RELEASE, each, refuse)
+    hosts = sorted({host for each in found for host in each.hosts})
+    waves = terms.waves_of(request, repos[0], hosts, master.targets)
+    if request.plan:
+        _refuse_moved(request, found, waves)
+    log.debug("%s: %s of %s, in %d waves", request.repo, request.action, found[0].release, len(waves))
+    return Draft(request, found, leases, waves)
 
 
-# -- one repo -------------------------------------------------------------------------------------------
-
-
-def _find(wish: Request, repo: config.Repo, tag: str, lead: config.Repo, master: Master) -> _Found:
-    pin = Pins(master.root).get(repo.name)
-    everybody = master.targets(repo.targets, repo.targets_type)
-    guards.refuse_bad_targets(repo, everybody, pin, set(master.accepted()), force=wish.force)
-    hosts = limited(lead, everybody, wish.limit, master.targets)
-    history = history_of(repo.name, master.root, master.store, running=False)
-    back = master_way_back.find(repo, tag, hosts, history, master) if wish.action == ROLLBACK else None
-    source, found, release = _known(back.release) if back else _resolve(wish, repo, tag, hosts, master)
-    return _Found(repo, pin, everybody, hosts, source, found, release, history, back)
-
-
-def _resolve(
-    wish: Request, repo: config.Repo, name: str, hosts: list[str], master: Master
-) -> tuple[master_source.Source | None, Tag, Release]:
-    """The release; of a restart from what is known alone, as of a rollback: they work while git does not."""
-    if wish.action == RESTART:
-        return _known(_pinned(repo, hosts, master))
-    source = _source(repo, master)
-    tag = source.tag(name)
-    return source, tag, Release(repo.name, tag.name, tag.commit)
-
-
-def _known(release: Release) -> tuple[None, Tag, Release]:
-    return None, Tag(release.tag, release.commit, release.commit), release
-
-
-def _pinned(repo: config.Repo, hosts: list[str], master: Master) -> Release:
-    """The one release that these hosts should be running."""
-    pins = Pins(master.root).of_hosts(repo.name, hosts).values()
-    found = list(dict.fromkeys(pin.release for pin in pins if pin))
+def _refuse_moved(request: Request, found: Sequence[ResolvedRepo], waves: tuple[Wave, ...]) -> None:
     if len(found) > 1:
         raise BadArguments(
-            f"these hosts are to run different releases: {', '.join(release.tag for release in found)}",
-            repo=repo.name,
-            next="name those of one release: limit=... (salt-run deploy.report tells whose pin is whose)",
+            "a plan is of one repo, and this deploy is about several",
+            repo=request.repo,
+            next=f"salt-run deploy.plan repo={request.repo} {argument('tag', request.tag)}; then deploy without plan=",
         )
-    if not found:
-        raise NothingToRestart(
-            "no release of it is pinned, so nothing of it should be running",
-            repo=repo.name,
-            next=f"salt-run deploy.sync repo={repo.name} tag=...",
-        )
-    if not repo.restart:
-        raise NothingToRestart(
-            "its pillar names nothing to restart",
-            repo=repo.name,
-            path=f"repo_config:{repo.name}:service_name",
-            next="name its services there (or restart, signal, command); see docs/configuration.md",
-        )
-    return found[0]
+    plan_hash.refuse_moved(found[0], waves)
 
 
-def _refuse(wish: Request, one: _Found) -> None:
-    if one.source is not None:
-        guards.refuse_moved(one.release, one.history)
-    guards.refuse_bad(one.release, one.history, force=wish.force or wish.action in (ROLLBACK, RESTART))
-    if one.source is not None:
-        before = one.pin.release.commit if one.pin else ""
-        guards.refuse_dangerous(one.repo, one.source, one.tag, before, force=wish.force)
+# -- packing what was decided ---------------------------------------------------------------------------
 
 
-def _ways(wish: Request, one: _Found, master: Master) -> tuple[TransportChoice, ...]:
-    wanted = transport_choice.of_each(wish.transport, one.repo, one.hosts, master.targets)
-    if (
-        one.source is None or wish.action == CHECKOUT or AUTO not in wanted.values()
-    ):  # nothing is to be packed
-        return transport_choice.ways(wanted, lambda host: (transports.usual(AUTO, one.repo.layout), ""))
-    chosen = [host for host, transport in wanted.items() if transport == AUTO]
-    known = minions.known(one.repo, chosen, master)
-    return transport_choice.ways(
-        wanted, TransportChooser(one.repo, one.source, one.tag, known, master).choose
+def pack(draft: Draft, deploy: str, master: Master) -> tuple[Plan, dict[str, Packing]]:
+    """Pack what is known to be needed, seal the releases, and measure what metric checks compare with.
+
+    Args:
+        deploy: the id of the deploy.
+
+    Returns:
+        The plan, and what can be packed for hosts of each repo; none where nothing is to be fetched.
+    """
+    request = draft.request
+    travels = [ways(one, _known(one)) for one in draft.repos]
+    offers = [
+        _offers(one, way, deploy, draft.leases[one.repo.name].epoch)
+        for one, way in zip(draft.repos, travels, strict=True)
+    ]
+    plan = Plan(
+        action=request.action,
+        user=master.user,
+        reason=request.reason,
+        parts=tuple(map(_part, draft.repos, offers, travels)),
+        waves=draft.waves,
+        rules=draft.rules,
+        left_out=draft.left_out,
+        timeout=float(sum(one.repo.timeout for one in draft.repos)),
+        question_timeout=draft.lead.repo.question_timeout,
     )
+    if request.action == CHECKOUT:
+        return plan, {}
+    return plan, {one.repo.name: packed for one, packed in zip(draft.repos, offers, strict=True)}
 
 
-def _offers(
-    wish: Request, one: _Found, travels: tuple[TransportChoice, ...], deploy: str, epoch: int, master: Master
-) -> Packing:
-    anew = wish.action == RESTART
-    repo, source = one.repo, one.source
+def offers_of(plan: Plan, repos: Sequence[Repo], master: Master) -> dict[str, Packing]:
+    """What can be packed for hosts of a deploy that is resumed."""
+    return {
+        part.repo: _offers_again(part, repo, master) for part, repo in zip(plan.parts, repos, strict=True)
+    }
+
+
+def _offers_again(part: Part, repo: Repo, master: Master) -> Packing:
+    tag = Tag(part.release.tag, part.release.commit, part.release.commit)
+    return Packing(part.order, tag, repo, master.payloads, lambda: Source(repo, master.root), part.transports)
+
+
+def ways(one: ResolvedRepo, held: Mapping[str, Holdings]) -> tuple[TransportChoice, ...]:
+    """How the release travels to whom; where it is ``auto``, what fits each host best is packed to compare it.
+
+    Args:
+        held: what those hosts hold.
+    """
+    if one.source is None or one.request.action == CHECKOUT:  # nothing is to be packed
+        return transport_choice.ways(one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout), ""))
+    chooser = TransportChooser(one.repo, one.source, one.tag, held, one.master)
+    return transport_choice.ways(one.wanted, chooser.choose)
+
+
+def _known(one: ResolvedRepo) -> dict[str, Holdings]:
+    """What the hosts hold for which a transport is to be chosen."""
+    chosen = [host for host, transport in one.wanted.items() if transport == AUTO]
+    if one.source is None or one.request.action == CHECKOUT or not chosen:
+        return {}
+    return minions.known(one.repo, chosen, one.master)
+
+
+def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str, epoch: int) -> Packing:
+    repo, master, action = one.repo, one.master, one.request.action
     served = fanouts.sources(repo, master.targets)
     transport = transport_choice.most(travels)
-    seal = meanwhile(lambda: _seal(one, transport, master))
-    order = Order(deploy, epoch, FETCH, one.release, transport, anew=anew, sources=served)
-    offers = Packing(
-        order,
-        one.tag,
-        repo,
-        master.payloads,
-        lambda: source or _source(repo, master),
-        transport_choice.others(travels, order.transport),
-    )
-    if wish.action != CHECKOUT:
-        offers.pack(_held(one, master))
+    seal = meanwhile(lambda: _seal(one, transport))
+    order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served)
+    others = transport_choice.others(travels, order.transport)
+    offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
+    if action != CHECKOUT:
+        offers.pack(_held(one))
     offers.seal(seal.result())
     return offers
 
 
-def _held(one: _Found, master: Master) -> list[tuple[str, Holdings]]:
+def _held(one: ResolvedRepo) -> list[tuple[str, Holdings]]:
     """The hosts of which it is known what they hold, with that. A repo that is new is held by nobody."""
-    known = Pins(master.root).holdings(one.repo.name)
+    known = Pins(one.master.root).holdings(one.repo.name)
     if not known and one.source is not None:
         return [(host, Holdings()) for host in one.hosts]
     return [(host, known[host]) for host in one.hosts if host in known]
 
 
-def _seal(one: _Found, transport: str, master: Master) -> Seal | None:
-    sealer = Sealer(one.repo, master.root)
+def _seal(one: ResolvedRepo, transport: str) -> Seal | None:
+    sealer = Sealer(one.repo, one.master.root)
     if one.source is not None:
         return sealer.seal(one.release, one.source, transport)
-    return sealer.seal_again(one.release, lambda: _source(one.repo, master), transport)
+    return sealer.seal_again(one.release, one.open_source, transport)
 
 
-def _part(
-    wish: Request, one: _Found, offers: Packing, travels: tuple[TransportChoice, ...], master: Master
-) -> Part:
+def _part(one: ResolvedRepo, offers: Packing, travels: tuple[TransportChoice, ...]) -> Part:
     return Part(
         order=offers.order,
         ways=travels,
         hosts=tuple(one.hosts),
         previous=one.previous,
         partial=bool(one.left_out),
-        baselines=_baselines(wish, one, master),
-        swarm=packing.by_swarm(wish.transport, one.repo),
+        baselines=_baselines(one),
+        swarm=packing.by_swarm(one.request.transport, one.repo),
     )
 
 
-def _baselines(wish: Request, one: _Found, master: Master) -> dict[str, float | None]:
+def _baselines(one: ResolvedRepo) -> dict[str, float | None]:
     """Nothing is compared in a roll back, and what is slow to measure must not keep it waiting."""
-    if wish.action == ROLLBACK:
+    if one.request.action == ROLLBACK:
         return {}
-    return checks.measure(one.repo, master.place, Baselines(master.store).of(one.release))
-
-
-def _source(repo: config.Repo, master: Master) -> master_source.Source:
-    return master_source.Source(repo, master.root)
-
-
-# -- all of them ----------------------------------------------------------------------------------------
-
-
-def _refuse_moved(wish: Request, found: Sequence[_Found], groups: tuple[Wave, ...], master: Master) -> None:
-    if len(found) > 1:
-        raise BadArguments(
-            "a plan is of one repo, and this deploy is about several",
-            repo=wish.repo,
-            next=f"salt-run deploy.plan repo={wish.repo} {argument('tag', wish.tag)}; then deploy without plan=",
-        )
-    preview.refuse_moved(wish, found[0].repo, found[0].release, groups, master)
-
-
-def dependencies(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
-    """The repos that one needs, in the order in which they are to be deployed.
-
-    Raises:
-        ConfigError: they need each other.
-    """
-    found: list[str] = []
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        if name in above:
-            raise ConfigError(
-                f"repos need each other: {' -> '.join([*above, name])}",
-                repo=repo,
-                path=f"repo_config:{name}:dependencies",
-                next="take one of these dependencies out",
-            )
-        for needed in load(pillar, name, site).dependencies:
-            visit(needed, (*above, name))
-        if name not in found:
-            found.append(name)
-
-    visit(repo, ())
-    return found[:-1]
+    return checks.measure(one.repo, one.master.place, Baselines(one.master.store).of(one.release))

@@ -1,4 +1,4 @@
-"""The script of a deploy: everything that was decided before any host was asked. It stands in the journal."""
+"""The plan of a deploy: everything that was decided before any host was asked. It stands in the journal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Request:
         action: :data:`SYNC`, :data:`RESTART`, or a stage: ``fetch``, ``checkout``, ``rollback``.
         repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
         tag: the tag; "" for a restart, and for a rollback to the release before.
-        force: deploy though a guard speaks against it.
+        force: deploy though a guard refuses it.
         limit: a target expression, or the name of a group: only those of the targets.
         reason: what the operator says about it.
         interactive: ask at the barrier, as Trebuchet did.
@@ -143,7 +143,7 @@ class Plan:
         return tuple(host for wave in self.waves for host in wave.hosts)
 
     def to_wire(self) -> dict[str, Any]:
-        """The script as plain data."""
+        """The plan as plain data."""
         rules = {**self.rules.__dict__, "gates": [gate.__dict__ for gate in self.rules.gates]}
         return {
             **self.__dict__,
@@ -155,7 +155,7 @@ class Plan:
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> Plan:
-        """Rebuild a script.
+        """Rebuild a plan.
 
         Raises:
             DeployError, KeyError, TypeError: it was written by another version.

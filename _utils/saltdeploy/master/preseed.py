@@ -15,8 +15,9 @@ from saltdeploy.blobs import annex_urls
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import ConfigError, Unsupported
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import fanouts, guards, packing, transport_choice
+from saltdeploy.master import fanouts, packing, release_guards, transport_choice
 from saltdeploy.master import source as master_source
+from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
 from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import is_held
@@ -87,7 +88,7 @@ def _packed(
     source = master_source.Source(repo, master.root)
     tag = source.tag(name)
     release = Release(repo.name, tag.name, tag.commit)
-    guards.refuse_moved(release, _history(repo, master))
+    release_guards.refuse_moved(release, _history(repo, master))
     held = held or {"": _NOTHING}
     wanted = transport_choice.of_each("", repo, list(held), master.targets)
     travels = transport_choice.ways(wanted, TransportChooser(repo, source, tag, held, master).choose)
@@ -146,7 +147,11 @@ class _Asked:
         self._tell = tell
         self._told = 0.0
         self._fleet = Fleet(
-            master.bus, deploy, master.secret, float(repo.timeout), lambda text: tell(f"Warning: {text}")
+            master.bus,
+            deploy,
+            Authenticator.of(master),
+            float(repo.timeout),
+            lambda text: tell(f"Warning: {text}"),
         )
 
     def ask(self, asked: dict[Order, list[str]], numbers: Mapping[str, int] = MappingProxyType({})) -> None:

@@ -10,14 +10,16 @@ from saltdeploy.lib.errors import DeployError, Unavailable
 from saltdeploy.master.context import Master
 from saltdeploy.master.deploy import Report
 from saltdeploy.master.history import History, history_of
+from saltdeploy.master.journal import Journals
 from saltdeploy.master.lineage import lineage
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.minions import survey
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.rollout.model import CONVERGED, Question
-from saltdeploy.master.state import DeployState, HostState
+from saltdeploy.master.rollout.model import CONVERGED
+from saltdeploy.master.state import HostState
 from saltdeploy.master.testimony import Testimony, Word
+from saltdeploy.master.unfinished import DIED, Unfinished, unfinished
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import Order, Result
@@ -76,19 +78,17 @@ def _of_host(host: HostState, lead: str) -> dict[str, Any]:
     return shown
 
 
-def of_watched(repo: str, deploy: str, last: events.Event) -> dict[str, Any]:
-    """The view ``watched``: what the last event of a deploy that one has followed says."""
+def of_watched(repo: str, deploy: str, last: events.Event, root: Path) -> dict[str, Any]:
+    """The view ``watched``: what the last event of a deploy that one has followed says; without an end, what became of it."""
     ended = last.get("event") == events.FINISHED
-    keys = ("tag", "outcome", "ok", "total", "reason", "next")
-    known = {key: last.get(key) for key in keys} if ended else {}
+    keys = ("tag", "outcome", "ok", "total", "reason", "next", "also")
+    known = {key: last[key] for key in keys if key in last} if ended else {}
+    if not ended:
+        found = unfinished(repo, root)
+        known = _unfinished(found if found and found.deploy == deploy else None)
+        known |= {} if Journals(root).path(repo, deploy).is_file() else {"begun": False}
     fine = known.get("outcome") == CONVERGED
     return {"view": "watched", "repo": repo, "deploy": deploy, **known, "retcode": 0 if fine else 1}
-
-
-def open_question(path: Path) -> Question | None:
-    """The question that the deploy with this journal waits with; None when it waits with none."""
-    due = DeployState.read(path).rollout.due()
-    return due if isinstance(due, Question) else None
 
 
 def of_error(error: DeployError) -> dict[str, Any]:
@@ -96,11 +96,20 @@ def of_error(error: DeployError) -> dict[str, Any]:
     return {"view": "error", "retcode": 1, "error": error.to_wire()}
 
 
-def of_versions(repo: str, history: History) -> dict[str, Any]:
-    """The view ``versions``: the history, newest first; and ``before``, the tag that a roll back leads to, as far as it tells."""
+def of_versions(repo: str, history: History, root: Path) -> dict[str, Any]:
+    """The view ``versions``: the history, newest first; and ``before``, the tag that a roll back leads to, as far as it tells.
+
+    A deploy that has not ended stands in ``unfinished``, see :meth:`saltdeploy.master.unfinished.Unfinished.to_wire`.
+    """
     versions = history.versions(repo)
     before = lineage(repo, versions).before
-    return {"view": "versions", "repo": repo, "before": before.tag if before else "", "versions": versions}
+    return {
+        "view": "versions",
+        "repo": repo,
+        "before": before.tag if before else "",
+        **_unfinished(unfinished(repo, root, versions)),
+        "versions": versions,
+    }
 
 
 def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
@@ -109,36 +118,46 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else, or has other bytes), ``nothing``
     (no whole release of this repo is live), ``damaged`` (what is live was found not to be what its release is),
     ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than
-    the switch) or ``unreachable``. The return code is 0 when all are ``pinned`` and no host knows of deploys that this master
-    knows nothing of; what those say stands in ``unrecorded``. ``before``: the tag that a roll back leads to, "" where there is
-    none or it is not known.
+    the switch), ``switched`` (it runs the release of a deploy that has not ended) or ``unreachable``. The return code is 0 when
+    all are ``pinned``, no deploy has died, and no host knows of deploys that this master knows nothing of; what those say
+    stands in ``unrecorded``. ``unfinished``: the deploy that has not ended. ``before``: the tag that a roll back leads to, ""
+    where there is none or it is not known.
     """
     pins = Pins(master.root)
     pin = pins.get(repo.name)
     hosts = sorted({*master.targets(repo.targets, repo.targets_type), *_members(pin, master)})
-    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)
     own = pins.of_hosts(repo.name, hosts)
-    shown = {host: _host(answers.get(host), seen.get(host), own[host], repo) for host in hosts}
     versions = _versions(repo, master)
+    under_way = unfinished(repo.name, master.root, versions or ())
+    goal = under_way.commit if under_way else ""
+    shown = {host: _host(answers.get(host), seen.get(host), own[host], repo, goal) for host in hosts}
     words = {host: Word.of(answer) for host, answer in answers.items() if answer.ok}
     testimony = Testimony(words, versions) if versions is not None else None
     unrecorded = testimony.to_wire() if testimony and testimony.is_behind else None
     before = lineage(repo.name, versions or ()).before if unrecorded is None else None
-    agree = bool(shown) and unrecorded is None and all(entry["state"] == "pinned" for entry in shown.values())
+    dead = under_way is not None and under_way.state == DIED
+    clear = bool(shown) and unrecorded is None and not dead
+    agree = clear and all(entry["state"] == "pinned" for entry in shown.values())
     return {
         "view": "report",
         "retcode": 0 if agree else 1,
         "repo": repo.name,
         "before": before.tag if before else "",
         **({"unrecorded": unrecorded} if unrecorded else {}),
+        **_unfinished(under_way),
         "pinned": _release(pin) if pin else None,
         "partly_pinned": [
             {**_release(one), "hosts": list(one.hosts)} for one in pins.all(repo.name) if one.partial
         ],
         "hosts": shown,
     }
+
+
+def _unfinished(found: Unfinished | None) -> dict[str, Any]:
+    return {"unfinished": found.to_wire()} if found else {}
 
 
 def _versions(repo: Repo, master: Master) -> list[dict[str, Any]] | None:
@@ -164,7 +183,10 @@ def _members(pin: Pin | None, master: Master) -> set[str]:
     return set(pin.hosts) & set(master.accepted()) if pin else set()
 
 
-def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, repo: Repo) -> dict[str, Any]:
+def _host(
+    answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, repo: Repo, goal: str
+) -> dict[str, Any]:
+    """What is known of one host; ``goal``: the commit of a deploy that has not ended."""
     held = answer.holdings if answer else Holdings.from_wire(seen and seen["holdings"])
     entry: dict[str, Any] = {
         "reachable": answer is not None,
@@ -172,7 +194,7 @@ def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, r
         "tag": held.tags.get(held.live, ""),
         "held": [held.tags.get(commit) or commit for commit in held.held],
         "seen": seen["time"] if seen else None,
-        "state": _state(answer, held, pin, repo),
+        "state": _state(answer, held, pin, repo, goal),
     }
     if held.live in held.roots:
         entry["root"] = held.roots[held.live]
@@ -183,7 +205,7 @@ def _host(answer: Result | None, seen: dict[str, Any] | None, pin: Pin | None, r
     return entry
 
 
-def _state(answer: Result | None, held: Holdings, pin: Pin | None, repo: Repo) -> str:
+def _state(answer: Result | None, held: Holdings, pin: Pin | None, repo: Repo, goal: str) -> str:
     if answer is None:
         return "unreachable"
     if held.damaged:
@@ -192,6 +214,8 @@ def _state(answer: Result | None, held: Holdings, pin: Pin | None, repo: Repo) -
         return "nothing"
     if held.unsettled:
         return "unsettled"
+    if (not pin or held.live != pin.release.commit) and held.live == goal:
+        return "switched"
     if not pin or held.live != pin.release.commit or _has_other_bytes(held, pin.order.seal, repo):
         return "drift"
     return "stale" if answer.facts.get("stale") else "pinned"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, transports
 from saltdeploy.content import release_root
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.source import Stored
@@ -47,8 +47,8 @@ class Sealer:
             Unavailable: the commit of a submodule cannot be had.
             ConfigError: the signing key cannot be used, or targets would not trust it.
         """
-        self._refuse_half_set()
-        if self._repo.submodules and transport == "git":
+        self.refuse_half_set()
+        if self._repo.submodules and not transports.row(transport).kinds:
             return None
         with flock.alone(self._file(".lock")):
             known = self._known()
@@ -65,7 +65,7 @@ class Sealer:
         sealed, and gives None for one that was not."""
         found = self._known().get(release.commit)
         if found is not None:
-            self._refuse_half_set()
+            self.refuse_half_set()
             return self._signed(release, found)
         with contextlib.suppress(DeployError):
             return self.seal(release, source(), transport)
@@ -96,8 +96,12 @@ class Sealer:
         seal = Seal(root, self._repo.shape)
         return seals.signed(release, seal, Path(self._repo.signing_key)) if self._repo.signing_key else seal
 
-    def _refuse_half_set(self) -> None:
-        """Targets would refuse every release: better that nobody is asked."""
+    def refuse_half_set(self) -> None:
+        """See to it that targets trust the key that releases are signed by: else they would refuse every release.
+
+        Raises:
+            ConfigError: there are keys that they trust, and none to sign with, or one that is none of those.
+        """
         keys, key = self._repo.release_keys, self._repo.signing_key
         if keys and (not key or seals.public_key_of(Path(key)) not in keys):
             raise ConfigError(

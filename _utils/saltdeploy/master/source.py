@@ -1,79 +1,27 @@
-"""The branches in which git-annex keeps what it knows of contents: those of a repo's own repository and of its submodules'."""
+"""Where the master reads the tags of a repo, and what it packs releases from."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from saltdeploy.config import Repo
+from saltdeploy.config import Repo, transports
 from saltdeploy.config.blobs import ANNEX
 from saltdeploy.git.reader import Reader, git_dir_at
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.git.submodule_store import SubmoduleStore
 from saltdeploy.git.submodules import Urls
 from saltdeploy.lib import flock
-from saltdeploy.lib.errors import (
-    ConfigError,
-    Corrupt,
-    GitFailed,
-    NoSuchTag,
-    Unavailable,
-)
+from saltdeploy.lib.errors import ConfigError, Corrupt, GitFailed, NoSuchTag, Unavailable
 from saltdeploy.lib.text import public
+from saltdeploy.master import annex_branches
+from saltdeploy.master.annex_branches import Annex
 from saltdeploy.protocol.release import check_tag, file_name
 
-#: The second is what ``git annex sync`` pushes: where the first has changed meanwhile, that one alone arrives.
-_BRANCHES = ("git-annex", "synced/git-annex")
-_HERE = "refs/heads"
-_MOST_HEADS = 8
-
-
-@dataclass(frozen=True)
-class Annex:
-    """What git-annex knows in one repository.
-
-    Attributes:
-        reader: reads the commits.
-        heads: the commits of its branches; none where git-annex was never used.
-    """
-
-    reader: Reader
-    heads: tuple[str, ...]
-
-
-def follow(repository: Repository, url: str, of: str = "") -> None:
-    """Bring the branches as they are in another repository now; where they cannot be had, all stays.
-
-    Args:
-        url: of the other repository.
-        of: the same URL, where this repository holds the branches of several; "" where they are its own.
-    """
-    repository.follow(url, {branch: f"{_place(of)}/{branch}" for branch in _BRANCHES})
-
-
-def own(reader: Reader) -> Annex:
-    """A repository's own branches, and those of where it was cloned from."""
-    return _found(reader, _HERE, "refs/remotes/*")
-
-
-def other(reader: Reader, of: str) -> Annex:
-    """The branches that were brought from a URL; see :func:`follow`."""
-    return _found(reader, _place(of))
-
-
-def _found(reader: Reader, *places: str) -> Annex:
-    refs = [f"{place}/{branch}" for place in places for branch in _BRANCHES]
-    return Annex(reader, tuple(reader.heads(*refs)[:_MOST_HEADS]))
-
-
-def _place(of: str) -> str:
-    # a URL is no name of a ref, and may hold a password
-    return f"refs/deploy-annexes/{hashlib.sha256(of.encode()).hexdigest()[:40]}" if of else _HERE
-
+log = logging.getLogger(__name__)
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 
@@ -126,11 +74,12 @@ class Source:
                 return self.repository.tag(name)
             # whoever makes a plan has not the lock of the repo, and would disturb a deploy in its fetch
             with flock.alone(self.repository.git_dir.with_suffix(".lock")):
+                log.debug("%s: fetching tag %s from %s", self._repo.name, name, public(self._repo.source))
                 self.repository.ensure()
                 self.repository.recover()  # a master that was killed may have left locks
                 found = self.repository.fetch_tag(self._repo.source, check_tag(name))
                 if ANNEX in self._repo.blobs:
-                    follow(self.repository, self._repo.source)
+                    annex_branches.follow(self.repository, self._repo.source)
                 return found
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
@@ -142,7 +91,9 @@ class Source:
         Raises:
             Unavailable, Corrupt: the commit of a submodule cannot be had.
         """
-        if not self._repo.submodules or transport == "git":  # with that one, targets fetch by themselves
+        if (
+            not self._repo.submodules or not transports.row(transport).kinds
+        ):  # with that one, targets fetch by themselves
             yield self.repository
             return
         with self._whole(commit) as (mirror, _):
@@ -167,12 +118,12 @@ class Source:
                 repo's own, which was asked with the tag.
         """
         if not url:
-            return own(self.repository)
+            return annex_branches.own(self.repository)
         with self._parts() as mirror:
             if self._resolved and url not in self._followed:
                 self._followed.add(url)
-                follow(mirror, url, url)
-            return other(Reader(mirror.git_dir), url)
+                annex_branches.follow(mirror, url, url)
+            return annex_branches.other(Reader(mirror.git_dir), url)
 
     @contextlib.contextmanager
     def _whole(self, commit: str) -> Iterator[tuple[SubmoduleStore, dict[bytes, str]]]:

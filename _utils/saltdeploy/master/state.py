@@ -1,4 +1,4 @@
-"""The course of a deploy: what follows from its journal. The same events always make the same course.
+"""The state of a deploy: what follows from its journal. The same events always make the same state.
 
 A running deploy takes each event in when it has been written down; a resumed one takes in the whole journal first,
 and stands where the other had come to.
@@ -72,12 +72,12 @@ class DeployState:
 
     @classmethod
     def of(cls, script: Plan) -> DeployState:
-        """The course of a deploy that has not begun."""
+        """The state of a deploy that has not begun."""
         return cls(script, Rollout(script.waves, script.rules), {host: HostState() for host in script.hosts})
 
     @classmethod
     def read(cls, path: Path) -> DeployState:
-        """The course that the journal at ``path`` tells of.
+        """The state that the journal at ``path`` tells of.
 
         Raises:
             NoSuchDeploy: see :meth:`replayed`.
@@ -90,21 +90,21 @@ class DeployState:
 
     @classmethod
     def replayed(cls, journal: Iterable[events.Event]) -> DeployState:
-        """The course that a journal tells of.
+        """The state that a journal tells of.
 
         Raises:
-            NoSuchDeploy: the journal does not hold the script.
+            NoSuchDeploy: the journal does not hold the plan.
         """
-        course: DeployState | None = None
+        found: DeployState | None = None
         for event in journal:
             if event["event"] == events.PLANNED:
-                course = cls.of(Plan.from_wire(event["script"]))
-                course.take(event)
-            elif course is not None:
-                course.take(event)
-        if course is None:
-            raise NoSuchDeploy("its journal ends before anything was decided", next="deploy it anew")
-        return course
+                found = cls.of(Plan.from_wire(event["script"]))
+                found.take(event)
+            elif found is not None:
+                found.take(event)
+        if found is None:
+            raise NoSuchDeploy("its journal ends before anything was decided", next="deploy it again")
+        return found
 
     def take(self, event: events.Event) -> None:
         """Take in one event that has been written down."""
@@ -135,7 +135,7 @@ class DeployState:
             {part.repo: part.previous for part in parts},
         )
 
-    # -- one method for each kind of event that changes the course --------------------------------------
+    # -- one method for each kind of event that changes the state --------------------------------------
 
     def _planned(self, event: events.Event) -> None:
         self.begun = event["time"]

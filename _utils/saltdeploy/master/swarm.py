@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import hashlib
 import ipaddress
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import Part
 from saltdeploy.protocol.orders import Payload, Result
 from saltdeploy.protocol.swarm import Identity, Peer, Swarm, Torrent, chosen
+
+log = logging.getLogger(__name__)
 
 _ANYBODY = "*"  # libtorrent wants the torrent's name in the certificate, or this
 _VALID = datetime.timedelta(days=3650)
@@ -182,10 +185,10 @@ class Seeding:
         if not torrent.is_possible():
             self._warn("no swarm: libtorrent is not installed on the master")
             return False
-        bus, secret = self._master.bus, self._master.secret
         try:
-            heard = gather(bus, self._hosts, "deploy.join", [self._lead.name], secret, _JOIN_WITHIN)
+            heard = gather(self._master, self._hosts, "deploy.join", [self._lead.name], _JOIN_WITHIN)
         except Exception as error:  # whatever Salt raises when its master goes away: the deploy will find out
+            log.exception("no swarm")
             self._warn(f"no swarm: {type(error).__name__}: {error}")
             return False
         found = {host: _peer(answer) for host, answer in heard.items()}

@@ -21,7 +21,7 @@ _ON_FAILURE = {ROLLBACK: CONTINUE, RESTART: HOLD}
 
 
 def waves_of(
-    wish: Request, lead: Repo, hosts: list[str], targets: Callable[[str, str], list[str]]
+    request: Request, lead: Repo, hosts: list[str], targets: Callable[[str, str], list[str]]
 ) -> tuple[Wave, ...]:
     """The waves of a deploy.
 
@@ -34,11 +34,11 @@ def waves_of(
         lead,
         hosts,
         lambda group: targets(group.targets, group.targets_type),
-        back=wish.action == ROLLBACK,
+        back=request.action == ROLLBACK,
     )
 
 
-def rules_of(wish: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
+def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
     """What decides when things go wrong.
 
     Args:
@@ -46,21 +46,21 @@ def rules_of(wish: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, 
         pinned: see :class:`~saltdeploy.master.rollout.model.Rules`.
     """
     lead = repos[0]
-    interactive = wish.interactive and wish.action != ROLLBACK
+    interactive = request.interactive and request.action != ROLLBACK
     return Rules(
-        on_failure=_ON_FAILURE.get(wish.action) or (ASK if interactive else lead.on_failure),
-        on_abort=HOLD if wish.action in _ON_FAILURE else lead.on_abort,
-        fetch_only=wish.action == FETCH,
+        on_failure=_ON_FAILURE.get(request.action) or (ASK if interactive else lead.on_failure),
+        on_abort=HOLD if request.action in _ON_FAILURE else lead.on_abort,
+        fetch_only=request.action == FETCH,
         confirm=interactive,
-        gates=_gates(wish, repos, groups),
+        gates=_gates(request, repos, groups),
         pinned=pinned,
-        anew=wish.action == RESTART,
+        anew=request.action == RESTART,
         fetch_window=_fetch_window(lead, sum(len(wave.hosts) for wave in groups)),
     )
 
 
-def _gates(wish: Request, repos: Sequence[Repo], groups: tuple[Wave, ...]) -> frozenset[Gate]:
-    if wish.action == ROLLBACK:  # they would judge the release that is being left
+def _gates(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...]) -> frozenset[Gate]:
+    if request.action == ROLLBACK:  # they would judge the release that is being left
         return frozenset()
     return frozenset().union(*(checks.gates(repo, groups) for repo in repos))
 

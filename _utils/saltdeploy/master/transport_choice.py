@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from saltdeploy.blobs import annex_urls
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.delivery import DEFAULT, Link
-from saltdeploy.config.rollout import AUTO
+from saltdeploy.config.transports import AUTO
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib import programs
 from saltdeploy.lib.errors import DeployError
@@ -23,11 +24,12 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.packing import IMAGES
 from saltdeploy.master.transport_cost import Candidate
 from saltdeploy.master.waves import assigned
-from saltdeploy.protocol import swarm
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 from saltdeploy.protocol.release import Release
 from saltdeploy.transports import bundle, shared_trees
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,8 @@ def of_each(
     Raises:
         ConfigError: there is none of this name, or the layout can make nothing of it.
     """
-    operators, _ = swarm.split(operators)
+    operators, _ = config_transports.split(operators)
     if operators:
-        if operators != AUTO:
-            transports.of(operators)
         config_transports.refuse_unfit(operators, repo.layout, repo.name)
         return dict.fromkeys(hosts, operators)
     found = dict.fromkeys(hosts, repo.transport)
@@ -133,6 +133,11 @@ class TransportChooser:
         Raises:
             DeployError: not even the usual one can be packed.
         """
+        transport, why = self._choose(host)
+        log.debug("repo %s, host %s: %s", self._repo.name, host, why)
+        return transport, why
+
+    def _choose(self, host: str) -> tuple[str, str]:
         held = self._held[host]
         names = config_transports.candidates(self._repo.layout)
         if self._tag.commit in held.held:
@@ -148,22 +153,26 @@ class TransportChooser:
 
     def _is_able(self, transport: str, held: Holdings) -> bool:
         """Whether this host and that one have the programs; bundles need none."""
-        way = transports.of(transport)
-        return set(way.programs) <= set(held.programs) and all(map(_has, way.packers))
+        way = config_transports.row(transport)
+        missing = {*way.programs} - {*held.programs}, {each for each in way.packers if not _has(each)}
+        if any(missing):
+            log.debug("not %s: missing on the host %s, on the master %s", transport, *map(sorted, missing))
+        return not any(missing)
 
     def _reckon(self, held: Holdings, base: str, link: Link, others: Sequence[str]) -> tuple[str, str]:
-        usual = self._packed("bundle", held, 0)
+        usual = self._packed(config_transports.DEFAULT, held, 0)
         if not transport_cost.could_pay(usual, link):
             return usual.transport, transport_cost.why(usual, [usual], link)
         known, failed = {usual.transport: usual}, []
         trees = self._trees(base)
         for name in others:
-            if name == "delta" and not base:  # it would be the archive
+            if config_transports.cost(name).from_base and not base:
                 continue
-            if self._is_packed(name, base):
+            if transports.of(name).is_packed(self._payloads, self._repo.packed_as, self._tag.commit, base):
                 known[name] = self._packed(name, held, self._files)
             else:
                 known[name] = transport_cost.estimate(name, self._files, usual.size, trees)
+            log.debug("from %s: %s", base or "nothing", known[name])
         while not (best := transport_cost.cheapest(list(known.values()), link)).is_packed:
             try:
                 known[best.transport] = self._packed(best.transport, held, self._files)
@@ -180,19 +189,8 @@ class TransportChooser:
 
     def _trees(self, base: str) -> int:
         """Bytes of the trees that a host with this base lacks."""
-        with self._source.packer(self._tag.commit, "bundle") as packer:
+        with self._source.packer(self._tag.commit, config_transports.DEFAULT) as packer:
             return shared_trees.pack_trees(self._payloads, packer, self._repo.packed_as, self._tag, base).size
-
-    def _is_packed(self, transport: str, base: str) -> bool:
-        commit, known = self._tag.commit, functools.partial(self._payloads.find, self._repo.packed_as)
-        if transport == "delta":
-            return known(base, commit, "delta") is not None
-        if transport == "tar":
-            return known("", commit, "tar") is not None
-        if known(commit, commit, "image"):
-            return True
-        image = self._payloads.last(self._repo.packed_as, "image")
-        return image is not None and known(image.base, commit, "overlay") is not None
 
     @functools.cached_property
     def _links(self) -> dict[str, Link]:

@@ -9,33 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from saltdeploy.config import transports
 from saltdeploy.config.delivery import Link
 from saltdeploy.lib.text import size
 
 _TRIPS = 3  # round trips until a payload begins to come: a connection, perhaps encrypted, and a question
 _NOTICED = 1.0  # seconds; what takes less is not worth a reckoning
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one transport costs beyond a bundle, measured: see "What each costs" in docs/transports.md.
-
-    Attributes:
-        share: of the bytes of all files (``delta``: of what the bundle has beside trees) that at least travels.
-        packing: seconds of the master for each MB of all files.
-        unpacking: seconds of the host for each MB of all files.
-    """
-
-    share: float
-    packing: float
-    unpacking: float
-
-
-COSTS = {
-    "tar": Cost(share=0.04, packing=0.042, unpacking=0.013),
-    "delta": Cost(share=0.25, packing=0.13, unpacking=0.035),
-    "squashfs": Cost(share=0.04, packing=0.13, unpacking=0.01),
-}
 
 
 @dataclass(frozen=True)
@@ -75,8 +54,8 @@ def estimate(transport: str, files: int, bundle: int, trees: int) -> Candidate:
         bundle: bytes of the bundle for this host.
         trees: bytes of the trees, which travel apart from the contents.
     """
-    cost, of = COSTS[transport], max(0, bundle - trees) if transport == "delta" else files
-    size = trees + int(cost.share * of)
+    cost = transports.cost(transport)
+    size = trees + int(cost.share * (max(0, bundle - trees) if cost.from_base else files))
     return Candidate(transport, size, 2, False, cost.packing * files / 1e6, cost.unpacking * files / 1e6)
 
 
@@ -87,9 +66,9 @@ def packed(transport: str, received: int, payloads: int, files: int) -> Candidat
         received: bytes that the host would receive.
         files: bytes of all files of the release.
     """
-    cost = COSTS.get(transport)
-    unpacking = cost.unpacking * files / 1e6 if cost else 0.0
-    return Candidate(transport, received, payloads, unpacking=unpacking)
+    return Candidate(
+        transport, received, payloads, unpacking=transports.cost(transport).unpacking * files / 1e6
+    )
 
 
 def could_pay(bundle: Candidate, link: Link) -> bool:

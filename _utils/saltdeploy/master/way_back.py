@@ -62,7 +62,7 @@ def find(repo: Repo, to: str, hosts: list[str], history: History, master: Master
     Raises:
         NothingToRollBackTo: there is no such release, or it cannot be known; or every host runs it already.
     """
-    answers = survey(master.bus, hosts, repo.name, master.secret, _ANSWER_WITHIN)
+    answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     told = {host: answer for host, answer in answers.items() if answer.ok}
     return _Search(repo, hosts, told, history.versions(repo.name)).find(to, Pins(master.root))
 

@@ -78,6 +78,9 @@ class Record:
             news["fetched"] = order.release.commit
         if order.stage == ROLLBACK and order.deploy != "pin":
             news["rolled_back"] = order.deploy
+            news |= _pin_by(
+                order, news
+            )  # at once: whatever becomes of it, this host is not to go forth again by itself
         if news != known:
             self._write(news)
 
@@ -88,6 +91,16 @@ class Record:
         while len(results) > _KEPT:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})
+
+    def brought(self, order: Order) -> None:
+        """Note that a deploy has switched this host: that is what it is to run, whatever its pillar still says."""
+        known = self._read()
+        self._write({**known, **_pin_by(order, known)})
+
+    def pinned(self) -> dict[str, Any]:
+        """``tag``, ``commit`` and ``order`` of what the last deploy brought here, as a pillar tells a pin; {} when none did."""
+        found = self._read().get("pinned")
+        return found if isinstance(found, dict) else {}
 
     def keep_seal(self, release: Release, seal: Seal) -> None:
         """Store the seal of a release that was brought here; the oldest are dropped."""
@@ -132,3 +145,16 @@ class Record:
     def _write(self, known: dict[str, Any]) -> None:
         disk.clear_asides(self._file)
         disk.write_json(self._file, known, mode=0o600)
+
+
+def _pin_by(order: Order, known: dict[str, Any]) -> dict[str, Any]:
+    """What the record says of the pin by an order of the deploy that was heard of last.
+
+    An operator who leads one host back by hand changes no pin: that is no deploy of the master's.
+    """
+    if order.deploy != known.get("deploy"):
+        return {}
+    release = order.release
+    seal = order.seal or Seal.from_wire(known["seals"].get(release.commit))
+    pin = Order("pin", order.epoch, FETCH, release, order.transport, group=order.group, seal=seal)
+    return {"pinned": {"tag": release.tag, "commit": release.commit, "order": pin.to_wire()}}

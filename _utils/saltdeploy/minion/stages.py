@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import shlex
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saltdeploy import layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
-from saltdeploy.content.manifest import Findings
+from saltdeploy.config.layouts import refuse_contents
+from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, priority, programs
 from saltdeploy.lib.errors import (
@@ -26,10 +28,10 @@ from saltdeploy.lib.errors import (
     DeployError,
     NoBase,
     NothingToRollBackTo,
-    Unsupported,
     from_os,
 )
 from saltdeploy.lib.spelling import argument
+from saltdeploy.lib.text import public
 from saltdeploy.minion import checks, downloads, services, signature
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.context import Host, Task
@@ -37,9 +39,11 @@ from saltdeploy.minion.progress import Reporter
 from saltdeploy.minion.record import Record
 from saltdeploy.minion.steps import Steps
 from saltdeploy.minion.switch import switch
-from saltdeploy.protocol.holdings import PROGRAMS, YOUNG, Holdings
+from saltdeploy.protocol.holdings import YOUNG, Holdings
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
 from saltdeploy.protocol.release import Release
+
+log = logging.getLogger(__name__)
 
 
 def run(tasks: Sequence[Task], host: Host) -> Result:
@@ -61,10 +65,15 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
                 held.enter_context(disk.locked(records[name].lock, wait=True))
             known = record.recall(order.deploy, order.stage, order.attempt) if order.deploy != "pin" else None
             if known is not None:
+                log.debug(
+                    "%s of deploy %s was done before: its answer is told again", order.stage, order.deploy
+                )
                 return known
             for task in tasks:
                 records[task.repo.name].admit(task.order)
+            log.info("%s", begun := _named(tasks))
             result = _attempt(tasks, host)
+            log.info("%s: %s", begun, _ended(result))
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
                 _remember(record, result)
             return result
@@ -81,7 +90,23 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
         return _answer(tasks, host, facts=facts)
     except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
+        if not isinstance(error, (DeployError, OSError)):
+            log.exception("%s failed by a fault of this package", _named(tasks))
         return with_facts(_failed(tasks, host, _ours(error)), **steps.facts())
+
+
+def _named(tasks: Sequence[Task]) -> str:
+    """A stage, for the log."""
+    order = tasks[0].order
+    releases = ", ".join(f"{task.order.release.repo} {task.order.release.tag}" for task in tasks)
+    return (
+        f"{order.stage} of {releases} (deploy {order.deploy}, epoch {order.epoch}, attempt {order.attempt})"
+    )
+
+
+def _ended(result: Result) -> str:
+    why = public(str(result.error)) if result.error is not None else "done"
+    return f"{why} after {result.facts.get('seconds', '?')} seconds"
 
 
 def _summed(facts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -110,7 +135,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     """Everything that takes time, space or the network; nothing that a user sees."""
     repo = downloads.booking(repo, host)
     git_version()
-    _refuse_unsupported(repo)
+    refuse_contents(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()
     is_live = holdings.live == order.release.commit and holdings.live in holdings.held
@@ -168,7 +193,11 @@ def _came(prepared: dict[str, Any]) -> dict[str, Any]:
 def _switch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
     for task in tasks:
         downloads.leave(task.repo, host)
-    return switch(tasks, host, steps)
+    facts = switch(tasks, host, steps)
+    for task in tasks:
+        if task.order.stage == CHECKOUT:
+            Record(host.cache, task.repo.name).brought(task.order)
+    return facts
 
 
 _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]] = {
@@ -187,7 +216,7 @@ def status(repo: Repo, host: Host) -> Result:
     holdings = dataclasses.replace(
         holdings,
         unsettled=Record(host.cache, repo.name).is_unsettled(),
-        programs=tuple(filter(programs.is_installed, PROGRAMS)),
+        programs=tuple(filter(programs.is_installed, config_transports.programs())),
         knows=YOUNG,
     )
     tag, seen = holdings.tags.get(holdings.live, ""), _told(Record(host.cache, repo.name).epoch)
@@ -216,6 +245,18 @@ def is_running(stage: str, repo: Repo, host: Host) -> bool:
 def epoch(repo: Repo, host: Host) -> int:
     """The last epoch that this host has seen for the repo."""
     return Record(host.cache, repo.name).epoch()
+
+
+def newest_pin(told: Mapping[str, Any], repo: str, host: Host) -> Mapping[str, Any]:
+    """What this host is to run: as its pillar tells it, or as a deploy has brought it since; {} when neither knows.
+
+    Args:
+        told: the pillar's pin of the repo: ``tag``, ``commit`` and ``order``; {} when there is none.
+    """
+    own: Mapping[str, Any] = {}
+    with contextlib.suppress(DeployError, OSError):  # a record that cannot be read: the next stage says so
+        own = Record(host.cache, repo).pinned()
+    return max(told, own, key=lambda pin: pin["order"]["epoch"] if pin else -1)  # of equal ones the pillar's
 
 
 def previous(repo: Repo) -> Release:
@@ -293,15 +334,6 @@ def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
         next=look if others_only else mend,
     )
     return dataclasses.replace(answer, status=error.status, error=error)
-
-
-def _refuse_unsupported(repo: Repo) -> None:
-    if repo.shape and repo.layout not in ("slots", "releases"):
-        raise Unsupported(
-            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
-            path=f"repo_config:{repo.name}:layout",
-            next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
-        )
 
 
 def _answer(tasks: Sequence[Task], host: Host, **more: Any) -> Result:

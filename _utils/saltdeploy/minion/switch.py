@@ -1,15 +1,15 @@
-"""Switches a host to a release, or to one of each of several repos: one list of steps, whether forth or back.
+"""Switches a host to a release, or to one of each of several repos: one list of steps, whether forward or back.
 
-    checks before checkout > depool > flip > module calls > checks after checkout
+    checks before checkout > depool > activate > module calls > checks after checkout
     > checks before restart > restart > wait for ports > checks after restart > repool
 
-With several repos each phase is done for all of them before the next: their flips stand side by side, and what
-several of them restart is restarted once.
+With several repos each phase is done for all of them before the next: their releases are activated one right after the
+other, and what several of them restart is restarted once.
 
 The first step that fails ends the list. So a host that is not well is never put back into service, and nothing is
 restarted onto a release whose files did not pass.
 
-Between flip and restart the files are new and the processes are old. What is checked there is about files; no
+Between activation and restart the files are new and the processes are old. What is checked there is about files; no
 verdict about the new release may be taken there, since it would be the old release that gives it. (A fleet of
 web servers went down minutes after such checks had passed.) That is also why the switch and the restart are
 one job: nothing on the master comes between them. ``checklist.refuse_in_the_gap`` refuses checks of this kind.
@@ -33,16 +33,17 @@ from saltdeploy.minion.steps import FAILED, OK, Step, Steps
 from saltdeploy.protocol.orders import ROLLBACK
 
 Phases = list[list[Step]]
+_ACTIVATE = "flip"  # the phase as events name it
 
 
 def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
     """Make the release of each order live, and see that they are well.
 
     A repo whose release is live and settled already is left alone, unless its order says otherwise. One whose last
-    switch did not come to a good end goes through the whole list, even where the flip itself has nothing to do.
+    switch did not come to a good end goes through the whole list, even where its release is live.
 
     Returns:
-        Facts of each flip.
+        Facts of each activation.
 
     Raises:
         DeployError: of the first step that failed.
@@ -50,11 +51,11 @@ def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, An
     sides = [_Side(task, host) for task in tasks]
     for side in sides:
         if not side.is_ready:
-            side.flip()  # says why not
+            side.activate()  # says why not
     busy = [side for side in sides if not side.is_done]
     for side in sides:
         if side.is_done:
-            side.flip()  # notes another tag of the same release
+            side.activate()  # notes another tag of the same release
     try:
         steps.run(_merged(busy, several=len(tasks) > 1))
     except DeployError as error:
@@ -82,14 +83,14 @@ class _Side:
         done = self._layout.tree(well) if well else None
         self._site = CheckSite(task.repo, host, task.order.group, tree, done)
 
-    def flip(self) -> str:
-        """Show the release to its users."""
+    def activate(self) -> str:
+        """Make the release live."""
         back = self._order.stage == ROLLBACK or self._order.back
-        self.facts.update(self._layout.flip(self._order.release, back=back))
+        self.facts.update(self._layout.activate(self._order.release, back=back))
         return self._order.release.tag
 
     def phases(self, restart: Restart) -> Phases:
-        """All steps; the phases of several repos are done side by side.
+        """All steps; each phase is done for all repos before the next.
 
         Args:
             restart: what this repo has to restart.
@@ -103,9 +104,9 @@ class _Side:
                 *(checks.at("before rollback", known, site) if back else ()),
                 *checks.at("before checkout", known, site),
             ],
-            [Step("flip", "begin", lambda: self._record.begin_switch(release.commit))],
+            [Step(_ACTIVATE, "begin", lambda: self._record.begin_switch(release.commit))],
             checks.hook(repo.depool, site),
-            [Step("flip", "flip", self.flip)],
+            [Step(_ACTIVATE, "flip", self.activate)],
             [*checks.calls(repo.checkout_calls, site), *checks.at("after checkout", known, site)],
             checks.at("before restart", known, site),
             [step for step in restarts if step.phase == "restart"],
@@ -115,7 +116,7 @@ class _Side:
                 *(checks.at("after rollback", known, site) if back else ()),
             ],
             checks.hook(repo.repool, site),
-            [Step("flip", "settle", self._record.settle)],
+            [Step(_ACTIVATE, "settle", self._record.settle)],
         ]
 
 

@@ -23,6 +23,7 @@ from saltdeploy.lib.text import legible
 VERSION = 1
 ROOT = "deploy"
 
+HELLO = "hello"
 PREPARING = "preparing"
 STARTED = "started"
 CHOSEN = "chosen"
@@ -66,6 +67,7 @@ UNITS = ("bytes", "objects", "files", "steps")
 
 Event = dict[str, Any]
 
+MOST_NAMES = 20  # hosts that an event lists
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _SHORT = 600  # bytes of a fact in JSON
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
@@ -116,9 +118,28 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
-def preparing(deploy: str, repo: str, now: float, *, action: str, tag: str, user: str) -> Event:
-    """A deploy is being prepared; nothing is decided yet. For watchers only: not in the journal."""
-    return _event(PREPARING, deploy, repo, now, action=action, tag=tag, user=user)
+def hello(deploy: str, repo: str, now: float) -> Event:
+    """A process of the master makes sure that it hears the bus; it is about no deploy, and ``deploy`` is a job id of its own."""
+    return _event(HELLO, deploy, repo, now)
+
+
+def preparing(
+    deploy: str,
+    repo: str,
+    now: float,
+    *,
+    action: str,
+    tag: str,
+    user: str,
+    step: str = "",
+    also: Sequence[Event] = (),
+) -> Event:
+    """A deploy is being prepared; nothing is decided yet. For watchers only: not in the journal.
+
+    ``step``: what it is at, or whom it waits for. ``also``: ``repo`` and ``tag`` of the others, as in :func:`started`.
+    """
+    fields = {"action": action, "tag": tag, "user": user, **({"step": step} if step else {})}
+    return _event(PREPARING, deploy, repo, now, **fields, **_and(also))
 
 
 def started(
@@ -237,9 +258,12 @@ def warned(deploy: str, repo: str, now: float, text: str) -> Event:
     return _event(WARNED, deploy, repo, now, text=text)
 
 
-def stage_started(deploy: str, repo: str, now: float, *, stage: str, total: int, group: str = "") -> Event:
-    """A stage begins on ``total`` hosts, of one group or ("") of all."""
-    return _event(STAGE_STARTED, deploy, repo, now, stage=stage, group=group, total=total)
+def stage_started(
+    deploy: str, repo: str, now: float, *, stage: str, total: int, group: str = "", names: Sequence[str] = ()
+) -> Event:
+    """A stage begins on ``total`` hosts, of one group or ("") of all; ``names`` are theirs, where they are few."""
+    named = {"names": list(names)} if 0 < len(names) <= MOST_NAMES else {}
+    return _event(STAGE_STARTED, deploy, repo, now, stage=stage, group=group, total=total, **named)
 
 
 def stage_progress(

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltdeploy.lib.errors import BadName
+from saltdeploy.protocol import fields
+from saltdeploy.protocol.fields import Field
 from saltdeploy.protocol.merkle import is_root
 from saltdeploy.protocol.release import check_commit, check_tag
 
-_MOST_HELD = 1000
-#: What transports run on a host; it tells which of them it has.
-PROGRAMS = ("zstd", "xdelta3", "unsquashfs")
+_MOST_HELD, _MOST_PROGRAMS = 1000, 50
+_is_program = fields.matches(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 #: A kind of payloads.
 SQUEEZED = "squeezed"
 #: Kinds of payloads that hosts of older versions do not know; a host tells which of them it knows.
@@ -32,7 +33,7 @@ class Holdings:
         damaged: what is live was found to be something else than its release; its next fetch makes it anew.
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
-        programs: those of :data:`PROGRAMS` that the host has.
+        programs: what transports run on a host (``zstd``), of which this host has it.
         knows: those of :data:`YOUNG` that the host knows; one of an older version says nothing of them.
         roots: commit to the root of its tree as this host has it (:mod:`saltdeploy.protocol.merkle`), as far as it is known.
     """
@@ -66,29 +67,7 @@ class Holdings:
         """Rebuild holdings; parts of the wrong form are left out, since a report must always work."""
         if not isinstance(data, dict):
             return cls()
-        held = data.get("held")
-        named, rooted = _items(data.get("tags")), _items(data.get("roots"))
-        return cls(
-            live=legal(data.get("live"), check_commit),
-            previous=legal(data.get("previous"), check_commit),
-            held=tuple(filter(None, (legal(each, check_commit) for each in held[:_MOST_HELD])))
-            if isinstance(held, (list, tuple))
-            else (),
-            tags={c: t for c, t in named if legal(c, check_commit) and legal(t, check_tag)},
-            damaged=data.get("damaged") is True,
-            unsettled=data.get("unsettled") is True,
-            programs=_among(PROGRAMS, data.get("programs")),
-            knows=_among(YOUNG, data.get("knows")),
-            roots={c: root for c, root in rooted if legal(c, check_commit) and is_root(root)},
-        )
-
-
-def _among(known: tuple[str, ...], value: object) -> tuple[str, ...]:
-    return tuple(each for each in known if isinstance(value, (list, tuple)) and each in value)
-
-
-def _items(value: object) -> list[tuple[Any, Any]]:
-    return list(value.items())[:_MOST_HELD] if isinstance(value, dict) else []
+        return cls(**fields.read(data, _HOLDINGS))
 
 
 def legal(value: object, check: Callable[[str], str]) -> str:
@@ -97,3 +76,44 @@ def legal(value: object, check: Callable[[str], str]) -> str:
         return check(value) if isinstance(value, str) else ""
     except BadName:
         return ""
+
+
+def _commit(value: object) -> str:
+    return legal(value, check_commit)
+
+
+def _commits(value: object) -> tuple[str, ...]:
+    return tuple(filter(None, map(_commit, value[:_MOST_HELD]))) if fields.is_list(value) else ()
+
+
+def _by_commit(is_legal: Callable[[Any], object]) -> Callable[[object], dict[str, str]]:
+    def read(value: object) -> dict[str, str]:
+        items = list(value.items())[:_MOST_HELD] if fields.is_table(value) else []
+        return {commit: each for commit, each in items if _commit(commit) and is_legal(each)}
+
+    return read
+
+
+def _is_true(value: object) -> bool:
+    return value is True
+
+
+def _programs(value: object) -> tuple[str, ...]:
+    return tuple(filter(_is_program, value[:_MOST_PROGRAMS])) if fields.is_list(value) else ()
+
+
+def _known(value: object) -> tuple[str, ...]:
+    return tuple(kind for kind in YOUNG if fields.is_list(value) and kind in value)
+
+
+_HOLDINGS = {
+    "live": Field(make=_commit),
+    "previous": Field(make=_commit),
+    "held": Field(make=_commits),
+    "tags": Field(make=_by_commit(lambda tag: legal(tag, check_tag))),
+    "damaged": Field(make=_is_true),
+    "unsettled": Field(make=_is_true),
+    "programs": Field(make=_programs),
+    "knows": Field(make=_known),
+    "roots": Field(make=_by_commit(is_root)),
+}

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 from saltdeploy.lib.errors import DeployError, Forged, from_wire, is_status
 from saltdeploy.lib.text import legible
 from saltdeploy.protocol import fanout as places
+from saltdeploy.protocol import fields
 from saltdeploy.protocol.holdings import Holdings, legal
 from saltdeploy.protocol.release import Release, check_commit, check_host
 from saltdeploy.protocol.seals import Seal
@@ -30,13 +30,12 @@ STAGES = (FETCH, CHECKOUT, ROLLBACK, PRESEED)
 #: How many repos one deploy may be about.
 MOST_REPOS = 20
 
-_GROUP = re.compile(r"[A-Za-z0-9_.-]{0,64}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_DEPLOY_ID = re.compile(r"[0-9]{20}(_[0-9]{1,10})?|pin")
-_WORD = re.compile(r"[a-z]{1,20}")
+_is_group = fields.matches(r"[A-Za-z0-9_.-]{0,64}")
+_is_sha256 = fields.matches(r"[0-9a-f]{64}")
+_is_deploy_id = fields.matches(r"[0-9]{20}(_[0-9]{1,10})?|pin")
+_is_word = fields.matches(r"[a-z]{1,20}")
 _NUMBERS = ("bytes", "files", "seconds")  # facts that are counted up and shown in columns
 _MOST_FACTS = 50
-_BIG = 1 << 62  # what any reader of JSON or msgpack can hold
 
 
 @dataclass(frozen=True)
@@ -70,22 +69,9 @@ class Payload:
         Raises:
             DeployError: when a part has the wrong form.
         """
-        if not isinstance(data, dict):
+        if not fields.is_table(data):
             raise DeployError("a payload of an unreadable form")
-        base, sha256, size = data.get("base"), data.get("sha256"), data.get("size")
-        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise DeployError("a payload without a sha256")
-        if not _is_count(size):
-            raise DeployError("a payload without a size")
-        if not isinstance(base, str):
-            raise DeployError("a payload without a base")
-        kind = data.get("kind", "bundle")
-        if not isinstance(kind, str) or not _WORD.fullmatch(kind):
-            raise DeployError("a payload without a kind")
-        brings = data.get("brings", 0)
-        if not _is_count(brings):
-            raise DeployError("a payload that brings no number of bytes")
-        return cls(base and check_commit(base), sha256, size, kind, brings)
+        return cls(**fields.read(data, _PAYLOAD))
 
 
 @dataclass(frozen=True)
@@ -151,46 +137,9 @@ class Order:
         Raises:
             DeployError: when a part is missing or has the wrong form.
         """
-        if not isinstance(data, dict) or not isinstance(data.get("release"), dict):
+        if not fields.is_table(data):
             raise DeployError("an order of an unreadable form")
-        deploy, epoch, stage = data.get("deploy"), data.get("epoch"), data.get("stage")
-        if not isinstance(deploy, str) or not _DEPLOY_ID.fullmatch(deploy):
-            raise DeployError("an order without a deploy id")
-        if not _is_count(epoch) or not isinstance(stage, str) or stage not in STAGES:
-            raise DeployError("an order without an epoch or a known stage")
-        transport, payloads = data.get("transport"), data.get("payloads")
-        if not isinstance(transport, str) or not _WORD.fullmatch(transport):
-            raise DeployError("an order without a transport")
-        if not isinstance(payloads, (list, tuple)):
-            raise DeployError("an order without a list of payloads")
-        group, attempt, anew = data.get("group"), data.get("attempt"), data.get("anew")
-        back = data.get("back", False)
-        if (
-            not isinstance(group, str)
-            or not _GROUP.fullmatch(group)
-            or not isinstance(attempt, int)
-            or not _is_count(attempt)
-            or not attempt
-            or not isinstance(anew, bool)
-            or not isinstance(back, bool)
-        ):
-            raise DeployError("an order without a group or a number of its attempt")
-        return cls(
-            deploy=deploy,
-            epoch=epoch,
-            stage=stage,
-            release=Release.from_wire(data["release"]),
-            transport=transport,
-            payloads=tuple(Payload.from_wire(each) for each in payloads),
-            group=group,
-            attempt=attempt,
-            anew=anew,
-            back=back,
-            sources=places.from_wire(data.get("sources")),
-            turns=_turns(data.get("turns", {})),
-            seal=Seal.from_wire(data.get("seal")),
-            swarm=Swarm.from_wire(data.get("swarm")),
-        )
+        return cls(**fields.read(data, _ORDER))
 
 
 @dataclass(frozen=True)
@@ -205,6 +154,7 @@ class Result:
         facts: numbers and short strings for people: bytes, files, seconds, slot, moved_aside.
         also: where the stage was about several repos: what the host has of the others. Status, error and facts
             stand in the answer of the first and are about all.
+        job: the id of the Salt job that asked; "" where none did, and in answers of hosts before 0.2.0.
     """
 
     host: str
@@ -220,6 +170,7 @@ class Result:
     holdings: Holdings = field(default_factory=Holdings)
     facts: dict[str, Any] = field(default_factory=dict)
     also: tuple[Result, ...] = ()
+    job: str = ""
 
     @classmethod
     def of(cls, order: Order, host: str, **more: Any) -> Result:
@@ -273,6 +224,8 @@ class Result:
             wire["error"] = self.error.to_wire()
         if self.also:
             wire["also"] = [part.to_wire() for part in self.also]
+        if self.job:
+            wire["job"] = self.job
         if secret:
             wire["mac"] = _mac(wire, secret)
         return wire
@@ -284,40 +237,41 @@ class Result:
         Raises:
             DeployError: when it has not the form of an answer.
         """
-        if not isinstance(data, dict) or not is_status(data.get("status")):
+        if not fields.is_table(data) or not is_status(data.get("status")):
             raise DeployError(f"not an answer of this project: {_shown(data)}")
-        status, epoch, error = data["status"], data.get("epoch"), data.get("error")
-        attempt, also = data.get("attempt"), data.get("also")
+        status, error = data["status"], data.get("error")
         if status and not error:  # a failure without a reason is a failure
             error = {"status": status, "cause": f"the host answered status {status} and no reason"}
-        return cls(
-            host=check_host(_short(data.get("host"), 256)),
-            repo=_short(data.get("repo"), 200),
-            deploy=_short(data.get("deploy"), 40),
-            epoch=epoch if _is_count(epoch) else 0,
-            stage=_short(data.get("stage"), 20),
-            attempt=attempt if _is_count(attempt) and attempt else 1,
-            tag=_short(data.get("tag"), 200),
-            commit=legal(data.get("commit"), check_commit),
-            status=status,
-            error=from_wire(error) if error else None,
-            holdings=Holdings.from_wire(data.get("holdings")),
-            facts=_facts(data.get("facts")),
-            also=tuple(_part(each) for each in also[:MOST_REPOS]) if isinstance(also, (list, tuple)) else (),
-        )
+        return cls(status=status, error=from_wire(error) if error else None, **fields.read(data, _RESULT))
 
 
-def _turns(data: object) -> tuple[tuple[str, int], ...]:
-    if not isinstance(data, dict) or not all(
-        isinstance(host, str) and _is_count(turn) for host, turn in data.items()
-    ):
-        raise DeployError("an order in which the turns of hosts are no numbers")
-    return tuple(data.items())
+def _payloads(data: list[Any]) -> tuple[Payload, ...]:
+    return tuple(map(Payload.from_wire, data))
+
+
+def _is_turns(data: object) -> bool:
+    return fields.is_table(data) and all(
+        fields.is_text(host) and fields.is_count(turn) for host, turn in data.items()
+    )
 
 
 def _part(data: object) -> Result:
     """An answer within an answer; it holds no others."""
     return Result.from_wire({**data, "also": ()} if isinstance(data, dict) else data)
+
+
+def _parts(data: object) -> tuple[Result, ...]:
+    return tuple(map(_part, data[:MOST_REPOS])) if fields.is_list(data) else ()
+
+
+def _text(most: int) -> fields.Field:
+    """A text that is cut short; "" for whatever else came."""
+    return fields.Field(make=lambda value: _short(value, most))
+
+
+def _at_least(least: int) -> fields.Field:
+    """A number; the least for whatever else came."""
+    return fields.Field(make=lambda value: max(value, least) if fields.is_count(value) else least)
 
 
 def secret_for(host: str, master_secret: bytes) -> str:
@@ -364,10 +318,6 @@ def _mac(wire: Any, secret: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _BIG
-
-
 def _short(value: object, most: int) -> str:
     return legible(value[:most]) if isinstance(value, str) else ""
 
@@ -387,14 +337,12 @@ def _flat(value: object) -> dict[str, Any]:
         legible(key): legible(fact[:4096]) if isinstance(fact, str) else fact
         for key, fact in facts
         if isinstance(key, str)
-        and (_is_number(fact) if key in _NUMBERS else isinstance(fact, (str, bool)) or _is_number(fact))
+        and (
+            fields.is_number(fact)
+            if key in _NUMBERS
+            else isinstance(fact, (str, bool)) or fields.is_number(fact)
+        )
     }
-
-
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return abs(value) <= _BIG  # and so it is finite
 
 
 def _shown(data: object) -> str:
@@ -402,3 +350,54 @@ def _shown(data: object) -> str:
         return str(data)[:500]
     except (ValueError, RecursionError):  # a number of ten thousand digits, a million brackets
         return type(data).__name__
+
+
+# -- what may come ----------------------------------------------------------------------------------------
+
+_PAYLOAD = {
+    "sha256": fields.Field("a payload without a sha256", _is_sha256),
+    "size": fields.Field("a payload without a size", fields.is_count),
+    "base": fields.Field(
+        "a payload without a base", fields.is_text, lambda base: base and check_commit(base)
+    ),
+    "kind": fields.Field("a payload without a kind", _is_word, absent="bundle"),
+    "brings": fields.Field("a payload that brings no number of bytes", fields.is_count, absent=0),
+}
+_NO_STAGE = "an order without an epoch or a known stage"
+_NO_GROUP = "an order without a group or a number of its attempt"
+_ORDER = {
+    "release": fields.Field("an order of an unreadable form", fields.is_table, Release.from_wire),
+    "deploy": fields.Field("an order without a deploy id", _is_deploy_id),
+    "epoch": fields.Field(_NO_STAGE, fields.is_count),
+    "stage": fields.Field(_NO_STAGE, fields.one_of(STAGES)),
+    "transport": fields.Field("an order without a transport", _is_word),
+    "payloads": fields.Field("an order without a list of payloads", fields.is_list, _payloads),
+    "group": fields.Field(_NO_GROUP, _is_group),
+    "attempt": fields.Field(_NO_GROUP, lambda value: fields.is_count(value) and value > 0),
+    "anew": fields.Field(_NO_GROUP, fields.is_flag),
+    "back": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
+    "sources": fields.Field(make=places.from_wire),
+    "turns": fields.Field(
+        "an order in which the turns of hosts are no numbers",
+        _is_turns,
+        lambda turns: tuple(turns.items()),
+        absent={},
+    ),
+    "seal": fields.Field(make=Seal.from_wire),
+    "swarm": fields.Field(make=Swarm.from_wire),
+}
+#: What came in a wrong form is left out, since an answer must always be read; but whose it is must be known.
+_RESULT = {
+    "host": fields.Field(make=lambda value: check_host(_short(value, 256))),
+    "repo": _text(200),
+    "deploy": _text(40),
+    "epoch": _at_least(0),
+    "stage": _text(20),
+    "attempt": _at_least(1),
+    "tag": _text(200),
+    "commit": fields.Field(make=lambda value: legal(value, check_commit)),
+    "holdings": fields.Field(make=Holdings.from_wire),
+    "facts": fields.Field(make=_facts),
+    "also": fields.Field(make=_parts),
+    "job": _text(40),
+}

@@ -19,14 +19,8 @@ from typing import Any
 
 from saltdeploy.lib.errors import BadName, DeployError
 
-#: The transport of this name is a bundle by swarm; behind another one's name and a plus it is that one by swarm.
-SWARM = "swarm"
 #: Peers that an order names; a host that is not among them dials those who are.
 MOST = 150
-#: What brings payloads that can be worth it; the others let each host fetch for itself.
-PACKED = ("bundle", "tar", "delta", "squashfs", "auto")
-#: All that an operator can write.
-TRANSPORTS = (SWARM, *(f"{name}+{SWARM}" for name in PACKED))
 
 _GATES = 2  # hosts of a site
 _NEAR, _FAR = 30, 3  # peers that a host dials; of other sites it dials the gates
@@ -235,14 +229,6 @@ def check_address(address: object) -> str:
     if found.is_multicast or found.is_unspecified or str(found) == "255.255.255.255":
         raise BadName(f"{found} is not the address of one machine")
     return str(found)
-
-
-def split(transport: str) -> tuple[str, bool]:
-    """What an operator wrote, as the transport proper and whether its payloads travel by swarm."""
-    name, plus, way = transport.partition("+")
-    if transport == SWARM:
-        return PACKED[0], True
-    return (name, True) if plus and way == SWARM and name in PACKED else (transport, False)
 
 
 def _same(one: str, other: str) -> bool:

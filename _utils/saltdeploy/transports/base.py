@@ -1,17 +1,18 @@
-"""Where a release arrives on a target, and what a transport has brought there."""
+"""What a transport does, where a release arrives on a target, and what a transport has brought there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from saltdeploy.config import Repo
-from saltdeploy.content.payloads import Downloader
+from saltdeploy.content.payloads import Downloader, Payloads
 from saltdeploy.content.source import Contents, Stored
-from saltdeploy.git.repository import Repository
+from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.git.tree_store import TreeStore
+from saltdeploy.protocol.orders import Order, Payload
 
 
 @dataclass(frozen=True)
@@ -57,3 +58,30 @@ class Arrival:
         """What there is when the store has the whole release, which it holds on to from now on."""
         self.store.keep(commit)
         return Brought(facts, Stored(self.store))
+
+
+class Transport(Protocol):
+    """pack() on the master faces unpack() on a target. It is made without arguments and keeps nothing between two calls."""
+
+    def pack(
+        self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
+    ) -> tuple[Payload, ...]:
+        """Make what a host that holds ``base`` (or "") needs of the master; nothing where targets fetch by themselves.
+
+        Args:
+            payloads: where it is made; ``find_or_pack`` makes each payload once.
+            source: has the commits of ``tag`` and of ``base``.
+            repo: the name under which the repo's payloads are kept.
+        """
+
+    def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
+        """Bring the order's release: commit and trees, bound to the commit id, and a source of its contents.
+
+        Raises:
+            NoBase: no payload of the order fits what the host holds.
+            Unavailable, Corrupt, DiskFull: nothing has changed for anybody.
+        """
+
+    def is_packed(self, payloads: Payloads, repo: str, commit: str, base: str) -> bool:
+        """Whether ``pack`` would find all that takes long made already, for ``auto``."""
+        return False

@@ -9,6 +9,7 @@ difference. git alone is enough for whoever has no zstd.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +24,9 @@ from saltdeploy.protocol.holdings import SQUEEZED, Holdings
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
+from saltdeploy.transports.base import Arrival, Brought, Transport
+
+log = logging.getLogger(__name__)
 
 KIND = "bundle"
 
@@ -34,12 +37,8 @@ _TINY, _LARGE = 8 << 10, 16 << 20
 _WORTH = 0.95  # of the bundle; what saves less is not worth the host's work
 
 
-class Bundle:
+class Bundle(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (KIND, SQUEEZED)
-    programs: tuple[str, ...] = ()
-    packers: tuple[str, ...] = ()
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
@@ -63,6 +62,7 @@ class Bundle:
         payload = _choose(order, store)
         if payload is None:
             raise shared_trees.no_base(order, arrival)
+        log.debug("takes %s from %s, %d bytes", payload.kind, payload.base or "nothing", payload.size)
         incoming = arrival.incoming / file_name(order.release.repo)
         disk.remove_tree(incoming)  # what was received when somebody killed us
         incoming.mkdir(parents=True)

@@ -8,6 +8,7 @@ tree, a program is missing), the target takes the whole archive.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,19 +24,16 @@ from saltdeploy.lib.errors import Corrupt, GitFailed, from_os
 from saltdeploy.lib.programs import is_installed
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
-from saltdeploy.transports.tar import KIND as ARCHIVE
+from saltdeploy.transports.base import Arrival, Brought, Transport
 from saltdeploy.transports.tar import pack_archive, receive_archive, write_tar
+
+log = logging.getLogger(__name__)
 
 KIND = "delta"
 
 
-class Delta:
+class Delta(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (shared_trees.TREES, KIND, ARCHIVE)
-    programs: tuple[str, ...] = ("zstd", "xdelta3")
-    packers: tuple[str, ...] = ("zstd", "xdelta3")
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
@@ -64,6 +62,10 @@ class Delta:
                 archive = compressed.Packed(received, base, brings=came.brings)
                 return Brought({"bytes": came.bytes, "base": payload.base}, archive)
         return receive_archive(order, arrival, progress, came)
+
+    def is_packed(self, store: payloads.Payloads, repo: str, commit: str, base: str) -> bool:
+        """Whether there is the difference."""
+        return store.find(repo, base, commit, KIND) is not None
 
 
 def _write_difference(source: Repository, base: str, commit: str, path: Path) -> None:
@@ -98,6 +100,7 @@ def _base_of(payload: Payload, head: compressed.Head, order: Order, arrival: Arr
     """Make the archive of the payload's base anew; None where that cannot be."""
     tree = arrival.tree(payload.base)
     if tree is None or not is_installed(head.program) or not head.base_sha256:
+        log.debug("the difference is of no use: tree %s, program %s", tree, head.program)
         return None
     place = shared_trees.room(order, arrival) / "base.tar"
     disk.refuse_without_space(place.parent, head.base_size)
@@ -106,7 +109,8 @@ def _base_of(payload: Payload, head: compressed.Head, order: Order, arrival: Arr
         with open(place, "wb") as out:
             reader = shared_trees.trees_of(order, arrival).beside(arrival.store)
             write_tar(reader, payload.base, contents, tree, out)
-    except (Corrupt, GitFailed):  # somebody wrote into the tree, or its trees are not here
+    except (Corrupt, GitFailed) as error:  # somebody wrote into the tree, or its trees are not here
+        log.info("the archive of %s cannot be made again, so the whole one comes: %s", payload.base, error)
         return None
     return place if payloads.digest_of(place) == head.base_sha256 else None
 

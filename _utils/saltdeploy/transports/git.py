@@ -10,15 +10,11 @@ from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.lib.errors import ConfigError
 from saltdeploy.protocol.orders import Order, Payload
-from saltdeploy.transports.base import Arrival, Brought
+from saltdeploy.transports.base import Arrival, Brought, Transport
 
 
-class Git:
+class Git(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
-    packers: tuple[str, ...] = ()
 
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str

@@ -26,7 +26,7 @@ from saltdeploy.lib.text import public
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
+from saltdeploy.transports.base import Arrival, Brought, Transport
 
 _OPTIONS = [
     "--links",
@@ -42,12 +42,8 @@ _ENVIRONMENT = {"LC_ALL": "C", "RSYNC_RSH": rsync.SSH}
 _RECEIVED = re.compile(r"Total bytes received: ([0-9,.]+)")
 
 
-class Rsync:
+class Rsync(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (shared_trees.TREES,)
-    programs: tuple[str, ...] = ("rsync",)
-    packers: tuple[str, ...] = ()
 
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str

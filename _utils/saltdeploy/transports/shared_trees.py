@@ -6,6 +6,7 @@ channel. Whatever brings the contents need not be trusted any more.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
 from saltdeploy.transports.base import Arrival
+
+log = logging.getLogger(__name__)
 
 TREES = "trees"
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
@@ -112,6 +115,7 @@ def receive(payload: Payload, order: Order, arrival: Arrival, progress: Progress
     Raises:
         Unavailable, Corrupt, DiskFull: there is no such file.
     """
+    log.debug("takes %s from %s, %d bytes", payload.kind, payload.base or "nothing", payload.size)
     directory = room(order, arrival)
     disk.refuse_without_space(directory, payload.size)
     received = directory / payload.sha256

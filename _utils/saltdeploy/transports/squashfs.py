@@ -12,18 +12,14 @@ from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
+from saltdeploy.transports.base import Arrival, Brought, Transport
 
 BASE, OVERLAY = "image", "overlay"
 _SHARE = 4  # a base serves while the overlay is at most this part of it
 
 
-class Squashfs:
+class Squashfs(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (shared_trees.TREES, BASE, OVERLAY)
-    programs: tuple[str, ...] = ("unsquashfs",)
-    packers: tuple[str, ...] = ("sqfstar",)
 
     def pack(
         self, payloads: Payloads, source: Repository, repo: str, tag: Tag, base: str
@@ -51,6 +47,13 @@ class Squashfs:
             size += overlay.size
         contents = Layers(layers, images.unpacked, came.brings)
         return Brought({"bytes": size, "base": base.base if here else ""}, contents)
+
+    def is_packed(self, payloads: Payloads, repo: str, commit: str, base: str) -> bool:
+        """Whether there is a base image of the release, or an overlay image over the last one."""
+        if payloads.find(repo, commit, commit, BASE):
+            return True
+        image = payloads.last(repo, BASE)
+        return image is not None and payloads.find(repo, image.base, commit, OVERLAY) is not None
 
 
 def _images(payloads: Payloads, source: Repository, repo: str, commit: str) -> tuple[Payload, ...]:

@@ -19,17 +19,13 @@ from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.lib.errors import from_os
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.transports import shared_trees
-from saltdeploy.transports.base import Arrival, Brought
+from saltdeploy.transports.base import Arrival, Brought, Transport
 
 KIND = "tar"
 
 
-class Tar:
+class Tar(Transport):
     """See the module."""
-
-    kinds: tuple[str, ...] = (shared_trees.TREES, KIND)
-    programs: tuple[str, ...] = ("zstd",)
-    packers: tuple[str, ...] = ("zstd",)
 
     def pack(
         self, store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str
@@ -44,6 +40,10 @@ class Tar:
             return arrival.stored(order.release.commit)
         came = shared_trees.bring_trees(order, arrival, progress)
         return receive_archive(order, arrival, progress, came)
+
+    def is_packed(self, store: payloads.Payloads, repo: str, commit: str, base: str) -> bool:
+        """Whether there is the archive."""
+        return store.find(repo, "", commit, KIND) is not None
 
 
 def pack_archive(store: payloads.Payloads, source: Repository, repo: str, commit: str) -> Payload:

@@ -15,8 +15,20 @@ _MOST_GROUPS = 12
 
 def preparing(state: DeployView) -> str:
     """The first sign of life."""
-    which = f" {_way(state)} {state.tag}" if state.tag else ""
-    return f"Preparing deploy [{state.repo}]: {state.action}{which}{_by(state.user)}"
+    which = f" {_way(state)} {tags(state)}" if state.tag else ""
+    what = f": {state.action}{which}" if state.action else ""
+    return f"Preparing deploy [{state.repo}]{what}{_by(state.user)}"
+
+
+def still_preparing(state: DeployView) -> str:
+    """What is done before any host is asked, and for how long already."""
+    step = f": {state.step}" if state.step else ""
+    return f"{state.repo}: preparing{step}, {int(state.elapsed())} s"
+
+
+def tags(state: DeployView) -> str:
+    """``v1``; where several repos are deployed as one, ``v1, l10n v7``."""
+    return ", ".join([state.tag, *state.also])
 
 
 def started(state: DeployView) -> str:
@@ -52,7 +64,7 @@ def aborted(state: DeployView) -> str:
 
 def finished(state: DeployView) -> str:
     """That it has ended, and how long it took."""
-    return f"Finished deploy {_name(state)}: {state.tag} (duration: {duration(state.elapsed())})"
+    return f"Finished deploy {_name(state)}: {tags(state)} (duration: {duration(state.elapsed())})"
 
 
 def ending(end: OutcomeNote) -> str:
@@ -61,16 +73,10 @@ def ending(end: OutcomeNote) -> str:
     return with_next(f"{word}: {end.reason}" if end.reason else word, end.next)
 
 
-def unfinished(state: DeployView) -> str:
-    """What to say when the events end before the deploy does."""
-    return with_next(
-        f"{state.repo}: nothing more is heard of deploy {state.deploy}, and it has not told its outcome",
-        f"salt-run deploy.report repo={state.repo}",
-    )
-
-
 def checked(check: CheckNote, repo: str) -> str:
-    """What a check of the master found, in scap's words where it has them."""
+    """What a check of the master found, in scap's words where it has them; text that says so by itself is enough."""
+    if check.text.startswith(f"Check '{check.name}' "):
+        return f"{check.group or repo}: {check.text}"
     how = {"pass": "completed", "fail": "failed"}.get(
         check.verdict, f"was {check.verdict or 'without verdict'}"
     )
@@ -112,6 +118,9 @@ def waited_for(state: DeployView, stage: Stage) -> str:
     """The hosts that a stage waits for: by name when they are few, with what they last told."""
     missing = stage.total - stage.done
     named = state.slowest(_MOST_NAMED + 1)
+    if len(named) != missing and missing <= _MOST_NAMED:
+        silent = [HostProgress(name, stage.begun) for name in state.silent_names()]
+        named = [*silent, *stage.slowest(_MOST_NAMED)]
     if len(named) != missing or missing > _MOST_NAMED:
         return hosts(missing) + (f"; no sign yet of {state.unheard()}" if state.unheard() else "")
     return ", ".join(f"{host.name} ({_doing(host, state.now)})" for host in named)
@@ -128,7 +137,7 @@ def _doing(host: HostProgress, now: float) -> str:
 
 
 def _name(state: DeployView) -> str:
-    return f"[{state.repo}@{short(state.commit)}]"
+    return f"[{state.repo}@{short(state.commit)}]" if state.commit else f"[{state.repo}]"
 
 
 def _by(user: str) -> str:

@@ -20,7 +20,7 @@ class HostProgress:
         phase, done, total, unit: as in :func:`saltdeploy.protocol.events.host_progress`.
         bytes: received.
         status: None while it is at work, 0 when it is done, else why not.
-        ended: when it answered.
+        ended: when it answered; None also when it was given up.
         unchanged: it ran the release before anybody asked.
     """
 
@@ -47,6 +47,8 @@ class Stage:
 
     Attributes:
         group: whose hosts it is about; "" for all.
+        called: what people read, where that is not its name.
+        names: its hosts, where they are few.
         in_flight: hosts that were asked and have not answered; None until it is known.
         received: bytes that its hosts have received.
         sources: who served how many of them.
@@ -56,6 +58,8 @@ class Stage:
     name: str
     begun: float
     group: str = ""
+    called: str = ""
+    names: tuple[str, ...] = ()
     total: int = 0
     ok: int = 0
     failed: int = 0
@@ -69,7 +73,12 @@ class Stage:
     @property
     def title(self) -> str:
         """``canary checkout``, ``fetch``."""
-        return f"{self.group} {self.name}" if self.group else self.name
+        return f"{self.group} {self.label}" if self.group else self.label
+
+    @property
+    def label(self) -> str:
+        """``checkout``, ``fetch``."""
+        return self.called or self.name
 
     @property
     def done(self) -> int:
@@ -108,8 +117,12 @@ class Stage:
         self.received += number - host.bytes
         host.bytes = number
 
-    def answer(self, host: HostProgress, status: int, now: float) -> None:
-        """A host has answered, with 0 when it is done; between two counts of the master it is counted here."""
+    def answer(self, host: HostProgress, status: int, now: float | None) -> None:
+        """A host has answered, with 0 when it is done; between two counts of the master it is counted here.
+
+        Args:
+            now: None when it was given up.
+        """
         host.status, host.ended = status, now
         self._busy.pop(host.name, None)
         if self.in_flight:

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from saltdeploy.lib import errors
 from saltdeploy.protocol import events
 from saltdeploy.watch.notes import (
     Answer,
@@ -29,6 +30,7 @@ _MOST_NOTES = 1_000
 _MOST_NAMES = 50
 _RATE_OVER = 5.0  # seconds
 _FETCH, _CHECKOUT, _ROLLBACK = "fetch", "checkout", "rollback"
+_PREPARE, _FETCH_NOTHING = "prepare", ("rollback", "restart")
 _Note = TypeVar("_Note")
 
 
@@ -39,6 +41,7 @@ class DeployView:
     Attributes:
         begun, now: when it began, and the latest moment that is known of, in seconds since the epoch.
         underway: hosts may have been asked; False while all that is known is that the deploy is being prepared.
+        step: what is done or waited for while it is being prepared.
         stages: by name and group, in the order in which they began; the last 50 of them.
         chosen: which transport was chosen for how many hosts, and why.
         failures, warnings, checks: in the order in which they came.
@@ -46,7 +49,7 @@ class DeployView:
         question, answer: the one that is open, and the latest answer.
         pause: the one that it waits for now.
         aborted: why an operator stopped it.
-        resumed: who made another process go on with it.
+        resumed: who resumed it in another process.
         pinned: the latest pin.
         also: the other repos that are deployed as one with this one, each with its tag.
     """
@@ -64,6 +67,7 @@ class DeployView:
     begun: float = 0.0
     now: float = 0.0
     underway: bool = False
+    step: str = ""
     stages: dict[tuple[str, str], Stage] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
@@ -149,6 +153,11 @@ class DeployView:
         silent = self._silent(stage)[:most]
         return [*silent, *stage.slowest(most - len(silent))]
 
+    def silent_names(self) -> list[str]:
+        """The hosts of the running stage that have given no sign yet, as far as their names are known."""
+        stage = self.running
+        return [name for name in stage.names if name not in stage.hosts] if stage is not None else []
+
     def unheard(self) -> int:
         """How many hosts of the running stage were asked and have given no sign yet."""
         stage = self.running
@@ -164,7 +173,9 @@ class DeployView:
         return [HostProgress(name, stage.begun) for name in names] if len(names) == self.unheard() else []
 
     def _due_in(self, stage: Stage) -> set[str]:
-        """Hosts that earlier stages leave for this one, if it is the last of its kind."""
+        """Hosts that are named, or that earlier stages leave for this one, if it is the last of its kind."""
+        if stage.names:
+            return set(stage.names)
         if stage.name == _ROLLBACK:
             switched = self.stages.get((_CHECKOUT, stage.group))
             return set(switched.hosts) if switched else set()
@@ -179,16 +190,14 @@ class DeployView:
 
     def _preparing(self, event: events.Event) -> None:
         self.tag, self.action = clean(event.get("tag"), 200), clean(event.get("action"), 32)
-        self.user = clean(event.get("user"), 64)
+        self.user, self.step = clean(event.get("user"), 64), clean(event.get("step"), 1000)
+        self.also = _parts(event.get("also"))
 
     def _started(self, event: events.Event) -> None:
         self._preparing(event)
         self.commit, self.reason = clean(event.get("commit"), 64), clean(event.get("reason"))
         self.hosts, self.left_out = count(event.get("hosts")), count(event.get("left_out"))
         self.groups = _texts(event.get("groups"))
-        also = event.get("also")
-        others = [each for each in also if isinstance(each, dict)] if isinstance(also, list) else []
-        self.also = tuple(f"{clean(one.get('repo'), 200)} {clean(one.get('tag'), 200)}" for one in others)
 
     def _chosen(self, event: events.Event) -> None:
         _keep(self.chosen, f"{clean(event.get('why'), 1000)}: {hosts(count(event.get('hosts')))}")
@@ -256,6 +265,7 @@ class DeployView:
         stage = self._of(event)
         self.stages[stage.name, stage.group] = self.stages.pop((stage.name, stage.group))  # the latest again
         stage.begin(count(event.get("total")), self.now)
+        stage.names = _texts(event.get("names"), 255)
         self._samples = deque([(self.now, stage.received)])
 
     def _stage_progress(self, event: events.Event) -> None:
@@ -287,11 +297,12 @@ class DeployView:
         good = status == 0 and not error
         host.unchanged = event.get("unchanged") is True
         stage.receive(host, count(event.get("bytes")) or host.bytes)
-        stage.answer(host, 0 if good else _bad(status), self.now)
+        told = error if isinstance(error, dict) else {}
+        given_up = told.get("kind") == errors.Unreachable.kind
+        stage.answer(host, 0 if good else _bad(status), None if given_up else self.now)
         self._served(stage, host, event)
         if good:
             return
-        told = error if isinstance(error, dict) else {}
         cause = clean(told.get("cause")) or f"status {clean(status, 20) or 'unknown'}"
         self.failures.append(Failure(host.name, stage.name, cause, clean(told.get("next"))))
 
@@ -311,10 +322,14 @@ class DeployView:
             self.stages = {
                 old: stage for old, stage in self.stages.items() if stage.total
             }  # less the guessed
-            self.stages[key] = Stage(key[0], self.now, key[1])
+            self.stages[key] = Stage(key[0], self.now, key[1], self._called(key[0]))
             while len(self.stages) > _MOST_STAGES:
                 del self.stages[next(iter(self.stages))]
         return self.stages[key]
+
+    def _called(self, stage: str) -> str:
+        """A roll back and a restart fetch nothing that hosts have: their first stage looks whether they do."""
+        return _PREPARE if stage == _FETCH and self.action in _FETCH_NOTHING else ""
 
     def _host(self, event: events.Event) -> tuple[Stage, HostProgress | None]:
         """The host that an event is about, in the latest stage of that name; hosts know nothing of groups."""
@@ -333,10 +348,18 @@ def _bad(status: object) -> int:
     return status if isinstance(status, int) and status else -1
 
 
-def _texts(value: object) -> tuple[str, ...]:
+def _texts(value: object, longest: int = 64) -> tuple[str, ...]:
     """Names or choices, the empty ones left out."""
     listed = value[:_MOST_NAMES] if isinstance(value, (list, tuple)) else ()
-    return tuple(filter(None, (clean(each, 64) for each in listed)))
+    return tuple(filter(None, (clean(each, longest) for each in listed)))
+
+
+def _parts(also: object) -> tuple[str, ...]:
+    """``l10n v7`` for each of the repos that are deployed as one with another."""
+    others = [each for each in also if isinstance(each, dict)] if isinstance(also, list) else []
+    return tuple(
+        f"{clean(one.get('repo'), 200)} {clean(one.get('tag'), 200)}".strip() for one in others[:_MOST_NAMES]
+    )
 
 
 def _keep(notes: list[_Note], note: _Note) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 HELD = "HELD"  # the one outcome without numbers: no host has changed
 
@@ -84,6 +84,12 @@ def ago(seconds: float) -> str:
 def outcome(word: str, ok: int, total: int) -> str:
     """``CONVERGED 5/5``, ``HELD``."""
     return word if word == HELD else f"{word} {ok}/{total}"
+
+
+def some(named: Sequence[str], most: int = 5) -> str:
+    """Names, the first ones if they are many: ``web1, web2 and 8 more``."""
+    more = f" and {len(named) - most} more" if len(named) > most else ""
+    return ", ".join(named[:most]) + more
 
 
 def with_next(cause: str, next_act: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from saltdeploy.config import checks, rollout
-from saltdeploy.config.rollout import Wrong
+from saltdeploy.config import check_kinds, checks, rollout
+from saltdeploy.config.values import Wrong
 
 METRIC = {"type": "metric", "after": "checkout", "query": "up", "prometheus": "http://prometheus:9090"}
 
@@ -32,7 +32,7 @@ def one(entry: Any) -> rollout.Check:
     return check
 
 
-@pytest.mark.parametrize("kind", rollout.KINDS)
+@pytest.mark.parametrize("kind", check_kinds.TABLE.built_in)
 def test_each_kind_is_read_with_all_of_its_keys(kind: str) -> None:
     check = one({"type": kind, "after": "restart", **WHOLE[kind]})
     assert (check.name, check.kind, check.stage, check.before) == ("x", kind, "restart", False)

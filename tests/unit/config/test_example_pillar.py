@@ -12,7 +12,13 @@ import yaml
 from saltdeploy import config
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS
 
-DEMO = {"hosts": "/somewhere/hosts", "source": "/somewhere/site", "url": "file:///somewhere/site"}
+from demo import sample
+
+DEMO: dict[str, object] = {
+    "hosts": "/somewhere/hosts",
+    "source": "/somewhere/site",
+    "url": "file:///somewhere/site",
+}
 
 
 def render(checkout: Path, opts: dict[str, object]) -> dict[str, dict[str, object]]:
@@ -55,3 +61,17 @@ def test_the_example_pillar_shows_the_defaults_of_the_keys_that_it_leaves_out(ch
             default, check = REPO_KEYS[key]
             said = yaml.safe_load(shown)
             assert said == default or check(said) == check(default), key
+
+
+def test_F20_the_name_of_the_repo_stands_alone_in_the_example_since_only_a_whole_argument_is_replaced(
+    checkout: Path,
+) -> None:
+    text = (checkout / "pillar" / "deploy.sls").read_text()
+    assert re.findall(r"\['[^'\n]*__REPO__[^'\n]*'\]", text) == ["['__REPO__']"]
+
+
+def test_F21_the_demo_has_a_canary_and_a_check_that_its_broken_release_fails(checkout: Path) -> None:
+    pillar = render(checkout, {"deploy_demo": {**DEMO, "rollout": sample.ROLLOUT}})
+    repo = config.load(pillar, "demo")
+    assert [group.name for group in repo.groups] == ["canary", "rest"]
+    assert [check.name for check in repo.checks] == ["version"]

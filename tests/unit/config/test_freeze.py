@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from saltdeploy import config
 from saltdeploy.config.freeze import Window, active, windows
-from saltdeploy.config.rollout import Wrong
+from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import ConfigError
 
 

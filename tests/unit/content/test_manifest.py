@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from saltdeploy.content.compare import blob_id, compare
+from saltdeploy.content.compare import FileEntry, blob_id, compare
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.tree_digest import Unreadable
 from saltdeploy.git.objects import Change
@@ -133,5 +133,5 @@ def test_the_digest_of_a_file_is_its_blob_in_git(length: int, tmp_path: Path) ->
 
 
 def test_a_file_that_vanishes_is_missing(tmp_path: Path) -> None:
-    assert compare(bytes(tmp_path / "gone"), "100644", OID) == "missing"
-    assert compare(bytes(tmp_path / "gone/deeper"), "100644", OID) == "missing"
+    assert compare(bytes(tmp_path / "gone"), FileEntry(b"gone", "100644", OID)) == "missing"
+    assert compare(bytes(tmp_path / "gone/deeper"), FileEntry(b"gone/deeper", "100644", OID)) == "missing"

@@ -163,7 +163,7 @@ def work(layout: layouts.Layout, source: Source, location: Path) -> None:
     bring_bundle(layout, source, 2, source.tag(1).commit)
     for number in (1, 2, 0):
         layout.prepare(source.release(number), progress=lambda *_: None)
-        layout.flip(source.release(number))
+        layout.activate(source.release(number))
         assert layout.holdings().live == source.tag(number).commit
         assert layout.read(source.tag(number).commit, "a", 99) == str(number).encode()
     seen = {p: e for p, e in snapshot(location).items() if not p.startswith((b".git/", b"sub/"))}
@@ -181,7 +181,7 @@ def test_F39_what_the_owner_of_a_work_tree_configures_is_not_run(
     source = made(FILTERED)
     layout = Inplace(repo(location, layout="inplace"))
     bring_bundle(layout, source, 0, "")
-    layout.flip(source.release(0))
+    layout.activate(source.release(0))
     trap.lay(location / ".git", key)
     work(layout, source, location)
     assert trap.ran == ""

@@ -44,7 +44,7 @@ def test_a_slot_that_is_written_from_images_is_what_git_checks_out(trees: list[T
             bring_bundle(layout, source, number, "")
             release = source.release(number)
             layout.prepare(release, contents=Layers(images, place / "room"))
-            layout.flip(release)
+            layout.activate(release)
             assert snapshot(place / "live") == source.checked_out(number)
 
 

@@ -60,7 +60,7 @@ def test_releases_follow_each_other_and_back(layout: Inplace, source: Source, lo
 def test_whoever_was_led_back_knows_no_further_way_back(layout: Inplace, source: Source) -> None:
     for number in (0, 1):
         deploy(layout, source, number)
-    layout.flip(source.release(0), back=True)
+    layout.activate(source.release(0), back=True)
     assert (layout.holdings().live, layout.holdings().previous) == (source.tag(0).commit, "")
     deploy(layout, source, 2)
     assert layout.holdings().previous == source.tag(0).commit
@@ -78,7 +78,7 @@ def test_git_works_at_the_live_path_and_knows_the_tag(
 def test_fetch_changes_nothing_that_a_user_sees(layout: Inplace, source: Source, location: Path) -> None:
     prepare(layout, source, 0)
     assert not location.exists()
-    layout.flip(source.release(0))
+    layout.activate(source.release(0))
     prepare(layout, source, 1)
     assert released(location) == source.checked_out(0)
 
@@ -87,7 +87,7 @@ def test_a_release_that_was_not_fetched_cannot_go_live(
     layout: Inplace, source: Source, location: Path
 ) -> None:
     with pytest.raises(NotReady):
-        layout.flip(source.release(0))
+        layout.activate(source.release(0))
     with pytest.raises(NotReady):
         layout.verify(full=False)
     assert not location.exists()
@@ -115,7 +115,7 @@ def test_the_first_checkout_is_one_step(layout: Inplace, source: Source, locatio
     (location / "precious").write_text("theirs")
     prepare(layout, source, 0)
     assert (location / "precious").exists()
-    facts = layout.flip(source.release(0))
+    facts = layout.activate(source.release(0))
     assert released(location) == source.checked_out(0)
     assert (Path(facts["moved_aside"]) / "precious").read_text() == "theirs"
     assert not layout.holdings().previous

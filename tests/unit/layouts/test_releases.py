@@ -77,7 +77,7 @@ def prepare_as(layout: Releases, source: Source, number: int, tag: str) -> None:
 def test_no_tag_is_taken_for_a_record(tag: str, layout: Releases, source: Source, home: Path) -> None:
     prepare_as(layout, source, 0, "v1")
     prepare_as(layout, source, 1, tag)
-    layout.flip(tagged(source, 1, tag))
+    layout.activate(tagged(source, 1, tag))
     assert set(layout.holdings().held) == {source.tag(0).commit, source.tag(1).commit}
     assert layout.verify(full=True).ok
 
@@ -202,7 +202,7 @@ def test_as_many_releases_stay_as_the_pillar_says(layout: Releases, source: Sour
 def test_one_that_was_bad_goes_before_a_good_one(layout: Releases, source: Source, home: Path) -> None:
     for number in range(3):
         deploy(layout, source, number)
-    layout.flip(source.release(1), back=True)
+    layout.activate(source.release(1), back=True)
     deploy(layout, source, 3)
     deploy(layout, source, 4)
     assert names(home) == {"v1", "v3", "v4"}
@@ -212,9 +212,9 @@ def test_the_way_back_to_a_good_release_stays(layout: Releases, source: Source, 
     few = Releases(repo(layout._repo.location, layout="releases", keep_releases=2))
     for number in range(3):
         deploy(few, source, number)
-    few.flip(source.release(1), back=True)
+    few.activate(source.release(1), back=True)
     deploy(few, source, 3)
-    few.flip(source.release(1), back=True)
+    few.activate(source.release(1), back=True)
     prepare(few, source, 4)  # v2 and v3 were bad, and v3 was live before
     assert names(home) == {"v0", "v1", "v3", "v4"}
 
@@ -224,8 +224,8 @@ def test_a_bad_release_is_good_again_once_it_is_deployed(
 ) -> None:
     for number in range(3):
         deploy(layout, source, number)
-    layout.flip(source.release(1), back=True)
-    layout.flip(source.release(2))
+    layout.activate(source.release(1), back=True)
+    layout.activate(source.release(2))
     deploy(layout, source, 3)
     assert names(home) == {"v1", "v2", "v3"}
     assert not json.loads((home.parent / "records/v2.json").read_text())["bad"]
@@ -236,7 +236,7 @@ def test_what_is_pinned_stays(layout: Releases, source: Source, home: Path) -> N
     for number in range(1, 6):
         store(layout, source, number)
         layout.prepare(source.release(number), needed=[source.tag(0).commit])
-        layout.flip(source.release(number))
+        layout.activate(source.release(number))
     assert names(home) == {"v0", "v3", "v4", "v5"}
 
 

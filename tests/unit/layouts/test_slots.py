@@ -67,7 +67,7 @@ def test_a_release_that_was_not_prepared_cannot_go_live(
 ) -> None:
     deploy(layout, source, 0)
     with pytest.raises(NotReady):
-        layout.flip(source.release(1))
+        layout.activate(source.release(1))
     assert snapshot(location) == source.checked_out(0)
 
 
@@ -113,7 +113,7 @@ def test_two_tags_of_one_commit_are_one_tree_under_the_name_deployed_last(
     deploy(layout, source, 0)
     again = type(source.release(0))("demo", "another", source.tag(0).commit)
     assert layout.prepare(again)["files"] == 0
-    layout.flip(again)
+    layout.activate(again)
     assert layout.holdings().tags[source.tag(0).commit] == "another"
 
 
@@ -380,7 +380,7 @@ def test_a_slot_that_was_left_half_way_is_repaired(
     assert layout.holdings().held == (source.tag(1).commit,)
     assert layout.holdings().previous == ""
     with pytest.raises(NotReady):
-        layout.flip(source.release(2))
+        layout.activate(source.release(2))
     interrupt_while_writing(layout, source, 3)
     assert snapshot(location) == source.checked_out(1)
     facts = deploy(layout, source, then)
@@ -467,7 +467,7 @@ def test_a_live_tree_that_differs_is_made_anew_elsewhere_and_stays_until_then(
     assert source.tag(1).commit not in layout.holdings().held
     prepare(layout, source, 1)
     assert (location / "lib/same").read_text() == "rubbish"
-    layout.flip(source.release(1))
+    layout.activate(source.release(1))
     assert snapshot(location) == source.checked_out(1)
     assert source.tag(1).commit in layout.holdings().held
 
@@ -480,7 +480,7 @@ def test_one_can_go_back_to_a_tree_that_differs_since_that_is_what_was_live(
     layout.verify(full=False)
     deploy(layout, source, 1)
     assert layout.holdings().previous == source.tag(0).commit
-    layout.flip(source.release(0))
+    layout.activate(source.release(0))
     assert (location / "lib/same").read_text() == "rubbish"
 
 
@@ -540,13 +540,13 @@ def test_what_is_found_at_location_is_moved_aside_and_named(
     was = what_lies_at(location)
     prepare(layout, source, 0)
     assert what_lies_at(location) == was
-    facts = layout.flip(source.release(0))
+    facts = layout.activate(source.release(0))
     aside = Path(str(facts["moved_aside"]))
     assert aside.parent == location.parent
     assert aside.name.startswith("live.2")
     assert what_lies_at(aside) == was
     assert snapshot(location) == source.checked_out(0)
-    assert "moved_aside" not in layout.flip(source.release(0))
+    assert "moved_aside" not in layout.activate(source.release(0))
 
 
 def what_lies_at(path: Path) -> object:

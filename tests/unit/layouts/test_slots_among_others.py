@@ -86,7 +86,7 @@ def go(trees: list[Tree], of: type[SymlinkedLayout], data: st.DataObject, place:
         if live:  # what its users wrote is theirs until somebody looks
             layout.verify(full=True)
         layout.prepare(source.release(number))
-        layout.flip(source.release(number))
+        layout.activate(source.release(number))
         assert snapshot(location) == source.checked_out(number)
 
 
@@ -100,7 +100,9 @@ def spoil(layout: SymlinkedLayout, location: Path, data: st.DataObject) -> None:
     at = data.draw(
         st.sampled_from([path for home in homes for path in [home, *sorted(home.rglob("*"))]]), label="at"
     )
-    if at.resolve().is_relative_to(location.resolve()) and data.draw(st.booleans(), label="into it"):
+    if Path(os.path.realpath(at)).is_relative_to(os.path.realpath(location)) and data.draw(
+        st.booleans(), label="into it"
+    ):
         write_into(at)
         layout.verify(full=True)
     elif at in homes:

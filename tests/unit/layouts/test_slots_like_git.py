@@ -33,7 +33,7 @@ def test_a_tree_holds_what_git_checkout_makes(
             bring_bundle(layout, source, number, data.draw(bases(layout), label="base"))
             release = source.release(number)
             layout.prepare(release)
-            layout.flip(release)
+            layout.activate(release)
             assert snapshot(location) == source.checked_out(number)
             assert layout.holdings().live == release.commit
             assert layout.verify(full=True).ok

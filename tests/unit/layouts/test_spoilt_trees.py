@@ -113,7 +113,7 @@ def test_F45_what_a_fetch_finds_to_be_spoilt_is_not_trusted_in_the_live_tree_eit
     write_into(location / "d/same")
     prepare(layout, source, 3)
     assert layout.holdings().damaged
-    layout.flip(source.release(3))
+    layout.activate(source.release(3))
     assert snapshot(location) == source.checked_out(3)
 
 
@@ -212,7 +212,7 @@ def test_F47_a_check_that_makes_a_link_passes_whenever_a_slot_is_used_again(
     for number in [0, 1, 2, 3, 4, 5, 0, 1, 2]:
         prepare(layout, source, number)
         (tree_of(layout, source, number) / "d/current").symlink_to("same")
-        layout.flip(source.release(number))
+        layout.activate(source.release(number))
 
 
 def test_F46_only_directories_are_read_in_which_somebody_has_been(location: Path, source: Source) -> None:

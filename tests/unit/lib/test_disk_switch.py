@@ -27,7 +27,7 @@ def host(tmp_path: Path) -> Path:
 
 
 def flip(host: Path, number: int) -> str:
-    return disk.flip(host / "live", host / SLOTS / str(number))
+    return disk.switch_link(host / "live", host / SLOTS / str(number))
 
 
 def shown(host: Path) -> str:

@@ -131,3 +131,27 @@ def test_the_operations_page_lists_the_kinds_and_numbers_that_exist(checkout: Pa
     page = (checkout / "docs" / "operations.md").read_text()
     listed = {(int(number), kind) for number, kind in re.findall(r"^\| (\d+) \| `([a-z-]+)` \|", page, re.M)}
     assert listed == {(cls.status, cls.kind) for cls in KINDS if cls is not GitFailed}  # its number is git's
+
+
+@pytest.mark.parametrize(
+    ("known", "hint", "says", "act"),
+    [
+        (
+            [],
+            "add it",
+            "it has no repo_config at all",
+            "let an entry of top.sls that matches m1 name the sls",
+        ),
+        (["a", "b"], "add it", "it has a, b", "add repo_config:demo to an sls that top.sls gives m1"),
+        (["demos"], "did you mean demos", "it has demos", "did you mean demos; else add repo_config:demo"),
+    ],
+)
+def test_F16_a_repo_that_is_not_in_the_pillar_names_the_id_and_what_top_sls_does_not_give_it(
+    known: list[str], hint: str, says: str, act: str
+) -> None:
+    error = errors.UnknownRepo("there is no repo demo in the pillar", repo="demo", next=hint)
+    told = errors.unknown_in_pillar(error, "m1", "this master", known)
+    assert told.cause.startswith("there is no repo demo in the pillar of m1, the id of this master; ")
+    assert says in told.cause
+    assert told.next.startswith(act)
+    assert told.next.endswith("salt-run pillar.show_pillar m1 shows what it has")

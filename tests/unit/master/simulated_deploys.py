@@ -1,4 +1,4 @@
-"""Whole deploys to a simulated fleet: the real conductor, course and journal; operators, and a master that is killed."""
+"""Whole deploys to a simulated fleet: the real driver, deploy state and journal; operators, and a master that is killed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from saltdeploy.master.driver import Driver
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import SYNC, Part, Plan
+from saltdeploy.master.recorder import Recorder
 from saltdeploy.master.rollout.model import ASK, HOLD, ROLL_BACK, Outcome, Rules
 from saltdeploy.master.state import DeployState
 from saltdeploy.master.waves import Wave
@@ -89,14 +90,14 @@ class SimulatedDeploy:
         return DeployState.replayed(replay(self._journals.path(REPO, DEPLOY)))
 
     def run(self, kills: Iterable[int] = ()) -> Outcome:
-        """Conduct it to its end.
+        """Drive it to its end.
 
         Args:
             kills: the first process is killed when it has used the bus so often, the second one then, and so on.
         """
         for self.lives, self.world.kill_after in enumerate([*kills, 0], 1):
             try:
-                return self._conduct()
+                return self._drive()
             except Killed:
                 self.world.forget_messages()
                 self._see_that_nobody_was_asked_unrecorded()
@@ -106,7 +107,7 @@ class SimulatedDeploy:
         recorded = {(f"deploy.{stage}", host) for stage, host in self.course().attempts}
         assert {job for job in self.world.published if job[0] != "deploy.result"} <= recorded
 
-    def _conduct(self) -> Outcome:
+    def _drive(self) -> Outcome:
         master = Master(
             root=self.root,
             bus=self.world,
@@ -118,9 +119,12 @@ class SimulatedDeploy:
             place=CheckContext(_nothing, _nothing),
         )
         with self._journals.write(REPO, DEPLOY) as journal:
-            conductor = Driver(self.course(), [CONFIG], {REPO: Lease(self.lives)}, master, journal, {})
-            self.rollout = conductor.rollout
-            end = conductor.run()
+            recorder = Recorder(self.course(), journal, master)
+            driver = Driver(recorder, [CONFIG], {REPO: Lease(self.lives)}, master, {})
+            self.rollout = driver.rollout
+            driver.fetch_everywhere()
+            driver.switch_wave_by_wave()
+            end = driver.roll_back_if_needed()
         self.world.kill_after = 0
         return end
 

@@ -265,6 +265,9 @@ class Minion:
         if function == "deploy.result":
             self._return(jid, self._what_became_of(*arguments))
             return
+        if function == "deploy.status":
+            self._return(jid, Result(self.name, *arguments, holdings=self.holdings))
+            return
         order = Order.from_wire(arguments[1]["order"])
         assert function == f"deploy.{order.stage}"
         if self.befalls(
@@ -383,7 +386,7 @@ class Minion:
         )
 
     def _return(self, jid: str, answer: Result) -> None:
-        wire = answer.to_wire(self._secret)
+        wire = dataclasses.replace(answer, job=jid).to_wire(self._secret)
         self._world.carry(RETURN, self.name, partial(self._world.returned, self.name, jid, wire))
 
 

@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saltdeploy.content.payloads import Payloads
 from saltdeploy.master.ext_pillar import data_for
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.protocol.orders import FETCH, Order, Payload
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
 from saltdeploy.protocol.release import Release
+from saltdeploy.transports.bundle import Bundle
+
+from tests.support.repositories import Source, tree
 
 CANARY = {"name": "canary", "targets": "web1"}
 LAST = {"name": "last", "targets": "web3"}
@@ -54,3 +59,49 @@ def test_a_host_that_does_not_take_the_repo_is_told_nothing_of_it(root: Path) ->
 
 def test_each_host_has_a_secret_of_its_own(root: Path) -> None:
     assert told(root, "web1")["secret"] != told(root, "web2")["secret"]
+
+
+# -- a way from nothing ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    return Source(tmp_path / "source", tree(a="0"), tree(a="1"))
+
+
+@pytest.fixture
+def updated(tmp_path: Path, source: Source) -> Path:
+    """A master that has brought v1 to web1, which had v0: what was packed starts from v0."""
+    root, old = tmp_path / "root", source.tag(0).commit
+    step, *_ = Bundle().pack(Payloads(root / "payloads"), source.repository, "demo", source.tag(1), old)
+    order = Order("pin", 1, FETCH, source.release(1), payloads=(step,))
+    Pins(root).put(Pin(order, ("web1",)))
+    Pins(root).note("demo", [Result("web1", "demo", holdings=Holdings(live=old, held=(old,)))], 0.0)
+    return root
+
+
+def bases(root: Path, source: Source, **more: Any) -> set[str]:
+    """What the payloads that web1 is offered start from."""
+    repos = {"demo": {"targets": "*", "source": str(source.git_dir), "location": "/srv/demo"}}
+    said = data_for("web1", root, {"repo_config": repos}, lambda expression, kind: True, **more)
+    return {payload["base"] for payload in said["pins"]["demo"]["order"]["payloads"]}
+
+
+def test_F54_a_host_that_holds_what_it_was_seen_with_is_offered_no_more(
+    updated: Path, source: Source
+) -> None:
+    assert bases(updated, source) == {source.tag(0).commit}
+
+
+def test_F54_a_host_that_says_that_nothing_fits_is_offered_a_payload_from_nothing(
+    updated: Path, source: Source
+) -> None:
+    assert bases(updated, source, lost=["demo"]) == {"", source.tag(0).commit}
+    assert bases(updated, source, lost=["another"]) == {"", source.tag(0).commit}, "it is packed once"
+
+
+def test_F54_a_host_that_was_seen_empty_is_offered_a_payload_from_nothing(
+    updated: Path, source: Source
+) -> None:
+    Pins(updated).note("demo", [Result("web1", "demo")], 1.0)
+    assert "" in bases(updated, source)

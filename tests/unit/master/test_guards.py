@@ -12,9 +12,9 @@ import pytest
 from saltdeploy.git.command import git_version
 from saltdeploy.git.repository import Repository
 from saltdeploy.lib.errors import TooMuchRemoved, Unsigned
-from saltdeploy.master import guards
 from saltdeploy.master import source as master_source
 
+from tests.support.guarding import refuse_dangerous
 from tests.support.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, repo, tree
 
 FILES = tree(**{f"file{number}": f"content {number}\n" for number in range(10)})
@@ -38,7 +38,7 @@ def refuse(
     opened = master_source.Source(found, root)
     tag = opened.tag(f"v{new}")
     before = "" if old is None else source.tag(old).commit
-    guards.refuse_dangerous(found, opened, tag, before, force=force)
+    refuse_dangerous(found, opened, tag, before, force=force)
 
 
 # -- what is missing ------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_a_pinned_release_that_the_repository_no_longer_has_is_no_reason_to_refu
     source = Source(tmp_path / "source", FILES)
     found = repo(tmp_path / "live", source=str(source.git_dir))
     opened = master_source.Source(found, tmp_path)
-    guards.refuse_dangerous(found, opened, opened.tag("v0"), "1" * 40, force=False)
+    refuse_dangerous(found, opened, opened.tag("v0"), "1" * 40, force=False)
 
 
 # -- signatures -----------------------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def gpg(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sign]:
 def refuse_v9(root: Path, source: str, *, force: bool = False) -> None:
     found = repo(root / "live", source=source, require_signed=True)
     opened = master_source.Source(found, root)
-    guards.refuse_dangerous(found, opened, opened.tag("v9"), "", force=force)
+    refuse_dangerous(found, opened, opened.tag("v9"), "", force=force)
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ def test_a_tag_that_was_fetched_outlives_housekeeping(tmp_path: Path, ssh: Sign,
     tag = opened.tag("v9")
     run("git", f"--git-dir={opened.repository.git_dir}", "repack", "-q", "-a", "-d")
     run("git", f"--git-dir={opened.repository.git_dir}", "prune", "--expire=now")
-    guards.refuse_dangerous(found, opened, tag, "", force=False)
+    refuse_dangerous(found, opened, tag, "", force=False)
 
 
 def test_what_was_fetched_with_its_tag_can_be_packed_for_targets(

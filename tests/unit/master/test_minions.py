@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 from saltdeploy.lib.errors import Unreachable
+from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.minions import Fleet
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
@@ -22,7 +23,9 @@ class Asked:
     def __init__(self, habits: Habits = Habits(), timeout: float = 600.0) -> None:  # noqa: B008 - frozen
         self.world = Simulation(1, HOSTS, habits)
         self.warnings: list[str] = []
-        self.fleet = Fleet(self.world, DEPLOY, self.world.secret, timeout, self.warnings.append)
+        self.fleet = Fleet(
+            self.world, DEPLOY, Authenticator(self.world.secret), timeout, self.warnings.append
+        )
         self.answers: list[Result] = []
 
     @property

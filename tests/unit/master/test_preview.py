@@ -2,128 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from saltdeploy import config
-from saltdeploy.checks import CheckContext, Response
 from saltdeploy.lib.errors import ConfigError, Corrupt, NoTargets, PlanMoved
-from saltdeploy.master import preview as forecasts
-from saltdeploy.master.context import Master
-from saltdeploy.master.history import History
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
-from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
-from saltdeploy.master.plan import prepare
 from saltdeploy.master.plan_model import Request
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.orders import Result
 
-from tests.support.repositories import Source, tree
-from tests.support.stores import Directory
 from tests.unit.master.masters import NOON
-
-SAME = "".join(
-    hashlib.sha256(bytes([n])).hexdigest() for n in range(30)
-)  # a release is larger than what changes
-V0 = tree(keep=SAME, change="old", remove="gone")
-V1 = tree(keep=SAME, change="new", remove="gone", add="here")
-V2 = tree(keep=SAME, change="newer", add="here", more="here")
-V3 = {**V2, **tree(gone="again")}
-HOSTS = ("web1", "web2", "web3", "web4")
-
-
-@dataclass
-class Fleet:
-    """A bus with hosts at its other end that say what they hold; who is in ``silent`` says nothing."""
-
-    holds: dict[str, Holdings]
-    silent: set[str] = field(default_factory=set)
-    asked: list[str] = field(default_factory=list)
-    clock: float = NOON
-    _said: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
-
-    def new_jid(self) -> str:
-        return "20261123120000000000"
-
-    def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
-        self.asked.append(function)
-        for host in hosts:
-            if host not in self.silent:
-                answer = Result(host, arguments[0], holdings=self.holds[host]).to_wire()
-                self._said.append((f"salt/job/{jid}/ret/{host}", {"return": answer}))
-
-    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
-        if self._said:
-            return self._said.popleft()
-        self.clock += wait
-        return None
-
-    def fire(self, tag: str, data: dict[str, Any]) -> None:
-        raise AssertionError("a plan tells nobody anything")
-
-    def now(self) -> float:
-        return self.clock
-
-
-class World:
-    """A master, a repository with four releases, and four hosts: at v0, at v1, empty, and one that is silent."""
-
-    def __init__(self, root: Path) -> None:
-        self.source = Source(root / "source", V0, V1, V2, V3)
-        self.fleet = Fleet(
-            {"web1": self.at(0), "web2": self.at(1), "web3": Holdings(), "web4": self.at(0)}, {"web4"}
-        )
-        self.targets = list(HOSTS)
-        self.deployment: dict[str, Any] = {}
-        self.section: dict[str, Any] = {
-            "location": str(root / "live"),
-            "source": str(self.source.git_dir),
-            "targets": "*",
-            "max_removed": "100%",
-            "groups": [
-                {"name": "canary", "targets": "web1", "hold": 60},
-                {"name": "rest", "batch": "50%", "failure_limit": 1},
-            ],
-        }
-        self.master = Master(
-            root=root / "master",
-            bus=self.fleet,
-            store=Directory(root / "store"),
-            targets=lambda expression, kind: [h for h in self.targets if expression in ("*", h)],
-            accepted=lambda: list(HOSTS),
-            secret=lambda host: "",
-            user="alice",
-            place=CheckContext(call=lambda *_: True, get=lambda *_: Response(200)),
-        )
-        self.pin(0)
-
-    def at(self, number: int) -> Holdings:
-        release = self.source.release(number)
-        return Holdings(live=release.commit, held=(release.commit,), tags={release.commit: release.tag})
-
-    def pin(self, number: int) -> None:
-        release = self.source.release(number)
-        Pins(self.master.root).put(Pin(Order("pin", 1, FETCH, release, "bundle"), HOSTS))
-
-    @property
-    def repo(self) -> config.Repo:
-        pillar = {"deployment_config": self.deployment, "repo_config": {"demo": self.section}}
-        return config.load(pillar, "demo")
-
-    def plan(self, tag: str = "v2", **wish: Any) -> dict[str, Any]:
-        return forecasts.forecast(Request("sync", "demo", tag, **wish), self.repo, self.master)
-
-    def prepare(self, known: str, tag: str = "v2", **wish: Any) -> Any:
-        """As far as a deploy comes before it asks any host."""
-        made = Request("sync", "demo", tag, plan=known, **wish)
-        return prepare(made, [self.repo], "20261123120000000000", {"demo": 7}, self.master)
+from tests.unit.master.planning import HOSTS, World
+from tests.unit.master.refusals import bad, brings, frozen, locked, missing, removing, unsigned
 
 
 @pytest.fixture
@@ -248,14 +142,6 @@ def test_groups_restarts_checks_and_the_release_are_told(world: World) -> None:
     assert (view["guards"], view["retcode"]) == ([], 0)
 
 
-def brings(world: World, text: str) -> None:
-    """The release v3 has this checks.yaml."""
-    world.source = Source(
-        world.source.git_dir.parent / "next", V0, V1, V2, {**V2, **tree(**{"scap/checks.yaml": text})}
-    )
-    world.section["source"] = str(world.source.git_dir)
-
-
 def test_F22_each_check_is_told_with_its_place_and_whether_it_has_moved(world: World) -> None:
     world.section.update(
         service_name="php-fpm",
@@ -340,32 +226,6 @@ def test_hosts_are_asked_what_they_hold_and_nothing_else(world: World) -> None:
 
 
 # -- guards ---------------------------------------------------------------------------------------------
-
-
-def frozen(world: World) -> None:
-    world.section["freeze"] = [{"from": "2026-11-01", "until": "2026-12-01", "reason": "an election"}]
-
-
-def locked(world: World) -> None:
-    locks = Locks(world.master.root, world.master.store, world.fleet.now)
-    locks.lock("repo:demo", "the database moves", Holder.here("bob"))
-
-
-def bad(world: World) -> None:
-    History(world.master.store).mark_bad("demo", world.source.release(2), "it burnt")
-
-
-def missing(world: World) -> None:
-    world.targets.remove("web3")
-
-
-def removing(world: World) -> None:
-    world.section["max_removed"] = "0%"
-    world.pin(3)
-
-
-def unsigned(world: World) -> None:
-    world.section["require_signed"] = True
 
 
 @pytest.mark.parametrize(
@@ -538,7 +398,6 @@ def test_a_group_that_takes_another_transport_makes_another_plan(world: World) -
 
 def test_what_fetches_nothing_packs_nothing_to_choose(world: World) -> None:
     world.section["transport"] = "auto"
-    wish = Request("checkout", "demo", "v2")
-    script, _ = prepare(wish, [world.repo], "20261123120000000000", {"demo": 7}, world.master)
+    script, _ = world.pack(Request("checkout", "demo", "v2"))
     assert [(way.transport, way.why) for way in script.lead.ways] == [("bundle", "")]
     assert not list((world.master.root / "payloads").glob("*"))

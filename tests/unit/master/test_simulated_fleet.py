@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import Unreachable
+from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.minions import Fleet
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
@@ -43,7 +44,9 @@ class Talk:
         self.world = Simulation(seed, [f"web{number}" for number in range(hosts)], habits)
         self.warnings: list[str] = []
         self.answers: dict[str, list[Result]] = {}
-        self.fleet = Fleet(self.world, DEPLOY, self.world.secret, TIMEOUT, self.warnings.append)
+        self.fleet = Fleet(
+            self.world, DEPLOY, Authenticator(self.world.secret), TIMEOUT, self.warnings.append
+        )
 
     def ask(self, stage: str, attempt: int = 1) -> dict[str, list[Result]]:
         """Ask everybody, and listen until everybody has answered or was given up."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from saltdeploy import config
 from saltdeploy.lib.errors import NotAsRecorded, Unavailable
-from saltdeploy.master import guards
 from saltdeploy.master import source as master_source
 
+from tests.support.guarding import refuse_dangerous
 from tests.support.repositories import GITLINK, Entry, Source, git, repo, tree
 
 
@@ -129,5 +129,5 @@ def test_F24_a_forgotten_update_of_a_submodule_is_seen_in_a_linked_work_tree(
     found = repo(tmp_path / "live", source=str(place), checkout_submodules=True, url="file:///x")
     opened = master_source.Source(found, tmp_path / "master")
     with pytest.raises(NotAsRecorded) as caught:
-        guards.refuse_dangerous(found, opened, opened.tag("v0"), "", force=False)
+        refuse_dangerous(found, opened, opened.tag("v0"), "", force=False)
     assert source.tag(0).commit in caught.value.cause

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from saltdeploy import config
 from saltdeploy.checks import CheckContext
+from saltdeploy.config import transports
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.lib import programs
 from saltdeploy.lib.errors import DiskFull
 from saltdeploy.master import source
 from saltdeploy.master.context import Master
 from saltdeploy.master.transport_choice import TransportChooser, needed
-from saltdeploy.protocol.holdings import PROGRAMS, YOUNG, Holdings
+from saltdeploy.protocol.holdings import YOUNG, Holdings
 from saltdeploy.protocol.orders import Payload
 
 from tests.support.repositories import FILE, Entry, Source
@@ -58,7 +59,7 @@ class World:
         pillar = {"deployment_config": {"links": self.links}, "repo_config": {"demo": self.keys}}
         return config.load(pillar, "demo")
 
-    def holds(self, *numbers: int, programs: tuple[str, ...] = PROGRAMS) -> Holdings:
+    def holds(self, *numbers: int, programs: tuple[str, ...] = transports.programs()) -> Holdings:
         commits = tuple(self.source.tag(number).commit for number in numbers)
         return Holdings(live=commits[0] if commits else "", held=commits, programs=programs, knows=YOUNG)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from saltdeploy import config
-from saltdeploy.config import rollout
+from saltdeploy.config import transports
 from saltdeploy.lib.errors import ConfigError
 from saltdeploy.master import packing, transport_choice
 from saltdeploy.master.pin import Pin
@@ -119,9 +119,7 @@ def test_a_payload_of_another_kind_is_kept_from_a_host() -> None:
         payloads=tuple(Payload("", "a" * 64, 1, k) for k in kinds),
     )
     shown = {
-        name: " ".join(p.kind for p in packing.by(order, name).payloads)
-        for name in rollout.TRANSPORTS
-        if name != rollout.AUTO
+        name: " ".join(p.kind for p in packing.by(order, name).payloads) for name in transports.TABLE.names()
     }
     assert shown == {
         "bundle": "bundle",

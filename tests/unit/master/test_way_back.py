@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import BadRelease, NothingToRollBackTo
-from saltdeploy.master import guards, results
+from saltdeploy.master import release_guards, results
 from saltdeploy.master.journal import Journals
 from saltdeploy.watch.console.results import render
 
@@ -67,9 +67,9 @@ def test_F07_another_tag_of_a_bad_commit_is_refused(past: Past) -> None:
     past.deploy("v1")
     past.record("v2", outcome="ROLLED BACK")
     with pytest.raises(BadRelease, match="v9 is marked bad: it is the same commit as v2: it was rolled back"):
-        guards.refuse_bad(release("v9", "v2"), past.history, force=False)
+        release_guards.refuse_bad(release("v9", "v2"), past.history, force=False)
     past.deploy("v9", commit="v2")
-    guards.refuse_bad(release("v2"), past.history, force=False)
+    release_guards.refuse_bad(release("v2"), past.history, force=False)
     assert past.bad() == set()
 
 
@@ -232,7 +232,10 @@ def test_F53_the_report_of_a_restored_master_begins_with_that_and_does_not_advis
 def test_F51_report_and_versions_tell_where_a_roll_back_leads(past: Past) -> None:
     past.deploy("v1")
     past.deploy("v2", outcome="MIXED", accepted=True)
-    for view in (results.of_fleet(past.repo, past.master), results.of_versions(REPO, past.history)):
+    for view in (
+        results.of_fleet(past.repo, past.master),
+        results.of_versions(REPO, past.history, past.master.root),
+    ):
         assert view["before"] == "v1"
         assert "deploy.rollback leads to v1" in (render(view) or "")
     assert "unrecorded" not in results.of_fleet(past.repo, past.master)

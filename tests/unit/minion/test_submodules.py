@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from saltdeploy.content.exports import Exports
 from saltdeploy.lib.errors import Corrupt, NotAsRecorded, Unavailable
-from saltdeploy.master import guards, packing
+from saltdeploy.master import packing
 from saltdeploy.master import source as master_source
 from saltdeploy.master.signing import Sealer
 from saltdeploy.minion import stages
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 
 from tests.support.blobstores import fill, lfs
+from tests.support.guarding import refuse_dangerous
 from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link, repo, snapshot, tree
 from tests.support.targets import Target
 from tests.support.travels import TRANSPORTS, Traveller, rsync_daemon
@@ -250,7 +251,7 @@ def guarded(place: Path, root: Path, tag: str, *, force: bool = False) -> None:
     """What a deploy from a staging tree asks the guards."""
     found = repo(root / "live", source=str(place), checkout_submodules=True)
     source = master_source.Source(found, root)
-    guards.refuse_dangerous(found, source, source.tag(tag), "", force=force)
+    refuse_dangerous(found, source, source.tag(tag), "", force=force)
 
 
 def test_a_staging_tree_whose_submodules_are_not_at_the_recorded_commits_is_refused(

@@ -25,7 +25,15 @@ FULL = DiskFull(
 )
 
 EVENTS = [
-    events.preparing(*OF, action="sync", tag="release/2026-11-23/1", user="ann"),
+    events.hello(*OF),
+    events.preparing(
+        *OF,
+        action="sync",
+        tag="release/2026-11-23/1",
+        user="ann",
+        step="waits",
+        also=[{"repo": "l10n", "tag": "v7"}],
+    ),
     events.started(
         *OF,
         tag="release/2026-11-23/1",
@@ -51,7 +59,7 @@ EVENTS = [
     ),
     events.gate_finished(*OF, point="after wave", wave=0, ok=False, reason="check errors: fail"),
     events.warned(*OF, "web9: ignored an answer that it did not sign"),
-    events.stage_started(*OF, stage="fetch", total=2),
+    events.stage_started(*OF, stage="fetch", total=2, names=["web1", "web2"]),
     events.stage_progress(*OF, stage="fetch", total=4, ok=1, failed=1, in_flight=1),
     events.stage_progress(*OF, stage="checkout", group="canary", total=2, ok=1, failed=0, in_flight=1),
     events.stage_progress(*OF, stage="fetch", total=0, ok=0, failed=0, in_flight=0),

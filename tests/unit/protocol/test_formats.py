@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import hashlib
 import json
 import os
@@ -205,7 +204,7 @@ def test_the_reader_finds_which_tree_is_live_and_was_live_before(fleet: Fleet) -
         slots = minion.repo.area / "slots"
         read = {path.stem: format_reader.record(path) for path in slots.glob("*.json")}
         for name, state in read.items():
-            ours = dataclasses.asdict(Slot(slots / name).state())
+            ours = Slot(slots / name).state().to_disk()
             assert state == {**ours, "towards": list(ours["towards"])}
         by_turn = sorted(read, key=lambda name: read[name]["turn"])
         assert os.readlink(minion.location) == f".site.deploy/slots/{by_turn[-1]}"

@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.protocol.swarm import (
     MOST,
-    TRANSPORTS,
     Peer,
     Swarm,
     Torrent,
     chosen,
     dialled,
     gates,
-    split,
 )
 
 TORRENT = Torrent("a" * 64, "b" * 64, 100)
@@ -146,22 +144,3 @@ def test_what_has_a_wrong_form_is_refused(change: dict[str, Any]) -> None:
 def test_what_is_no_swarm_is_refused(wire: object) -> None:
     with pytest.raises(DeployError):
         Swarm.from_wire(wire)
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("swarm", ("bundle", True)),
-        ("bundle", ("bundle", False)),
-        ("tar+swarm", ("tar", True)),
-        ("git+swarm", ("git+swarm", False)),  # which is no transport
-        ("tar+", ("tar+", False)),
-        ("", ("", False)),
-    ],
-)
-def test_a_transport_says_whether_its_payloads_travel_by_swarm(written: str, meant: tuple[str, bool]) -> None:
-    assert split(written) == meant
-
-
-def test_all_that_can_be_written_is_a_swarm() -> None:
-    assert all(split(name)[1] for name in TRANSPORTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from collections import deque
@@ -23,7 +24,7 @@ from saltdeploy.master.plan_model import SYNC, Request
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion import stages
 from saltdeploy.minion.context import Host, Task
-from saltdeploy.protocol.orders import ROLLBACK, Order, secret_for
+from saltdeploy.protocol.orders import ROLLBACK, Order, Result, secret_for
 
 from tests.support.repositories import Source, snapshot
 from tests.support.targets import Copies
@@ -84,15 +85,18 @@ class Minion:
         self._fleet.look()
         return Response(200)
 
-    def do(self, function: str, arguments: list[Any]) -> dict[str, Any]:
+    def do(self, function: str, arguments: list[Any], jid: str) -> dict[str, Any]:
         """What ``_modules/deploy.py`` does with a job of the master's."""
-        secret = self._fleet.master.secret(self.name)
+        answer = dataclasses.replace(self._answer(function, arguments), job=jid)
+        return answer.to_wire(self._fleet.master.secret(self.name))
+
+    def _answer(self, function: str, arguments: list[Any]) -> Result:
         if function == "deploy.status":
-            return stages.status(self.repo, self.host).to_wire(secret)
+            return stages.status(self.repo, self.host)
         order = Order.from_wire(arguments[1]["order"])
         if function == "deploy.preseed":
-            return minion_preseed.preseed(order, self.repo, self.host).to_wire(secret)
-        return stages.run([Task(order, self.repo)], self.host).to_wire(secret)
+            return minion_preseed.preseed(order, self.repo, self.host)
+        return stages.run([Task(order, self.repo)], self.host)
 
 
 class Fleet:
@@ -149,7 +153,7 @@ class Fleet:
 
     def plan(self, tag: str) -> dict[str, Any]:
         """Ask what a deploy would do."""
-        return preview.forecast(Request(SYNC, REPO, tag), self.config(Path("/srv/site")), self.master)
+        return preview.preview(Request(SYNC, REPO, tag), self.pillar, "", self.master)
 
     def preseed(self, tag: str) -> dict[str, Any]:
         """Bring a release's payloads to the hosts ahead of its deploy."""
@@ -178,7 +182,7 @@ class Fleet:
 
     def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
         for host in hosts:
-            answer = self.minions[host].do(function, arguments)
+            answer = self.minions[host].do(function, arguments, jid)
             self._inbox.append((f"salt/job/{jid}/ret/{host}", {"return": answer}))
         self.look()
 

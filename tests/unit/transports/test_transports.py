@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy import transports
-from saltdeploy.config import rollout
+from saltdeploy.config import transports as config_transports
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.git.repository import Repository, no_progress
@@ -22,7 +22,6 @@ from saltdeploy.lib.errors import (
     NoBase,
     Unavailable,
 )
-from saltdeploy.protocol import swarm
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 
 from tests.support.repositories import Source, configure, git, repo, tree
@@ -218,7 +217,7 @@ def test_F04_all_that_can_be_chosen_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
         transports.of("pigeon")
     named = caught.value.next.removeprefix("choose one of ").split(", ")
-    assert named == [*rollout.TRANSPORTS, *swarm.TRANSPORTS]
+    assert named == config_transports.choices()
     assert {"auto", "bundle", "tar+swarm"} <= set(named)
-    for name in set(rollout.TRANSPORTS) - {rollout.AUTO}:
+    for name in config_transports.TABLE.names():
         transports.of(name)

@@ -171,7 +171,59 @@ WAYS = [
     {"transport": "tar", "hosts": ["edge1"], "why": "auto: tar, 8.0 MB (bundle 14.3 MB)"},
 ]
 
+
+def unfinished(state: str, next_act: str, **more: Any) -> View:
+    known = {
+        "deploy": DEPLOY,
+        "state": state,
+        "action": "sync",
+        "tag": TAG,
+        "commit": COMMIT,
+        "user": "alice",
+    }
+    return {"unfinished": {**known, "next": next_act, **more}}
+
+
+DIED = unfinished("died", f"salt-run deploy.resume repo={REPO}")
+WAITS = unfinished(
+    "waiting",
+    f"salt-run deploy.answer continue repo={REPO}; or salt-run deploy.answer rollback repo={REPO}",
+    action="rollback",
+    question="2 hosts failed: web3, web4",
+    choices=["continue", "rollback"],
+)
+
 VIEWS: dict[str, View] = {
+    "report-died": {
+        **report({"web1": running("switched", "c" * 40, "v9"), "web2": running()}),
+        **DIED,
+        "before": BEFORE,
+    },
+    "report-waits": {**report({"web1": running("switched"), "web2": running()}), **WAITS},
+    "versions-died": {
+        "view": "versions",
+        "repo": REPO,
+        "before": BEFORE,
+        **DIED,
+        "versions": [
+            {**version(0, TAG, COMMIT, "", 0), "left_out": 3},
+            version(1, TAG, COMMIT, "", 0),
+            version(2, BEFORE, BEFORE_COMMIT, "CONVERGED", 10),
+        ],
+    },
+    "watched-died": {"view": "watched", "repo": REPO, "deploy": DEPLOY, "retcode": 1, **DIED},
+    "watched-never-begun": {"view": "watched", "repo": REPO, "deploy": DEPLOY, "begun": False, "retcode": 1},
+    "watched-several": {
+        "view": "watched",
+        "repo": REPO,
+        "deploy": DEPLOY,
+        "tag": TAG,
+        "also": [{"repo": "l10n", "tag": "v7"}],
+        "outcome": "CONVERGED",
+        "ok": 2,
+        "total": 2,
+    },
+    "detached-stopping": {"view": "detached", "repo": REPO, "deploy": DEPLOY, "stopping": True, "retcode": 1},
     "gc": {
         "view": "gc",
         "retcode": 1,

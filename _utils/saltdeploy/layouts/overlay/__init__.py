@@ -1,7 +1,7 @@
 """Layout ``overlay``: releases are images, mounted over each other; ``location`` is a symbolic link to one of the mounts.
 
 Nothing is unpacked: a release takes the space of its images, and is there as soon as they are. Every mount is
-read-only. What is on disk lies below the repo's area (:mod:`saltdeploy.layouts.overlay.mount`), and commits and trees in
+read-only. What is on disk is below the repo's area (:mod:`saltdeploy.layouts.overlay.mount`), and commits and trees in
 ``trees.git``. After a reboot nothing is mounted, and nothing is called live; the next fetch mounts again what is on disk.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import tempfile
 from collections.abc import Collection, Iterator
@@ -19,19 +20,21 @@ from typing import IO, Any
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
 from saltdeploy.content import release_root
-from saltdeploy.content.compare import compare, walk
+from saltdeploy.content.compare import FileEntry
 from saltdeploy.content.images import Layers
-from saltdeploy.content.manifest import Findings, Manifest
+from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.source import Contents, ContentStream, Files
+from saltdeploy.content.verify import Findings, verify_tree
 from saltdeploy.git.objects import read_changes
-from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.tree_store import TreeStore
+from saltdeploy.layouts.activate import activate
 from saltdeploy.layouts.overlay.layers import Directories
 from saltdeploy.layouts.overlay.mount import ImageStore, Mounted
 from saltdeploy.layouts.overlay.union import Unions
-from saltdeploy.layouts.releases import surplus
-from saltdeploy.layouts.symlinked.tree import Selection, TreeState, doubt, refuse_other_root, show
+from saltdeploy.layouts.symlinked.changes import Changes
+from saltdeploy.layouts.symlinked.selection import Selection
+from saltdeploy.layouts.symlinked.tree import TreeState, mark_suspect, refuse_other_root
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import Corrupt, DeployError, GitFailed, NotReady, from_os
@@ -39,6 +42,8 @@ from saltdeploy.lib.open_files import users_of
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.release import Release
+
+log = logging.getLogger(__name__)
 
 
 class Overlay:
@@ -48,11 +53,12 @@ class Overlay:
         self._repo = repo
         self._area = repo.area
         self._home = repo.area / "mounts"
-        self._shelf = ImageStore(repo.area)
+        self._images = ImageStore(repo.area)
         self._unions = Unions(self._home)
         self._catalogue = repo.area / "catalogue.db"
         self.store = Repository(repo.area / "store.git")
         self.trees = TreeStore(repo.area / "trees.git")
+        self._changes = Changes(self.store, self.trees)
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -61,16 +67,18 @@ class Overlay:
         view = self._look()
         previous = view.way_back()
         return Holdings(
-            damaged=view.live is not None and view.states[view.live].whole and view.states[view.live].doubted,
+            damaged=view.live is not None
+            and view.states[view.live].complete
+            and view.states[view.live].suspect,
             live=view.live_commit(),
             previous=view.states[previous].commit if previous and previous.is_mounted() else "",
-            held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.whole and not s.doubted)),
-            tags={state.commit: state.tag for state in view.states.values() if state.whole},
-            roots={s.commit: s.root for s in view.states.values() if s.whole and s.root and not s.doubted},
+            held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.complete and not s.suspect)),
+            tags={state.commit: state.tag for state in view.states.values() if state.complete},
+            roots={s.commit: s.root for s in view.states.values() if s.complete and s.root and not s.suspect},
         )
 
     def tree(self, commit: str) -> Path | None:
-        """Where the release is mounted, or will be: by :meth:`read` and :meth:`flip` at the latest."""
+        """Where the release is mounted, or will be: by :meth:`read` and :meth:`activate` at the latest."""
         held = self._held(commit)
         return held.tree if held else None
 
@@ -83,9 +91,9 @@ class Overlay:
         return disk.read_below(held.tree, path, most)
 
     def verify(self, *, full: bool) -> Findings:
-        """Compare what is mounted and live with the commit's trees; a release that differs is brought anew."""
+        """Compare what is mounted and live with the commit's trees; a release that differs is rebuilt by the next deploy."""
         view = self._look()
-        if view.live is None or not view.states[view.live].whole:
+        if view.live is None or not view.states[view.live].complete:
             raise NotReady(
                 "nothing of this repo is live here, or what is was not mounted since the host started",
                 path=str(self._repo.location),
@@ -96,20 +104,20 @@ class Overlay:
         alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
         findings = self._compare(shown, state.commit, full=full, alone=alone)
         if not findings.ok:
-            self._doubt(view, view.live)
+            self._mark_suspect(view, view.live)
         elif full and state.root and self._compute(view.live, state.commit) != state.root:
-            self._doubt(view, view.live)
+            self._mark_suspect(view, view.live)
             raise Corrupt(
                 f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
                 path=str(view.live.tree),
                 next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
             )
-        elif full and state.doubted:  # somebody has mended it by hand
-            view.live.note(dataclasses.replace(state, doubted=False))
+        elif full and state.suspect:  # somebody has mended it by hand
+            view.live.note(dataclasses.replace(state, suspect=False))
         return findings
 
     @staticmethod
-    def _doubt(view: Selection[Mounted], damaged: Mounted) -> None:
+    def _mark_suspect(view: Selection[Mounted], damaged: Mounted) -> None:
         """Note that a release is not what it should be, nor are those that may be damaged: they have layers in common."""
         layers = set(damaged.layers())
         others = [each for each in view.states if each != damaged and layers & set(each.layers())]
@@ -117,7 +125,7 @@ class Overlay:
             *others,
             damaged,
         ):  # it is the last one: nobody looks for the others any more once it is known
-            doubt(each, view.states[each])
+            mark_suspect(each, view.states[each])
 
     def _shown(self) -> Path:
         """What ``location`` shows, by a name in the area, if that is where it leads."""
@@ -127,42 +135,27 @@ class Overlay:
             return self._repo.location
 
     def _compare(self, tree: Path, commit: str, *, full: bool, alone: bool) -> Findings:
-        """Compare a tree with a commit. Where others lie below it (not ``alone``), their files are no surprise."""
-        findings = Findings()
-        root = os.fsencode(tree)
+        """Compare a tree with a commit. Where others are below it (not ``alone``), their files are no difference."""
         known: set[bytes] = set()
-        with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as listed:
-            of_commit = listed.commit() == commit
+        with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as catalogue:
             try:
-                self._all().diff("", commit, content)
+                self._changes.reader.diff("", commit, content)
             except GitFailed as error:
                 raise Corrupt(
                     f"the trees of {commit} cannot be read: {error.cause}",
                     path=str(self.trees.git_dir),
                     next=self.trees.advice,
                 ) from error
-            for change in read_changes(content):
-                findings.files += 1
-                known.add(change.path)
-                path = os.path.join(root, change.path)
-                try:
-                    seen = None if full else _stat_of(path)
-                    digest = listed.digest(change.path) if full and of_commit else None
-                    kind = compare(path, change.mode, change.oid, seen, digest=digest)
-                except OSError:  # what a damaged image gives
-                    kind = "changed"
-                if kind:
-                    findings.add(kind, change.path)
-        for path in walk(tree) if alone else ():
-            if path.removesuffix(b"/") not in known:
-                findings.add("extra", path)
-        return findings
+            digests = catalogue if catalogue.commit() == commit else None
+            expected = _expected(tree, content, known, digests, full=full)
+            extra = known.__contains__ if alone else None
+            return verify_tree(expected, tree, full=full, is_expected=extra, unreadable=True)
 
     def _compute(self, release: Mounted, commit: str) -> str:
         """The root of a mounted release; what has changed since the last that it was asked of is read."""
         source = _Mount(release.tree)
         try:
-            return release_root.root_of(self._catalogue, commit, self._all(), source)
+            return release_root.root_of(self._catalogue, commit, self._changes.reader, source)
         except OSError as error:  # what a damaged image gives
             raise Corrupt(
                 f"the images cannot be read: {error.strerror}", path=source.place, next=source.advice
@@ -185,7 +178,7 @@ class Overlay:
                 yield self._release(record.stem)
 
     def _release(self, name: str) -> Mounted:
-        return Mounted(self._home / name, self._shelf)
+        return Mounted(self._home / name, self._images)
 
     def _held(self, commit: str) -> Mounted | None:
         return min(self._look().holding(commit), key=lambda each: not each.is_mounted(), default=None)
@@ -220,13 +213,13 @@ class Overlay:
         for aside in self._asides():
             disk.remove_tree(aside)
         if isinstance(contents, Layers):
-            layers = tuple(self._shelf.take(image) for image in contents.images)
+            layers = tuple(self._images.take(image) for image in contents.images)
             return self._place_for(release, layers)
         if contents is not None:
-            doubted = any(
-                state.doubted for state in self._look().states.values()
+            distrust = any(
+                state.suspect for state in self._look().states.values()
             )  # by a layer that any may have
-            layers = self._directories().make(release, contents, progress, distrust=doubted)
+            layers = self._directories().make(release, contents, progress, distrust=distrust)
             return self._place_for(release, layers)
         return self._sound(release)
 
@@ -239,9 +232,9 @@ class Overlay:
             found = self._root(ready, release)
             refuse_other_root(found, root, release, ready.tree)
         except Corrupt:
-            doubt(ready, ready.state())  # so that nobody is told that it is here
+            mark_suspect(ready, ready.state())  # so that nobody is told that it is here
             raise
-        self._tidy(Cleanup(measure=False), {*needed, release.commit})
+        self._delete_unneeded(Cleanup(measure=False), {*needed, release.commit})
         self._mount_the_others(ready)
         return {"files": 0, "layers": len(ready.layers()), "root": found}
 
@@ -270,7 +263,7 @@ class Overlay:
     def _sound(self, release: Release) -> Mounted:
         view = self._look()
         for each in view.holding(release.commit):
-            if not view.states[each].doubted:
+            if not view.states[each].suspect:
                 return each
         raise _not_ready(release, self._area)
 
@@ -280,7 +273,7 @@ class Overlay:
         for copy in count():
             place = self._release(f"{release.commit}-{copy}" if copy else release.commit)
             state = place.state()
-            if state.whole and not state.doubted and place.layers() == layers:
+            if state.complete and not state.suspect and place.layers() == layers:
                 return place
             if place != live and place.remove():
                 place.begin(layers, TreeState(release.commit, release.tag))
@@ -288,58 +281,60 @@ class Overlay:
         raise AssertionError
 
     def _mount_the_others(self, ready: Mounted) -> None:
-        """After a reboot the way back is to be there as well; what cannot be mounted is not held against the release."""
+        """After a reboot the way back is to be there as well; what cannot be mounted does not fail the release."""
         for each, state in self._look().states.items():
-            if each != ready and state.whole and state.turn:
+            if each != ready and state.complete and state.generation:
                 try:
                     each.mount()
-                except DeployError:
+                except DeployError as error:
+                    log.info(
+                        "%s: %s is not mounted, there is no way back to it: %s",
+                        self._repo.name,
+                        each.name,
+                        error,
+                    )
                     continue
 
-    def collect(self, sweep: Cleanup, needed: Collection[str]) -> None:
-        """Let go of releases, images and trees that nothing needs."""
-        sweep.drop("incoming", self._area / "incoming", *self._asides())
-        self._tidy(sweep, needed)
-        for store in self._stores() if not sweep.test else ():
-            with sweep.shrinking("objects", store.git_dir / "objects"):
+    def collect(self, cleanup: Cleanup, needed: Collection[str]) -> None:
+        """Delete releases, images and trees that nothing needs."""
+        cleanup.drop("incoming", self._area / "incoming", *self._asides())
+        self._delete_unneeded(cleanup, needed)
+        for store in self._stores() if not cleanup.test else ():
+            with cleanup.shrinking("objects", store.git_dir / "objects"):
                 store.compact()
 
     def _asides(self) -> list[Path]:
         return [aside for each in self._releases() for aside in each.asides()]
 
-    def _tidy(self, sweep: Cleanup, needed: Collection[str]) -> None:
-        """Let go of releases beyond those to keep, of images and of trees."""
+    def _delete_unneeded(self, cleanup: Cleanup, needed: Collection[str]) -> None:
+        """Delete releases beyond those to keep, images and trees."""
         view = self._look()
-        self._unions.drop_all_but(self._shown(), sweep)
-        gone = surplus(view, max(self._repo.slots, self._repo.visible_releases), needed)
+        self._unions.drop_all_but(self._shown(), cleanup)
+        gone = view.surplus(max(self._repo.slots, self._repo.visible_releases), needed)
         used = users_of([each.tree for each in gone])
         left = [each for each in view.states if each not in gone or each.tree in used]
         for each in gone:
             if each.tree not in used:
-                sweep.drop("mounts", by=each.remove)
-        if not sweep.test:  # those that somebody has in use without our seeing it are still there
+                cleanup.drop("mounts", by=each.remove)
+        if not cleanup.test:  # those that somebody has in use without our seeing it are still there
             left = list(self._releases())
         layers = {name for each in left for name in each.layers()}
-        self._shelf.drop_all_but(layers, sweep)
-        if not sweep.test:
+        self._images.drop_all_but(layers, cleanup)
+        if not cleanup.test:
             held = {*(each.state().commit for each in left), *self._directories().commits(layers), *needed}
             for store in self._stores():
                 store.forget_all_but(held - {""})
 
     def _directories(self) -> Directories:
-        return Directories(self._shelf.home, self._area / "incoming", self._all())
+        return Directories(self._images.home, self._area / "incoming", self._changes.reader)
 
     def _stores(self) -> list[Repository]:
         """Those that there are."""
         return [store for store in (self.store, self.trees) if store.git_dir.is_dir()]
 
-    def _all(self) -> Reader:
-        """Reads every commit and tree that is here."""
-        return self.trees.beside(self.store)
-
     # -- switching --------------------------------------------------------------------------------------
 
-    def flip(self, release: Release, *, back: bool = False) -> dict[str, Any]:
+    def activate(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """Point ``location`` at the mount of the release."""
         view = self._look()
         ready = self._held(release.commit)
@@ -347,12 +342,14 @@ class Overlay:
             raise _not_ready(release, self._area)
         ready.mount()
         through = self._union(view, ready)
-        return show(view, ready, release, self._repo.location, back=back, through=through)
+        return activate(view, ready, release, self._repo.location, back=back, through=through)
 
     def _union(self, view: Selection[Mounted], top: Mounted) -> Path | None:
         """The release over those that were live last, as many as are to be seen; None where it is seen alone."""
-        others = [each for each, state in view.states.items() if each != top and state.whole and state.turn]
-        others.sort(key=lambda each: view.states[each].turn, reverse=True)
+        others = [
+            each for each, state in view.states.items() if each != top and state.complete and state.generation
+        ]
+        others.sort(key=lambda each: view.states[each].generation, reverse=True)
         below = others[: self._repo.visible_releases - 1]
         if not below:
             return None
@@ -388,10 +385,29 @@ def _not_ready(release: Release, area: Path) -> NotReady:
     )
 
 
-def _stat_of(path: bytes) -> tuple[int, ...] | None:
-    """As :func:`saltdeploy.content.manifest.compare` wants it of a file that need not be read."""
+def _expected(
+    tree: Path, content: IO[bytes], known: set[bytes], digests: Manifest | None, *, full: bool
+) -> Iterator[FileEntry]:
+    """The files of a commit. An image does not change: without ``full`` a file is what is there, if its mode fits.
+
+    Args:
+        content: all files, as changes from nothing.
+        known: grows by their paths.
+        digests: knows the digests of this commit.
+    """
+    root = os.fsencode(tree)
+    for change in read_changes(content):
+        known.add(change.path)
+        entry = FileEntry(change.path, change.mode, change.oid)
+        if full:
+            yield entry._replace(digest=digests.digest(change.path) if digests else None)
+        else:
+            yield _as_it_is(entry, os.path.join(root, change.path))
+
+
+def _as_it_is(entry: FileEntry, place: bytes) -> FileEntry:
     try:
-        now = os.lstat(path)
+        now = os.lstat(place)
     except OSError:
-        return None
-    return now.st_size, now.st_mtime_ns, now.st_ctime_ns, now.st_ino
+        return entry
+    return entry._replace(size=now.st_size, mtime=now.st_mtime_ns, ctime=now.st_ctime_ns, inode=now.st_ino)

@@ -1,8 +1,8 @@
-"""Layers of layout ``overlay`` that are directories: a base holds a whole release, another what a release has other than it.
+"""Layers of layout ``overlay`` that are directories: a base holds a complete release, another one what differs from it.
 
-They are for releases whose contents came into the store. Beside the images lie::
+They are for releases whose contents came into the store. Next to the images are::
 
-    layers/base-<commit>/         a whole tree, with its record and its list of files (saltdeploy.layouts.symlinked.tree)
+    layers/base-<commit>/         a complete tree, with its record and its list of files (saltdeploy.layouts.symlinked.tree)
     layers/over-<base>-<commit>/  what differs; what is gone is marked by a whiteout (saltdeploy.content.squashfs)
 
 A number behind the name tells another copy, made since somebody had written into the first. A base serves as long as what
@@ -33,7 +33,7 @@ from saltdeploy.lib.errors import GitFailed, Unsupported
 from saltdeploy.protocol.release import Release
 
 BASE, OVER = "base-", "over-"
-_SHARE = 4  # a base serves while what lies over it is at most this part of it
+_SHARE = 4  # a base serves while what is over it is at most this part of it
 
 
 def is_directory_layer(name: str) -> bool:
@@ -46,7 +46,7 @@ class Directories:
 
     Args:
         home: of all layers.
-        incoming: room for files that are being written, on the same file system.
+        incoming: a directory for files that are being written, on the same file system.
         reader: knows the trees of the releases.
     """
 
@@ -82,10 +82,10 @@ class Directories:
         return {Slot(self._home / name).state().commit for name in names if name.startswith(BASE)} - {""}
 
     def _bases(self) -> Iterator[Slot]:
-        """The whole ones, the newest first."""
+        """The complete ones, the newest first."""
         found = [Slot(path) for path in self._home.glob(f"{BASE}*") if path.is_dir()]
         for base in sorted(found, key=lambda each: each.tree.stat().st_ctime_ns, reverse=True):
-            if base.state().whole:
+            if base.state().complete:
                 yield base
 
     def _over(
@@ -125,7 +125,7 @@ class Directories:
         """The layer, or a new copy of it where somebody has written into it."""
         for number in count():
             layer = Slot(self._home / (f"{name}-{number}" if number else name))
-            if not layer.state().whole:
+            if not layer.state().complete:
                 layer.remove()
                 self._write(layer, base, release, contents, tell)
                 return layer.name

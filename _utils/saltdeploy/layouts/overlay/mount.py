@@ -1,4 +1,4 @@
-"""One release of layout ``overlay``: images that lie over each other, where they are mounted, and what is known of it.
+"""One release of layout ``overlay``: images over each other, where they are mounted, and what is known of it.
 
 Below the repo's area::
 
@@ -14,7 +14,6 @@ Below the repo's area::
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import os
 from itertools import count
@@ -23,10 +22,10 @@ from pathlib import Path
 from saltdeploy.content import payloads
 from saltdeploy.content.images import keep
 from saltdeploy.layouts.overlay.layers import is_directory_layer
-from saltdeploy.layouts.symlinked.tree import Slot, TreeState
+from saltdeploy.layouts.symlinked.tree import Slot, TreeState, read_state, write_state
 from saltdeploy.lib import disk, mounts
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import BadName, Corrupt
+from saltdeploy.lib.errors import Corrupt
 
 _EMPTY = "empty"
 
@@ -56,7 +55,7 @@ class ImageStore:
     def has(self, name: str) -> bool:
         """Whether the layer is here; the bytes of an image are compared when it is mounted."""
         if is_directory_layer(name):
-            return Slot(self.home / name).state().whole
+            return Slot(self.home / name).state().complete
         return self._image(name).is_file()
 
     def mount(self, name: str) -> None:
@@ -75,12 +74,12 @@ class ImageStore:
             raise Corrupt(
                 "the image is not what its name says, or it is gone",
                 path=str(self._image(name)),
-                next="deploy the release again: the image is brought anew",
+                next="deploy the release again: the image is fetched again",
             )
         disk.make_directory(self.home / name)
         mounts.mount_image(self._image(name), self.home / name)
 
-    def drop_all_but(self, names: set[str], sweep: Cleanup) -> None:
+    def drop_all_but(self, names: set[str], cleanup: Cleanup) -> None:
         """Unmount and delete images that nobody needs; one that is still in use stays for now."""
         if not self.home.is_dir():
             return
@@ -89,14 +88,14 @@ class ImageStore:
         found = list(self.home.iterdir())
         for name in {path.name.partition(".")[0] for path in found if is_directory_layer(path.name)} - names:
             layer = Slot(self.home / name)
-            sweep.drop("layers", *layer.paths, by=layer.remove)
+            cleanup.drop("layers", *layer.paths, by=layer.remove)
         for path in found:
             if path.name in needed or is_directory_layer(path.name):
                 continue
             if path.name in here or path.is_dir():
-                sweep.drop("images", by=functools.partial(_unmount, path))
+                cleanup.drop("images", by=functools.partial(_unmount, path))
             else:
-                sweep.drop("images", path)
+                cleanup.drop("images", path)
 
     def _image(self, name: str) -> Path:
         return self.home / f"{name}.img"
@@ -111,13 +110,13 @@ class Mounted:
 
     Args:
         tree: its place below ``mounts``.
-        shelf: has its images.
+        images: has those of the release.
     """
 
-    def __init__(self, tree: Path, shelf: ImageStore) -> None:
+    def __init__(self, tree: Path, images: ImageStore) -> None:
         self.tree = tree
         self.name = tree.name
-        self._shelf = shelf
+        self._images = images
         self._record = tree.with_name(f"{tree.name}.json")
         self._list = tree.with_name(f"{tree.name}.layers.json")
 
@@ -129,16 +128,13 @@ class Mounted:
 
     def state(self) -> TreeState:
         """What is known; nothing where the record is damaged, or an image is gone."""
-        try:
-            state = TreeState.from_wire(disk.read_json(self._record, {}))
-        except (Corrupt, BadName, TypeError, AttributeError):
-            return TreeState()
+        state = read_state(self._record)
         layers = self.layers()
-        return state if layers and all(map(self._shelf.has, layers)) else TreeState()
+        return state if layers and all(map(self._images.has, layers)) else TreeState()
 
     def note(self, state: TreeState) -> None:
         """Write down what is known, durably."""
-        disk.write_json(self._record, dataclasses.asdict(state))
+        write_state(self._record, state)
 
     def layers(self) -> tuple[str, ...]:
         """The names of its images, the topmost first; none where they are not known."""
@@ -152,7 +148,7 @@ class Mounted:
         return tuple(names) if fine else ()
 
     def begin(self, layers: tuple[str, ...], state: TreeState) -> None:
-        """Let there be such a release."""
+        """Record that there is such a release."""
         disk.make_directory(self.tree)
         disk.write_json(self._list, list(layers))
         self.note(state)
@@ -163,14 +159,14 @@ class Mounted:
         return seen is not None and seen.kind == "overlay" and seen.layers == self._stack()
 
     def mount(self) -> None:
-        """Mount it, unless it is; as :meth:`Shelf.mount`."""
+        """Mount it, unless it is; as :meth:`ImageStore.mount`."""
         if self.is_mounted():
             return
         for name in self.layers():
-            self._shelf.mount(name)
+            self._images.mount(name)
         disk.make_directory(self.tree)
-        disk.make_directory(self._shelf.home / _EMPTY)
-        mounts.mount_overlay(self._stack(), self._shelf.home, self.tree)
+        disk.make_directory(self._images.home / _EMPTY)
+        mounts.mount_overlay(self._stack(), self._images.home, self.tree)
 
     def remove(self) -> bool:
         """Unmount it and forget it; False when somebody uses it."""

@@ -1,7 +1,7 @@
 """Several releases of layout ``overlay`` seen as one tree: the files of the live one, and below them those of older ones.
 
 For hosts that serve static files: pages of an older release ask for its files a while longer. A union is an overlayfs over the mounts of
-releases, ``mounts/shown-<number>``; what lies in it is known from the kernel alone. It needs nothing but itself once it is
+releases, ``mounts/shown-<number>``; what is in it is known from the kernel alone. It needs nothing but itself once it is
 mounted: the releases below it may be unmounted. It never changes; another list of releases is another union.
 """
 
@@ -53,13 +53,13 @@ class Unions:
         layers = self._layers(place)
         return layers[0] if layers else ""
 
-    def drop_all_but(self, live: Path, sweep: Cleanup) -> None:
-        """Let go of unions that are neither live nor in use."""
+    def drop_all_but(self, live: Path, cleanup: Cleanup) -> None:
+        """Unmount unions that are neither live nor in use."""
         places = [place for place in self._places() if place != live]
         used = users_of(places)
         for place in places:
             if place not in used:
-                sweep.drop("mounts", by=functools.partial(_remove, place))
+                cleanup.drop("mounts", by=functools.partial(_remove, place))
 
     def _places(self) -> list[Path]:
         return [path for path in self._home.glob("shown-*") if _NAME.fullmatch(path.name)]

@@ -3,8 +3,7 @@
 Every file is a new one, in the place of the old one, so that a process that still has that open keeps its bytes. It is
 written where it stays: file systems put a file near its first directory, and a directory through which all files go makes
 each of them search the same full part of the disk (ext4: ten times the processor time). Nobody looks into a tree that
-changes, so half a file in it harms nobody. Paths come from a repository and are not trusted: none may leave the tree, by
-``..`` or through a symbolic link.
+changes, so half a file in it harms nobody.
 """
 
 from __future__ import annotations
@@ -12,12 +11,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 from saltdeploy.blobs.cache import BlobCache
 from saltdeploy.content import pointers
@@ -35,13 +33,11 @@ from saltdeploy.git.objects import (
     read_changes,
 )
 from saltdeploy.git.repository import Progress
+from saltdeploy.layouts.symlinked.paths import TreePaths, legal, make_directory
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, from_os
 
-_ILLEGAL = re.compile(rb"(?:^|/)(?:\.{0,2}|\.git)(?:/|\Z)", re.IGNORECASE)
 _TOLD_EVERY = 64
-_READABLE = 0o755  # directories
-_Made = TypeVar("_Made")
 _Noted = tuple[bytes, os.stat_result]  # the digest of what was written, and how it was seen then
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -78,21 +74,22 @@ class WorkTree:
         kinds: of pointers, which are not written themselves.
 
     Attributes:
-        surprised: something in the tree was not as this class leaves it: somebody else has written there.
         stubs: the paths that :meth:`apply` found to be pointers; :meth:`place` gives them their contents.
     """
 
     def __init__(self, root: Path, incoming: Path, contents: Contents, kinds: Collection[str] = ()) -> None:
-        self._root = os.fsencode(root)
         self._tree = root
+        self._paths = TreePaths(root)
         self._aside = os.path.join(os.fsencode(incoming), b"file")
         self._incoming = incoming
         self._contents = contents
-        self._parents: set[bytes] = {b""}
-        self._unsynced = disk.Unsynced(root)
         self._kinds = kinds
-        self.surprised = False
         self.stubs: list[Stub] = []
+
+    @property
+    def surprised(self) -> bool:
+        """Whether something in the tree was not as this class leaves it: somebody else has written there."""
+        return self._paths.surprised
 
     def oids_to_write(self, changes: IO[bytes], oids: IO[bytes]) -> int:
         """List in the file ``oids`` the blobs that the changes need, one a line; return how many.
@@ -100,7 +97,7 @@ class WorkTree:
         Raises:
             Corrupt: a path is not legal.
         """
-        return list_blobs(_legal(read_changes(changes)), oids)
+        return list_blobs(legal(read_changes(changes)), oids)
 
     def apply(
         self, changes: IO[bytes], oids: IO[bytes], count: int, manifest: Manifest, tell: Progress
@@ -135,8 +132,8 @@ class WorkTree:
         tell("write", done.files, count, "files")
         return done
 
-    def place(self, shelf: BlobCache, manifest: Manifest, written: Written) -> None:
-        """Put the contents, which are on the shelf, where the stubs are, and note them in the manifest.
+    def place(self, cache: BlobCache, manifest: Manifest, written: Written) -> None:
+        """Put the contents, which are in the cache, where the stubs are, and note them in the manifest.
 
         Raises:
             DiskFull, NoPermission, DeployError: the operating system's errors, with the path.
@@ -145,16 +142,16 @@ class WorkTree:
         try:
             for stub in self.stubs:
                 path = stub.change.path
-                shelf.place(stub.pointer, self._aside, executable=stub.change.mode == EXECUTABLE)
-                os.rename(self._aside, self._at(path))
+                cache.place(stub.pointer, self._aside, executable=stub.change.mode == EXECUTABLE)
+                os.rename(self._aside, self._paths.at(path))
                 with contextlib.suppress(
                     FileNotFoundError
                 ):  # rename(2) leaves one of two links to the same file
                     os.unlink(self._aside)
-                seen = os.lstat(self._at(path))
+                seen = os.lstat(self._paths.at(path))
                 digest = bytes.fromhex(stub.pointer.digest)
                 manifest.put(path, stub.change.mode, stub.change.oid, seen, digest, stub.data)
-                self._unsynced.written(path)
+                self._paths.written(path)
                 written.bytes += seen.st_size
         except OSError as error:
             raise self._explained(error, path) from error
@@ -162,21 +159,21 @@ class WorkTree:
             disk.remove_tree(Path(os.fsdecode(self._aside)))
 
     def _explained(self, error: OSError, path: bytes) -> DeployError:
-        ours = from_os(error, path=self._at(path).decode("utf-8", "backslashreplace"))
+        ours = from_os(error, path=self._paths.at(path).decode("utf-8", "backslashreplace"))
         # of a full disk a directory says more: df needs one that is still there
         return from_os(error, path=str(self._incoming)) if isinstance(ours, DiskFull) else ours
 
     def sync(self) -> None:
         """Make what was written and removed survive a power cut."""
-        self._unsynced.sync()
+        self._paths.sync()
 
     def remove_stray(self, path: bytes, manifest: Manifest) -> None:
         """Delete a path that the manifest does not know, and the directories that are empty without it."""
         if not path.endswith(b"/"):
-            self._delete(path)
+            self._paths.delete(path)
         directory = path.rstrip(b"/") if path.endswith(b"/") else os.path.dirname(path)
-        manifest.looks.touch(directory)
-        self._prune(directory, manifest)
+        manifest.ctimes.touch(directory)
+        self._paths.prune(directory, manifest)
 
     # -- one path ---------------------------------------------------------------------------------------
 
@@ -184,117 +181,30 @@ class WorkTree:
         emptied: set[bytes] = set()
         for change in read_changes(changes):
             if change.mode == NOTHING:
-                self.surprised |= not self._delete(change.path)
+                self._paths.surprised |= not self._paths.delete(change.path)
                 manifest.drop(change.path)
                 done.removed += 1
                 emptied.add(os.path.dirname(change.path))
         for directory in sorted(emptied, key=len, reverse=True):
-            self._prune(directory, manifest)
-
-    def _delete(self, path: bytes) -> bool:
-        """Delete a path; False when nothing is there."""
-        if not self._parent_is_real(path) or not os.path.lexists(self._at(path)):
-            return False
-        disk.remove_tree(Path(os.fsdecode(self._at(path))))
-        self._unsynced.entries_of(os.path.dirname(path))
-        return True
-
-    def _parent_is_real(self, path: bytes) -> bool:
-        """Whether ``path`` can be reached through real directories only."""
-        parent = os.path.dirname(path)
-        while parent:
-            try:
-                if not stat.S_ISDIR(os.lstat(self._at(parent)).st_mode):
-                    return False
-            except (FileNotFoundError, NotADirectoryError):
-                return False
-            parent = os.path.dirname(parent)
-        return True
-
-    def _prune(self, directory: bytes, manifest: Manifest) -> None:
-        """Remove a directory and its parents as far as they are empty; a submodule's is meant to be."""
-        while directory and manifest.entry(directory) is None:
-            try:
-                os.rmdir(self._at(directory))
-            except OSError:  # not empty, or gone already
-                return
-            directory = os.path.dirname(directory)
-            self._unsynced.entries_of(directory)
+            self._paths.prune(directory, manifest)
 
     def _put(self, change: Change, supply: ContentStream, manifest: Manifest) -> int:
         """Write one path; return its size."""
-        self._make_parents(os.path.dirname(change.path), manifest)
+        self._paths.make_parents(os.path.dirname(change.path), manifest)
         write = {GITLINK: self._submodule, SYMLINK: self._link}.get(change.mode, self._file)
         made = write(change, supply, manifest)
         if made is None:
-            self._make_room(change.path, manifest)
+            self._paths.clear(change.path, manifest)
             return 0
         digest, seen = made
         manifest.put(change.path, change.mode, change.oid, seen, digest)
-        self._unsynced.written(change.path)
+        self._paths.written(change.path)
         return 0 if change.mode == GITLINK else seen.st_size
-
-    def _make_parents(self, directory: bytes, manifest: Manifest) -> None:
-        """See to it that a directory and those above it are real ones."""
-        missing = []
-        while directory not in self._parents:
-            missing.append(directory)
-            directory = os.path.dirname(directory)
-        for directory in reversed(missing):
-            self._make_real(directory, manifest)
-            self._parents.add(directory)
-
-    def _make_real(self, directory: bytes, manifest: Manifest) -> None:
-        place = self._at(directory)
-        try:
-            mode = os.lstat(place).st_mode
-            if stat.S_ISDIR(mode):
-                if mode & _READABLE != _READABLE:  # whoever made it was killed before the mode was set
-                    os.chmod(place, _READABLE)
-                return
-            if manifest.entry(directory) is not None:
-                raise _twofold(directory)
-            self.surprised = True
-            os.unlink(place)
-        except FileNotFoundError:
-            self.surprised |= manifest.holds_below(directory)
-        self._make_directory(place)
-        self._unsynced.written(directory)
-
-    @staticmethod
-    def _make_directory(place: bytes) -> None:
-        os.mkdir(place)
-        os.chmod(place, _READABLE)  # whatever the umask
-
-    def _where_nothing_is(self, path: bytes, manifest: Manifest, make: Callable[[bytes], _Made]) -> _Made:
-        """Make something that must be new; what is there gives way."""
-        place = self._at(path)
-        try:
-            return make(place)
-        except FileExistsError:
-            self._make_room(path, manifest)
-            return make(place)
-
-    def _make_room(self, path: bytes, manifest: Manifest) -> None:
-        """Delete what is at a path where something else is to be."""
-        place = self._at(path)
-        try:
-            is_directory = stat.S_ISDIR(os.lstat(place).st_mode)
-        except FileNotFoundError:
-            return
-        if not is_directory:
-            os.unlink(place)
-            return
-        if manifest.holds_below(path):
-            raise _twofold(path)
-        entry = manifest.entry(path)
-        self.surprised |= entry is None or entry[0] != GITLINK
-        disk.remove_tree(Path(os.fsdecode(place)))
 
     def _submodule(self, change: Change, _supply: ContentStream, manifest: Manifest) -> _Noted:
         """Make a submodule's directory."""
-        self._where_nothing_is(change.path, manifest, self._make_directory)
-        return bytes.fromhex(change.oid), os.lstat(self._at(change.path))
+        self._paths.make_new(change.path, manifest, make_directory)
+        return bytes.fromhex(change.oid), os.lstat(self._paths.at(change.path))
 
     def _link(self, change: Change, supply: ContentStream, manifest: Manifest) -> _Noted | None:
         """Write a symbolic link; None when it is a pointer."""
@@ -303,8 +213,8 @@ class WorkTree:
         digest = self._checked(change, size, target)
         if self._is_stub(change, target):
             return None
-        self._where_nothing_is(change.path, manifest, functools.partial(os.symlink, target))
-        return digest, os.lstat(self._at(change.path))
+        self._paths.make_new(change.path, manifest, functools.partial(os.symlink, target))
+        return digest, os.lstat(self._paths.at(change.path))
 
     def _file(self, change: Change, supply: ContentStream, manifest: Manifest) -> _Noted | None:
         """Write a file; None when it is a pointer."""
@@ -317,7 +227,7 @@ class WorkTree:
             pieces = iter([data])
         sums = Sums(size, len(change.oid))
         mode = 0o755 if change.mode == EXECUTABLE else 0o644
-        fd = self._where_nothing_is(change.path, manifest, functools.partial(_open_new, mode=mode))
+        fd = self._paths.make_new(change.path, manifest, functools.partial(_open_new, mode=mode))
         try:
             for piece in pieces:
                 sums.update(piece)
@@ -332,7 +242,7 @@ class WorkTree:
         return sums.sha256, seen
 
     def _checked(self, change: Change, size: int, data: bytes) -> bytes:
-        """See to it that a whole content is what its blob is; return its digest."""
+        """See to it that a complete content is what its blob is; return its digest."""
         sums = Sums(size, len(change.oid))
         sums.update(data)
         self._check_digest(change, sums.oid)
@@ -353,9 +263,6 @@ class WorkTree:
                 next=self._contents.advice,
             )
 
-    def _at(self, path: bytes) -> bytes:
-        return os.path.join(self._root, path) if path else self._root
-
 
 def _open_new(place: bytes, mode: int) -> int:
     return os.open(place, _NEW, mode)
@@ -365,29 +272,3 @@ def _write_all(fd: int, piece: bytes) -> None:
     left = memoryview(piece)
     while left:
         left = left[os.write(fd, left) :]
-
-
-def _twofold(path: bytes) -> Corrupt:
-    return Corrupt(
-        f"the release holds {path!r} as a file and as a directory",
-        next="git fsck in the repository of the release",
-    )
-
-
-def _legal(changes: Iterator[Change]) -> Iterator[Change]:
-    """The changes; see :func:`_check`."""
-    for change in changes:
-        _check(change.path)
-        yield change
-
-
-def _check(path: bytes) -> None:
-    """Refuse a path that git would not check out either.
-
-    Raises:
-        Corrupt: for ``..``, ``.git`` and the like as a part of the path.
-    """
-    if _ILLEGAL.search(path):
-        raise Corrupt(
-            f"the release holds the illegal path {path!r}", next="git fsck in the repository of the release"
-        )

@@ -1,4 +1,4 @@
-"""Puts contents into a tree where the release has pointers; lets go of those that no tree needs any more."""
+"""Puts contents into a tree where the release has pointers; deletes those that no tree needs any more."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from saltdeploy.lib.cleanup import Cleanup
 
 
 class BlobFilling:
-    """The contents of one repo's trees, beside them."""
+    """The contents of one repo's trees, next to them."""
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._shelf = BlobCache(repo.area / "blobs")
+        self._cache = BlobCache(repo.area / "blobs")
 
     def fill(
         self,
@@ -38,24 +38,24 @@ class BlobFilling:
 
         Args:
             written: grows by the bytes of the contents.
-            noted: see :class:`Supply`.
+            noted: see :class:`saltdeploy.blobs.fetch.BlobFetch`.
 
         Returns:
             Facts: ``blobs`` and ``blob_bytes`` received; none where there was no pointer.
 
         Raises:
-            Unavailable, DiskFull: see :meth:`Supply.provide`.
+            Unavailable, DiskFull: see :meth:`saltdeploy.blobs.fetch.BlobFetch.provide`.
         """
         if not work.stubs:
             return {}
-        self._shelf.open()
-        supply = BlobFetch(self._repo, tree, self._shelf, noted)
+        self._cache.open()
+        fetch = BlobFetch(self._repo, tree, self._cache, noted)
         stubs = ((stub.change.path, stub.pointer) for stub in work.stubs)
-        received, size = supply.provide(stubs, progress)
-        work.place(self._shelf, manifest, written)
+        received, size = fetch.provide(stubs, progress)
+        work.place(self._cache, manifest, written)
         return {"blobs": received, "blob_bytes": size}
 
-    def collect(self, slots: Iterable[Slot], sweep: Cleanup) -> None:
+    def collect(self, slots: Iterable[Slot], cleanup: Cleanup) -> None:
         """Delete the contents that no tree uses. Where it cannot be told what a tree uses, all stay."""
         used: set[str] = set()
         try:
@@ -63,4 +63,4 @@ class BlobFilling:
                 used |= slot.contents()
         except Unreadable:
             return
-        self._shelf.collect(used, sweep)
+        self._cache.collect(used, cleanup)

@@ -1,6 +1,6 @@
 """A second tree with the files of a first one, which take no second space where the file system can do that.
 
-Each file is a reflink of the other if that can be; else a hard link; else a copy. A hard link is the same file: whoever
+Each file is a reflink of the other where that can be; else a hard link; else a copy. A hard link is the same file: whoever
 writes *into* it changes both trees. So only a file that nobody but its owner may write, and whose owner we are, is linked;
 services that run as other users cannot spoil it. Whoever brings a tree to a release never writes into a file
 (:mod:`saltdeploy.layouts.symlinked.apply`). Times of files stay as they are, for those who tell clients when a file changed.
@@ -8,18 +8,22 @@ services that run as other users cannot spoil it. Whoever brings a tree to a rel
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Collection
 from pathlib import Path
 
-from saltdeploy.content.compare import compare, is_real
-from saltdeploy.content.manifest import FileEntry, Manifest
+from saltdeploy.content.compare import FileEntry, compare
+from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.verify import is_real
 from saltdeploy.git.objects import GITLINK, SYMLINK
 from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.tree import Slot
 from saltdeploy.lib import reflink
 from saltdeploy.lib.errors import from_os
+
+log = logging.getLogger(__name__)
 
 _BLOCK = 4096
 _TOLD_EVERY = 4096
@@ -30,33 +34,34 @@ class Differs(Exception):
     """A tree is not what its manifest says.
 
     Attributes:
-        spoilt: blobs whose files in it hold something else, as far as they are known.
+        damaged: blobs whose files in it hold something else, as far as they are known.
     """
 
-    def __init__(self, why: str, spoilt: Collection[str] = ()) -> None:
+    def __init__(self, why: str, damaged: Collection[str] = ()) -> None:
         super().__init__(why)
-        self.spoilt = spoilt
+        self.damaged = damaged
 
 
 class Clone:
     """What is needed to make a tree out of another one.
 
     Args:
-        base: a whole tree.
-        room: a directory on the same file system, to find out what that can do.
+        base: a complete tree.
+        scratch: a directory on the same file system, to find out what that can do.
         tell: hears of progress in files.
 
     Attributes:
-        way: how files are shared: :data:`sharing.CLONE`, ``LINK`` or ``COPY``.
+        way: how files are shared: :data:`saltdeploy.lib.reflink.CLONE`, ``LINK`` or ``COPY``.
         bytes, inodes: the space that it takes at most.
 
     Raises:
         Unreadable: the manifest of the base is damaged.
     """
 
-    def __init__(self, base: Slot, room: Path, tell: Progress) -> None:
+    def __init__(self, base: Slot, scratch: Path, tell: Progress) -> None:
         self.base = base
-        self.way = reflink.way(room)
+        self.way = reflink.way(scratch)
+        log.debug("%s is cloned by %s", base.tree, self.way)
         self._tell = tell
         with base.manifest() as manifest:
             self._files, size = manifest.sizes()
@@ -98,8 +103,7 @@ class Clone:
         old, new, above = os.fsencode(self.base.tree), os.fsencode(tree), os.path.dirname(entry.path)
         source, place = os.path.join(old, entry.path), os.path.join(new, entry.path)
         now = _seen(source) if is_real(old, above, real) else None
-        what = (entry.mode, entry.oid, entry.seen, entry.pointer, entry.digest)
-        if now is None or compare(source, *what, now):
+        if now is None or compare(source, entry, now=now):
             named = entry.path.decode("utf-8", "backslashreplace")
             raise Differs(f"{named} of {self.base.tree} differed", [entry.oid])
         try:

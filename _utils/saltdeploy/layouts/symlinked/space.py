@@ -15,7 +15,7 @@ from saltdeploy.layouts.symlinked.tree import Slot
 _BLOCK = 4096  # what the last block of a file may take beyond its bytes
 
 
-def need(changes: IO[bytes], oids: IO[bytes], count: int, contents: Contents, whole: Iterable[Slot]) -> int:
+def need(changes: IO[bytes], oids: IO[bytes], count: int, contents: Contents, trees: Iterable[Slot]) -> int:
     """Bytes that the files of these changes take.
 
     Where the contents come from somewhere that does not know sizes, a file that another tree has at the same path is as
@@ -24,7 +24,7 @@ def need(changes: IO[bytes], oids: IO[bytes], count: int, contents: Contents, wh
     Args:
         changes: from :meth:`saltdeploy.git.reader.Reader.diff`.
         oids, count: the blobs that they need, and how many these are.
-        whole: trees that are whole.
+        trees: complete ones.
 
     Raises:
         Corrupt: a blob is missing.
@@ -32,16 +32,16 @@ def need(changes: IO[bytes], oids: IO[bytes], count: int, contents: Contents, wh
     size = contents.need(oids)
     if size is None:
         try:
-            size = _known(changes, contents.brings, whole)
+            size = _known(changes, contents.brings, trees)
         except Unreadable:  # of another tree: nobody knows yet, and its own fetch will tell
             size = contents.brings
     return size + count * _BLOCK
 
 
-def _known(changes: IO[bytes], brings: int, whole: Iterable[Slot]) -> int:
+def _known(changes: IO[bytes], brings: int, trees: Iterable[Slot]) -> int:
     size, unknown = 0, False
     with contextlib.ExitStack() as opened:
-        manifests = [opened.enter_context(manifest) for manifest in map(Slot.manifest, whole)]
+        manifests = [opened.enter_context(manifest) for manifest in map(Slot.manifest, trees)]
         for change in read_changes(changes):
             if change.mode not in (NOTHING, GITLINK):
                 found = _size_of(change.path, change.oid, manifests)

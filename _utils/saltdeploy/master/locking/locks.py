@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import os
 import secrets
@@ -23,10 +24,22 @@ from saltdeploy.master import rebuild
 from saltdeploy.master.cache import CLAIMS, Records, Store, name_of
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.lease import LEASE, Lease, is_fresh
-from saltdeploy.master.locking.model import GLOBAL, Holder, Lock, command, parts_of, scope_of
+from saltdeploy.master.locking.model import (
+    GLOBAL,
+    Holder,
+    Lock,
+    command,
+    parts_of,
+    process,
+    scope_of,
+    started,
+)
 from saltdeploy.master.locking.operator_locks import OperatorLocks, refusal, refuse_without_reason
 from saltdeploy.master.pins import Pins
-from saltdeploy.protocol.release import file_name
+from saltdeploy.protocol.holdings import legal
+from saltdeploy.protocol.release import file_name, repo_of
+
+log = logging.getLogger(__name__)
 
 _POLL = 0.2  # seconds
 _NAME_TRIES = 100
@@ -90,20 +103,26 @@ class Locks:
         """
         groups = tuple(groups)
         lease = self._patiently(lambda: self._take(repo, groups, holder, force), wait, waiting)
+        log.info("%s is locked by deploy %s of %s, epoch %d", repo, holder.deploy, holder.user, lease.epoch)
         try:
             yield lease
         finally:
             lease.release()
+            log.info("%s is free: deploy %s has ended", repo, holder.deploy)
 
     def running(self, scope: str = GLOBAL) -> list[Lock]:
         """The deploys that run, of everything or of one repo. Deploys of this master whose process died do not."""
         repo, _ = parts_of(scope)
         now = self._clock()
         files = [path for path in sorted(self._directory.glob("*")) if path.name[0] != "."]
+        names = [name for path in files if (name := legal(path.name, repo_of))]
+        foreign = [lock for name in names if (lock := self._foreign(name))]
         claims = [claim for path in files if flock.is_taken(path) and (claim := _named_in(path))]
+        claims = [claim for claim in claims if claim.get("scope") not in [lock.scope for lock in foreign]]
         others = self._claims.all(_unreadable_claim)
         claims += [claim for claim in others if not self._is_ours(claim) and is_fresh(claim, now)]
-        return [lock for lock in map(Lock.from_wire, claims) if repo in ("", parts_of(lock.scope)[0])]
+        found = [*foreign, *map(Lock.from_wire, claims)]
+        return [lock for lock in found if repo in ("", parts_of(lock.scope)[0])]
 
     def refuse(self, repo: str, groups: Iterable[str], *, force: bool = False) -> None:
         """Raise what :meth:`hold` would raise now; nothing is taken.
@@ -112,7 +131,7 @@ class Locks:
             Locked: another deploy or a lock by hand is in the way.
             Unavailable: the store does not answer.
         """
-        if flock.is_taken(self._lock_file(repo)):
+        if flock.is_taken(self._lock_file(repo)) or self._foreign(repo):
             raise self._refusal_of_deploy(repo)
         claim = self._claims.get(repo)
         if not self._is_ours(claim) and is_fresh(claim, self._clock()):
@@ -186,6 +205,7 @@ class Locks:
                 if left <= 0:
                     waited = f"; waited {wait:g} seconds" if wait else ""
                     raise Locked(error.cause + waited, repo=error.repo, next=error.next) from None
+                log.debug("waits for %s: %s", error.repo, error.cause)
                 if waiting and error.cause != told:
                     waiting(error)
                     told = error.cause
@@ -193,6 +213,7 @@ class Locks:
 
     def _take(self, repo: str, groups: tuple[str, ...], holder: Holder, force: bool) -> Lease:
         with contextlib.ExitStack() as trial:
+            durable.private_directory(self._directory)
             if not trial.enter_context(flock.taken(self._lock_file(repo))):
                 raise self._refusal_of_deploy(repo)
             in_the_way = self._manual.over(repo, groups)
@@ -234,7 +255,8 @@ class Locks:
         note = self._epochs / f"{file_name(repo)}.json"
         known = max(self._last_epoch(repo, note, claim), int(claim.get("epoch", 0)))
         epoch = max(known + 1, int(now * 1e6))
-        disk.make_directory(self._epochs)
+        durable.private_directory(self._epochs)
+        disk.fsync_dir(self._directory)
         durable.write(note, epoch)
         return epoch
 
@@ -251,7 +273,7 @@ class Locks:
     def _free_claim(self, scope: str, holder: Holder, force: bool, reason: str) -> Lock | None:
         """Take a repo from a deploy of another master; from one of this master only its end frees it."""
         repo, _ = parts_of(scope)
-        if repo and flock.is_taken(self._lock_file(repo)):
+        if repo and (flock.is_taken(self._lock_file(repo)) or self._foreign(repo)):
             raise self._refusal_of_deploy(repo)
         claim = self._claims.get(repo) if repo else {}
         if self._is_ours(claim) or not is_fresh(claim, self._clock()):
@@ -266,6 +288,11 @@ class Locks:
     # -- who it is --------------------------------------------------------------------------------------
 
     def _refusal_of_deploy(self, repo: str) -> Locked:
+        foreign = self._foreign(repo)
+        if foreign:
+            pid = foreign.holder.pid
+            return Locked(str(foreign), repo=repo, path=str(self._lock_file(repo)),
+                          next=f"see what it is: ps -fp {pid}; end it (kill {pid}), then run the same command again")  # fmt: skip
         return Locked(
             str(self._deploying(repo)),
             repo=repo,
@@ -292,6 +319,17 @@ class Locks:
             self._pause(_NAME_PAUSE)
         return Lock.from_wire({"scope": scope_of(repo), **found})
 
+    def _foreign(self, repo: str) -> Lock | None:
+        """A process that holds the repo's lock file and does not deploy it; who only looks holds it for a moment."""
+        file = self._lock_file(repo)
+        pids = flock.holders(file)
+        for _ in range(_NAME_TRIES):
+            if not pids or _named_in(file).get("pid") in pids:
+                return None
+            self._pause(_NAME_PAUSE)
+            pids &= flock.holders(file)
+        return Lock(scope_of(repo), process(min(pids)), started(min(pids))) if pids else None
+
     def _is_ours(self, claim: dict[str, Any]) -> bool:
         """Whether it was made where our flock is the truth, and so is dead when we get that."""
         return not claim or claim.get("domain") == self._domain()
@@ -300,8 +338,8 @@ class Locks:
         """The name of this directory's locks, made at first use."""
         known = self._noted_domain()
         if not known:
-            disk.make_directory(self._directory)
-            with disk.locked(self._directory / ".domain.lock", wait=True):
+            durable.private_directory(self._directory)
+            with flock.alone(self._directory / ".domain.lock"):
                 known = self._noted_domain() or secrets.token_hex(8)
                 durable.write(self._directory / ".domain", known)
         return known
@@ -320,6 +358,13 @@ class Locks:
 def is_held(root: Path, repo: str) -> bool:
     """Whether a process of this master deploys the repo right now."""
     return flock.is_taken(root / "lock" / file_name(repo))
+
+
+def running_here(root: Path, repo: str) -> Lock | None:
+    """The deploy of the repo that a process of this master runs right now; what its lock does not tell is not known."""
+    if not is_held(root, repo):
+        return None
+    return Lock.from_wire(_named_in(root / "lock" / file_name(repo)))
 
 
 def _named_in(lock_file: Path) -> dict[str, Any]:

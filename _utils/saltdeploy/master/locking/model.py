@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import socket
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import rollout
+from saltdeploy.config import values
 from saltdeploy.lib.errors import BadArguments, BadName
 from saltdeploy.lib.text import utc
 from saltdeploy.protocol.release import check_repo
@@ -110,8 +113,8 @@ def scope_of(repo: str = "", group: str = "") -> str:
     if not group:
         return f"repo:{repo}"
     try:
-        return f"group:{repo}/{rollout.name(group)}"
-    except rollout.Wrong as error:
+        return f"group:{repo}/{values.name(group)}"
+    except values.Wrong as error:
         raise BadName(f"{group[:80]!r} is not a legal name of a group: {error}", repo=repo) from None
 
 
@@ -140,6 +143,25 @@ def command(function: str, scope: str) -> str:
     repo, group = parts_of(scope)
     words = [f"salt-run deploy.{function}", f"repo={repo}" if repo else "", f"group={group}" if group else ""]
     return " ".join(filter(None, words))
+
+
+def process(pid: int) -> Holder:
+    """A process of this host that holds a lock file and is no deploy."""
+    command, user = "", "somebody"
+    with contextlib.suppress(OSError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    with contextlib.suppress(OSError, KeyError):
+        user = pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
+    return Holder(
+        line(user), socket.gethostname(), pid, reason=line(f"held by a process that is no deploy: {command}")
+    )
+
+
+def started(pid: int) -> float:
+    """When the process began, in seconds since the epoch; 0 where it is gone."""
+    with contextlib.suppress(OSError):
+        return os.stat(f"/proc/{pid}").st_ctime
+    return 0.0
 
 
 def line(value: object) -> str:

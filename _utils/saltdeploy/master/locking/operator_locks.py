@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import durable, flock
 from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked
 from saltdeploy.master.cache import LOCK_LOG, LOCKS, Records, Store, name_of
 from saltdeploy.master.locking.model import Holder, Lock, command, line, parts_of, scopes_over
+
+log = logging.getLogger(__name__)
 
 _LOG_KEPT = 1000
 
@@ -51,6 +54,7 @@ class OperatorLocks:
             self.refuse([scope])
             self._locks.put(scope, taken.to_wire())
             self.refuse([scope], unless=taken.token)  # another master may have written after us
+        log.info("%s", taken)
         return taken
 
     def unlock(self, scope: str, holder: Holder, *, force: bool, reason: str) -> Lock | None:
@@ -69,6 +73,7 @@ class OperatorLocks:
                 refuse_without_reason(scope, reason)
                 self.record("unlocked", found, holder, reason)
             self._locks.drop(scope)
+            log.info("%s is unlocked by %s; it was locked by %s", scope, holder.user, found.holder.user)
             return found
 
     def get(self, scope: str) -> Lock | None:
@@ -116,7 +121,8 @@ class OperatorLocks:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with disk.locked(self._mutex, wait=True):
+        durable.private_directory(self._mutex.parent)
+        with flock.alone(self._mutex):
             yield
 
 

@@ -18,14 +18,15 @@ from typing import TextIO
 
 from saltdeploy.protocol import events
 from saltdeploy.watch import sentences as watch_sentences
+from saltdeploy.watch.failures import FoldedFailures
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import DeployView
 from saltdeploy.watch.text import duration, hosts, short, with_next
 
 _PROGRESS = "%s %s: %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the spinner
 _EVERY = 3.0  # seconds
+_PREPARING_EVERY = 5.0  # seconds
 _PAUSE_EVERY = 30.0  # seconds; scap's own measure
-_MOST_FAILURES = 20
 
 
 class Lines:
@@ -33,12 +34,16 @@ class Lines:
 
     Args:
         stream: takes text. A stream that breaks is left alone: the deploy does not depend on it.
+        result_of: the deploy whose result follows on the same screen: its outcome is left to that.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, result_of: str = "") -> None:
         self._stream: TextIO | None = stream
+        self._result_of = result_of
         self._state = DeployView()
         self._told = 0.0
+        self._preparing_told = ""
+        self._folded = FoldedFailures()
         self._told_of: tuple[int, int] = (0, 0)
         self._failures = self._warnings = self._checks = 0
         self._headed: set[str] = set()
@@ -60,14 +65,17 @@ class Lines:
 
     def close(self) -> None:
         """See :class:`saltdeploy.watch.Watcher`."""
-        if self._state.underway and self._state.outcome is None:
-            self._say(watch_sentences.unfinished(self._state))
         self._stream = None
 
     # -- the deploy -------------------------------------------------------------------------------------
 
     def _preparing(self) -> None:
-        self._say(watch_sentences.preparing(self._state))
+        said, step = watch_sentences.preparing(self._state), self._state.step
+        if said != self._preparing_told:
+            self._say(said)
+        if step:
+            self._say(watch_sentences.still_preparing(self._state))
+        self._preparing_told, self._told = said, self._state.now
 
     def _started(self) -> None:
         self._say(watch_sentences.started(self._state))
@@ -94,11 +102,12 @@ class Lines:
         end = self._state.outcome
         if end is None:
             return
-        more = self._failures - _MOST_FAILURES
-        if more > 0:
-            self._say(f"{more} more failures; all of them are in the deploy's result")
+        self._say_who_failed_alike()
+        if self._folded.untold:
+            self._say(self._folded.untold)
         self._say(watch_sentences.finished(self._state))
-        self._write(watch_sentences.ending(end))
+        if self._state.deploy != self._result_of:
+            self._write(watch_sentences.ending(end))
 
     # -- stages -----------------------------------------------------------------------------------------
 
@@ -118,6 +127,7 @@ class Lines:
         stage = self._state.stage
         if stage is None:
             return
+        self._say_who_failed_alike()
         self._counts(stage)
         received = watch_sentences.received(stage)
         took = duration(self._state.elapsed(stage))
@@ -125,7 +135,7 @@ class Lines:
         self._switched = stage.group if stage.name == "checkout" and stage.ok == stage.total else ""
 
     def _say_that_the_group_is_done(self) -> None:
-        """Said when what comes next shows that nothing spoke against the group; as scap says it."""
+        """Said when what comes next shows that nothing was wrong with the group; as scap says it."""
         group, self._switched = self._switched, ""
         state = self._state
         rolls_back = state.stage is not None and state.stage.name == "rollback"
@@ -158,7 +168,7 @@ class Lines:
         state = self._state
         for failure in state.failures[self._failures :]:
             self._failures += 1
-            if self._failures <= _MOST_FAILURES:
+            if self._folded.is_new(failure):
                 self._say(f"{failure.host}: {with_next(failure.cause, failure.next)}")
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
@@ -167,6 +177,10 @@ class Lines:
             self._checks += 1
             self._say(watch_sentences.checked(check, state.repo))
 
+    def _say_who_failed_alike(self) -> None:
+        for line in self._folded.together():
+            self._say(line)
+
     def _say_progress_now_and_then(self) -> None:
         stage = self._state.running
         if self._state.outcome is not None or self._state.question is not None:
@@ -174,6 +188,11 @@ class Lines:
         if self._state.pause is not None:
             if self._state.now - self._told >= _PAUSE_EVERY:
                 self._say_pause()
+            return
+        if not self._state.underway:
+            if self._preparing_told and self._state.now - self._told >= _PREPARING_EVERY:
+                self._say(watch_sentences.still_preparing(self._state))
+                self._told = self._state.now
             return
         if stage is None or stage.done >= stage.total:  # its end comes next, with the same numbers
             return
@@ -199,7 +218,7 @@ class Lines:
         self._write(
             _PROGRESS % (self._now(), name, stage.percent, in_flight, stage.ok, stage.failed, stage.left)
         )
-        self._write(f"{stage.ok}/{stage.total} minions completed {stage.name}")
+        self._write(f"{stage.ok}/{stage.total} minions completed {stage.label}")
 
     # -- how --------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from saltdeploy.lib.text import size
 from saltdeploy.protocol import events
 from saltdeploy.watch import sentences
 from saltdeploy.watch import sentences as watch_sentences
+from saltdeploy.watch.failures import FoldedFailures
 from saltdeploy.watch.notes import Failure, OutcomeNote
 from saltdeploy.watch.stage import HostProgress, Stage
 from saltdeploy.watch.state import DeployView
@@ -36,13 +37,14 @@ _WORD_STYLES = {
 }
 
 
-def frame(state: DeployView, height: int, width: int) -> Group:
+def frame(state: DeployView, height: int, width: int, *, ending: bool = True) -> Group:
     """The picture of a deploy.
 
     Args:
         height: lines of the terminal. While the deploy runs the picture takes fewer; what matters least is
             left out. How it ended is always told in full.
         width: columns of the terminal.
+        ending: show how it ended.
     """
     waits = _waiting_for_people(state)
     room = max(2, height - 2)  # the heading, and a line for the cursor
@@ -52,7 +54,7 @@ def frame(state: DeployView, height: int, width: int) -> Group:
     if stages:
         rows.append(_bars(state, stages, width))
     if state.outcome is not None:
-        return Group(*rows, *_end(state.outcome))
+        return Group(*rows, *(_end(state.outcome) if ending else ()))
     room -= len(stages)
     rows += (waits or _waiting_for_hosts(state, room))[: max(0, room)]
     return Group(*rows)
@@ -62,6 +64,7 @@ def _heading(state: DeployView) -> Table:
     left = Text(no_wrap=True, overflow="ellipsis")
     left.append(state.repo, style="bold")
     left.append(f" {state.tag}" + (f" ({short(state.commit)})" if state.commit else ""))
+    left.append("".join(f", {each}" for each in state.also))
     by = f" by {state.user}" if state.user else ""
     what = hosts(state.hosts) if state.underway else "preparing"
     left.append(f"  {state.action}{by}, {what}", style="dim")
@@ -94,10 +97,10 @@ def _bars(state: DeployView, stages: list[Stage], width: int) -> Table:
 
 def _title(stage: Stage, longest: int) -> str:
     """What the stage is called; where there is no room for the whole of it, the name of the group is cut off."""
-    most = max(1, longest - len(stage.name) - 1)
+    most = max(1, longest - len(stage.label) - 1)
     if len(stage.group) <= most:
         return f"{stage.title:<8}"
-    return f"{stage.group[: most - 1]}\N{HORIZONTAL ELLIPSIS} {stage.name}"
+    return f"{stage.group[: most - 1]}\N{HORIZONTAL ELLIPSIS} {stage.label}"
 
 
 def _bar(stage: Stage) -> ProgressBar:
@@ -137,6 +140,8 @@ def _waiting_for_people(state: DeployView) -> list[RenderableType]:
             _line(f"  {sentences.otherwise(state.question, state)}", "cyan"),
             _line(f"  {sentences.how_to_answer(state.question, state)}", "cyan"),
         ]
+    if state.step and not state.underway:
+        return [_line(f"  {state.step}", "cyan")]
     return [_line(f"  {sentences.paused(state.pause, state)}", "cyan")] if state.pause else []
 
 
@@ -200,7 +205,6 @@ def _line(text: str, style: str) -> Text:
 
 
 _REDRAW_EVERY = 0.2  # seconds
-_MOST_FAILURES = 20
 _QUIET = (events.HOST_PROGRESS, events.HOST_FINISHED, events.STAGE_PROGRESS)  # drawn when time passes
 _VERDICT_STYLES = {"pass": "green", "fail": "red"}
 
@@ -222,9 +226,12 @@ class Live:
 
     Args:
         stream: a terminal. When it breaks it is left alone: the deploy does not depend on it.
+        result_of: as for :class:`saltdeploy.watch.console.lines.Lines`.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, result_of: str = "") -> None:
+        self._result_of = result_of
+        self._folded = FoldedFailures()
         self._state = DeployView()
         self._console = _Terminal(file=stream, highlight=False)
         self._live = rich.live.Live(
@@ -260,12 +267,11 @@ class Live:
 
     def close(self) -> None:
         """See :class:`saltdeploy.watch.Watcher`."""
-        if self._state.underway and self._state.outcome is None:
-            self._print(Text(watch_sentences.unfinished(self._state), style="yellow"))
         self._safely(self._live.stop)
 
     def _frame(self) -> RenderableType:
-        return frame(self._state, self._console.size.height, self._console.size.width)
+        size = self._console.size
+        return frame(self._state, size.height, size.width, ending=self._state.deploy != self._result_of)
 
     def _draw(self) -> None:
         self._drawn = self._state.now
@@ -295,14 +301,21 @@ class Live:
     def _resumed(self) -> None:
         self._print(Text(watch_sentences.resumed(self._state), style="yellow"))
 
+    def _print_who_failed_alike(self) -> None:
+        for line in self._folded.together():
+            self._print(Text(line, style="red"))
+
+    def _finished(self) -> None:
+        self._print_who_failed_alike()
+        if self._folded.untold:
+            self._print(Text(self._folded.untold, style="red"))
+
     def _print_what_was_found(self) -> None:
         state = self._state
         for failure in state.failures[self._failures :]:
             self._failures += 1
-            if self._failures <= _MOST_FAILURES:
+            if self._folded.is_new(failure):
                 self._print(_failure(failure))
-            elif self._failures == _MOST_FAILURES + 1:
-                self._print(Text("more failures; all of them are in the deploy's result", style="red"))
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
             self._print(Text(f"Warning: {warning}", style="yellow"))
@@ -337,4 +350,6 @@ _SAY = {
     events.ANSWERED: Live._answered,
     events.ABORTED: Live._aborted,
     events.RESUMED: Live._resumed,
+    events.STAGE_FINISHED: Live._print_who_failed_alike,
+    events.FINISHED: Live._finished,
 }

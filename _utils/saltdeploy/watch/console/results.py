@@ -1,9 +1,10 @@
-"""The results of the runner as plain text for people; each ``view`` has a function in ``views/``."""
+"""The results of the runner, and answers of hosts, as plain text for people; each has a function in ``views/``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from saltdeploy.watch.console.views import answers
 from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
@@ -29,10 +30,10 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
 
 
 def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | None:
-    """A result of the runner as text.
+    """A result of the runner, or answers of hosts to ``deploy.status`` and ``deploy.verify``, as text.
 
     Args:
-        data: what a function of the runner returned, or a dict of such results by host.
+        data: what a function of the runner returned, or a dict of such results by host; or answers, by host and by repo.
         now: seconds since the epoch, to tell how old something is; 0 leaves that out.
         colour: paint the outcome word.
 
@@ -44,6 +45,8 @@ def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | Non
     show = _VIEWS.get(data["view"]) if isinstance(data.get("view"), str) else None
     if show is not None:
         return "\n".join(show(data, now, colour))
+    if (told := answers.answers(data)) is not None:
+        return "\n".join(line for each in told for line in answers.lines(each))
     parts = [(clean(name, 255), render(part, now=now, colour=colour)) for name, part in _nested(data)]
     if not parts or any(text is None for _, text in parts):
         return None

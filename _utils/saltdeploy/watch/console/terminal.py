@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from typing import TextIO
 
@@ -12,11 +13,12 @@ from saltdeploy.watch.console.lines import Lines
 from saltdeploy.watch.console.prompt import Answer, Prompt
 
 
-def for_stream(stream: TextIO) -> Watcher:
+def for_stream(stream: TextIO, *, result_of: str = "") -> Watcher:
     """The watcher that fits a stream.
 
     Args:
         stream: usually ``sys.stderr``, so that a result on stdout stays whole.
+        result_of: the deploy whose result follows on the same screen: its outcome is left to that.
 
     Returns:
         Live bars when the stream is a terminal that can move its cursor and the library rich is there;
@@ -33,19 +35,19 @@ def for_stream(stream: TextIO) -> Watcher:
         )
 
         if live.can_draw(stream):
-            return _OneByOne(lambda: live.Live(stream))
-    return _OneByOne(lambda: Lines(stream))
+            return _OneByOne(lambda: live.Live(stream, result_of=result_of))
+    return _OneByOne(lambda: Lines(stream, result_of=result_of))
 
 
-def for_operator(stdin: TextIO, stream: TextIO, answer: Answer) -> Watcher:
+def for_operator(stdin: TextIO, stream: TextIO, answer: Answer, *, result_of: str = "") -> Watcher:
     """Plain lines, and prompts for the questions that the deploy waits with.
 
     Args:
         stdin: where the operator types; when it is no terminal nobody is asked there.
-        stream: as for :func:`for_stream`.
+        stream, result_of: as for :func:`for_stream`.
         answer: see :class:`saltdeploy.watch.console.prompt.Prompt`.
     """
-    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream)))
+    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream, result_of=result_of)))
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -53,6 +55,14 @@ def is_terminal(stream: TextIO) -> bool:
     try:
         return stream.isatty()
     except (AttributeError, ValueError):  # no real stream, or a closed one
+        return False
+
+
+def is_one_screen(first: TextIO, second: TextIO) -> bool:
+    """Whether what is written to two streams is read in one place: a terminal, a file, a pipe."""
+    try:
+        return os.path.sameopenfile(first.fileno(), second.fileno())
+    except (AttributeError, OSError, ValueError):  # no real stream, or a closed one
         return False
 
 
@@ -82,12 +92,15 @@ class _OneByOne:
         self._make = make
         self._watcher = make()
         self._over = False
+        self._deploy: object = ""
 
     def hear(self, event: events.Event) -> None:
         kind = event.get("event") if isinstance(event, dict) else None
-        if self._over and kind in (events.PREPARING, events.STARTED):
-            self._watcher.close()
-            self._watcher, self._over = self._make(), False
+        if kind in (events.PREPARING, events.STARTED):
+            if self._over or self._deploy not in ("", event.get("deploy")):
+                self._watcher.close()
+                self._watcher, self._over = self._make(), False
+            self._deploy = event.get("deploy")
         self._watcher.hear(event)
         self._over |= kind == events.FINISHED
 

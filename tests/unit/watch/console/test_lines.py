@@ -106,22 +106,100 @@ def test_the_last_counts_of_a_stage_are_told_once() -> None:
 def test_hosts_that_gave_no_sign_are_counted() -> None:
     story = Story(5)
     steps = [story.started(), story.stage("fetch", 5), story.progress("fetch", 5, 0, 0, 5)]
-    assert told([*steps, BEGIN + 3.0])[-2] == "10:11:15 mediawiki: fetch waits for 5 hosts; no sign yet of 5"
+    assert told([*steps, BEGIN + 3.0])[-1] == "10:11:15 mediawiki: fetch waits for 5 hosts; no sign yet of 5"
 
 
 def test_of_many_failures_the_first_are_told_and_the_others_counted() -> None:
     story = Story(1000)
-    error = errors.Unreachable("no answer", next="salt-run manage.down")
     steps = [story.started(), story.stage("fetch", 1000)]
-    steps += [story.answered(host, error=error) for host in story.names]
+    steps += [
+        story.answered(host, error=errors.Corrupt(f"file {number} differs", next="salt-run manage.down"))
+        for number, host in enumerate(story.names)
+    ]
     lines = told([*steps, story.finished("HELD", 0, 1000)])
-    assert len([line for line in lines if line.endswith(": no answer. Next: salt-run manage.down")]) == 20
+    assert len([line for line in lines if line.endswith(" differs. Next: salt-run manage.down")]) == 20
     assert "10:11:12 980 more failures; all of them are in the deploy's result" in lines
 
 
-def test_events_that_end_before_the_deploy_does_are_told_of() -> None:
-    (*_, last) = told([Story(3).started()])
-    assert last.endswith("it has not told its outcome. Next: salt-run deploy.report repo=mediawiki")
+def test_F18_hosts_that_fail_alike_share_a_line() -> None:
+    story = Story(14)
+    error = errors.Unreachable("no answer", next="salt-run manage.down")
+    steps = [story.started(), story.stage("fetch", 14)]
+    steps += [story.answered(host, error=error) for host in story.names]
+    lines = told([*steps, story.ended("fetch", 14, 0, 14), story.finished("HELD", 0, 14)])
+    assert [line[9:] for line in lines if "no answer" in line] == [
+        "web1: no answer. Next: salt-run manage.down",
+        "web2, web3, web4, web5, web6 and 8 more: the same: no answer",
+    ]
+
+
+def test_F18_where_the_result_follows_on_the_same_screen_the_outcome_is_left_to_it() -> None:
+    stream, story = io.StringIO(), Story(5)
+    watcher = Lines(stream, result_of=stories.DEPLOY)
+    for event in (story.started(), story.finished("HELD", 4, 5, "no", "do x")):
+        watcher.hear(event)
+    assert "HELD" not in stream.getvalue()
+    assert "Finished deploy" in stream.getvalue()
+
+
+def test_F18_a_host_that_has_given_no_sign_is_named() -> None:
+    story = Story(3)
+    steps = [story.started(), story.stage("fetch", 3), story.progress("fetch", 3, 2, 0, 1)]
+    steps[1]["names"] = story.names
+    steps += [story.answered("web1"), story.answered("web3")]
+    line = told([*steps, story.progress("fetch", 3, 2, 0, 1), BEGIN + 12.0, BEGIN + 16.0])[-1]
+    assert line.endswith("fetch waits for web2 (no sign yet, 00:16)")
+
+
+def test_F18_text_of_a_check_that_names_it_is_not_introduced_again() -> None:
+    text = "Check 'errors' completed, output: 2"
+    line = told([Story(1).started(), Story(1).checked("errors", "pass", text, "canary")])[1]
+    assert line == f"10:11:12 canary: {text}"
+
+
+def test_F18_of_several_repos_each_tag_is_named() -> None:
+    story = Story(2)
+    started = {**story.started(), "also": [{"repo": "l10n", "tag": "v7"}]}
+    lines = told([started, story.finished("CONVERGED", 2, 2)])
+    assert f": {stories.TAG}, l10n v7 (duration" in lines[-2]
+
+
+@pytest.mark.parametrize("action", ["rollback", "restart"])
+def test_F18_a_roll_back_and_a_restart_speak_of_no_fetch(action: str) -> None:
+    story = Story(2, action)
+    lines = told([story.started(), story.stage("fetch", 2), story.ended("fetch", 2, 2)])
+    assert [line[9:] for line in lines if "stage started" in line] == [
+        "mediawiki: prepare stage started on 2 hosts"
+    ]
+    assert not [line for line in lines if "fetch" in line]
+
+
+def test_F18_a_resumed_deploy_is_named_with_its_tag_and_commit() -> None:
+    story = Story(2)
+    lines = told([story.started(), events.resumed(stories.DEPLOY, stories.REPO, BEGIN, user="bob", epoch=7)])
+    assert lines[-1].endswith("Resumed deploy [mediawiki@a1b2c3d] by bob")
+    alone = told([events.resumed(stories.DEPLOY, stories.REPO, BEGIN, user="bob", epoch=7)])
+    assert alone[-1].endswith("Resumed deploy [mediawiki] by bob")
+
+
+def test_F14_while_a_deploy_is_prepared_there_is_a_line_every_five_seconds() -> None:
+    lines = told([Story(3).preparing(), *(BEGIN + tick / 5 for tick in range(1, 76))])
+    assert [line[9:] for line in lines[1:]] == [
+        f"mediawiki: preparing, {seconds} s" for seconds in (5, 10, 15)
+    ]
+
+
+def test_F14_whom_a_deploy_waits_for_is_said_at_once_and_again() -> None:
+    step = "waits: repo:mediawiki is locked by bob (pid 7)"
+    waits = {**Story(3).preparing(), "step": step}
+    lines = told([Story(3).preparing(), waits, BEGIN + 5.0])
+    assert [line[9:] for line in lines[1:]] == [
+        f"mediawiki: preparing: {step}, {seconds} s" for seconds in (0, 5)
+    ]
+
+
+def test_F14_the_same_first_sign_is_given_once() -> None:
+    assert len(told([Story(3).preparing(), Story(3).preparing()])) == 1
 
 
 def test_a_deploy_that_was_only_prepared_is_not_missed() -> None:

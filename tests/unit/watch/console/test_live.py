@@ -42,13 +42,49 @@ def test_a_failure_is_printed_once_and_stays() -> None:
 
 def test_of_many_failures_only_the_first_are_printed() -> None:
     story = Story(1000)
-    error = errors.Unreachable("no answer")
     steps: list[Step] = [story.started(), story.stage("fetch", 1000)]
-    steps += [story.answered(host, error=error) for host in story.names]
+    steps += [
+        story.answered(host, error=errors.Corrupt(f"file {number} differs"))
+        for number, host in enumerate(story.names)
+    ]
+    steps.append(story.finished("HELD", 0, 1000))
     with screen() as seen:
         raw = play(terminal.for_stream(seen.stream), steps, seen).decode()
-    assert raw.count(": no answer") == 20
-    assert raw.count("more failures") == 1
+    assert raw.count(" differs") == 20
+    assert raw.count("980 more failures") == 1
+
+
+def test_F18_hosts_that_fail_alike_share_a_line() -> None:
+    story = Story(14)
+    steps: list[Step] = [story.started(), story.stage("fetch", 14)]
+    steps += [story.answered(host, error=errors.Unreachable("no answer")) for host in story.names]
+    steps.append(story.ended("fetch", 14, 0, 14))
+    with screen() as seen:
+        raw = play(terminal.for_stream(seen.stream), steps, seen).decode()
+    assert raw.count(": no answer") == 2
+    assert "web2, web3, web4, web5, web6 and 8 more: the same: no answer" in raw
+
+
+def test_F18_where_the_result_follows_on_the_same_screen_the_outcome_is_left_to_it() -> None:
+    story = Story(5)
+    with screen() as seen:
+        watcher = terminal.for_stream(seen.stream, result_of=stories.DEPLOY)
+        raw = play(watcher, [story.started(), story.finished("HELD", 4, 5, "no", "do x")], seen).decode()
+    assert "HELD" not in raw
+
+
+def test_F18_of_several_repos_each_tag_is_named() -> None:
+    with screen(columns=120) as seen:
+        started = {**Story(2).started(), "also": [{"repo": "l10n", "tag": "v7"}]}
+        raw = play(terminal.for_stream(seen.stream), [started], seen).decode()
+    assert f"{stories.TAG} (a1b2c3d), l10n v7" in raw
+
+
+def test_F14_whom_a_deploy_waits_for_stands_below_the_heading() -> None:
+    with screen() as seen:
+        waits = {**Story(3).preparing(), "step": "waits: repo:mediawiki is locked by bob"}
+        raw = play(terminal.for_stream(seen.stream), [waits], seen).decode()
+    assert "waits: repo:mediawiki is locked by bob" in raw
 
 
 def test_a_thousand_answers_within_a_second_are_few_pictures() -> None:
@@ -59,13 +95,6 @@ def test_a_thousand_answers_within_a_second_are_few_pictures() -> None:
     with screen() as seen:
         raw = play(terminal.for_stream(seen.stream), steps, seen)
     assert raw.count(b"in flight") <= 2 + 1 / 0.2 + 1
-
-
-def test_the_screen_tells_when_the_events_end_before_the_deploy_does() -> None:
-    with screen() as seen:
-        raw = play(terminal.for_stream(seen.stream), [Story(3).started()], seen)
-    assert b"nothing more is heard" in raw
-    assert raw.rstrip().endswith(SHOW)
 
 
 def test_a_terminal_that_is_closed_does_not_stop_the_deploy() -> None:
@@ -123,5 +152,4 @@ def test_what_checks_found_and_who_stopped_it_stays_on_the_screen() -> None:
 def test_a_deploy_that_was_only_prepared_is_not_missed() -> None:
     with screen() as seen:
         raw = play(terminal.for_stream(seen.stream), [Story(3).preparing()], seen)
-    assert b"nothing more is heard" not in raw
     assert raw.rstrip().endswith(SHOW)

@@ -10,7 +10,8 @@ import pytest
 from saltdeploy.lib import errors
 from saltdeploy.protocol import events
 from saltdeploy.watch.console import terminal
-from saltdeploy.watch.console.prompt import Prompt, letters, prompt_of
+from saltdeploy.watch.console.prompt import Prompt, letters, prompt_of, report
+from saltdeploy.watch.state import DeployView
 
 from tests.unit.watch import hostile
 from tests.unit.watch.rollouts import AFTER_CANARY, AFTER_FAILURE
@@ -136,6 +137,16 @@ def test_a_detailed_report_names_those_who_are_pending(asked: Desk, typed: str) 
 def test_in_a_detailed_report_minutes_do_not_start_again_after_a_day(asked: Desk) -> None:
     asked.now = BEGIN + 25 * 3600
     assert "[started: 1500 mins ago, last-return: 1500 mins ago]" in asked.says_to("d\n")
+
+
+def test_F18_a_host_that_never_answered_has_no_last_return() -> None:
+    story, state = Story(1), DeployView()
+    silent = errors.Unreachable("no answer", next="salt web1 test.ping")
+    for event in (story.started(), story.stage("fetch", 1), story.answered("web1", error=silent)):
+        state.hear(event)
+    assert "\tfetch status: 155 [started: 0 mins ago, last-return: None mins ago]" in report(
+        state, detailed=True
+    )
 
 
 def test_who_is_at_work_still_has_no_status_in_a_detailed_report(desk: Desk) -> None:

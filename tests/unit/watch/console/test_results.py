@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from saltdeploy.lib import errors
 from saltdeploy.watch.console import results
 
-from tests.unit.watch import hostile, views
+from tests.unit.watch import hostile, stories, views
 
 VIEWS = sorted({view["view"] for view in views.VIEWS.values()})
 FIELDS = "tag commit root hosts user host since until deploy reason scope bad cause name window limit time outcome".split()
@@ -152,3 +152,32 @@ def test_in_a_plan_of_a_thousand_hosts_those_with_the_same_numbers_share_a_line(
     assert len(alike) == 1
     assert len(text.splitlines()) < 12
     assert text.index("web7") < text.index("web1,")
+
+
+@pytest.mark.parametrize("name", ["report-died", "report-waits", "versions-died", "watched-died"])
+def test_F12_a_deploy_that_has_not_ended_comes_first_and_the_command_for_it_last(name: str) -> None:
+    lines = (results.render(views.VIEWS[name], now=views.NOW) or "").splitlines()
+    assert lines[0].startswith(f"mediawiki: deploy {stories.DEPLOY} (")
+    assert lines[-1] == f"Next: {views.VIEWS[name]['unfinished']['next']}"
+    assert not [line for line in lines if "leads to" in line or "drift" in line]
+
+
+def test_F18_the_history_marks_a_deploy_that_was_limited() -> None:
+    text = results.render(views.VIEWS["versions-died"]) or ""
+    assert [
+        line.count("sync, limited") for line in text.splitlines() if stories.TAG in line and "alice" in line
+    ][1:] == [1, 0]
+
+
+def test_F19_of_a_deploy_that_is_being_stopped_nobody_is_told_how_to_stop_it() -> None:
+    assert "abort" not in (results.render(views.VIEWS["detached-stopping"]) or "")
+
+
+def test_F18_a_cause_that_the_reason_tells_of_its_host_is_not_told_again() -> None:
+    error = {"cause": "no answer", "next": "salt web1 test.ping"}
+    hosts = {"web1": {**views.stayed("failed"), "error": error}}
+    reason = "1 host failed: web1 (no answer)"
+    text = results.render(views.outcome(hosts, "HELD", 0, reason, error["next"])) or ""
+    assert text.count("no answer") == 1
+    text = results.render(views.outcome(hosts, "HELD", 0, reason, "another command")) or ""
+    assert text.count("no answer") == 2

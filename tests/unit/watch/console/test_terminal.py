@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 from saltdeploy.watch.console import terminal
@@ -62,4 +63,27 @@ def test_what_a_repo_depends_on_and_the_repo_itself_are_both_shown_to_their_end(
             shown = play(terminal.for_stream(seen.stream), steps, seen).decode()
     assert "vendor" in shown
     assert shown.index("CONVERGED 3/3") < shown.rindex("mediawiki") < shown.rindex("HELD")
-    assert "nothing more is heard" not in shown
+
+
+@pytest.mark.parametrize("result_of", ["", stories.DEPLOY])
+def test_F18_the_outcome_of_what_a_repo_depends_on_is_told_even_where_the_result_follows(
+    result_of: str,
+) -> None:
+    pipe = io.StringIO()
+    before = [{**event, **DEPENDENCY} for event in (Story(3).started(), Story(3).finished("CONVERGED", 3, 3))]
+    steps: list[Step] = [Story(5).preparing(), *before, Story(5).started(), Story(5).finished("HELD", 4, 5)]
+    play(terminal.for_stream(pipe, result_of=result_of), steps)
+    assert "CONVERGED 3/3" in pipe.getvalue()
+    assert ("HELD" in pipe.getvalue()) is (result_of == "")
+
+
+def test_F18_two_streams_are_one_screen_when_one_reader_has_both(tmp_path: Path) -> None:
+    with (
+        open(tmp_path / "a", "w") as one,
+        open(tmp_path / "a", "a") as same,
+        open(tmp_path / "b", "w") as other,
+    ):
+        assert terminal.is_one_screen(one, same)
+        assert not terminal.is_one_screen(one, other)
+        assert not terminal.is_one_screen(one, io.StringIO())
+    assert not terminal.is_one_screen(one, same)

@@ -11,11 +11,10 @@ from typing import Any
 from saltdeploy.lib.errors import from_wire
 from saltdeploy.lib.text import utc
 from saltdeploy.protocol.merkle import is_root
-from saltdeploy.watch.text import clean, count, moment, outcome, short
+from saltdeploy.watch.text import clean, count, moment, outcome, short, some
 
 View = dict[str, Any]
 
-_MOST_NAMED = 5
 _COLOURS = {"CONVERGED": "1;32", "HELD": "1;33", "ROLLED BACK": "1;33", "MIXED": "1;31"}
 
 
@@ -46,6 +45,34 @@ def before(view: View) -> list[str]:
     return [f"deploy.rollback leads to {tag}"] if tag else []
 
 
+_BECAME = {
+    "preparing": "is being prepared",
+    "running": "runs",
+    "waiting": "waits for an answer",
+    "died": "has died: its process ended before it told an outcome",
+}
+
+
+def unfinished(view: View) -> list[str]:
+    """That a deploy has not ended: this comes before all else, with a blank line behind."""
+    found = part(view, "unfinished")
+    if not found:
+        return []
+    known = [clean(found.get(key), 200) for key in ("action", "tag")]
+    what = " of ".join(filter(None, known)).replace("rollback of", "rollback to")
+    by = f"by {clean(found.get('user'), 64)}" if clean(found.get("user"), 64) else ""
+    about = " ".join(filter(None, (what, by)))
+    state = clean(found.get("state"), 32)
+    said = f"deploy {cell(found.get('deploy'))}{f' ({about})' if about else ''} {_BECAME.get(state, state)}"
+    asked = f": {clean(found.get('question'), 2000)}" if clean(found.get("question"), 2000) else ""
+    return [f"{repo(view)}: {said}{asked}", ""]
+
+
+def next_of_unfinished(view: View) -> str:
+    """The command that leads on from a deploy that has not ended; "" where there is none."""
+    return clean(part(view, "unfinished").get("next"), 1000)
+
+
 def part(view: View, key: str) -> View:
     """A part of the view; {} where there is none."""
     found = view.get(key)
@@ -71,12 +98,6 @@ def time_of(value: object) -> str:
     """A moment in UTC."""
     found = moment(value)
     return "-" if found is None else utc(found)
-
-
-def some(named: list[str], most: int = _MOST_NAMED) -> str:
-    """Names, the first ones if they are many."""
-    more = f" and {len(named) - most} more" if len(named) > most else ""
-    return ", ".join(named[:most]) + more
 
 
 def travels(view: View) -> list[str]:
@@ -134,6 +155,9 @@ def detached(view: View, now: float, colour: bool) -> list[str]:
     deploy = cell(view.get("deploy"))
     if not clean(view.get("repo")):
         return [f"deploy {deploy} has given no sign yet", f"Next: salt-run deploy.watch id={deploy}"]
+    if view.get("stopping") is True:
+        said = "is told to stop, and goes on until its hosts have ended"
+        return [f"{repo(view)}: deploy {deploy} {said}", f"Next: salt-run deploy.watch id={deploy}"]
     return [
         f"{repo(view)}: deploy {deploy} runs on",
         f"Next: salt-run deploy.watch id={deploy}; to stop it: salt-run deploy.abort id={deploy}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import size
 from saltdeploy.watch.console.views.common import (
     View,
@@ -10,15 +11,16 @@ from saltdeploy.watch.console.views.common import (
     digest,
     end,
     mapping,
+    next_of_unfinished,
     release,
     repo,
-    some,
     travels,
+    unfinished,
     views,
     word,
 )
 from saltdeploy.watch.console.views.hosts import notes, rows
-from saltdeploy.watch.text import clean, count, table
+from saltdeploy.watch.text import clean, count, some, table
 
 _MOST_NAMED = 20
 
@@ -31,7 +33,8 @@ def outcome(view: View, now: float, colour: bool) -> list[str]:
     if shown:
         heading = ("HOST", "STATE", "TAG", "COMMIT", "FILES", "RECEIVED")
         lines += ["", *table([heading, *rows(shown, _cells)])]
-    remarks = [*notes(shown), *travels(view), *_others(view)]
+    reason, next_act = clean(view.get("reason"), 2000), clean(view.get("next"), 1000)
+    remarks = [*notes(shown, reason, next_act), *travels(view), *_others(view)]
     if remarks:
         lines += ["", *remarks]
     return [*lines, "", *end(view, colour)]
@@ -39,14 +42,18 @@ def outcome(view: View, now: float, colour: bool) -> list[str]:
 
 def watched(view: View, now: float, colour: bool) -> list[str]:
     """The view ``watched``."""
-    of = f" of {clean(view.get('tag'))}" if clean(view.get("tag")) else ""
-    lines = [f"{repo(view)}: deploy {cell(view.get('deploy'))}{of}"]
+    if next_of_unfinished(view):
+        return [*unfinished(view)[:1], f"Next: {next_of_unfinished(view)}"]
+    tags = [f"{repo(part)} {clean(part.get('tag'), 200)}" for part in views(view.get("also"))]
+    of = ", ".join([clean(view.get("tag"), 200), *tags])
+    lines = [f"{repo(view)}: deploy {cell(view.get('deploy'))}{f' of {of}' if of else ''}"]
     if word(view):
         return [*lines, *end(view, colour)]
+    never = "it ended before any host was asked: the command that began it says why"
     return [
         *lines,
-        "nothing more is heard of it, and it has not told its outcome",
-        f"Next: salt-run deploy.report repo={repo(view)}",
+        never if view.get("begun") is False else "it never told an outcome, and its process is gone",
+        f"Next: salt-run deploy.report {argument('repo', repo(view))}",
     ]
 
 
@@ -54,7 +61,7 @@ def _what(part: View) -> str:
     """What was deployed of one repo, and what was there before."""
     previous, tag = clean(part.get("previous")), clean(part.get("tag"))
     before = f", before: {previous}" if previous and previous != tag else ""
-    root = f", root {digest(part.get('root'))[:16]}" if digest(part.get("root")) else ""
+    root = f", tree {digest(part.get('root'))[:16]}" if digest(part.get("root")) else ""
     return f"{repo(part)}: {release(part)}{before}{root}"
 
 

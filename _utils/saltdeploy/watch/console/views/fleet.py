@@ -12,16 +12,17 @@ from saltdeploy.watch.console.views.common import (
     cell,
     digest,
     mapping,
+    next_of_unfinished,
     part,
     release,
     repo,
-    some,
     time_of,
+    unfinished,
     views,
     word,
 )
 from saltdeploy.watch.console.views.hosts import held, notes, rows, seen
-from saltdeploy.watch.text import clean, hosts, natural, short, table
+from saltdeploy.watch.text import clean, count, hosts, natural, short, some, table
 
 _MOST_NAMED = 5
 _SHORT_ROOT = 16
@@ -34,7 +35,8 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     shown, partial = mapping(view.get("hosts")), views(view.get("partly_pinned"))
     pinned = view["pinned"] if isinstance(view.get("pinned"), dict) else None
     nothing = "nothing is pinned for all" if partial else "nothing is pinned"
-    lines = [*_unrecorded(view), f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}"]
+    lines = [*unfinished(view), *_unrecorded(view)]
+    lines.append(f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}")
     lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
     if not shown:
         return [*lines, "no minion takes this repo"]
@@ -50,7 +52,8 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     if pinned or partial:
         fine = sum(1 for host in shown.values() if host.get("state") == "pinned")
         lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
-    lines += before(view)
+    if not part(view, "unfinished"):
+        lines += before(view)
     next_act = _next(view, shown, pinned, partial)
     return [*lines, f"Next: {next_act}"] if next_act else lines
 
@@ -69,9 +72,9 @@ def _roots(pinned: View | None, shown: dict[str, View]) -> list[str]:
     those = {name: host for name, host in shown.items() if host.get("live") == pinned.get("commit")}
     told = {name: digest(those[name].get("root")) for name in sorted(those, key=natural)}
     same = sum(1 for found in told.values() if found == root)
-    line = f"root {root[:_SHORT_ROOT]} on {same}/{len(shown)} hosts"
+    line = f"tree {root[:_SHORT_ROOT]} on {same}/{len(shown)} hosts"
     if other := [name for name, found in told.items() if found not in ("", root)]:
-        line += f"; another root on {some(other)}"
+        line += f"; another tree on {some(other)}"
     if silent := [name for name, found in told.items() if not found]:
         line += f"; not told by {some(silent)}"
     return [line]
@@ -87,7 +90,9 @@ def targets(view: View, now: float, colour: bool) -> list[str]:
 
 
 def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
-    """The command that leads on: for the first host that is not as it should be."""
+    """The command that leads on: for a deploy that has not ended, else for the first host that is not as it should be."""
+    if under_way := next_of_unfinished(view):
+        return under_way
     if unrecorded := part(view, "unrecorded"):
         return _as_hosts_say(repo(view), unrecorded)
     if not pinned and not partial:
@@ -130,26 +135,34 @@ def versions(view: View, now: float, colour: bool) -> list[str]:
     """The view ``versions``."""
     found = views(view.get("versions"))
     if not found:
-        return [f"{repo(view)}: never deployed"]
+        return [*unfinished(view), f"{repo(view)}: never deployed"]
     heading = ("TIME", "ACTION", "TAG", "COMMIT", "WHO", "OUTCOME", "DEPLOY", "BAD", "REASON")
-    lines = table(_without_empty_ends([heading, *map(_row, found)]))
-    lines = [f"{repo(view)}: its deploys, the newest first", "", *lines]
-    remarks = [*_causes(found), *_bad(found), *before(view)]
+    under_way = part(view, "unfinished")
+    rows = [_row(version, under_way) for version in found]
+    lines = [*unfinished(view), f"{repo(view)}: its deploys, the newest first", ""]
+    lines += table(_without_empty_ends([heading, *rows]))
+    remarks = [*_causes(found), *_bad(found), *([] if under_way else before(view))]
+    remarks += [f"Next: {next_of_unfinished(view)}"] if next_of_unfinished(view) else []
     return [*lines, "", *remarks] if remarks else lines
 
 
-def _row(version: View) -> tuple[str, ...]:
+def _row(version: View, under_way: View) -> tuple[str, ...]:
     return (
         time_of(version.get("time")),
-        cell(version.get("action")),
+        cell(version.get("action")) + (", limited" if count(version.get("left_out")) else ""),
         cell(version.get("tag")),
         short(version.get("commit")) or "-",
         cell(version.get("user")),
-        word(version) or "not ended",
+        word(version) or _not_ended(version, under_way),
         cell(version.get("deploy")),
         "bad" if clean(version.get("bad")) else "-",
         clean(version.get("reason"), _LONGEST_REASON) or "-",
     )
+
+
+def _not_ended(version: View, under_way: View) -> str:
+    """What is known of a deploy without an outcome; of an older one, that it never had one."""
+    return cell(under_way.get("state")) if under_way.get("deploy") == version.get("deploy") else "not ended"
 
 
 def _without_empty_ends(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saltdeploy.lib.text import utc
-from saltdeploy.watch.console.views.common import View, cell, listed, some
-from saltdeploy.watch.text import ago, clean, hosts, moment, natural, short, with_next
+from saltdeploy.watch.console.views.common import View, cell, listed
+from saltdeploy.watch.text import ago, clean, hosts, moment, natural, short, some, with_next
 
 _ALL_LISTED = 12  # a fleet of up to so many hosts is listed host by host
 _MOST_ODD = 20  # so many hosts that are not as they should be are listed by name
@@ -49,8 +49,12 @@ def _rank(host: View) -> tuple[bool, str]:
     return state in _USUAL, state
 
 
-def notes(shown: dict[str, View]) -> list[str]:
-    """What hosts have to say, each thing once: errors, what is not settled, where an old directory went."""
+def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[str]:
+    """What hosts have to say, each thing once: errors, what is not settled, where an old directory went.
+
+    Args:
+        reason, next_act: what is said of all; an error of which both tell the same is left out.
+    """
     said: dict[str, tuple[list[str], str]] = {}
     for name in sorted(shown, key=natural):
         host = shown[name]
@@ -65,7 +69,13 @@ def notes(shown: dict[str, View]) -> list[str]:
             said.setdefault(_OWN_WORDS[host["state"]], ([], ""))[0].append(name)
         if aside := clean(host.get("moved_aside")):
             said.setdefault(f"what lay there before is now {aside}", ([], ""))[0].append(name)
-    return [f"{some(names)}: {with_next(text, next_act)}" for text, (names, next_act) in said.items()]
+    return [f"{some(names)}: {with_next(text, act)}" for text, (names, act) in said.items()
+            if not _is_told(names, text, act, reason, next_act)]  # fmt: skip
+
+
+def _is_told(names: list[str], text: str, act: str, reason: str, next_act: str) -> bool:
+    """Whether the reason names these hosts with just this cause, and the next command is theirs."""
+    return bool(reason) and act in ("", next_act) and all(f"{name} ({text})" in reason for name in names)
 
 
 def seen(host: View, now: float) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import size
-from saltdeploy.watch.console.views.common import View, cell, mapping, release, repo, some
+from saltdeploy.watch.console.views.common import View, cell, mapping, release, repo
 from saltdeploy.watch.console.views.hosts import notes
-from saltdeploy.watch.text import clean, count, hosts, natural, table
+from saltdeploy.watch.text import clean, count, hosts, natural, some, table
 
 _NO_KIND = ("state", "freed", "skipped", "error")
 

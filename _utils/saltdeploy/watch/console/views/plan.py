@@ -14,11 +14,10 @@ from saltdeploy.watch.console.views.common import (
     mapping,
     release,
     repo,
-    some,
     travels,
     views,
 )
-from saltdeploy.watch.text import clean, count, natural, short, table
+from saltdeploy.watch.text import clean, count, natural, short, some, table
 
 _MOST_NAMED = 3
 _MOST_LEFT_OUT = 20
@@ -103,6 +102,7 @@ def _remarks(view: View) -> list[str]:
         *travels(view),
         *_each("Restarts", called(view.get("restarts"))),
         *([] if view.get("places") else _each("Checks", called(view.get("checks")))),
+        *map(clean, listed(view.get("remarks"))[:_MOST_REMARKS]),
         *([f"Left out by the limit: {left_out}"] if left_out else []),
         *(f"Guard: {clean(text)}" for text in listed(view.get("guards"))[:_MOST_REMARKS]),
     ]
@@ -114,7 +114,7 @@ def _each(title: str, found: Iterable[str]) -> list[str]:
 
 
 def _next(view: View) -> list[str]:
-    """The command that does just this; where a guard speaks against it, that is to be looked at first."""
+    """The command that does just this; where a guard prevents it, that is to be looked at first."""
     known = clean(view.get("hash"))
     limit, once = clean(view.get("limit"), 1000), clean(view.get("once"), 64)
     words = [

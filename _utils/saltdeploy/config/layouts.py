@@ -1,0 +1,64 @@
+"""The layouts by name, and what is known of each before a host is asked. The master knows no more of them.
+
+A new layout is a row here and a file in :mod:`saltdeploy.layouts`, whose table has a class for each of these names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from saltdeploy.lib.errors import Unsupported
+
+if TYPE_CHECKING:  # the repo's keys are read with this table
+    from saltdeploy.config.repo import Repo
+
+#: What a transport brings: commits with the contents of their files, into git's store ...
+OBJECTS = "objects"
+#: ... or commits and trees, and the contents of files apart from them ...
+FILES = "files"
+#: ... or commits and trees, and images of file systems.
+IMAGES = "images"
+
+
+@dataclass(frozen=True)
+class LayoutTraits:
+    """What a layout can do.
+
+    Attributes:
+        shapes: of what transports bring, those that it supports.
+        submodules: it holds the files of submodules.
+        blobs: it holds what pointers of git-lfs, git-fat and git-annex point to.
+        several: it can show several releases at once.
+        atomic: a release becomes live in one step.
+    """
+
+    shapes: frozenset[str]
+    submodules: bool
+    blobs: bool
+    several: bool = False
+    atomic: bool = True
+
+
+LAYOUTS = {
+    "slots": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True),
+    "releases": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True),
+    "inplace": LayoutTraits(frozenset({OBJECTS}), submodules=False, blobs=False, atomic=False),
+    "overlay": LayoutTraits(frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True),
+}
+
+
+def refuse_contents(repo: Repo) -> None:
+    """See to it that the layout can hold contents of pointers and files of submodules, where the repo asks for them.
+
+    Raises:
+        Unsupported: it cannot.
+    """
+    traits = LAYOUTS[repo.layout]
+    if (repo.blobs and not traits.blobs) or (repo.submodules and not traits.submodules):
+        raise Unsupported(
+            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:layout",
+            next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
+        )

@@ -1,0 +1,154 @@
+"""Compares a tree on a disk with the files that it should hold. All layouts do it here."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saltdeploy.content.compare import FileEntry, compare
+
+_NAMED = 1000
+
+Difference = tuple[str, bytes, str]
+"""``missing``, ``changed`` or ``extra``, "" for a file that is as it should be; its path; its blob, "" of an extra one."""
+
+
+@dataclass
+class Findings:
+    """How a tree differs from what it should hold; at most 1,000 paths of each kind are named, all are counted."""
+
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+    files: int = 0
+    wrong: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs."""
+        return self.wrong == 0
+
+    def add(self, kind: str, path: bytes) -> None:
+        """Count one path and name it, while there are few."""
+        self.wrong += 1
+        names: list[str] = getattr(self, kind)
+        if len(names) < _NAMED:
+            names.append(path.decode("utf-8", "backslashreplace"))
+
+
+def verify_tree(
+    expected: Iterable[FileEntry],
+    root: Path,
+    *,
+    full: bool,
+    is_expected: Callable[[bytes], bool] | None = None,
+    unreadable: bool = False,
+) -> Findings:
+    """Compare a tree with its files.
+
+    Args:
+        expected: the files that the tree should hold.
+        root: the tree.
+        full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was last known to
+            be right is taken as unchanged, and only the others are read.
+        is_expected: whether the tree should hold a path; asked after all files were compared. None: what else is
+            in the tree is no difference.
+        unreadable: a file that cannot be read is ``changed``, as in a damaged image; otherwise its error is raised.
+    """
+    return findings_of(differences(expected, root, full=full, is_expected=is_expected, unreadable=unreadable))
+
+
+def findings_of(
+    found: Iterable[Difference],
+    stray: Callable[[bytes], None] | None = None,
+    damaged: Callable[[str], None] | None = None,
+) -> Findings:
+    """Count and name differences.
+
+    Args:
+        stray: takes each path that should not be there, instead of the findings; a directory without
+            anything in it ends in ``/``.
+        damaged: takes the blob of each file that holds something else, besides the findings.
+    """
+    findings = Findings()
+    for kind, path, oid in found:
+        findings.files += kind != "extra"
+        if kind == "changed" and damaged is not None and oid:
+            damaged(oid)
+        if kind == "extra" and stray is not None:
+            stray(path)
+        elif kind:
+            findings.add(kind, path)
+    return findings
+
+
+def differences(
+    expected: Iterable[FileEntry],
+    root: Path,
+    *,
+    full: bool,
+    is_expected: Callable[[bytes], bool] | None = None,
+    unreadable: bool = False,
+) -> Iterator[Difference]:
+    """One for each file, and one for each path that should not be there; see :func:`verify_tree`."""
+    base, real = os.fsencode(root), {b""}
+    for entry in expected:
+        try:
+            kind = "missing"
+            if is_real(base, os.path.dirname(entry.path), real):
+                kind = compare(os.path.join(base, entry.path), entry, full=full)
+        except OSError:
+            if not unreadable:
+                raise
+            kind = "changed"
+        yield kind, entry.path, entry.oid
+    for path in walk(root) if is_expected is not None else ():
+        if is_expected is not None and not is_expected(path.removesuffix(b"/")):
+            yield "extra", path, ""
+
+
+def is_real(base: bytes, directory: bytes, known: set[bytes]) -> bool:
+    """Whether ``directory`` and those above it are real directories; a link may show other files tomorrow.
+
+    Args:
+        known: those below ``base`` of which it is known; grows.
+    """
+    unknown = []
+    while directory not in known:
+        unknown.append(directory)
+        directory = os.path.dirname(directory)
+    for directory in reversed(unknown):
+        try:
+            if not stat.S_ISDIR(os.lstat(os.path.join(base, directory)).st_mode):
+                return False
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        known.add(directory)
+    return True
+
+
+def walk(root: Path) -> Iterator[bytes]:
+    """Every path below ``root``, relative to it, except directories that hold something; no link is followed.
+
+    An empty directory ends in ``/``.
+    """
+    base = os.fsencode(root)
+    todo = [b""]
+    while todo:
+        directory = todo.pop()
+        try:
+            with os.scandir(os.path.join(base, directory)) as entries:
+                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        except (FileNotFoundError, NotADirectoryError):  # its users are at work
+            continue
+        if directory and not found:
+            yield directory + b"/"
+        for name, is_directory in found:
+            path = os.path.join(directory, name)
+            if is_directory:
+                todo.append(path)
+            else:
+                yield path

@@ -1,0 +1,56 @@
+"""The events of a deploy for whoever joins it, from the moment that it has an id: also while it is being prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from saltdeploy.master import journal
+from saltdeploy.master.journal import Journals
+from saltdeploy.master.locking.locks import is_held, running_here
+from saltdeploy.protocol import events
+
+_LOOK_EVERY = 0.2  # seconds
+
+
+def being_prepared(root: Path, repos: Iterable[str], deploy: str = "") -> tuple[str, str] | None:
+    """Repo and id of a deploy that has its lock and no journal yet: of this one, or of the first of ``repos``."""
+    for repo in repos:
+        lock = running_here(root, repo)
+        known = lock.holder.deploy if lock else ""
+        if known and deploy in ("", known) and not Journals(root).path(repo, known).is_file():
+            return repo, known
+    return None
+
+
+def follow(
+    repo: str, deploy: str, root: Path, pause: Callable[[float], None], after: events.Event | None = None
+) -> Iterator[events.Event | None]:
+    """The events of a deploy to its end, as :func:`saltdeploy.master.journal.follow`; first that it is being prepared.
+
+    Nothing comes of a deploy that ends before it has asked any host.
+
+    Args:
+        after: an event that was seen already: only what comes after it.
+    """
+    path, told = Journals(root).path(repo, deploy), False
+    while not path.is_file():
+        lock = running_here(root, repo)
+        if lock is None or lock.holder.deploy != deploy:
+            break
+        if not told:
+            who = lock.holder.user
+            yield events.preparing(deploy, repo, lock.since, action="", tag="", user=who)
+        told = True
+        yield None
+        pause(_LOOK_EVERY)
+    if not path.is_file():
+        return
+    seen = after is None or after.get("event") in (
+        None,
+        events.PREPARING,
+    )  # the journal tells nothing of that
+    for event in journal.follow(path, lambda: is_held(root, repo), pause):
+        if seen or event is None:
+            yield event
+        seen = seen or event == after

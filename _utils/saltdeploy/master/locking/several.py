@@ -1,0 +1,46 @@
+"""Holds all repos of one deploy at once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+
+from saltdeploy.config import Repo
+from saltdeploy.lib.errors import Locked
+from saltdeploy.master.context import Master
+from saltdeploy.master.locking.lease import Lease
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.locking.model import Holder
+from saltdeploy.master.plan_model import Request
+from saltdeploy.master.recorder import tell_preparing
+from saltdeploy.master.waves import groups_of
+
+log = logging.getLogger(__name__)
+
+Leases = Mapping[str, Lease]
+"""Repo to the lock on it."""
+
+
+@contextlib.contextmanager
+def hold(request: Request, repos: Sequence[Repo], deploy: str, master: Master) -> Iterator[Leases]:
+    """Hold the repos while the block runs; always in the same order, so that no two deploys wait for each other.
+
+    Raises:
+        Locked: another deploy or a lock by hand prevents it, and did so for as long as the request waits.
+    """
+    locks = Locks(master.root, master.store, master.bus.now)
+    holder = Holder.here(master.user, deploy=deploy, reason=request.reason)
+
+    def tell(locked: Locked) -> None:
+        tell_preparing(request, deploy, master, f"waits: {locked.cause}")
+
+    with contextlib.ExitStack() as held:
+        leases = {}
+        for repo in sorted(repos, key=lambda repo: repo.name):
+            groups = groups_of(repo, request.limit)
+            lock = locks.hold(repo.name, groups, holder, wait=request.wait, force=request.force, waiting=tell)
+            leases[repo.name] = held.enter_context(lock)
+            log.info("deploy %s: holds the lock of %s, epoch %d", deploy, repo.name, leases[repo.name].epoch)
+        yield leases
+    log.info("deploy %s: freed its locks", deploy)

@@ -1,0 +1,81 @@
+"""What is refused of a release by itself: a moved tag, a bad release, a missing signature, a forgotten submodule."""
+
+from __future__ import annotations
+
+import os
+
+from saltdeploy.config import Repo
+from saltdeploy.git.reader import checked_out
+from saltdeploy.git.repository import Tag
+from saltdeploy.lib.errors import BadRelease, MovedTag, NotAsRecorded, Unsigned
+from saltdeploy.master.history import History
+from saltdeploy.master.source import Source
+from saltdeploy.protocol.release import Release
+
+
+def refuse_moved(release: Release, history: History) -> None:
+    """Compare a freshly resolved release with what its tag meant when it was deployed.
+
+    Raises:
+        MovedTag: naming both commits.
+    """
+    meant = history.commit_of(release.repo, release.tag)
+    if meant and meant != release.commit:
+        raise MovedTag(
+            f"tag {release.tag} was deployed as commit {meant} and now means {release.commit}",
+            repo=release.repo,
+            next="never move a deployed tag: make a new tag for the new commit and deploy that",
+        )
+
+
+def refuse_bad(release: Release, history: History, *, force: bool) -> None:
+    """Refuse a release that was rolled back from.
+
+    Raises:
+        BadRelease: it was, and nobody insists.
+    """
+    why = history.is_bad(release.repo, release.tag, release.commit)
+    if why and not force:
+        raise BadRelease(
+            f"{release.tag} is marked bad: {why}",
+            repo=release.repo,
+            next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
+        )
+
+
+def refuse_unsigned(repo: Repo, source: Source, tag: Tag) -> None:
+    """Refuse a tag without a signature that git accepts, where the pillar requires one.
+
+    Raises:
+        Unsigned: git cannot verify the tag's signature.
+    """
+    if not repo.require_signed:
+        return
+    try:
+        source.repository.verify(tag)
+    except Unsigned as error:
+        raise error.at(repo=repo.name) from None
+
+
+def refuse_forgotten_update(repo: Repo, source: Source, tag: Tag) -> None:
+    """Whoever tried out a staging tree that has other submodules than its commit records has tried another release.
+
+    A submodule that was never checked out there has misled nobody; an older tag says nothing of the tree as it is now.
+
+    Raises:
+        NotAsRecorded: the tree that was tagged has another commit of a submodule checked out than the tag records.
+    """
+    place = source.work_tree
+    if not repo.submodules or place is None or checked_out(place) != tag.commit:
+        return
+    for path, recorded in source.repository.submodules(tag.commit).items():
+        there = place / os.fsdecode(path)
+        found = checked_out(there) if (there / ".git").exists() else recorded
+        if found != recorded:
+            raise NotAsRecorded(
+                f"{tag.name} records commit {recorded} of this submodule, and {found or 'none'} is checked out here",
+                repo=repo.name,
+                path=str(there),
+                next=f"git -C {place} submodule update --init --recursive; or, if what is checked out was meant: commit "
+                "it and make a new tag; or, if the tag is right: force=True",
+            )

@@ -1,0 +1,1 @@
+"""A transport and a kind of check that saltdeploy does not have."""

@@ -1,0 +1,18 @@
+"""What saltdeploy has to know of them. A master reads it for the pillar; what does the work is imported when it is used."""
+
+from __future__ import annotations
+
+from saltdeploy.config import values
+from saltdeploy.config.check_kinds import CheckKind
+from saltdeploy.config.transports import TransportRow
+
+MOUNTED = TransportRow(
+    name="mounted", does="deploy_example.mounted:Mounted", kinds=("trees",), sized=True, url="url"
+)
+EXISTS = CheckKind(
+    name="exists",
+    run="deploy_example.exists:exists",
+    by_hand="deploy_example.exists:exists_by_hand",
+    keys={"path": values.text},
+    required=("path",),
+)

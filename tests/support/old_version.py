@@ -1,0 +1,38 @@
+"""The version before the package had rooms, from the repository's own history, and what upgrades are made of."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+from tests.support.installed import DOORS
+
+#: The last commit of version 0.1.0, whose modules lay flat at the package's root.
+COMMIT = "edca60f174212191b733a4a64010a225e0f945c2"
+OLD, NEW = "0.1.0", "0.2.0"
+
+
+def extract(checkout: Path, directory: Path) -> Path:
+    """The directories of the old version that Salt can sync.
+
+    Raises:
+        AssertionError: the checkout has no such history.
+    """
+    command = ["git", "-C", str(checkout), "archive", COMMIT, "--", "_utils", *DOORS]
+    done = subprocess.run(command, capture_output=True)
+    assert done.returncode == 0, (
+        f"an upgrade is tested from version {OLD}, commit {COMMIT}, and git cannot read it here: "
+        f"{done.stderr.decode().strip()}. Next: git fetch --unshallow, or clone with the whole history"
+    )
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(directory, filter="data")
+    return directory
+
+
+def put(link: Path, version: Path) -> None:
+    """Let a link lead to a version, by one rename."""
+    aside = link.with_name(f"{link.name}.new")
+    aside.symlink_to(version)
+    aside.replace(link)

@@ -1,0 +1,117 @@
+"""A deploy and its plan give the same answer: what refuses the one is told by the other, and no host is asked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.master import deploy, guards, plan, preview
+from saltdeploy.master.plan_model import SYNC, Request
+
+from tests.support.repositories import Source, tree
+from tests.unit.master.planning import World
+from tests.unit.master.refusals import SITUATIONS
+from tests.unit.protocol.whole_deploys import Fleet
+
+EACH = [
+    pytest.param(guard, situation, forced, id=f"{guard}-{situation.__name__}")
+    for guard, situations in SITUATIONS.items()
+    for situation, forced in situations
+]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+class Decided(Exception):
+    """The deploy has been decided, and would go on to pack and to ask hosts."""
+
+
+def refused(world: World, monkeypatch: pytest.MonkeyPatch, *, force: bool) -> DeployError | None:
+    """Why ``deploy.sync`` refuses v2, without having asked any host; None where it goes on."""
+
+    def decided(*_: object) -> None:
+        raise Decided
+
+    monkeypatch.setattr(deploy, "pack", decided)
+    request = Request(SYNC, "demo", "v2", force=force)
+    try:
+        deploy.run_with_dependencies(request, world.pillar, "", "20261123120000000000", world.master)
+    except Decided:
+        return None
+    except DeployError as error:
+        assert world.fleet.asked == [], "hosts were asked"
+        return error
+    raise AssertionError("neither refused nor decided")
+
+
+def test_each_guard_has_a_situation_in_which_it_refuses() -> None:
+    assert tuple(SITUATIONS) == guards.NAMES
+
+
+@pytest.mark.parametrize("force", [False, True], ids=["as it is", "forced"])
+@pytest.mark.parametrize(("guard", "situation", "forced"), EACH)
+def test_F15_a_deploy_is_refused_for_the_reason_that_its_plan_tells(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    guard: str,
+    situation: Callable[[World], None],
+    forced: bool,
+    force: bool,
+) -> None:
+    situation(world)
+    error = refused(world, monkeypatch, force=force)
+    caplog.set_level(logging.DEBUG, logger="saltdeploy.master.guards")
+    view = world.plan(force=force)
+    if force and forced:
+        assert (error, view["refusals"], view["retcode"]) == (None, [], 0)
+        return
+    assert error is not None
+    assert view["refusals"] == [error.to_wire()]
+    assert view["retcode"] == 1
+    assert f"guard {guard!r} refuses" in caplog.text
+
+
+@pytest.mark.parametrize(("guard", "situation", "forced"), EACH)
+def test_a_plan_that_a_guard_refuses_takes_no_lock_and_writes_no_journal(
+    world: World, guard: str, situation: Callable[[World], None], forced: bool
+) -> None:
+    situation(world)
+    world.plan()
+    there = {path.name for path in world.master.root.iterdir()}
+    assert not there & {"journal", "swarms"}
+    assert not list(world.master.root.glob("lock/[!.]*"))
+    assert set(world.fleet.asked) == {"deploy.status"}
+
+
+@pytest.fixture
+def plans_made(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """The requests of which plans were made."""
+    made: list[Request] = []
+    make_plan = plan.make_plan
+
+    def counting(request: Request, *arguments: Any, **options: Any) -> plan.Draft:
+        made.append(request)
+        return make_plan(request, *arguments, **options)
+
+    monkeypatch.setattr(deploy, "make_plan", counting)
+    monkeypatch.setattr(preview, "make_plan", counting)
+    return made
+
+
+def test_one_plan_is_made_for_a_deploy_and_one_to_be_looked_at(
+    tmp_path: Path, plans_made: list[Request]
+) -> None:
+    fleet = Fleet(tmp_path, Source(tmp_path / "source", tree(file="0"), tree(file="1")))
+    fleet.plan("v0")
+    assert len(plans_made) == 1
+    fleet.converges()
+    fleet.converges()
+    assert len(plans_made) == 3

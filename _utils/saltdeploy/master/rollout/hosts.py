@@ -138,7 +138,7 @@ class Whereabouts:
             self._overtaken[host] = error.cause
         self._at[host] = _place(stage, cause, answer)
         if self._at[host] == UNWELL or (self._at[host] == BEFORE and stage == ROLLBACK and cause):
-            self.unwell[host] = cause or "its last switch did not come to a good end"
+            self.unwell[host] = cause or "it still shows the release"
 
     def to_switch(self, hosts: Iterable[str]) -> list[str]:
         """Those that do not run the release yet, or are not well with it."""
@@ -191,4 +191,4 @@ def _place(stage: str, cause: str | None, answer: Answer) -> str:
         return BEFORE
     if cause is None and (stage == CHECKOUT or answer.unchanged):
         return NEW
-    return UNWELL if answer.shows else UNKNOWN
+    return UNWELL if answer.shows and stage != FETCH else UNKNOWN

@@ -83,6 +83,15 @@ def test_a_host_that_did_not_say_what_it_shows_is_astray(answer):
     assert (deploy.end, deploy.astray, unwell(deploy)) == ("MIXED 3/4", {"a"}, set())
 
 
+def test_a_host_that_failed_to_fetch_is_not_called_switched_though_it_shows_the_release():
+    deploy = Deploy(ALL)
+    deploy.ask()
+    deploy.hear("a", BROKEN, switched=True, shows=True)
+    deploy.hear("b c d")
+    deploy.carry_on()
+    assert (deploy.end, deploy.astray, unwell(deploy)) == ("MIXED 3/4", {"a"}, set())
+
+
 def test_a_host_that_was_not_well_and_is_asked_again_is_judged_by_its_last_answer():
     deploy = Deploy(wave("all", "a b"), on_failure="ask").fetch()
     deploy.ask()

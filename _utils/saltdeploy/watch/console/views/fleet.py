@@ -174,15 +174,23 @@ def _without_empty_ends(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 def _causes(found: list[View]) -> list[str]:
     """Why the latest deploys ended as they did, where there is something to say."""
-    told = [(version, clean(version.get("cause"))) for version in found]
-    said = [
-        f"deploy {cell(version.get('deploy'))}: {word(version)}: {cause}" for version, cause in told if cause
+    return [
+        f"deploy {cell(version.get('deploy'))}: {word(version)}: {clean(version.get('cause'))}"
+        for version in _with_causes(found)
     ]
-    return said[:_MOST_CAUSES]
+
+
+def _with_causes(found: list[View]) -> list[View]:
+    return [version for version in found if clean(version.get("cause"))][:_MOST_CAUSES]
 
 
 def _bad(found: list[View]) -> list[str]:
-    """Each bad release once, with the reason."""
-    bad = {release(version): clean(version.get("bad")) for version in found if clean(version.get("bad"))}
+    """Each bad release once, with the reason; the cause of a deploy that is told already is left out of it."""
+    told = [clean(version.get("cause")) for version in _with_causes(found)]
+    bad = {}
+    for version in found:
+        why, cause = clean(version.get("bad")), clean(version.get("cause"))
+        if why:
+            bad[release(version)] = why.removesuffix(f": {cause}") if cause in told else why
     lines = [f"bad: {name}: {why}" for name, why in bad.items()]
     return [*lines, "a bad release is refused unless force=True"] if lines else lines

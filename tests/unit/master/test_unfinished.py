@@ -148,6 +148,18 @@ def test_F12_during_a_roll_back_the_host_that_is_back_does_not_drift_and_the_bad
     assert text.endswith("Next: " + "; or ".join(commands))
 
 
+def test_F12_a_master_that_was_restored_to_the_middle_of_a_deploy_does_not_advise_to_resume_it(
+    past: Past,
+) -> None:
+    begin(past)
+    for host in past.fleet.hosts.values():
+        host.epoch = 90
+        host.switch("v3")
+    _, text = next(texts(past))
+    assert "of which this master has no record" in text.splitlines()[0]
+    assert "deploy.resume" not in text.splitlines()[-1]
+
+
 def test_F12_what_has_ended_is_not_spoken_of(past: Past) -> None:
     assert unfinished(REPO, past.master.root) is None
     begin(past)

@@ -606,7 +606,9 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
     began = {}
 
     def enough(event):
-        last.update(event)
+        if event:
+            last.clear()
+            last.update(event)
         if event.get("event") in (events.STARTED, events.RESUMED):
             now.update(repo=event["repo"], deploy=event["deploy"])
             began.update(repo=event["repo"])

@@ -46,10 +46,8 @@ def follow(
         pause(_LOOK_EVERY)
     if not path.is_file():
         return
-    seen = after is None or after.get("event") in (
-        None,
-        events.PREPARING,
-    )  # the journal tells nothing of that
+    # of a first sign of life the journal tells nothing
+    seen = after is None or after.get("event") in (None, events.PREPARING)
     for event in journal.follow(path, lambda: is_held(root, repo), pause):
         if seen or event is None:
             yield event

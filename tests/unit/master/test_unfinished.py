@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import NothingAsked
 from saltdeploy.master import results
-from saltdeploy.master.follow import being_prepared, follow
+from saltdeploy.master.follow import SeenEvents, being_prepared, follow
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.locking.locks import Locks
@@ -207,6 +207,17 @@ def test_F14_watching_ends_when_the_deploy_is_refused_before_it_began(past: Past
     assert list(told) == [None] or not list(told)
     view = results.of_watched(REPO, DEPLOY, {}, root)
     assert "it ended before any host was asked" in (render(view) or "")
+
+
+def test_F12_what_is_needed_first_is_what_runs_until_the_deploy_itself_begins() -> None:
+    seen = SeenEvents("wiki", "2")
+    for repo, deploy in (("libs", "1"), ("wiki", "2")):
+        begun = {"event": events.STARTED, "repo": repo, "deploy": deploy, "groups": []}
+        seen.hear(begun)
+        assert (seen.repo, seen.deploy, seen.begun, seen.last) == (repo, deploy, True, begun)
+        seen.hear({"event": events.PINNED, "repo": repo})
+        seen.hear({})
+        assert seen.last == {"event": events.PINNED, "repo": repo}
 
 
 def test_F18_what_was_seen_already_is_not_told_again(past: Past) -> None:

@@ -24,7 +24,7 @@ $(READY): setup.cfg tools/venv
 	@tools/venv $(VENV) $(PYTHON)
 	@touch $@
 
-demo: $(READY)  ## a real master and minions on this machine take three releases and a rollback
+demo: $(READY)  ## a real master and minions on this machine take two releases and refuse a broken one
 	@$(BIN)/python -m demo --repo "$(REPO)" --tags "$(TAGS)" --minions "$(MINIONS)" $(if $(KEEP),--keep)
 
 demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up

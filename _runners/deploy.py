@@ -600,33 +600,29 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
     reader = background.start(
         lambda watchers, aborted: _view_of(lambda: work(watchers, aborted), {"repo": repo}), _log()
     )
-    now, last = {"repo": repo, "deploy": deploy}, {}  # what it needs is deployed before it, under other ids
-    began = {}
+    seen = following.SeenEvents(repo, deploy)
 
     def enough(event):
-        last.update(event)
-        if event.get("event") in (events.STARTED, events.RESUMED):
-            now.update(repo=event["repo"], deploy=event["deploy"])
-            began.update(repo=event["repo"])
-        return (detach and bool(began)) or looking.leaves
+        seen.hear(event)
+        return (detach and seen.begun) or looking.leaves
 
     def stop():
         with contextlib.suppress(errors.DeployError, OSError):
-            for name, which in {(repo, deploy), (now["repo"], now["deploy"])}:
+            for name, which in {(repo, deploy), (seen.repo, seen.deploy)}:
                 OperatorSignals(root(__opts__), name, which).abort(_user(), "Ctrl-C")
 
     with LookingOn(stop) as looking, _watcher(deploy, detach, interactive) as watchers:
         for watcher in watchers:
             watcher.hear(sign)
         view = background.look_on(reader, watchers, time.time, enough)
-        if view is not None:
-            if looking.stops:  # one that was refused has not read it
-                OperatorSignals(root(__opts__), repo, deploy).clear()
-            return view
-        if looking.leaves or detach:
-            told = {"repo": repo, "stopping": True} if looking.stops else began
-            return {"view": "detached", "deploy": deploy, **told, "retcode": 0 if detach and began else 1}
-        return _follow(now["repo"], now["deploy"], watchers, looking, last)  # it sends nothing more
+        if view is None and not (looking.leaves or detach):
+            view = _follow(seen.repo, seen.deploy, watchers, looking, seen.last)  # it sends nothing more
+    if view is None:
+        known = {"repo": repo, "stopping": looking.stops} if seen.begun or looking.stops else {}
+        return {"view": "detached", "deploy": deploy, **known, "retcode": 0 if detach and seen.begun else 1}
+    if looking.stops and view["view"] == "error":  # it was refused, and has not read that it should stop
+        OperatorSignals(root(__opts__), repo, deploy).clear()
+    return view
 
 
 def _watch(repo, deploy, interactive=False):

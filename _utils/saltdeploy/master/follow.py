@@ -13,6 +13,27 @@ from saltdeploy.protocol import events
 _LOOK_EVERY = 0.2  # seconds
 
 
+class SeenEvents:
+    """What one has seen of a deploy, and of those of the repos that it needs: they run before it, under their own ids.
+
+    Attributes:
+        repo, deploy: the one that runs now.
+        begun: whether one of them has begun.
+        last: the latest event; {} before the first.
+    """
+
+    def __init__(self, repo: str, deploy: str) -> None:
+        self.repo, self.deploy = repo, deploy
+        self.begun = False
+        self.last: events.Event = {}
+
+    def hear(self, event: events.Event) -> None:
+        """Take in an event; {} is none."""
+        self.last = event or self.last
+        if event.get("event") in (events.STARTED, events.RESUMED):
+            self.repo, self.deploy, self.begun = event["repo"], event["deploy"], True
+
+
 def being_prepared(root: Path, repos: Iterable[str], deploy: str = "") -> tuple[str, str] | None:
     """Repo and id of a deploy that has its lock and no journal yet: of this one, or of the first of ``repos``."""
     for repo in repos:
@@ -46,10 +67,8 @@ def follow(
         pause(_LOOK_EVERY)
     if not path.is_file():
         return
-    seen = after is None or after.get("event") in (
-        None,
-        events.PREPARING,
-    )  # the journal tells nothing of that
+    # of a first sign of life the journal tells nothing
+    seen = after is None or after.get("event") in (None, events.PREPARING)
     for event in journal.follow(path, lambda: is_held(root, repo), pause):
         if seen or event is None:
             yield event

@@ -86,7 +86,8 @@ def of_watched(repo: str, deploy: str, last: events.Event, root: Path) -> dict[s
     if not ended:
         found = unfinished(repo, root)
         known = _unfinished(found if found and found.deploy == deploy else None)
-        known |= {} if Journals(root).path(repo, deploy).is_file() else {"begun": False}
+        if not Journals(root).path(repo, deploy).is_file():
+            known |= {"begun": False, "log": str(root / "deploy.log")}
     fine = known.get("outcome") == CONVERGED
     return {"view": "watched", "repo": repo, "deploy": deploy, **known, "retcode": 0 if fine else 1}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import NothingAsked
 from saltdeploy.master import results
-from saltdeploy.master.follow import being_prepared, follow
+from saltdeploy.master.follow import SeenEvents, being_prepared, follow
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.locking.locks import Locks
@@ -148,6 +148,18 @@ def test_F12_during_a_roll_back_the_host_that_is_back_does_not_drift_and_the_bad
     assert text.endswith("Next: " + "; or ".join(commands))
 
 
+def test_F12_a_master_that_was_restored_to_the_middle_of_a_deploy_does_not_advise_to_resume_it(
+    past: Past,
+) -> None:
+    begin(past)
+    for host in past.fleet.hosts.values():
+        host.epoch = 90
+        host.switch("v3")
+    _, text = next(texts(past))
+    assert "of which this master has no record" in text.splitlines()[0]
+    assert "deploy.resume" not in text.splitlines()[-1]
+
+
 def test_F12_what_has_ended_is_not_spoken_of(past: Past) -> None:
     assert unfinished(REPO, past.master.root) is None
     begin(past)
@@ -195,6 +207,17 @@ def test_F14_watching_ends_when_the_deploy_is_refused_before_it_began(past: Past
     assert list(told) == [None] or not list(told)
     view = results.of_watched(REPO, DEPLOY, {}, root)
     assert "it ended before any host was asked" in (render(view) or "")
+
+
+def test_F12_what_is_needed_first_is_what_runs_until_the_deploy_itself_begins() -> None:
+    seen = SeenEvents("wiki", "2")
+    for repo, deploy in (("libs", "1"), ("wiki", "2")):
+        begun = {"event": events.STARTED, "repo": repo, "deploy": deploy, "groups": []}
+        seen.hear(begun)
+        assert (seen.repo, seen.deploy, seen.begun, seen.last) == (repo, deploy, True, begun)
+        seen.hear({"event": events.PINNED, "repo": repo})
+        seen.hear({})
+        assert seen.last == {"event": events.PINNED, "repo": repo}
 
 
 def test_F18_what_was_seen_already_is_not_told_again(past: Past) -> None:

@@ -212,7 +212,14 @@ VIEWS: dict[str, View] = {
         ],
     },
     "watched-died": {"view": "watched", "repo": REPO, "deploy": DEPLOY, "retcode": 1, **DIED},
-    "watched-never-begun": {"view": "watched", "repo": REPO, "deploy": DEPLOY, "begun": False, "retcode": 1},
+    "watched-never-begun": {
+        "view": "watched",
+        "repo": REPO,
+        "deploy": DEPLOY,
+        "begun": False,
+        "log": "/d/deploy.log",
+        "retcode": 1,
+    },
     "watched-several": {
         "view": "watched",
         "repo": REPO,

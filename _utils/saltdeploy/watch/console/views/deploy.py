@@ -49,7 +49,9 @@ def watched(view: View, now: float, colour: bool) -> list[str]:
     lines = [f"{repo(view)}: deploy {cell(view.get('deploy'))}{f' of {of}' if of else ''}"]
     if word(view):
         return [*lines, *end(view, colour)]
-    never = "it ended before any host was asked: the command that began it says why"
+    never = (
+        f"it ended before any host was asked: the command that began it says why, or {cell(view.get('log'))}"
+    )
     return [
         *lines,
         never if view.get("begun") is False else "it never told an outcome, and its process is gone",

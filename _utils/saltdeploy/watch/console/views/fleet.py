@@ -35,7 +35,7 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     shown, partial = mapping(view.get("hosts")), views(view.get("partly_pinned"))
     pinned = view["pinned"] if isinstance(view.get("pinned"), dict) else None
     nothing = "nothing is pinned for all" if partial else "nothing is pinned"
-    lines = [*unfinished(view), *_unrecorded(view)]
+    lines = [*_unrecorded(view), *unfinished(view)]
     lines.append(f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}")
     lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
     if not shown:
@@ -91,10 +91,12 @@ def targets(view: View, now: float, colour: bool) -> list[str]:
 
 def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
     """The command that leads on: for a deploy that has not ended, else for the first host that is not as it should be."""
+    if unrecorded := part(
+        view, "unrecorded"
+    ):  # the master's memory is older than the fleet: so is its unfinished deploy
+        return _as_hosts_say(repo(view), unrecorded)
     if under_way := next_of_unfinished(view):
         return under_way
-    if unrecorded := part(view, "unrecorded"):
-        return _as_hosts_say(repo(view), unrecorded)
     if not pinned and not partial:
         return f"salt-run deploy.sync repo={repo(view)} tag=..."
     odd = [name for name in sorted(shown, key=natural) if shown[name].get("state") in _TO_SYNC]
@@ -174,15 +176,23 @@ def _without_empty_ends(rows: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
 
 def _causes(found: list[View]) -> list[str]:
     """Why the latest deploys ended as they did, where there is something to say."""
-    told = [(version, clean(version.get("cause"))) for version in found]
-    said = [
-        f"deploy {cell(version.get('deploy'))}: {word(version)}: {cause}" for version, cause in told if cause
+    return [
+        f"deploy {cell(version.get('deploy'))}: {word(version)}: {clean(version.get('cause'))}"
+        for version in _with_causes(found)
     ]
-    return said[:_MOST_CAUSES]
+
+
+def _with_causes(found: list[View]) -> list[View]:
+    return [version for version in found if clean(version.get("cause"))][:_MOST_CAUSES]
 
 
 def _bad(found: list[View]) -> list[str]:
-    """Each bad release once, with the reason."""
-    bad = {release(version): clean(version.get("bad")) for version in found if clean(version.get("bad"))}
+    """Each bad release once, with the reason; the cause of a deploy that is told already is left out of it."""
+    told = [clean(version.get("cause")) for version in _with_causes(found)]
+    bad = {}
+    for version in found:
+        why, cause = clean(version.get("bad")), clean(version.get("cause"))
+        if why:
+            bad[release(version)] = why.removesuffix(f": {cause}") if cause in told else why
     lines = [f"bad: {name}: {why}" for name, why in bad.items()]
     return [*lines, "a bad release is refused unless force=True"] if lines else lines

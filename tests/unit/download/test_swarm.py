@@ -243,8 +243,8 @@ def test_the_masters_seeder_ends_with_whoever_started_it(tmp_path: Path) -> None
     """However that one ends."""
     with swarm(tmp_path):
         script = (
-            "import sys, time; from pathlib import Path; from saltdeploy.download.swarm.spool import Den, Listen\n"
-            f"den, listen = Den(Path({str(tmp_path / 'owned')!r})), Listen({MASTER!r}, {PORTS!r})\n"
+            "import sys, time; from pathlib import Path; from saltdeploy.download.swarm.spool import Listen, Spool\n"
+            f"den, listen = Spool(Path({str(tmp_path / 'owned')!r})), Listen({MASTER!r}, {PORTS!r})\n"
             "process = den.start(listen, owned=True); den.port(listen, process); print('up', flush=True); time.sleep(600)"
         )
         owner = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE,

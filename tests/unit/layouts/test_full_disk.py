@@ -124,7 +124,7 @@ def test_a_disk_that_may_not_be_written_is_named(disk: SmallDisk, tmp_path: Path
     prepare(layout, source, 1)
     bring(layout, source, 1)
     disk.change("ro")
-    for act in (layout.flip, layout.prepare):
+    for act in (layout.activate, layout.prepare):
         with pytest.raises(NoPermission) as caught:
             act(source.release(1))
         assert caught.value.path.startswith(str(disk.path))

@@ -21,7 +21,7 @@ from tests.unit.layouts.strategies import NAMES, histories
 
 
 def remove(at: Path) -> None:
-    if at.is_dir() and not at.is_symlink():
+    if os.path.isdir(at) and not at.is_symlink():
         shutil.rmtree(at)
     else:
         at.unlink()
@@ -40,7 +40,7 @@ def make_link(at: Path) -> None:
 
 
 def fill(at: Path) -> None:
-    for name in NAMES[:3] if at.is_dir() and not at.is_symlink() else ():
+    for name in NAMES[:3] if os.path.isdir(at) and not at.is_symlink() else ():
         if not os.path.lexists(os.fsencode(at) + b"/" + name):
             os.mkdir(os.fsencode(at) + b"/" + name)
 
@@ -52,7 +52,7 @@ def put_times_back(at: Path) -> None:
 
 
 def write_into(at: Path) -> None:
-    if at.is_file() and not at.is_symlink():
+    if os.path.isfile(at) and not at.is_symlink():
         with open(at, "r+b") as file:
             file.write(b"evil")
 

@@ -17,6 +17,7 @@ import salt.client
 import salt.config
 import salt.runner
 import salt.utils.event
+from salt.exceptions import SaltClientError
 from saltfactories.daemons.master import SaltMaster
 from saltfactories.manager import FactoriesManager
 
@@ -128,7 +129,15 @@ class Fleet:
     def all_connected(self) -> None:
         """Wait until every minion has found a master that was restarted."""
         with salt.client.LocalClient(mopts=self.opts) as client:
-            wait_for(lambda: client.cmd("*", "test.ping", timeout=2) == dict.fromkeys(self.hosts, True))
+
+            def are_connected() -> bool:
+                with contextlib.suppress(
+                    SaltClientError
+                ):  # a master on a busy machine takes a while to listen
+                    return bool(client.cmd("*", "test.ping", timeout=2) == dict.fromkeys(self.hosts, True))
+                return False
+
+            wait_for(are_connected)
 
     # -- commands ---------------------------------------------------------------------------------------
 

@@ -242,11 +242,22 @@ def ahead(upgrades: Upgrades, left: Left) -> Repo:
 
 def test_the_minions_go_first(upgrades: Upgrades, ahead: Repo) -> None:
     upgrades.have(master=OLD, minions=NEW)
-    before, here = journal(ahead), ahead.on_disk()
-    resumed = command(ahead, "resume")
-    print(resumed)
-    assert journal(ahead)[: len(before)] == before
-    assert ahead.on_disk() == here
     repo = upgrades.repo("minions-first")
     upgrades.refresh()
     goes_forth_and_back(repo)
+
+
+def test_the_old_version_refuses_to_resume_a_newer_deploy_and_loses_nothing(
+    upgrades: Upgrades, ahead: Repo
+) -> None:
+    upgrades.have(master=OLD, minions=NEW)
+    written, here = journal(ahead), ahead.on_disk()
+    refused = command(ahead, "resume")
+    assert refused.status == 1
+    assert "unexpected keyword argument" in refused.data["error"]["cause"]
+    assert (journal(ahead), ahead.on_disk()) == (written, here)
+    assert ahead.fleet.salt_run("deploy.locks").data["running"] == []
+    upgrades.have(master=NEW, minions=NEW)
+    assert command(ahead, "answer", choice="yes").data["counted"]
+    converged(command(ahead, "resume"))
+    assert ahead.on_disk() == ahead.everywhere("v1")

@@ -68,11 +68,12 @@ class Lineage:
     def _below(self) -> tuple[list[Step], bool]:
         """What was before the present one, the newest first, as far as there is no gap; and whether that is all."""
         found: list[Step] = []
+        out = {*self.bad, *([self.present.commit] if self.present else [])}  # a way back leads somewhere else
         for place in reversed(range(len(self.steps))):
             if self.steps[place].gap:
                 return found, False
             below = self.steps[place - 1] if place else None
-            if below and not (below.release and below.release.commit in self.bad):
+            if below and not (below.release and below.release.commit in out):
                 found.append(below)
         return found, True
 

@@ -104,7 +104,7 @@ class Pasts(RuleBasedStateMachine):
 
     @rule()
     def roll_back(self) -> None:
-        good = [tag for tag in self.accepted[:-1] if tag not in self.bad]
+        good = [tag for tag in self.accepted[:-1] if tag not in {*self.bad, self.accepted[-1]}]
         try:
             found = self.past.way_back()
         except NothingToRollBackTo as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Rule:
         return bool(self.inside.search(path)) and not self.outside.search(path)
 
 
+PACKAGE = re.compile(r"^_utils/.*\.py$")
 SHIPPED = re.compile(r"^_\w+/.*\.py$")
 
 RULES = [
@@ -86,14 +88,36 @@ def breaches(path: str, text: str) -> list[str]:
     ]
 
 
+def shared_class_names(sources: Mapping[str, str]) -> list[str]:
+    """Names that several classes of the package have, a line for each: one name, one concept.
+
+    Args:
+        sources: path -> text of each file.
+    """
+    places: dict[str, list[str]] = {}
+    for path, text in sources.items():
+        for name in re.findall(r"^class (\w+)", text, re.MULTILINE):
+            places.setdefault(name, []).append(path)
+    return [
+        f"{', '.join(paths)}: give each class a name of its own: {name}"
+        for name, paths in places.items()
+        if len(paths) > 1
+    ]
+
+
 def main() -> int:
     """Print all breaches; return the exit status."""
     found = []
+    package = {}
     for path in files():
         try:
-            found += breaches(path, (CHECKOUT / path).read_text())
+            text = (CHECKOUT / path).read_text()
         except UnicodeDecodeError:
             continue  # not text
+        found += breaches(path, text)
+        if PACKAGE.match(path):
+            package[path] = text
+    found += shared_class_names(package)
     print("\n".join(found) or "house rules: kept")
     return 1 if found else 0
 

@@ -39,3 +39,8 @@ def test_the_house_rules_catch(path: str, line: str) -> None:
 )
 def test_the_house_rules_let_pass(path: str, line: str) -> None:
     assert house_rules.breaches(path, f"{line}\n") == []
+
+
+def test_a_class_name_that_stands_for_two_classes_is_told_with_both_files() -> None:
+    sources = {"a.py": "class Plan:\n    pass\n", "b.py": "class Plan(Protocol):\n", "c.py": "class Pin:\n"}
+    assert house_rules.shared_class_names(sources) == ["a.py, b.py: give each class a name of its own: Plan"]

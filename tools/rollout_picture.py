@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from saltdeploy.master.rollout.table import CHOICES, DEFAULTS, GATES, TABLE, Event, State, Step
+from saltdeploy.master.rollout.table import CHOICES, DEFAULTS, GATES, TABLE, Event, State, Transition
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "rollout.md"
 BEGIN, END = "<!-- drawn by tools/rollout_picture.py -->\n", "<!-- end of what is drawn -->\n"
@@ -31,7 +31,7 @@ def page(text: str) -> str:
 
 def _diagram() -> list[str]:
     states = [f"    state {state.name} <<choice>>" for state in State if state in CHOICES]
-    arrows: defaultdict[tuple[State, Step], list[str]] = defaultdict(list)
+    arrows: defaultdict[tuple[State, Transition], list[str]] = defaultdict(list)
     for (state, event), step in TABLE.items():
         if event not in AT_ANY_TIME:
             arrows[state, step].append(event.value)
@@ -43,7 +43,7 @@ def _diagram() -> list[str]:
     ]
 
 
-def _arrow(arrow: tuple[tuple[State, Step], list[str]]) -> str:
+def _arrow(arrow: tuple[tuple[State, Transition], list[str]]) -> str:
     (state, step), events = arrow
     does = ", ".join(do.value.replace("_", " ") for do in step.do)
     label = " or ".join(events) + (f" / {does}" if does else "")
@@ -61,7 +61,7 @@ def _at_any_time() -> list[str]:
     return [f"| state | {heading} |", "|---" * (1 + len(AT_ANY_TIME)) + "|", *rows]
 
 
-def _next(state: State, step: Step) -> str:
+def _next(state: State, step: Transition) -> str:
     return "goes on as it was" if step.to is state else step.to.name
 
 

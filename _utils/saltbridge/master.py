@@ -43,7 +43,7 @@ def open_master(
     """
     with salt.client.get_local_client(mopts=opts) as client:
         with salt.utils.event.get_event("master", opts=opts, listen=True) as listener:
-            bus = Bus(opts, client, listener)
+            bus = SaltBus(opts, client, listener)
             bus.say_hello()
             yield Master(
                 root=root(opts),
@@ -62,7 +62,7 @@ def open_master(
             )
 
 
-class Bus:
+class SaltBus:
     """Salt's publisher and event bus, as :class:`saltdeploy.master.minions.Bus` wants them."""
 
     def __init__(self, opts: Opts, client: Any, listener: Any) -> None:

@@ -34,7 +34,7 @@ _REFUSED = {"config_deploy": _TEMPLATES, "config_diff": _TEMPLATES, "finalize": 
 
 
 @dataclass(frozen=True)
-class Brought:
+class ReleaseChecks:
     """A check of a release.
 
     Attributes:
@@ -46,7 +46,7 @@ class Brought:
     said: str = ""
 
 
-def read(text: bytes, repo: Repo) -> tuple[Brought, ...]:
+def read(text: bytes, repo: Repo) -> tuple[ReleaseChecks, ...]:
     """What the file holds; what stands at one place is in the order in which it runs.
 
     Args:
@@ -59,7 +59,7 @@ def read(text: bytes, repo: Repo) -> tuple[Brought, ...]:
     """
     try:
         known: dict[str, Any] = {"checks": lambda value: _brought(value or {})}
-        found: tuple[Brought, ...] = values.table(_parsed(text) or {}, known).get("checks", ())
+        found: tuple[ReleaseChecks, ...] = values.table(_parsed(text) or {}, known).get("checks", ())
         _refuse(tuple(each.check for each in found), repo)
     except Wrong as error:
         raise BadChecks(
@@ -70,7 +70,7 @@ def read(text: bytes, repo: Repo) -> tuple[Brought, ...]:
     return found if repo.groups else tuple(map(_for_all, found))
 
 
-def _for_all(brought: Brought) -> Brought:
+def _for_all(brought: ReleaseChecks) -> ReleaseChecks:
     """Where scap is told of no groups, all hosts are in the one that it calls ``default``; here they are in none."""
     if brought.check.group != REST:
         return brought
@@ -93,13 +93,13 @@ def _refuse(found: tuple[Check, ...], repo: Repo) -> None:
 # -- the places -----------------------------------------------------------------------------------------
 
 
-def _brought(value: Any) -> tuple[Brought, ...]:
+def _brought(value: Any) -> tuple[ReleaseChecks, ...]:
     if not isinstance(value, dict):
         raise Wrong("must be a table of checks, each under its name")
     ours, said = {}, {}
     for name, entry in value.items():
         ours[name], said[name] = _translated(name, entry)
-    found = [Brought(check, said[check.name]) for check in checks.checks(ours)]
+    found = [ReleaseChecks(check, said[check.name]) for check in checks.checks(ours)]
     # what has moved stood before what was there already: a host is put back into service after it, not before
     return tuple(sorted(found, key=lambda each: not each.said))
 

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
-from typing import IO, Protocol
+from typing import IO
 
 from saltdeploy.content.source import ContentStream, Piece
 from saltdeploy.git.objects import GITLINK, SYMLINK, Change
+from saltdeploy.git.recompress import Stream
 from saltdeploy.lib.errors import Corrupt
 
 _BLOCK = 512
@@ -24,13 +25,6 @@ _CHUNK = 1 << 20
 _LONGEST_HEADER = 1 << 16  # a path has 4096 bytes at the most
 _KIND = {SYMLINK: tarfile.SYMTYPE}
 _NAMES = ("utf-8", "surrogateescape")
-
-
-class Stream(Protocol):
-    """Something that can only be read on."""
-
-    def read(self, size: int) -> bytes:
-        """The next ``size`` bytes; fewer at the end."""
 
 
 def write(entries: Iterable[Change], supply: ContentStream, out: IO[bytes]) -> int:

@@ -18,8 +18,8 @@ from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.readers import (
     Given,
     Lost,
+    NotValid,
     Reader,
-    Wrong,
     choice,
     code,
     count,
@@ -115,11 +115,11 @@ class Call:
         except TypeError as error:
             raise BadArguments(str(error), next=f"{self.command}{self.signature}") from None
         given: dict[str, Given] = dict(bound.arguments)
-        wrong: dict[str, Wrong] = {}
+        wrong: dict[str, NotValid] = {}
         for key, each in given.items():
             try:
                 bound.arguments[key] = self._read(key, each)
-            except Wrong as error:
+            except NotValid as error:
                 wrong[key] = error
         if wrong:
             causes = [f"{key} {error}" for key, error in wrong.items()]
@@ -133,7 +133,9 @@ class Call:
         left_out = given == Given(None) and self.signature.parameters[key].default is None
         return None if left_out else self.readers[key](given)
 
-    def _again(self, given: Mapping[str, Given], wrong: Mapping[str, Wrong], meant: Mapping[str, Any]) -> str:
+    def _again(
+        self, given: Mapping[str, Given], wrong: Mapping[str, NotValid], meant: Mapping[str, Any]
+    ) -> str:
         """The command, with guesses in place of what is wrong."""
         words = [self.command]
         for key, each in given.items():

@@ -36,7 +36,7 @@ class Given:
     typed: str | None = None
 
 
-class Wrong(ValueError):
+class NotValid(ValueError):
     """What was given is not valid.
 
     Args:
@@ -49,7 +49,7 @@ class Wrong(ValueError):
         self.guess = guess
 
 
-class Lost(Wrong):
+class Lost(NotValid):
     """What was typed cannot be told from what arrived.
 
     Args:
@@ -100,13 +100,13 @@ def flag(given: Given, careful: bool = False) -> bool:
         careful: which of both does less harm.
 
     Raises:
-        Wrong: it is neither true nor false.
+        NotValid: it is neither true nor false.
     """
     value = given.value
     word = str(value).lower() if isinstance(value, (int, str)) else ""
     if word not in (*_TRUE, *_FALSE):
         words = f"{', '.join(_TRUE)} and {', '.join(_FALSE)} are"
-        raise Wrong(f"is neither true nor false: {_shown(value)} ({words})", careful)
+        raise NotValid(f"is neither true nor false: {_shown(value)} ({words})", careful)
     return word in _TRUE
 
 
@@ -114,7 +114,7 @@ def number(given: Given) -> float:
     """A number that is not negative, of seconds or of hours; or a text that spells one.
 
     Raises:
-        Wrong: it is none.
+        NotValid: it is none.
     """
     value = given.value
     try:
@@ -124,7 +124,7 @@ def number(given: Given) -> float:
     if not 0 <= found <= _MOST:
         near = _NUMBER.search(str(value)[:_SHOWN])
         guess = min(float(near.group()), _MOST) if near else 0.0
-        raise Wrong(f"is not a number from 0 to {_MOST:.0f}: {_shown(value)}", _rounded(guess))
+        raise NotValid(f"is not a number from 0 to {_MOST:.0f}: {_shown(value)}", _rounded(guess))
     return found
 
 
@@ -132,11 +132,11 @@ def count(given: Given) -> int:
     """A whole number that is not negative.
 
     Raises:
-        Wrong: it is none.
+        NotValid: it is none.
     """
     found = number(given)
     if not found.is_integer():
-        raise Wrong(f"is not a whole number: {_shown(given.value)}", int(found))
+        raise NotValid(f"is not a whole number: {_shown(given.value)}", int(found))
     return int(found)
 
 
@@ -145,7 +145,7 @@ def several(given: Given) -> tuple[Named, ...]:
 
     Raises:
         Lost: a name or a tag is no text.
-        Wrong: it is neither.
+        NotValid: it is neither.
     """
     text = given.value if isinstance(given.value, str) else given.typed
     if text is None:
@@ -159,12 +159,12 @@ def wires(given: Given) -> Any:
     """What the master sends as plain data: a dict, or a list; None for nothing.
 
     Raises:
-        Wrong: somebody has typed something else.
+        NotValid: somebody has typed something else.
     """
     value = given.value
     if value is None or isinstance(value, (dict, list, tuple)):
         return value
-    raise Wrong(f"is what a master sends, not to be typed: {_shown(value)}", None)
+    raise NotValid(f"is what a master sends, not to be typed: {_shown(value)}", None)
 
 
 def _pairs(value: object) -> tuple[Named, ...]:
@@ -195,7 +195,7 @@ def _written(text: str) -> tuple[Named, ...]:
     else:
         parts = [(node, node)]
     if not all(isinstance(part, yaml.ScalarNode) for pair in parts for part in pair):
-        raise Wrong(f"is neither names nor names with their tags: {_shown(text)}", _bare(text))
+        raise NotValid(f"is neither names nor names with their tags: {_shown(text)}", _bare(text))
     return tuple((repo.value, tag.value) for repo, tag in parts)
 
 

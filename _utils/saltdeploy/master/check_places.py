@@ -40,7 +40,7 @@ def of(repo: Repo, repository: Repository, commit: str) -> list[dict[str, Any]]:
         release's file gives it, when it runs at another; ``idle``: it is for a group that there is not. A release whose
         file is refused brings none.
     """
-    found: tuple[scap_checks.Brought, ...] = ()
+    found: tuple[scap_checks.ReleaseChecks, ...] = ()
     with contextlib.suppress(DeployError):
         found = brought(repo, repository, commit)
     rows = [_row(check, check.point, "pillar") for check in repo.checks]
@@ -52,7 +52,7 @@ def of(repo: Repo, repository: Repository, commit: str) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: _POINTS.index(row["place"]))
 
 
-def brought(repo: Repo, repository: Repository, commit: str) -> tuple[scap_checks.Brought, ...]:
+def brought(repo: Repo, repository: Repository, commit: str) -> tuple[scap_checks.ReleaseChecks, ...]:
     """The checks that a release brings itself.
 
     Raises:

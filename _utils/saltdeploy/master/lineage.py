@@ -16,7 +16,7 @@ from saltdeploy.protocol.release import Release
 
 
 @dataclass(frozen=True)
-class Step:
+class LineageStep:
     """One release in the line.
 
     Attributes:
@@ -43,7 +43,7 @@ class Lineage:
         bad: commits of bad releases.
     """
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[LineageStep, ...] = ()
     bad: frozenset[str] = frozenset()
 
     @property
@@ -65,9 +65,9 @@ class Lineage:
         _, is_all = self._below()
         return self.before is None and not is_all
 
-    def _below(self) -> tuple[list[Step], bool]:
+    def _below(self) -> tuple[list[LineageStep], bool]:
         """What was before the present one, the newest first, as far as there is no gap; and whether that is all."""
-        found: list[Step] = []
+        found: list[LineageStep] = []
         out = {*self.bad, *([self.present.commit] if self.present else [])}  # a way back leads somewhere else
         for place in reversed(range(len(self.steps))):
             if self.steps[place].gap:
@@ -84,7 +84,7 @@ def lineage(repo: str, versions: Sequence[dict[str, Any]]) -> Lineage:
     Args:
         versions: see :meth:`saltdeploy.master.history.History.versions`.
     """
-    steps: list[Step] = []
+    steps: list[LineageStep] = []
     for version in reversed(versions):
         if "left" in version:
             steps = _found(steps, repo, version["left"])
@@ -96,36 +96,36 @@ def lineage(repo: str, versions: Sequence[dict[str, Any]]) -> Lineage:
     return Lineage(tuple(steps), bad)
 
 
-def _found(steps: list[Step], repo: str, left: dict[str, str]) -> list[Step]:
+def _found(steps: list[LineageStep], repo: str, left: dict[str, str]) -> list[LineageStep]:
     """Hosts had heard of deploys that this master knew nothing of, and ran this; {}: not all the same."""
     place = _last(steps, left.get("commit", ""))
     release = Release(repo, left["tag"], left["commit"]) if left else None
-    return [*(steps[:place] if place >= 0 else steps), Step(release, gap=True)]
+    return [*(steps[:place] if place >= 0 else steps), LineageStep(release, gap=True)]
 
 
-def _forth(steps: list[Step], release: Release, partial: bool) -> list[Step]:
+def _forth(steps: list[LineageStep], release: Release, partial: bool) -> list[LineageStep]:
     if steps and steps[-1].is_of(release.commit):
         top = replace(steps[-1], release=release, partial=partial and steps[-1].partial)
         return [*steps[:-1], top]
-    return [*steps, Step(release, partial)]
+    return [*steps, LineageStep(release, partial)]
 
 
-def _back(steps: list[Step], release: Release, partial: bool) -> list[Step]:
+def _back(steps: list[LineageStep], release: Release, partial: bool) -> list[LineageStep]:
     """Those that are led back leave the line; where only a part is, what all of the fleet has stays."""
     place = _last(steps, release.commit)
     if place < 0:
         return (
-            [*steps[:-1], Step(release, gap=True)]
+            [*steps[:-1], LineageStep(release, gap=True)]
             if steps and steps[-1].gap
-            else [*steps, Step(release, partial)]
+            else [*steps, LineageStep(release, partial)]
         )
     left = steps[place + 1 :]
     if partial and any(not step.partial for step in left):
         return [*steps[: place + 1], *(step for step in left if not step.partial)]
     gap = any(step.gap for step in steps[place:])
-    return [*steps[:place], Step(release, partial and steps[place].partial, gap)]
+    return [*steps[:place], LineageStep(release, partial and steps[place].partial, gap)]
 
 
-def _last(steps: list[Step], commit: str) -> int:
+def _last(steps: list[LineageStep], commit: str) -> int:
     """Where the commit stands last; -1 where it does not."""
     return max((at for at, step in enumerate(steps) if step.is_of(commit)), default=-1)

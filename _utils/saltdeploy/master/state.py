@@ -127,9 +127,9 @@ class DeployState:
         told = rollout_outcome.unrecorded(outcome, cannot_record(lost))
         return told, rollout_outcome.when_there_is_room(told, error.path, self._releases())
 
-    def _releases(self) -> rollout_outcome.Releases:
+    def _releases(self) -> rollout_outcome.DeployedTags:
         parts = self.script.parts
-        return rollout_outcome.Releases(
+        return rollout_outcome.DeployedTags(
             self.script.action,
             {part.repo: part.release.tag for part in parts},
             {part.repo: part.previous for part in parts},

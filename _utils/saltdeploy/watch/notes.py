@@ -37,7 +37,7 @@ class QuestionNote:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnswerNote:
     """What became of a question; ``user`` is "" when its time had run out."""
 
     key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saltdeploy.lib.text import size, utc
-from saltdeploy.watch.notes import Answer, CheckNote, OutcomeNote, PauseNote, QuestionNote
+from saltdeploy.watch.notes import AnswerNote, CheckNote, OutcomeNote, PauseNote, QuestionNote
 from saltdeploy.watch.stage import HostProgress, Stage
 from saltdeploy.watch.state import DeployView
 from saltdeploy.watch.text import clock, duration, hosts, outcome, short, with_next
@@ -107,7 +107,7 @@ def how_to_answer(question: QuestionNote, state: DeployView) -> str:
     return f"salt-run deploy.answer {choice} id={state.deploy}"
 
 
-def answered(answer: Answer) -> str:
+def answered(answer: AnswerNote) -> str:
     """Who decided what."""
     if not answer.user:
         return f"nobody answered in time: {answer.choice}"

@@ -13,7 +13,7 @@ from typing import TypeVar
 from saltdeploy.lib import errors
 from saltdeploy.protocol import events
 from saltdeploy.watch.notes import (
-    Answer,
+    AnswerNote,
     CheckNote,
     Failure,
     OutcomeNote,
@@ -75,7 +75,7 @@ class DeployView:
     checks: list[CheckNote] = field(default_factory=list)
     blocked: bool = False
     question: QuestionNote | None = None
-    answer: Answer | None = None
+    answer: AnswerNote | None = None
     pause: PauseNote | None = None
     aborted: str = ""
     resumed: str = ""
@@ -254,7 +254,7 @@ class DeployView:
         )
 
     def _answered(self, event: events.Event) -> None:
-        self.answer = Answer(*(clean(event.get(key), 64) for key in ("key", "choice", "user")))
+        self.answer = AnswerNote(*(clean(event.get(key), 64) for key in ("key", "choice", "user")))
         if self.answer.choice == "retry" and self.stage is not None and not self.blocked:
             self.stage.again(self.now)
         self.question, self.blocked = None, False

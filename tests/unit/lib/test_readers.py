@@ -10,8 +10,8 @@ import pytest
 from saltdeploy.lib.readers import (
     Given,
     Lost,
+    NotValid,
     Reader,
-    Wrong,
     choice,
     code,
     count,
@@ -71,27 +71,27 @@ REFUSED = [
     case(deploy_id, 20261123, Lost, "20261123"),
     case(deploy_id, True, Lost, "yes"),
     *(
-        case(flag, value, Wrong, False)
+        case(flag, value, NotValid, False)
         for value in ("maybe", "", "y", "2", 2, 1.0, None, [True], {}, DAY, LONG)
     ),
-    case(careful, "ture", Wrong, True),
-    case(number, "abc", Wrong, 0),
-    case(number, "60s", Wrong, 60),
-    case(number, "", Wrong, 0),
-    *(case(number, value, Wrong, 1) for value in (-1, "1e99")),
-    *(case(number, value, Wrong, 0) for value in (None, [], "nan", "inf", True, LONG)),
-    *(case(number, value, Wrong, 1e9) for value in ("9" * 10_240, 10**400)),
-    case(count, "1.5", Wrong, 1),
+    case(careful, "ture", NotValid, True),
+    case(number, "abc", NotValid, 0),
+    case(number, "60s", NotValid, 60),
+    case(number, "", NotValid, 0),
+    *(case(number, value, NotValid, 1) for value in (-1, "1e99")),
+    *(case(number, value, NotValid, 0) for value in (None, [], "nan", "inf", True, LONG)),
+    *(case(number, value, NotValid, 1e9) for value in ("9" * 10_240, 10**400)),
+    case(count, "1.5", NotValid, 1),
     case(choice, 1.1, Lost, "1.1"),
-    *(case(wires, value, Wrong, None) for value in ("v1", 1, True, "")),
+    *(case(wires, value, NotValid, None) for value in ("v1", 1, True, "")),
     case(several, 1.1, Lost, "1.1"),
     case(several, None, Lost, "null"),
     case(several, {"r": 1.1}, Lost, {"r": "1.1"}),
     case(several, {2026: "v1"}, Lost, {"2026": "v1"}),
     case(several, ["r", True], Lost, ["r", "yes"]),
-    case(several, "{a: [v1]}", Wrong, "a,v1"),
-    case(several, "[" * 10_240, Wrong, "..."),
-    case(several, "{a: v1", Wrong, "a,v1"),
+    case(several, "{a: [v1]}", NotValid, "a,v1"),
+    case(several, "[" * 10_240, NotValid, "..."),
+    case(several, "{a: v1", NotValid, "a,v1"),
 ]
 
 
@@ -103,9 +103,9 @@ def test_what_is_meant(reader: Reader, value: object, meant: object) -> None:
 
 @pytest.mark.parametrize(("reader", "value", "kind", "guess"), REFUSED)
 def test_what_is_refused_and_what_it_may_have_been(
-    reader: Reader, value: object, kind: type[Wrong], guess: object
+    reader: Reader, value: object, kind: type[NotValid], guess: object
 ) -> None:
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(NotValid) as caught:
         reader(Given(value))
     assert (type(caught.value), caught.value.guess) == (kind, guess)
     assert len(str(caught.value)) < 250

@@ -10,7 +10,7 @@ from itertools import islice
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.rollout import outcome as rollout_outcome
-from saltdeploy.master.rollout.hosts import NEW, Answer, Failures, Whereabouts, some
+from saltdeploy.master.rollout.hosts import NEW, Failures, HostAnswer, Whereabouts, some
 from saltdeploy.master.rollout.model import (
     ASK,
     CONTINUE,
@@ -67,7 +67,7 @@ class Book:
             self.tally().ask(hosts)
             self._where.ask(ask.stage, hosts, ask.wave)
 
-    def hear(self, host: str, error: DeployError | None, answer: Answer) -> None:
+    def hear(self, host: str, error: DeployError | None, answer: HostAnswer) -> None:
         """A host that was asked answered."""
         cause = None if error is None else error.cause
         self.tally().answer(host, cause)

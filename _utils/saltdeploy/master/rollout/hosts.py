@@ -70,7 +70,7 @@ def some(causes: dict[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HostAnswer:
     """What an answer says of a host; see :meth:`saltdeploy.master.rollout.machine.Rollout.heard`."""
 
     unchanged: bool
@@ -78,7 +78,7 @@ class Answer:
     switched: bool
     shows: bool
 
-    def of_a_restart(self) -> Answer:
+    def of_a_restart(self) -> HostAnswer:
         """The same where the release is live already, and hosts are asked to restart it."""
         return replace(self, unchanged=False, shows=False)
 
@@ -121,7 +121,7 @@ class Whereabouts:
                 self._at[host] = UNKNOWN
                 self.unwell.pop(host, None)
 
-    def hear(self, stage: str, host: str, error: DeployError | None, answer: Answer) -> None:
+    def hear(self, stage: str, host: str, error: DeployError | None, answer: HostAnswer) -> None:
         """A host answered.
 
         Args:
@@ -185,7 +185,7 @@ class Whereabouts:
         return bool(self.are(NEW)) and bool(self.are_not(NEW, UNWELL))
 
 
-def _place(stage: str, cause: str | None, answer: Answer) -> str:
+def _place(stage: str, cause: str | None, answer: HostAnswer) -> str:
     """Where a host is by its answer. What is live counts; what failed beside that makes it unwell at most."""
     if not answer.switched:
         return BEFORE

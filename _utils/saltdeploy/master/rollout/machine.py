@@ -19,7 +19,7 @@ from collections.abc import Set
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.rollout.book import Book
-from saltdeploy.master.rollout.hosts import Answer
+from saltdeploy.master.rollout.hosts import HostAnswer
 from saltdeploy.master.rollout.model import Ask, Gate, Instruction, Outcome, Pause, Question, Rules, Tally
 from saltdeploy.master.rollout.table import ASKING, Do, Event, State, step
 from saltdeploy.master.waves import Wave
@@ -104,7 +104,7 @@ class Rollout:
             shows: whether it is known that the release is live there, whatever else failed.
         """
         if host in self.in_flight():
-            self._book.hear(host, error, Answer(unchanged, way_back, switched, shows))
+            self._book.hear(host, error, HostAnswer(unchanged, way_back, switched, shows))
             self._settle()
 
     def passed(self, gate: Gate, *, ok: bool, reason: str = "") -> None:

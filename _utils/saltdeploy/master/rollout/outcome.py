@@ -121,7 +121,7 @@ _SYNC, _RESTART = "sync", "restart"
 
 
 @dataclass(frozen=True)
-class Releases:
+class DeployedTags:
     """What a deploy was about, as far as commands name it.
 
     Attributes:
@@ -172,7 +172,7 @@ def _command(action: str, tags: Mapping[str, str]) -> str:
     return f"salt-run deploy.{action} {argument('repo', dict(tags))}"
 
 
-def next_commands(outcome: Outcome, releases: Releases, away: bool, advice: str) -> str:
+def next_commands(outcome: Outcome, releases: DeployedTags, away: bool, advice: str) -> str:
     """What an operator can do now, as commands with their real values.
 
     Args:
@@ -190,7 +190,7 @@ def next_commands(outcome: Outcome, releases: Releases, away: bool, advice: str)
     return "" if outcome.accepted else advice
 
 
-def when_there_is_room(outcome: Outcome, path: str, releases: Releases) -> str:
+def when_there_is_room(outcome: Outcome, path: str, releases: DeployedTags) -> str:
     """What an operator can do after :func:`unrecorded`.
 
     Args:

@@ -120,7 +120,7 @@ class Do(Enum):
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     """What a row leads to: the next state, and what is done before, in this order."""
 
     to: State
@@ -170,86 +170,86 @@ CHOICES = frozenset(
 )
 
 _STOP = (D.NOTE_REASON, D.END_AS_IT_IS)
-_CLOSE = Step(S.CHECKS_FAILED, (D.NOTE_REASON, D.CLOSE_GATE))
-_OPERATOR_STOPS = Step(S.ENDED, (D.NOTE_STOPPED, D.END_AS_IT_IS))
-_OPERATOR_TURNS_BACK = Step(S.PREVIOUS_WAVE, (D.NOTE_TURNED_BACK,))
+_CLOSE = Transition(S.CHECKS_FAILED, (D.NOTE_REASON, D.CLOSE_GATE))
+_OPERATOR_STOPS = Transition(S.ENDED, (D.NOTE_STOPPED, D.END_AS_IT_IS))
+_OPERATOR_TURNS_BACK = Transition(S.PREVIOUS_WAVE, (D.NOTE_TURNED_BACK,))
 
 _WAY_FORTH = {
-    (S.BEFORE_FETCH, E.PASSED): Step(S.FETCHING),
+    (S.BEFORE_FETCH, E.PASSED): Transition(S.FETCHING),
     (S.BEFORE_FETCH, E.NOT_PASSED): _CLOSE,
-    (S.FETCHING, E.ALL_HEARD): Step(S.FETCHED),
-    (S.FETCHING, E.TOO_MANY_FAILED): Step(S.FETCH_FAILED, (D.NOTE_FAILURES,)),
-    (S.FETCHED, E.ONLY_A_FETCH): Step(S.ENDED, (D.END_FETCHED,)),
-    (S.FETCHED, E.NOTHING_TO_DO): Step(S.ENDED, (D.NOTE_NOTHING_TO_DO, D.END_SWITCHED)),
-    (S.FETCHED, E.TO_SWITCH): Step(S.AFTER_FETCH),
-    (S.AFTER_FETCH, E.PASSED): Step(S.BARRIER),
+    (S.FETCHING, E.ALL_HEARD): Transition(S.FETCHED),
+    (S.FETCHING, E.TOO_MANY_FAILED): Transition(S.FETCH_FAILED, (D.NOTE_FAILURES,)),
+    (S.FETCHED, E.ONLY_A_FETCH): Transition(S.ENDED, (D.END_FETCHED,)),
+    (S.FETCHED, E.NOTHING_TO_DO): Transition(S.ENDED, (D.NOTE_NOTHING_TO_DO, D.END_SWITCHED)),
+    (S.FETCHED, E.TO_SWITCH): Transition(S.AFTER_FETCH),
+    (S.AFTER_FETCH, E.PASSED): Transition(S.BARRIER),
     (S.AFTER_FETCH, E.NOT_PASSED): _CLOSE,
-    (S.BARRIER, E.UNASKED): Step(S.NEXT_WAVE),
-    (S.BARRIER, E.YES): Step(S.NEXT_WAVE),
+    (S.BARRIER, E.UNASKED): Transition(S.NEXT_WAVE),
+    (S.BARRIER, E.YES): Transition(S.NEXT_WAVE),
     (S.BARRIER, E.NO): _OPERATOR_STOPS,
-    (S.BARRIER, E.RETRY): Step(S.FETCHING, (D.ASK_FAILED_AGAIN,)),
-    (S.NEXT_WAVE, E.SOME_LEFT): Step(S.BEFORE_WAVE, (D.BEGIN_WAVE,)),
-    (S.NEXT_WAVE, E.NONE_LEFT): Step(S.FINAL),
-    (S.BEFORE_WAVE, E.PASSED): Step(S.SWITCHING),
+    (S.BARRIER, E.RETRY): Transition(S.FETCHING, (D.ASK_FAILED_AGAIN,)),
+    (S.NEXT_WAVE, E.SOME_LEFT): Transition(S.BEFORE_WAVE, (D.BEGIN_WAVE,)),
+    (S.NEXT_WAVE, E.NONE_LEFT): Transition(S.FINAL),
+    (S.BEFORE_WAVE, E.PASSED): Transition(S.SWITCHING),
     (S.BEFORE_WAVE, E.NOT_PASSED): _CLOSE,
-    (S.SWITCHING, E.ALL_HEARD): Step(S.AFTER_WAVE),
-    (S.SWITCHING, E.TOO_MANY_FAILED): Step(S.STOPPING, (D.NOTE_FAILURES,)),
-    (S.AFTER_WAVE, E.PASSED): Step(S.BETWEEN_WAVES),
+    (S.SWITCHING, E.ALL_HEARD): Transition(S.AFTER_WAVE),
+    (S.SWITCHING, E.TOO_MANY_FAILED): Transition(S.STOPPING, (D.NOTE_FAILURES,)),
+    (S.AFTER_WAVE, E.PASSED): Transition(S.BETWEEN_WAVES),
     (S.AFTER_WAVE, E.NOT_PASSED): _CLOSE,
-    (S.BETWEEN_WAVES, E.GOES_ON): Step(S.NEXT_WAVE),
-    (S.BETWEEN_WAVES, E.WAITS): Step(S.HOLDING),
-    (S.BETWEEN_WAVES, E.ASKS): Step(S.HOLD_QUESTION),
-    (S.HOLDING, E.PAUSE_OVER): Step(S.NEXT_WAVE),
-    (S.HOLD_QUESTION, E.YES): Step(S.NEXT_WAVE),
+    (S.BETWEEN_WAVES, E.GOES_ON): Transition(S.NEXT_WAVE),
+    (S.BETWEEN_WAVES, E.WAITS): Transition(S.HOLDING),
+    (S.BETWEEN_WAVES, E.ASKS): Transition(S.HOLD_QUESTION),
+    (S.HOLDING, E.PAUSE_OVER): Transition(S.NEXT_WAVE),
+    (S.HOLD_QUESTION, E.YES): Transition(S.NEXT_WAVE),
     (S.HOLD_QUESTION, E.NO): _OPERATOR_STOPS,
-    (S.HOLD_QUESTION, E.ALL): Step(S.NEXT_WAVE, (D.ASK_NO_MORE,)),
+    (S.HOLD_QUESTION, E.ALL): Transition(S.NEXT_WAVE, (D.ASK_NO_MORE,)),
     (S.HOLD_QUESTION, E.ROLL_BACK): _OPERATOR_TURNS_BACK,
-    (S.FINAL, E.PASSED): Step(S.ENDED, (D.END_SWITCHED,)),
+    (S.FINAL, E.PASSED): Transition(S.ENDED, (D.END_SWITCHED,)),
     (S.FINAL, E.NOT_PASSED): _CLOSE,
 }
 
 _HOSTS_FAILED = {
-    (S.FETCH_FAILED, E.RULE_ASK_EARLY): Step(S.NOT_FETCHED),
-    (S.FETCH_FAILED, E.RULE_ROLL_BACK): Step(S.PREVIOUS_WAVE),
-    (S.FETCH_FAILED, E.RULE_HOLD): Step(S.ENDED, (D.END_AS_IT_IS,)),
-    (S.NOT_FETCHED, E.RETRY): Step(S.FETCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
+    (S.FETCH_FAILED, E.RULE_ASK_EARLY): Transition(S.NOT_FETCHED),
+    (S.FETCH_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.FETCH_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.NOT_FETCHED, E.RETRY): Transition(S.FETCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
     (S.NOT_FETCHED, E.NO): _OPERATOR_STOPS,
-    (S.STOPPING, E.ALL_HEARD): Step(S.SWITCH_FAILED),
-    (S.SWITCH_FAILED, E.RULE_ASK): Step(S.NOT_SWITCHED),
-    (S.SWITCH_FAILED, E.RULE_ROLL_BACK): Step(S.PREVIOUS_WAVE),
-    (S.SWITCH_FAILED, E.RULE_HOLD): Step(S.ENDED, (D.END_AS_IT_IS,)),
-    (S.NOT_SWITCHED, E.RETRY): Step(S.SWITCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
-    (S.NOT_SWITCHED, E.CONTINUE): Step(S.SWITCHING, (D.KEEP_AS_REMARK, D.ACCEPT_FAILURES)),
+    (S.STOPPING, E.ALL_HEARD): Transition(S.SWITCH_FAILED),
+    (S.SWITCH_FAILED, E.RULE_ASK): Transition(S.NOT_SWITCHED),
+    (S.SWITCH_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.SWITCH_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.NOT_SWITCHED, E.RETRY): Transition(S.SWITCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
+    (S.NOT_SWITCHED, E.CONTINUE): Transition(S.SWITCHING, (D.KEEP_AS_REMARK, D.ACCEPT_FAILURES)),
     (S.NOT_SWITCHED, E.ROLL_BACK): _OPERATOR_TURNS_BACK,
     (S.NOT_SWITCHED, E.HOLD): _OPERATOR_STOPS,
 }
 
 _CHECKS_FAILED = {
-    (S.CHECKS_FAILED, E.RULE_ASK_EARLY): Step(S.CLOSED_EARLY),
-    (S.CHECKS_FAILED, E.RULE_ASK): Step(S.CLOSED),
-    (S.CHECKS_FAILED, E.RULE_ROLL_BACK): Step(S.PREVIOUS_WAVE),
-    (S.CHECKS_FAILED, E.RULE_HOLD): Step(S.ENDED, (D.END_AS_IT_IS,)),
-    (S.CLOSED_EARLY, E.RETRY): Step(S.CLOSED_GATE, (D.FORGET_REASON,)),
+    (S.CHECKS_FAILED, E.RULE_ASK_EARLY): Transition(S.CLOSED_EARLY),
+    (S.CHECKS_FAILED, E.RULE_ASK): Transition(S.CLOSED),
+    (S.CHECKS_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.CHECKS_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.CLOSED_EARLY, E.RETRY): Transition(S.CLOSED_GATE, (D.FORGET_REASON,)),
     (S.CLOSED_EARLY, E.NO): _OPERATOR_STOPS,
-    (S.CLOSED, E.RETRY): Step(S.CLOSED_GATE, (D.FORGET_REASON,)),
-    (S.CLOSED, E.CONTINUE): Step(S.CLOSED_GATE, (D.KEEP_AS_REMARK, D.OPEN_GATE)),
+    (S.CLOSED, E.RETRY): Transition(S.CLOSED_GATE, (D.FORGET_REASON,)),
+    (S.CLOSED, E.CONTINUE): Transition(S.CLOSED_GATE, (D.KEEP_AS_REMARK, D.OPEN_GATE)),
     (S.CLOSED, E.ROLL_BACK): _OPERATOR_TURNS_BACK,
     (S.CLOSED, E.HOLD): _OPERATOR_STOPS,
-    (S.CLOSED_GATE, E.AT_BEFORE_FETCH): Step(S.BEFORE_FETCH),
-    (S.CLOSED_GATE, E.AT_AFTER_FETCH): Step(S.AFTER_FETCH),
-    (S.CLOSED_GATE, E.AT_BEFORE_WAVE): Step(S.BEFORE_WAVE),
-    (S.CLOSED_GATE, E.AT_AFTER_WAVE): Step(S.AFTER_WAVE),
-    (S.CLOSED_GATE, E.AT_FINAL): Step(S.FINAL),
+    (S.CLOSED_GATE, E.AT_BEFORE_FETCH): Transition(S.BEFORE_FETCH),
+    (S.CLOSED_GATE, E.AT_AFTER_FETCH): Transition(S.AFTER_FETCH),
+    (S.CLOSED_GATE, E.AT_BEFORE_WAVE): Transition(S.BEFORE_WAVE),
+    (S.CLOSED_GATE, E.AT_AFTER_WAVE): Transition(S.AFTER_WAVE),
+    (S.CLOSED_GATE, E.AT_FINAL): Transition(S.FINAL),
 }
 
 _WAY_BACK = {
-    (S.ABORTING, E.ALL_HEARD): Step(S.ABORTED),
-    (S.ABORTED, E.RULE_ROLL_BACK): Step(S.PREVIOUS_WAVE),
-    (S.ABORTED, E.RULE_HOLD): Step(S.ENDED, (D.END_AS_IT_IS,)),
-    (S.PREVIOUS_WAVE, E.SOME_LEFT): Step(S.ROLLING_BACK, (D.BEGIN_WAY_BACK,)),
-    (S.PREVIOUS_WAVE, E.NONE_LEFT): Step(S.ENDED, (D.END_BACK,)),
-    (S.ROLLING_BACK, E.ALL_HEARD): Step(S.PREVIOUS_WAVE),
-    (S.CUT_OFF, E.ALL_HEARD): Step(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.ABORTING, E.ALL_HEARD): Transition(S.ABORTED),
+    (S.ABORTED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.ABORTED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.PREVIOUS_WAVE, E.SOME_LEFT): Transition(S.ROLLING_BACK, (D.BEGIN_WAY_BACK,)),
+    (S.PREVIOUS_WAVE, E.NONE_LEFT): Transition(S.ENDED, (D.END_BACK,)),
+    (S.ROLLING_BACK, E.ALL_HEARD): Transition(S.PREVIOUS_WAVE),
+    (S.CUT_OFF, E.ALL_HEARD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
 }
 
 #: States that last until something comes from outside.
@@ -258,32 +258,32 @@ _SWITCHES = frozenset({S.SWITCHING, S.STOPPING})
 _IN_FLIGHT = frozenset({S.SWITCHING, S.ROLLING_BACK, *HEARING})
 
 
-def _on_abort(state: State) -> Step:
+def _on_abort(state: State) -> Transition:
     if state in _SWITCHES:
-        return Step(S.ABORTING, (D.NOTE_REASON,))
+        return Transition(S.ABORTING, (D.NOTE_REASON,))
     if state in {S.ABORTING, S.ROLLING_BACK, S.CUT_OFF}:  # a way back is what an abort leads to
-        return Step(state)
-    return Step(S.ABORTED, (D.NOTE_REASON,))  # fetches are left to themselves
+        return Transition(state)
+    return Transition(S.ABORTED, (D.NOTE_REASON,))  # fetches are left to themselves
 
 
-def _on_lost_record(state: State) -> Step:
+def _on_lost_record(state: State) -> Transition:
     if state is S.CUT_OFF:
-        return Step(state)
-    return Step(S.CUT_OFF, (D.NOTE_REASON,)) if state in _IN_FLIGHT else Step(S.ENDED, _STOP)
+        return Transition(state)
+    return Transition(S.CUT_OFF, (D.NOTE_REASON,)) if state in _IN_FLIGHT else Transition(S.ENDED, _STOP)
 
 
-TABLE: dict[tuple[State, Event], Step] = {
+TABLE: dict[tuple[State, Event], Transition] = {
     **_WAY_FORTH,
     **_HOSTS_FAILED,
     **_CHECKS_FAILED,
     **_WAY_BACK,
     **{(state, E.ABORT): _on_abort(state) for state in LASTING},
-    **{(state, E.BROKE): Step(S.ENDED, _STOP) for state in LASTING},
+    **{(state, E.BROKE): Transition(S.ENDED, _STOP) for state in LASTING},
     **{(state, E.LOSE_RECORD): _on_lost_record(state) for state in LASTING},
 }
 
 
-def step(state: State, event: Event) -> Step:
+def step(state: State, event: Event) -> Transition:
     """The row for a state and an event.
 
     Raises:

@@ -14,7 +14,7 @@ from saltdeploy.master.rollout.model import (
     Gate,
     Outcome,
 )
-from saltdeploy.master.rollout.outcome import Releases, next_commands, unrecorded, when_there_is_room
+from saltdeploy.master.rollout.outcome import DeployedTags, next_commands, unrecorded, when_there_is_room
 
 from tests.unit.master.story import BROKEN, CANARY, REST, SILENT, Deploy, wave
 
@@ -204,8 +204,8 @@ def test_F34_an_outcome_that_could_not_be_written_is_never_called_converged():
 # -- what to do now -------------------------------------------------------------------------------------------
 
 
-def about(action: str, tag: str = "v9", before: str = "v8") -> Releases:
-    return Releases(action, {"wiki": tag}, {"wiki": before})
+def about(action: str, tag: str = "v9", before: str = "v8") -> DeployedTags:
+    return DeployedTags(action, {"wiki": tag}, {"wiki": before})
 
 
 SEVERAL = {"wiki": "v9", "l10n": "1.10"}
@@ -231,10 +231,10 @@ REPORT = "salt-run deploy.report repo=wiki"
             "forward: salt-run deploy.sync repo=wiki tag=v8",
             "back: salt-run deploy.sync repo=wiki tag=v9 force=True"]),
         (about("restart"), False, False, ["forward: salt-run deploy.restart repo=wiki"]),
-        (Releases("sync", SEVERAL, {"wiki": "v8", "l10n": "1.9"}), False, False, [
+        (DeployedTags("sync", SEVERAL, {"wiki": "v8", "l10n": "1.9"}), False, False, [
             """forward: salt-run deploy.sync repo='{"wiki": "v9", "l10n": "1.10"}'""",
             """back: salt-run deploy.sync repo='{"wiki": "v8", "l10n": "1.9"}'"""]),
-        (Releases("restart", SEVERAL, SEVERAL), False, False, [
+        (DeployedTags("restart", SEVERAL, SEVERAL), False, False, [
             "forward: salt-run deploy.restart repo=wiki,l10n"]),
     ],
 )  # fmt: skip

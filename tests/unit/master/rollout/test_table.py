@@ -163,7 +163,7 @@ def something_happens(rollout: Rollout, dice: random.Random) -> None:
 def test_every_row_of_the_table_happens_in_some_deploy(monkeypatch):
     taken: set[tuple[State, Event]] = set()
 
-    def noted(state: State, event: Event) -> table.Step:
+    def noted(state: State, event: Event) -> table.Transition:
         taken.add((state, event))
         return step(state, event)
 
@@ -189,7 +189,7 @@ def test_the_docs_show_the_table_of_today():
 
 def test_the_picture_changes_with_the_table(monkeypatch):
     before = rollout_picture.picture()
-    monkeypatch.setitem(TABLE, (State.FETCHING, Event.ALL_HEARD), table.Step(State.ENDED))
+    monkeypatch.setitem(TABLE, (State.FETCHING, Event.ALL_HEARD), table.Transition(State.ENDED))
     assert rollout_picture.picture() != before
 
 

@@ -1,5 +1,5 @@
 """
-Goes on with deploys whose process died, for example since the master's host was restarted.
+Resumes deploys whose process died, for example since the master's host was restarted.
 
 In the master's configuration:
 

@@ -358,7 +358,7 @@ def get_config(repo):
 def sync_all():
     """
     Fetch and check out the pinned release of every repo that this minion has a pin for: what its pillar says, or what a
-    deploy has brought since. Where neither leads on, the master is asked anew.
+    deploy has brought since. Where neither leads on, the master is asked again.
 
     CLI Example:
 

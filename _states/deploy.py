@@ -26,7 +26,7 @@ def __virtual__():
 
 
 def _door(function):
-    """Read the arguments; one that cannot be meant is a state that failed."""
+    """Read the arguments; one that is not valid is a state that failed."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)

@@ -61,6 +61,12 @@ RULES = [
         outside=re.compile(r"/layouts/activate\.py$|/lib/disk\.py$"),
     ),
     Rule("no path of somebody's own machine", re.compile(r"(?<![\w.}])/(home|root|work|Users)/")),
+    Rule(
+        "say it in the field's words (docs/architecture.md has the glossary)",
+        re.compile(
+            r"made anew|\bled back from|cannot be meant|make nothing of|nobody new is asked|lay_open|laid_open"
+        ),
+    ),
     Rule("finish it or write it down as a limit", re.compile(r"\b(XXX|FIXME|TODO)\b")),
     Rule(
         "spaces at the end of the line",

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 __version__ = "0.2.0"
-_BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and holds on to parts of it
+_BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and keeps parts of it
 _SYNC = "sync all (salt-run saltutil.sync_all; salt '*' saltutil.sync_all)"
 
 

@@ -30,7 +30,7 @@ def pins_of(repo: Repo) -> Path:
 
 
 def pinned_for(repo: Repo, host: str) -> dict[str, Any]:
-    """What the host's pillar tells once it is made anew."""
+    """What the host's pillar tells once it is rebuilt."""
     repo.fleet.salt(host, "saltutil.refresh_pillar", wait=True)
     (result,) = repo.fleet.salt(host, "state.single", "deploy.pinned", repo.name).data.values()
     return result

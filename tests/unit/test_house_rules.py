@@ -18,6 +18,7 @@ from tools import house_rules
         ("_utils/saltdeploy/layouts/slots.py", "disk.switch_link(self._repo.location, slot.tree)"),
         ("_utils/saltdeploy/layouts/inplace.py", "moved_aside = disk.install(first, location)"),
         ("docs/install.md", "see /ho" + "me/alice/checkout"),
+        ("docs/layouts.md", "a damaged tree is made " + "anew"),
         ("README.md", "TO" + "DO: write this"),
         ("Makefile", "two spaces at the end  "),
     ],

@@ -108,7 +108,7 @@ def fanouts(value: Any) -> tuple[Fanout, ...]:
     """The list of fanouts.
 
     Raises:
-        Wrong: it cannot be meant.
+        Wrong: it is not valid.
     """
     if not isinstance(value, (list, tuple)):
         raise Wrong("must be a list of tables")
@@ -128,7 +128,7 @@ def transfer(value: Any) -> dict[str, Any]:
     """The table of what a transfer keeps to: ``rate``, ``fleet_rate``, ``jitter``, ``nice``.
 
     Raises:
-        Wrong: it cannot be meant.
+        Wrong: it is not valid.
     """
     read = values.table(value, _TRANSFER)
     if "fleet_rate" in read and read["fleet_rate"] < read.get("rate", 1 << 41):
@@ -140,7 +140,7 @@ def swarm(value: Any) -> dict[str, Any]:
     """The table of what swarms keep to: ``ports``, ``upload``, ``least``.
 
     Raises:
-        Wrong: it cannot be meant.
+        Wrong: it is not valid.
     """
     return values.table(value, _SWARM, required=(), path=())
 
@@ -158,7 +158,7 @@ def links(value: Any) -> dict[str, Link]:
     """The table of sites, each with ``rate`` and ``rtt``.
 
     Raises:
-        Wrong: it cannot be meant.
+        Wrong: it is not valid.
     """
     found = {}
     for site, entry in values.table_of_any(value).items():

@@ -125,7 +125,7 @@ class Repo:
 
     @property
     def shape(self) -> str:
-        """What the repo's trees hold beside the files that git has; a tree of another shape is made anew."""
+        """What the repo's trees hold beside the files that git has; a tree of another shape is rebuilt."""
         return "+".join([*sorted(self.blobs), *(["submodules"] if self.submodules else [])])
 
 

@@ -54,7 +54,7 @@ def read(text: bytes, repo: Repo) -> tuple[ReleaseChecks, ...]:
         repo: has checks of its own, and may have something to restart.
 
     Raises:
-        BadChecks: it cannot be meant, cannot be done by a host that reads it out of the release, or stands in the
+        BadChecks: it is not valid, cannot be done by a host that reads it out of the release, or stands in the
             way of the pillar's checks.
     """
     try:

@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 class Wrong(ValueError):
-    """A value that cannot be meant.
+    """A value that is not valid.
 
     Args:
         path: keys from the value that was being read down to what is wrong; empty for the value itself.

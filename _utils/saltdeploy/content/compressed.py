@@ -40,7 +40,7 @@ class Head:
 
     Attributes:
         form: one of the four.
-        size: bytes of the tar, or of the bundle that was laid open (:mod:`saltdeploy.git.recompress`).
+        size: bytes of the tar, or of the bundle that was decompressed (:mod:`saltdeploy.git.recompress`).
         files: how many members the tar has.
         base_sha256, base_size: of the tar that it is a difference from; (bundle) the size of the bundle as git made it.
     """
@@ -58,7 +58,7 @@ class Head:
 
 
 def write(head: Head, plain: IO[bytes], out: IO[bytes], base: Path | None = None) -> None:
-    """Pack a tar, or a bundle that was laid open.
+    """Pack a tar, or a bundle that was decompressed.
 
     Args:
         head: says how.

@@ -22,7 +22,7 @@ from saltdeploy.lib.errors import Corrupt
 
 
 def root_of(path: Path, commit: str, reader: Reader, contents: Contents, kinds: Collection[str] = ()) -> str:
-    """Bring a catalogue to a release, and return the release's root; one that is damaged is made anew.
+    """Bring a catalogue to a release, and return the release's root; one that is damaged is rebuilt.
 
     Args:
         path: the catalogue's database. Only one process at a time uses it.

@@ -126,7 +126,7 @@ class Failover:
 
         def tell(phase: str, done: int, total: int, unit: str) -> None:
             nonlocal last
-            self.received += done - last if done >= last else done  # it began anew
+            self.received += done - last if done >= last else done  # it started again
             last = done
             progress(phase, done, total, unit)
 

@@ -22,7 +22,7 @@ class LocalPayloads:
 
         Raises:
             Unavailable: it is not here, or somebody has just taken it away.
-            Corrupt: it has rotted; it is gone now, so that it is fetched anew.
+            Corrupt: it has rotted; it is gone now, so that it is fetched again.
         """
         path = self._payloads.path(payload.sha256)
         if path is None:

@@ -30,7 +30,7 @@ class SaltFiles:
 
     def fetch(self, payload: Payload, destination: Path, progress: Progress) -> None:
         """Get the payload by its name; the channel tells nothing on the way, so the growing file is watched."""
-        destination.unlink(missing_ok=True)  # Salt cannot go on with what others began
+        destination.unlink(missing_ok=True)  # Salt cannot continue what others began
         done = threading.Event()
         # Salt keeps its dunders in context variables, which a new thread does not inherit
         context = contextvars.copy_context()

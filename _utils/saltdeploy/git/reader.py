@@ -172,7 +172,7 @@ class Reader:
         return self._ask(["rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}"]).strip()
 
     def kept(self) -> list[str]:
-        """The commits of the snapshots that the store holds on to."""
+        """The commits of the snapshots that the store keeps."""
         return self._ask(["for-each-ref", "--format=%(objectname)", "refs/deploy/"]).split()
 
     def name_of(self, commit: str) -> str:

@@ -1,9 +1,9 @@
 """Rewrites a git bundle: the same objects and differences with nothing compressed, and back.
 
-git compresses each object by itself. A program that sees all of them at once does it better, once they are laid open
-before it. Laid open are: the bundle's head and the pack's, as they are; then for each object what stands before it in a
+git compresses each object by itself. A program that sees all of them at once does it better, once they are decompressed
+before it. Decompressed are: the bundle's head and the pack's, as they are; then for each object what stands before it in a
 pack (see gitformat-pack(5)), and its bytes. Where a pack counts bytes back to the object that another one is a difference
-from, objects are counted here. The pack's checksum is left out: it is made anew. What comes back is a bundle like any
+from, objects are counted here. The pack's checksum is left out: it is rebuilt. What comes back is a bundle like any
 other, which git checks.
 """
 
@@ -32,7 +32,7 @@ class Stream(Protocol):
         """The next ``size`` bytes; fewer at the end."""
 
 
-def lay_open(bundle: IO[bytes], out: IO[bytes]) -> None:
+def decompress(bundle: IO[bytes], out: IO[bytes]) -> None:
     """Write what is in a bundle, uncompressed.
 
     Args:
@@ -65,10 +65,10 @@ def lay_open(bundle: IO[bytes], out: IO[bytes]) -> None:
 
 
 def close(stream: Stream, most: int, out: IO[bytes]) -> None:
-    """Write the bundle again that was laid open. Whatever the stream says, it takes little memory.
+    """Write the bundle again that was decompressed. Whatever the stream says, it takes little memory.
 
     Args:
-        stream: what :func:`lay_open` wrote.
+        stream: what :func:`decompress` wrote.
         most: more than so many bytes are not read.
         out: an open file.
 

@@ -69,12 +69,12 @@ class Repository(Packer):
         """As :meth:`ensure`; what git cannot use goes away first, and what a process that was killed left as well.
 
         Returns:
-            Facts for people: ``store`` where it was made anew.
+            Facts for people: ``store`` where it was rebuilt.
         """
         facts = {}
         if os.path.lexists(self.git_dir) and not self.is_readable():
             disk.remove_tree(self.git_dir)
-            facts["store"] = "made anew"
+            facts["store"] = "rebuilt"
         disk.make_directory(self.git_dir.parent)
         self.ensure()
         self.recover()
@@ -91,12 +91,12 @@ class Repository(Packer):
         run(["init", "--quiet", "--", str(place)], path=str(place))
 
     def _suit(self, oid: str) -> bool:
-        """Make the store anew when the objects of a release are named by another hash than its own.
+        """Rebuild the store when the objects of a release are named by another hash than its own.
 
         What it holds is of no use then: a repository has one hash.
 
         Returns:
-            Whether it was made anew.
+            Whether it was rebuilt.
 
         Raises:
             Unsupported: it is somebody's work tree.
@@ -183,7 +183,7 @@ class Repository(Packer):
         bases = git_bundle.prerequisites(bundle)
         self._suit(commit)
         for base in bases:
-            if self.has(base):  # it may have been let go of and still be here; git wants it held
+            if self.has(base):  # it may have been dropped and still be here; git wants it held
                 self.keep(base)
         flags = ["--progress"] if git_version() >= (2, 36) else []
         try:
@@ -195,7 +195,7 @@ class Repository(Packer):
         self.tidy()
 
     def keep(self, commit: str) -> None:
-        """Make ``commit`` a snapshot that the store holds on to.
+        """Make ``commit`` a snapshot that the store keeps.
 
         Raises:
             Corrupt: when it is not here.
@@ -216,7 +216,7 @@ class Repository(Packer):
         return all(self.has(word[1]) for word in words if word[0] == "parent")
 
     def forget_all_but(self, commits: Iterable[str]) -> None:
-        """Let go of every snapshot that is not among ``commits``; git collects them later."""
+        """Drop every snapshot that is not among ``commits``; git collects them later."""
         keep = {f"refs/deploy/{commit}" for commit in commits}
         refs = self._ask(["for-each-ref", "--format=%(refname)", "refs/deploy/"]).split()
         lines = "".join(f"delete {ref}\n" for ref in refs if ref not in keep)
@@ -227,7 +227,7 @@ class Repository(Packer):
         """Join packs when there are many: each fetch brings one, and git slows down with their number.
 
         The cost is shared out: a geometric repack touches a pack of n objects about log n times in its life,
-        and all of it is written anew, without what was let go of, each time that it has doubled. Where there is
+        and all of it is rewritten, without what was dropped, each time that it has doubled. Where there is
         no room for that, the store stays as it is: housekeeping must not hold up a release that is here.
         """
         try:
@@ -236,7 +236,7 @@ class Repository(Packer):
             self._delete(*_HALF_PACKS)
 
     def compact(self) -> None:
-        """Write everything anew without what was let go of; where there is no room for that, it stays as it is."""
+        """Write everything anew without what was dropped; where there is no room for that, it stays as it is."""
         try:
             self._join()
         except (GitFailed, DiskFull):

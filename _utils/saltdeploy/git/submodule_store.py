@@ -47,7 +47,7 @@ class SubmoduleStore(Repository):
         return sorted(set(listed) - {"whole"})
 
     def keep(self, commit: str) -> None:
-        """Hold on to a release and to its submodules.
+        """Keep a release and to its submodules.
 
         Raises:
             Corrupt: one of them is not here.
@@ -74,7 +74,7 @@ class SubmoduleStore(Repository):
         self.point(f"{_PARTS}/{release}/{part}", part)
 
     def forget_all_but(self, commits: Iterable[str]) -> None:
-        """Let go of the submodules as well."""
+        """Drop the submodules as well."""
         commits = set(commits)
         super().forget_all_but(commits)
         refs = self._ask(["for-each-ref", "--format=%(refname)", f"{_PARTS}/"]).split()

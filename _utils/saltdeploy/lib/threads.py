@@ -1,4 +1,4 @@
-"""Something that is done while its caller goes on with something else."""
+"""Something that is done while its caller does something else."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class DeadDeploys:
         self._tried: dict[DeadDeploy, tuple[int, float]] = {}
 
     def due(self, now: float) -> list[DeadDeploy]:
-        """The orphans that somebody should go on with now; whoever asks does so.
+        """The orphans that somebody should resume now; whoever asks does so.
 
         Args:
             now: seconds since the epoch.
@@ -62,7 +62,7 @@ class DeadDeploys:
             if deploy and journals.repo_of(deploy) != repo:
                 continue  # it was about several, and is found under the one that led
             with contextlib.suppress(DamagedFile):  # its journal or its lock: whoever deploys it is told
-                # in this order: a deploy writes its end before it lets go of the lock
+                # in this order: a deploy writes its end before it frees the lock
                 if (
                     deploy
                     and not is_held(self._root, repo)

@@ -96,7 +96,7 @@ def _of_running_deploys(names: list[str], master: Master) -> set[str]:
 
 
 def _collect_mirrors(names: list[str], master: Master, sweep: Cleanup) -> None:
-    """Let go of mirrors of repos that are not in the pillar any more."""
+    """Drop mirrors of repos that are not in the pillar any more."""
     for mirror in sorted((master.root / "mirrors").glob("*.git")):
         try:
             known = repo_of(mirror.name.removesuffix(".git").removesuffix(".submodules")) in names

@@ -94,7 +94,7 @@ class History:
         self._bad(repo).put(release.tag, record)
 
     def rebuild(self, told: Iterable[events.Event]) -> None:
-        """Make the history anew from the events of journals, in any order."""
+        """Rebuild the history from the events of journals, in any order."""
         deploys: dict[tuple[str, str], list[events.Event]] = {}
         for event in told:
             if event["event"] in _TAKE:

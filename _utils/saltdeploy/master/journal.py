@@ -226,7 +226,7 @@ def follow(
         Events; and None whenever there is nothing new, so that the caller can redraw.
 
     Raises:
-        DamagedFile: it goes on with what is no event.
+        DamagedFile: it continues with what is no event.
     """
     unpacker = msgpack.Unpacker()
     with _opened(path) as file:

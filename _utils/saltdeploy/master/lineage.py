@@ -39,7 +39,7 @@ class Lineage:
     """The line that leads to the present release.
 
     Attributes:
-        steps: oldest first; what a fleet was led back from is not among them.
+        steps: oldest first; what a fleet was rolled back from is not among them.
         bad: commits of bad releases.
     """
 

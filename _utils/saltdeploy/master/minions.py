@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 _PATIENCE = 5.0
 _PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
-_ANEW = 3  # times that a host is asked anew; a stage that kills its minion each time is not tried for ever
+_ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
 _AT_ONCE = (
     1000  # messages that are taken in one go; a flood of them must not keep the deploy from its other work

@@ -43,7 +43,7 @@ class Pins:
     def all(self, repo: str) -> list[Pin]:
         """The repo's pins: partial ones, the newest first, then the one for the whole fleet.
 
-        Where their file is damaged it is made anew from the journals.
+        Where their file is damaged it is rebuilt from the journals.
 
         Raises:
             DamagedFile: the journals do not tell them either. So does everything here that reads pins.
@@ -112,7 +112,7 @@ class Pins:
             pins = rebuild.pins(repo, Journals(self._root), error)
             durable.mend(self._file("pins", repo), _to_wire(pins))
             shown = ", ".join(pin.release.tag for pin in pins)
-            log.warning("The pins of %s (%s) were made anew from its journals: %s.", repo, shown, error.cause)
+            log.warning("The pins of %s (%s) were rebuilt from its journals: %s.", repo, shown, error.cause)
             return pins
 
     def _put(self, repo: str, pins: list[Pin]) -> None:
@@ -250,7 +250,7 @@ def _seen(data: Any) -> dict[str, dict[str, Any]]:
 def master_secret(root: Path) -> bytes:
     """The master's secret, from which each host's is made; created at first use, readable by the owner only.
 
-    One that is damaged could be guessed: it is made anew, and hosts know theirs when they have refreshed their pillar.
+    One that is damaged could be guessed: it is rebuilt, and hosts know theirs when they have refreshed their pillar.
     """
     path = root / "secret"
     known = _secret_in(path)

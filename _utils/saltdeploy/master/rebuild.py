@@ -1,4 +1,4 @@
-"""Makes anew from the journals what was kept beside them and is damaged, where they know it for certain."""
+"""Rebuilds from the journals what was kept beside them and is damaged, where they know it for certain."""
 
 from __future__ import annotations
 

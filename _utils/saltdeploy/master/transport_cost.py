@@ -82,7 +82,7 @@ def cheapest(candidates: Sequence[Candidate], link: Link) -> Candidate:
 
 
 def why(chosen: Candidate, candidates: Sequence[Candidate], link: Link) -> str:
-    """One line: what was chosen, and what speaks against the others.
+    """One line: what was chosen, and what rules out the others.
 
     >>> why(Candidate("bundle", 2300), [Candidate("bundle", 2300), Candidate("tar", 85_000_000, 2)], Link(1e6, 0.0))
     'auto: bundle, 2.3 KB (tar 85.0 MB)'

@@ -64,7 +64,7 @@ def of_release(layout: Layout, repo: Repo, commit: str) -> tuple[Check, ...]:
     """The checks that the release itself brings.
 
     Raises:
-        BadChecks: its file cannot be meant, or stands in the way of the pillar's checks.
+        BadChecks: its file is not valid, or stands in the way of the pillar's checks.
     """
     try:
         text = layout.read(commit, scap_checks.FILE, scap_checks.MOST)

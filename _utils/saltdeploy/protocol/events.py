@@ -171,7 +171,7 @@ def started(
 
 
 def planned(deploy: str, repo: str, now: float, *, script: dict[str, Any]) -> Event:
-    """All that another process needs to go on with the deploy. In the journal only."""
+    """All that another process needs to resume the deploy. In the journal only."""
     return _event(PLANNED, deploy, repo, now, script=script)
 
 
@@ -188,12 +188,12 @@ def asked(deploy: str, repo: str, now: float, *, stage: str, wave: int, hosts: l
 def resumed(
     deploy: str, repo: str, now: float, *, user: str, epoch: int, also: Sequence[Event] = ()
 ) -> Event:
-    """Another process goes on with the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`."""
+    """Another process resumes the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`."""
     return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch, **_and(also))
 
 
 def aborted(deploy: str, repo: str, now: float, *, user: str, reason: str) -> Event:
-    """An operator stops the deploy: nobody new is asked from now on."""
+    """An operator stops the deploy: no further hosts are started from now on."""
     return _event(ABORTED, deploy, repo, now, user=user, reason=reason[:500])
 
 

@@ -27,10 +27,10 @@ class Holdings:
     Attributes:
         live: what ``location`` shows.
         previous: what a host that goes back by itself would show: what ``location`` showed before, or before that where the
-            host was led back from it, if it is still whole on disk.
+            host was rolled back from it, if it is still whole on disk.
         held: every release that is whole on disk, ``live`` and ``previous`` among them.
         tags: commit to tag, for those in ``held``.
-        damaged: what is live was found to be something else than its release; its next fetch makes it anew.
+        damaged: what is live was found to be something else than its release; its next fetch rebuilds it.
         unsettled: a switch has begun here and its restart and checks have not all passed: what runs may not be
             what ``live`` says.
         programs: what transports run on a host (``zstd``), of which this host has it.

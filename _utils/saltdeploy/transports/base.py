@@ -55,7 +55,7 @@ class Arrival:
     tree: Callable[[str], Path | None] = _no_tree
 
     def stored(self, commit: str, **facts: Any) -> Brought:
-        """What there is when the store has the whole release, which it holds on to from now on."""
+        """What there is when the store has the whole release, which it keeps from now on."""
         self.store.keep(commit)
         return Brought(facts, Stored(self.store))
 

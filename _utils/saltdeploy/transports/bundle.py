@@ -106,11 +106,11 @@ def _squeezed(store: payloads.Payloads, repo: str, bundle: Payload, commit: str)
             with (
                 open(path, "wb") as out,
                 open(place, "rb") as plain,
-                tempfile.TemporaryFile(dir=path.parent) as laid_open,
+                tempfile.TemporaryFile(dir=path.parent) as decompressed,
             ):
-                recompress.lay_open(plain, laid_open)
-                head = compressed.Head(compressed.BUNDLE, laid_open.tell(), 0, base_size=bundle.size)
-                compressed.write(head, laid_open, out)
+                recompress.decompress(plain, decompressed)
+                head = compressed.Head(compressed.BUNDLE, decompressed.tell(), 0, base_size=bundle.size)
+                compressed.write(head, decompressed, out)
         except OSError as error:
             raise from_os(error, path=str(path.parent)) from error
 

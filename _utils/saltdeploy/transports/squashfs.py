@@ -1,7 +1,7 @@
 """Transport ``squashfs``: a base image of a whole release, and one overlay image of what has changed since.
 
 The master makes a base image seldom, and a target keeps the one that it got last: an upgrade brings the overlay image
-alone. The master goes on with a base as long as the overlay image is at most a quarter of it; then it makes a new base.
+alone. The master keeps a base as long as the overlay image is at most a quarter of it; then it makes a new base.
 """
 
 from __future__ import annotations

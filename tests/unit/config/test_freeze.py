@@ -1,4 +1,4 @@
-"""Freeze windows: when they hold, when they end, and what is wrong with those that cannot be meant."""
+"""Freeze windows: when they hold, when they end, and what is wrong with those that is not valid."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def test_F22_the_words_of_the_pillar_mean_what_they_meant() -> None:
     assert [check.point for check in repo(checks=checks).checks] == ["after restart", "after checkout"]
 
 
-# -- what cannot be meant -------------------------------------------------------------------------------
+# -- what is not valid -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A bundle that is laid open and closed again brings the same objects; what was not laid open is refused."""
+"""A bundle that is decompressed and closed again brings the same objects; what was not decompressed is refused."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def bundle(source: Source, place: Path, number: int, base: str) -> bytes:
     return place.read_bytes()
 
 
-def laid_open(data: bytes) -> bytes:
+def decompressed(data: bytes) -> bytes:
     out = io.BytesIO()
-    recompress.lay_open(io.BytesIO(data), out)
+    recompress.decompress(io.BytesIO(data), out)
     return out.getvalue()
 
 
@@ -57,15 +57,15 @@ def closed(data: bytes, most: int = 1 << 30) -> bytes:
 @pytest.fixture(scope="module")
 def opened(source: Source, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The second release over the first."""
-    return laid_open(bundle(source, tmp_path_factory.mktemp("opened") / "bundle", 1, source.tag(0).commit))
+    return decompressed(bundle(source, tmp_path_factory.mktemp("opened") / "bundle", 1, source.tag(0).commit))
 
 
-def test_git_takes_what_was_laid_open_and_closed(source: Source, tmp_path: Path) -> None:
+def test_git_takes_what_was_decompressed_and_closed(source: Source, tmp_path: Path) -> None:
     store, base = Repository(tmp_path / "store.git"), ""
     store.ensure()
     for number in (0, 1):
         place = tmp_path / f"v{number}"
-        place.write_bytes(closed(laid_open(bundle(source, tmp_path / "bundle", number, base))))
+        place.write_bytes(closed(decompressed(bundle(source, tmp_path / "bundle", number, base))))
         base = source.tag(number).commit
         store.unpack(place, base)
     git(store.git_dir, "fsck", "--strict")
@@ -76,7 +76,7 @@ def test_git_takes_what_was_laid_open_and_closed(source: Source, tmp_path: Path)
 
 def test_a_store_takes_as_much_as_of_the_bundle_that_git_made(source: Source, tmp_path: Path) -> None:
     data = bundle(source, tmp_path / "bundle", 1, source.tag(0).commit)
-    assert abs(len(closed(laid_open(data))) - len(data)) <= len(data) / 20
+    assert abs(len(closed(decompressed(data))) - len(data)) <= len(data) / 20
 
 
 def test_nothing_is_compressed_any_more(opened: bytes) -> None:
@@ -98,7 +98,9 @@ def test_nothing_is_compressed_any_more(opened: bytes) -> None:
         (lambda data: b"x" * (5 << 20), "senseless length"),
     ],
 )
-def test_what_was_not_laid_open_is_refused(opened: bytes, harm: Callable[[bytes], bytes], said: str) -> None:
+def test_what_was_not_decompressed_is_refused(
+    opened: bytes, harm: Callable[[bytes], bytes], said: str
+) -> None:
     with pytest.raises(Corrupt, match=said):
         closed(harm(opened))
 
@@ -109,12 +111,12 @@ def test_more_than_it_should_have_is_not_read(opened: bytes) -> None:
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-5000], lambda data: data[:5000] + bytes(len(data))])
-def test_a_damaged_bundle_is_not_laid_open(
+def test_a_damaged_bundle_is_not_decompressed(
     source: Source, tmp_path: Path, harm: Callable[[bytes], bytes]
 ) -> None:
     data = bundle(source, tmp_path / "bundle", 1, source.tag(0).commit)
     with pytest.raises(Corrupt):
-        laid_open(harm(data))
+        decompressed(harm(data))
 
 
 def _with_objects(data: bytes, objects: bytes) -> bytes:

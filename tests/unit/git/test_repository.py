@@ -76,7 +76,7 @@ def test_the_history_is_cut_off(plain: Source, store: Repository, tmp_path: Path
         assert git(store.git_dir, "rev-list", "--count", commit) == b"1\n"
 
 
-def test_a_base_that_was_let_go_of_and_is_still_here_will_do(
+def test_a_base_that_was_dropped_and_is_still_here_will_do(
     plain: Source, store: Repository, tmp_path: Path
 ) -> None:
     bring(plain, 0, None, store, tmp_path)
@@ -143,7 +143,7 @@ def test_a_work_tree_is_never_made_anew_for_another_hash(tmp_path: Path, plain: 
     assert (theirs / "precious").exists()
 
 
-# -- what a store holds on to ---------------------------------------------------------------------------
+# -- what a store keeps ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Trees without contents: they travel, are copied, and are let go of, and no blob is ever looked for."""
+"""Trees without contents: they travel, are copied, and are drop, and no blob is ever looked for."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_a_release_whose_base_was_written_into_is_made_without_it(
     facts = deploy(layout, source, 1)
     assert "began_as" not in facts
     assert snapshot(location) == source.checked_out(1)
-    deploy(layout, source, 0)  # and the one that was written into is made anew
+    deploy(layout, source, 0)  # and the one that was written into is rebuilt
     assert snapshot(location) == source.checked_out(0)
 
 

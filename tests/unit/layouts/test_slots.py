@@ -100,7 +100,7 @@ def test_the_previous_release_is_untouched_while_there_is_another_slot(
         prepare(layout, source, (number + 1) % 5)
         now = stats(live)
         assert {path: each[:3] for path, each in now.items()} == {p: each[:3] for p, each in seen.items()}
-        if number + 1 >= slots:  # no slot is made anew, so no file of the live one gets a further name
+        if number + 1 >= slots:  # no slot is rebuilt, so no file of the live one gets a further name
             assert now == seen
         if number and slots > 2:
             assert layout.holdings().previous == source.tag(number - 1).commit

@@ -1,6 +1,6 @@
 """F33: each file that the master keeps, damaged in each way: the damage is named, and it is no other repo's.
 
-What can be made anew is; what orders deploys never goes backwards; no damage is a bare exception of Python.
+What can be rebuilt is; what orders deploys never goes backwards; no damage is a bare exception of Python.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def test_pins_are_made_anew_from_the_journals_and_the_damaged_file_is_kept(
     assert told["pins"]["wiki"]["tag"] == "v1" and told["pins"]["wiki"]["order"]["epoch"] == EPOCHS["wiki"]
     assert "unknown" not in told
     assert [path.name.split(".")[0] for path in damaged.parent.glob("wiki.json.*")] == ["wiki"]
-    assert "made anew" in log.text and str(damaged) in log.text
+    assert "rebuilt" in log.text and str(damaged) in log.text
     log.clear()
     world.tells()
     assert not log.text

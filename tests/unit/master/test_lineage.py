@@ -39,7 +39,7 @@ def left(tag: str) -> dict[str, Any]:
         pytest.param(["v1", "v2", ("v3", NO)], "v1", id="one that was not accepted"),
         pytest.param(["v1", "v2", "v2"], "v1", id="the same once more"),
         pytest.param(["v1", "v2", "v3", ("v2", BACK)], "v1", id="twice back is two back"),
-        pytest.param(["v1", "v2", ("v1", BACK), "v3"], "v1", id="not to what it was led back from"),
+        pytest.param(["v1", "v2", ("v1", BACK), "v3"], "v1", id="not to what it was rolled back from"),
         pytest.param(["v1", "v2", ("v2", {"action": "restart"})], "v1", id="a restart is no release"),
         pytest.param(["v1", ("v2", {"bad": "it burns"}), "v3"], "v1", id="not to a bad one"),
         # a limit

@@ -188,7 +188,7 @@ def test_trees_of_before_submodules_were_asked_for_are_made_anew(nested: Nested,
         holds(host, nested, number)
 
 
-def test_what_no_release_needs_is_let_go_of(host: Host, nested: Nested) -> None:
+def test_what_no_release_needs_is_dropped(host: Host, nested: Nested) -> None:
     for number in (0, 2, 3, 4, 3):
         host.deploy(number)
     store = stages.layouts.of(host.repo).store

@@ -350,7 +350,7 @@ def test_objects_of_another_release_are_not_taken_for_it(traveller: Travellers, 
         bundle, opened = target.cache.parent / "other", io.BytesIO()
         blob.repository.pack(blob.tag(2), blob.tag(0).commit, bundle)
         with open(bundle, "rb") as file:
-            recompress.lay_open(file, opened)
+            recompress.decompress(file, opened)
         return {**line, "size": len(opened.getvalue())}, _squeeze(opened.getvalue())
 
     target = traveller("bundle", blob)

@@ -180,7 +180,7 @@ class SwarmDownloader:
             raise Unavailable(f"is too slow: {came} in half of the time that there is")
 
     def _keep_alive(self, payload: Payload, wish: SeedRequest) -> None:
-        """A seeder that was killed begins anew and finds what it had; another repo may have withdrawn the wish."""
+        """A seeder that was killed starts again and finds what it had; another repo may have withdrawn the wish."""
         if not self._den.is_wanted(payload.sha256):
             self._den.wish(payload.sha256, wish)
         if self._den.is_free():

@@ -107,7 +107,7 @@ class Seeder:
     # -- wishes -----------------------------------------------------------------------------------------
 
     def _try(self, name: str, wish: SeedRequest) -> None:
-        """What cannot be meant is nobody's trouble but his who wishes it."""
+        """What is not valid is nobody's trouble but his who wishes it."""
         try:
             self._add(name, wish)
         except (RuntimeError, ValueError) as error:

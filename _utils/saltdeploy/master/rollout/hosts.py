@@ -44,7 +44,7 @@ class Failures:
             counted.clear()
 
     def beyond_limit(self, wave: Wave) -> str:
-        """Why the deploy cannot go on with the group of this wave; "" when it can."""
+        """Why the deploy cannot start the group of this wave; "" when it can."""
         counted = self._counted[wave.group]
         if len(counted) <= wave.limit:
             return ""

@@ -7,7 +7,7 @@ and go on from there. A host that gave no answer counts as failed: silence is ne
 
     FETCH     everybody, all at once or a sliding window of hosts; more failures than the limit: HELD, and nothing has
               changed anywhere
-    CHECKOUT  wave by wave, a sliding window of hosts; more failures than the limit: nobody new is asked, then
+    CHECKOUT  wave by wave, a sliding window of hosts; more failures than the limit: no further hosts are started, then
     ROLLBACK  wave by wave backwards: every host that was asked to switch, not only those known to have switched
 
 This file decides nothing: which state follows stands in ``table.py``, what is counted in ``book.py``.

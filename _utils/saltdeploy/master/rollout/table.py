@@ -33,7 +33,7 @@ class State(Enum):
     NEXT_WAVE = "next wave"
     BEFORE_WAVE = "before wave"
     SWITCHING = "switching"
-    STOPPING = "stopping"  # nobody new is asked; those under way are heard
+    STOPPING = "stopping"  # no further hosts are started; those under way are heard
     SWITCH_FAILED = "switch failed"
     NOT_SWITCHED = "not switched"  # hosts failed to switch; an operator is asked
     AFTER_WAVE = "after wave"
@@ -45,7 +45,7 @@ class State(Enum):
     CLOSED_EARLY = "closed early"  # checks failed before anybody switched; an operator is asked
     CLOSED = "closed"  # checks failed; an operator is asked
     CLOSED_GATE = "closed gate"
-    ABORTING = "aborting"  # nobody new is asked; those under way are heard
+    ABORTING = "aborting"  # no further hosts are started; those under way are heard
     ABORTED = "aborted"
     PREVIOUS_WAVE = "previous wave"
     ROLLING_BACK = "rolling back"

@@ -100,7 +100,7 @@ def said(kind: str, answer: dict[str, Any]) -> dict[str, str]:
         ("states", "pinned"),
     ],
 )
-def test_F01_F02_what_cannot_be_meant_is_refused_with_a_command(doors: Doors, kind: str, name: str) -> None:
+def test_F01_F02_what_is_not_valid_is_refused_with_a_command(doors: Doors, kind: str, name: str) -> None:
     function = doors.functions[kind][name]
     known = parameters(function)
     assert known or name in ("locks", "sync_all")

@@ -36,9 +36,7 @@ def pinned_for(repo: Repo, host: str) -> dict[str, Any]:
     return result
 
 
-def test_F33_pins_that_are_damaged_are_made_anew_or_named_and_stop_nobody_else(
-    repo: Repo, other: Repo
-) -> None:
+def test_F33_pins_that_are_damaged_are_rebuilt_or_named_and_stop_nobody_else(repo: Repo, other: Repo) -> None:
     converged(repo.sync("v0"))
     converged(other.sync("v0"))
     pins = pins_of(repo)

@@ -78,7 +78,9 @@ def parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     for cell in inspect.unwrap(function).__closure__ or ():
         if isinstance(cell.cell_contents, arguments.Call):
             return dict(cell.cell_contents.signature.parameters)
-    return dict(inspect.signature(function).parameters)
+    found = inspect.signature(function).parameters.items()
+    # Salt tells a module's function about its job by keywords of its own
+    return {name: each for name, each in found if each.kind is not inspect.Parameter.VAR_KEYWORD}
 
 
 def said(kind: str, answer: dict[str, Any]) -> dict[str, str]:

@@ -110,8 +110,9 @@ class SimulatedDeploy:
         recorded = {(f"deploy.{stage}", host) for stage, host in self.course().attempts}
         assert {job for job in self.world.published if job[0] != "deploy.result"} <= recorded
 
-    def _drive(self) -> Outcome:
-        master = Master(
+    def master(self) -> Master:
+        """What the deploying process has of the world."""
+        return Master(
             root=self.root,
             bus=self.world,
             store=None,  # type: ignore[arg-type] - nobody asks it
@@ -122,6 +123,9 @@ class SimulatedDeploy:
             place=CheckContext(_nothing, _nothing),
             watchers=self.watchers,
         )
+
+    def _drive(self) -> Outcome:
+        master = self.master()
         with self._journals.write(REPO, DEPLOY) as journal:
             recorder = Recorder(self.course(), journal, master)
             driver = Driver(recorder, [CONFIG], {REPO: Lease(self.lives)}, master, {})

@@ -616,7 +616,7 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
     with LookingOn(stop) as looking, _watcher(deploy, detach, interactive) as watchers:
         for watcher in watchers:
             watcher.hear(sign)
-        view = background.look_on(reader, watchers, time.time, enough)
+        view = background.look_on(reader, lambda told: watch_events(told, watchers, enough=enough))
         if view is None and not (looking.leaves or detach):
             view = _follow(seen.repo, seen.deploy, watchers, looking, seen.last)  # it sends nothing more
     if view is None:

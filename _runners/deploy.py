@@ -46,8 +46,10 @@ from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
 from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
+from saltdeploy.watch import follow as watch_events
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.console.signals import LookingOn
+from saltdeploy.watch.settings import WatchSettings
 
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
@@ -614,7 +616,7 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
     with LookingOn(stop) as looking, _watcher(deploy, detach, interactive) as watchers:
         for watcher in watchers:
             watcher.hear(sign)
-        view = background.look_on(reader, watchers, time.time, enough)
+        view = background.look_on(reader, lambda told: watch_events(told, watchers, enough=enough))
         if view is None and not (looking.leaves or detach):
             view = _follow(seen.repo, seen.deploy, watchers, looking, seen.last)  # it sends nothing more
     if view is None:
@@ -632,19 +634,10 @@ def _watch(repo, deploy, interactive=False):
 
 def _follow(repo, deploy, watchers, looking, shown=None):
     """What the journal of a deploy tells, to its end; without what was ``shown`` already, up to this event."""
-    last = shown or {}
-    for event in following.follow(repo, deploy, root(__opts__), time.sleep, shown):
-        last = event or last
-        if looking.leaves:
-            return {
-                "view": "detached",
-                "repo": repo,
-                "deploy": deploy,
-                "stopping": looking.stops,
-                "retcode": 1,
-            }
-        for watcher in watchers:
-            watcher.tick(time.time()) if event is None else watcher.hear(event)
+    told = following.follow(repo, deploy, root(__opts__), time.sleep, shown)
+    last = watch_events(told, watchers, enough=lambda event: looking.leaves) or shown or {}
+    if looking.leaves and last.get("event") != events.FINISHED:
+        return {"view": "detached", "repo": repo, "deploy": deploy, "stopping": looking.stops, "retcode": 1}
     return reports.of_watched(repo, deploy, last, root(__opts__))
 
 
@@ -656,11 +649,11 @@ def _watcher(deploy, silent=False, interactive=False):
         return
     # a result on the same screen tells the outcome, and nobody needs it twice
     twice = not __opts__.get("output") and terminal.is_one_screen(sys.stdout, sys.stderr)
-    result_of = deploy if twice else ""
+    settings = WatchSettings.of_stream(sys.stderr, result_of=deploy if twice else "")
     if interactive:
-        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here, result_of=result_of)
+        watcher = terminal.for_operator(sys.stdin, sys.stderr, _answer_here, settings)
     else:
-        watcher = terminal.for_stream(sys.stderr, result_of=result_of)
+        watcher = terminal.for_stream(sys.stderr, settings)
     try:
         yield (watcher,)
     finally:

@@ -46,23 +46,13 @@ def read(path: Path, parse: Callable[[Any], T], default: T, *, repo: str = "", a
     except PermissionError:
         raise
     except OSError as error:  # a directory, a loop of links, a sector that is gone
-        raise damaged(path, str(error.strerror or error), repo=repo, after=after) from error
+        raise DamagedFile.of_file(path, str(error.strerror or error), repo=repo, after=after) from error
     if not data.strip():
-        raise damaged(path, "it is empty", repo=repo, after=after)
+        raise DamagedFile.of_file(path, "it is empty", repo=repo, after=after)
     try:
         return parse(json.loads(data))
     except (DeployError, *WRONG_FORM) as error:
-        raise damaged(path, _told(error), repo=repo, after=after) from error
-
-
-def damaged(path: Path, why: str, *, repo: str = "", after: str = "") -> DamagedFile:
-    """The error about a file; its next command moves the file out of the way."""
-    return DamagedFile(
-        f"the file is damaged: {why}",
-        repo=repo,
-        path=str(path),
-        next=f"look at it, move it away (mv -- {path} {path}.bad), then {after or 'run the same command again'}",
-    )
+        raise DamagedFile.of_file(path, _told(error), repo=repo, after=after) from error
 
 
 def parsed(value: Any, parse: Callable[[Any], object], where: str, following: str) -> None:

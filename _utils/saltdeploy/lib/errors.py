@@ -366,6 +366,24 @@ class DamagedFile(Corrupt):
     kind = "damaged-file"
     status = 190
 
+    @classmethod
+    def of_file(cls, path: object, why: str, *, repo: str = "", after: str = "") -> DamagedFile:
+        """The error about a file; its next command moves the file out of the way.
+
+        Args:
+            path: the file.
+            why: what is wrong with it.
+            repo: whose it is.
+            after: what to do once the file is out of the way; the same command again where nothing is said.
+        """
+        aside = f"look at it, move it away (mv -- {path} {path}.bad)"
+        return cls(
+            f"the file is damaged: {why}",
+            repo=repo,
+            path=str(path),
+            next=f"{aside}, then {after or 'run the same command again'}",
+        )
+
 
 def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]

@@ -12,7 +12,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -98,33 +98,28 @@ class _Pipe:
             raise BlockingIOError
 
 
-def look_on(
-    reader: int,
-    watchers: tuple[Listener, ...],
-    clock: Callable[[], float],
-    enough: Callable[[events.Event], bool],
-) -> View | None:
-    """Pass on what comes through the pipe, until the result comes.
+def look_on(reader: int, see: Callable[[Iterable[events.Event | None]], object]) -> View | None:
+    """See what comes through the pipe, until the result comes.
 
     Args:
-        watchers: hear the events.
-        enough: asked after each event and each pause (with ``{}``); True to look no longer.
+        see: takes the events, and None where there is nothing new, for as long as it likes.
 
     Returns:
         The result; None when one has seen enough, or when the process ended without a word.
     """
+    views: list[View] = []
     with os.fdopen(reader, "rb", buffering=0) as pipe:
-        for message in _messages(pipe):
-            if "view" in message:
-                view: View = message["view"]
-                return view
-            event = message.get("event", {})
-            for watcher in watchers:
-                watcher.hear(event) if event else watcher.tick(clock())
-            if enough(event):
-                return None
+        see(_told(pipe, views.append))
+    return views[0] if views else None
+
+
+def _told(pipe: FileIO, end: Callable[[View], None]) -> Iterator[events.Event | None]:
+    for message in _messages(pipe):
+        if "view" in message:
+            end(message["view"])
+            return
+        yield message.get("event")
     log.debug("the deploying process ended without a result")
-    return None
 
 
 def _messages(pipe: FileIO) -> Iterator[dict[str, Any]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from saltdeploy.master import journal
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.locks import is_held, running_here
-from saltdeploy.protocol import events
+from saltdeploy.protocol import events, journal
 
 _LOOK_EVERY = 0.2  # seconds
 
@@ -47,7 +46,7 @@ def being_prepared(root: Path, repos: Iterable[str], deploy: str = "") -> tuple[
 def follow(
     repo: str, deploy: str, root: Path, pause: Callable[[float], None], after: events.Event | None = None
 ) -> Iterator[events.Event | None]:
-    """The events of a deploy to its end, as :func:`saltdeploy.master.journal.follow`; first that it is being prepared.
+    """The events of a deploy to its end, as :func:`saltdeploy.protocol.journal.follow`; first that it is being prepared.
 
     Nothing comes of a deploy that ends before it has asked any host.
 
@@ -69,7 +68,7 @@ def follow(
         return
     # of a first sign of life the journal tells nothing
     seen = after is None or after.get("event") in (None, events.PREPARING)
-    for event in journal.follow(path, lambda: is_held(root, repo), pause):
+    for event in journal.follow(path, lambda: is_held(root, repo), pause, repo=repo):
         if seen or event is None:
             yield event
         seen = seen or event == after

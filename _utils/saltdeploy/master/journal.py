@@ -1,27 +1,26 @@
 """The append-only log of each deploy: a file of msgpack maps, the events of :mod:`saltdeploy.protocol.events`.
 
 What leads to an act is fsynced before the act (:meth:`Journal.sync`). A torn last record, left by a crash, is
-cut off when the journal is opened again, and passed over when it is read.
+cut off when the journal is opened again. :mod:`saltdeploy.protocol.journal` reads it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 import msgpack
 
 from saltdeploy.lib import disk, durable
-from saltdeploy.lib.durable import damaged
 from saltdeploy.lib.errors import DamagedFile
 from saltdeploy.protocol import events
+from saltdeploy.protocol import journal as reader
 from saltdeploy.protocol.holdings import legal
 from saltdeploy.protocol.release import check_deploy, file_name, repo_of
 
-_LOOK_EVERY = 0.1  # seconds
 #: Of each journal that was looked into, for each repo: what stands at its head never changes.
 _EPOCHS: dict[tuple[Path, str], int] = {}
 
@@ -95,7 +94,7 @@ class Journal:
     def __enter__(self) -> Journal:
         is_new = not self._path.exists()
         self._file = open(self._path, "a+b", buffering=0, opener=_for_us_alone)  # noqa: SIM115 - closed in __exit__
-        self._file.truncate(_whole_bytes(self._file))
+        self._file.truncate(reader.whole_bytes(self._file))
         if is_new:
             disk.fsync_dir(self._path.parent)
         return self
@@ -142,23 +141,13 @@ def _write(file: IO[bytes], data: bytes) -> None:
         data = data[file.write(data) :]
 
 
-def _whole_bytes(file: IO[bytes]) -> int:
-    file.seek(0)
-    unpacker = msgpack.Unpacker(file)
-    end = 0
-    with contextlib.suppress(ValueError, msgpack.OutOfData):  # a torn record
-        while _is_event(unpacker.unpack()):
-            end = unpacker.tell()
-    return end
-
-
 def _epoch(path: Path, repo: str) -> int:
     """The epoch of a deploy of the repo; 0 while its journal tells nothing, or is damaged."""
     place = (path, repo)
     if place not in _EPOCHS:
         head = None
         with contextlib.suppress(DamagedFile):
-            head = next(replay(path), None)
+            head = next(reader.replay(path, repo=repo), None)
         if head is None:
             return 0
         _EPOCHS[place] = next(
@@ -168,96 +157,5 @@ def _epoch(path: Path, repo: str) -> int:
 
 
 def replay(path: Path) -> Iterator[events.Event]:
-    """The events in a journal, oldest first, up to where it is damaged; none when there is no such file.
-
-    Raises:
-        DamagedFile: it is no file that can be read.
-    """
-    try:
-        file = _opened(path)
-    except FileNotFoundError:
-        return
-    with file, contextlib.suppress(ValueError):
-        for event in msgpack.Unpacker(file):
-            if not _is_event(event):
-                return
-            yield event
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a journal holds events, and after the last one nothing."""
-    try:
-        with _opened(path) as file:
-            end = _whole_bytes(file)
-            return 0 < end == os.fstat(file.fileno()).st_size
-    except (FileNotFoundError, DamagedFile):
-        return False
-
-
-def _opened(path: Path) -> IO[bytes]:
-    try:
-        return open(path, "rb")
-    except (FileNotFoundError, PermissionError):
-        raise
-    except OSError as error:  # a directory, a loop of links
-        raise damaged(path, error.strerror or str(error), repo=legal(path.parent.name, repo_of)) from error
-
-
-def _is_event(found: object) -> bool:
-    """Whether it can be one: a power cut may leave zeros, which are numbers."""
-    return (
-        isinstance(found, dict)
-        and isinstance(found.get("event"), str)
-        and isinstance(found.get("time"), (int, float))
-    )
-
-
-def follow(
-    path: Path, alive: Callable[[], bool], pause: Callable[[float], None]
-) -> Iterator[events.Event | None]:
-    """The events in a journal and those that are appended later, until the deploy ends.
-
-    Args:
-        path: the journal.
-        alive: whether the process that writes it still lives; when it does not, what is there is all there is.
-        pause: waits for so many seconds.
-
-    Yields:
-        Events; and None whenever there is nothing new, so that the caller can redraw.
-
-    Raises:
-        DamagedFile: it continues with what is no event.
-    """
-    unpacker = msgpack.Unpacker()
-    with _opened(path) as file:
-        while True:
-            lives = alive()
-            piece = file.read()
-            unpacker.feed(piece)
-            for event in _events_in(unpacker, path):
-                yield event
-                if event["event"] == events.FINISHED:
-                    return
-            if not piece:
-                if not lives:
-                    return
-                yield None
-                pause(_LOOK_EVERY)
-
-
-def _events_in(unpacker: msgpack.Unpacker, path: Path) -> Iterator[events.Event]:
-    with contextlib.suppress(msgpack.OutOfData):
-        while True:
-            try:
-                event = unpacker.unpack()
-            except ValueError as error:
-                raise _no_event(path) from error
-            if not _is_event(event):
-                raise _no_event(path)
-            yield event
-
-
-def _no_event(path: Path) -> DamagedFile:
-    repo = legal(path.parent.name, repo_of)
-    return damaged(path, "something that is no event stands in it", repo=repo,
-                   after=f"salt-run deploy.report repo={repo} tells how the hosts are")  # fmt: skip
+    """As :func:`saltdeploy.protocol.journal.replay`, of a journal in its place: an error names the repo."""
+    return reader.replay(path, repo=legal(path.parent.name, repo_of))

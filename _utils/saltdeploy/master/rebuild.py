@@ -10,10 +10,11 @@ from typing import Any
 from saltdeploy.lib import durable
 from saltdeploy.lib.errors import DamagedFile, DeployError
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master.journal import Journals, is_whole, replay
+from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.pin import Pin, pin_order, with_epoch, with_pin
 from saltdeploy.master.plan_model import Part, Plan
 from saltdeploy.protocol import events
+from saltdeploy.protocol.journal import is_whole
 
 
 @dataclass(frozen=True)

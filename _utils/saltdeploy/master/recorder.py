@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ from saltdeploy.master.state import DeployState, cannot_record
 from saltdeploy.protocol import events
 
 log = logging.getLogger(__name__)
+
+#: Progress of one host in one stage that the journal takes: a host sends two a second, whoever forges sends as many as they like.
+MOST_PROGRESS = 1_000
 
 
 class Recorder:
@@ -31,6 +35,7 @@ class Recorder:
         self._journal = journal
         self._bus = master.bus
         self._watchers = list(master.watchers)
+        self._progress: Counter[tuple[str, str]] = Counter()
 
     def record(self, build: Callable[..., events.Event], about: str = "", **fields: Any) -> events.Event:
         """Something happened: write it down, let it change the deploy's state and its state machine, tell everybody.
@@ -55,8 +60,15 @@ class Recorder:
         self.record(events.warned, text=text)
 
     def pass_on(self, event: events.Event) -> None:
-        """Write down what a host fired on the bus itself; it decides nothing."""
-        self._is_written(event)
+        """Write down what a host fired on the bus itself, up to :data:`MOST_PROGRESS`; it decides nothing."""
+        host, stage = event["host"], event["stage"]
+        self._progress[host, stage] += 1
+        if self._progress[host, stage] <= MOST_PROGRESS:
+            self._is_written(event)
+        elif self._progress[host, stage] == MOST_PROGRESS + 1:
+            log.warning(
+                "deploy %s: no more progress of %s in %s is written down", self.plan.deploy, host, stage
+            )
         self._show(lambda watcher: watcher.hear(event))
 
     def tick(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import NoSuchDeploy, from_os, from_wire
+from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy, from_os, from_wire
 from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
 from saltdeploy.master.rollout import outcome as rollout_outcome
@@ -86,7 +86,7 @@ class DeployState:
         try:
             return cls.replayed(replay(path))
         except durable.WRONG_FORM as error:
-            raise durable.damaged(path, f"its events have another form: {error!r}") from error
+            raise DamagedFile.of_file(path, f"its events have another form: {error!r}") from error
 
     @classmethod
     def replayed(cls, journal: Iterable[events.Event]) -> DeployState:

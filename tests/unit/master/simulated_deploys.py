@@ -9,7 +9,7 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.checks import CheckContext
-from saltdeploy.master.context import Master
+from saltdeploy.master.context import Listener, Master
 from saltdeploy.master.driver import Driver
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.operator import OperatorSignals
@@ -56,6 +56,7 @@ class SimulatedDeploy:
         waves, rules: as for a rollout.
         part: what is deployed; by default the new release, and nothing is packed for it.
         action: what the operator does.
+        watchers: see it while it runs.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class SimulatedDeploy:
         rules: Rules,
         part: Part | None = None,
         action: str = SYNC,
+        watchers: tuple[Listener, ...] = (),
     ) -> None:
         self.root, self.world, self.rules = root, world, rules
+        self.watchers = watchers
         self.control = OperatorSignals(root, REPO, DEPLOY)
         self.lives = 0
         self._journals = Journals(root)
@@ -107,8 +110,9 @@ class SimulatedDeploy:
         recorded = {(f"deploy.{stage}", host) for stage, host in self.course().attempts}
         assert {job for job in self.world.published if job[0] != "deploy.result"} <= recorded
 
-    def _drive(self) -> Outcome:
-        master = Master(
+    def master(self) -> Master:
+        """What the deploying process has of the world."""
+        return Master(
             root=self.root,
             bus=self.world,
             store=None,  # type: ignore[arg-type] - nobody asks it
@@ -117,7 +121,11 @@ class SimulatedDeploy:
             secret=self.world.secret,
             user="amir",
             place=CheckContext(_nothing, _nothing),
+            watchers=self.watchers,
         )
+
+    def _drive(self) -> Outcome:
+        master = self.master()
         with self._journals.write(REPO, DEPLOY) as journal:
             recorder = Recorder(self.course(), journal, master)
             driver = Driver(recorder, [CONFIG], {REPO: Lease(self.lives)}, master, {})

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.master import background
+from saltdeploy.watch import follow
 
 Watchers = tuple[background.Listener, ...]
 
@@ -30,10 +31,6 @@ class Heard:
         pass
 
 
-def never(event: object) -> bool:
-    return False
-
-
 def until(there: Callable[[], bool]) -> None:
     while not there():
         time.sleep(0.01)
@@ -46,7 +43,7 @@ def test_events_and_the_result_come_through(tmp_path: Path) -> None:
         return {"view": "outcome", "pid": os.getpid(), "session": os.getsid(0)}
 
     heard = Heard()
-    view = background.look_on(background.start(work, tmp_path / "log"), (heard,), time.time, never)
+    view = background.look_on(background.start(work, tmp_path / "log"), lambda told: follow(told, [heard]))
     assert view is not None
     assert [event["number"] for event in heard.events] == list(range(1000))
     assert view["pid"] != os.getpid()
@@ -59,7 +56,7 @@ def test_what_the_process_prints_goes_to_the_log(tmp_path: Path) -> None:
         os.write(2, b"complained\n")
         return {}
 
-    background.look_on(background.start(work, tmp_path / "log"), (), time.time, never)
+    background.look_on(background.start(work, tmp_path / "log"), list)
     assert (tmp_path / "log").read_text() == "said\ncomplained\n"
     assert (tmp_path / "log").stat().st_mode & 0o077 == 0
 
@@ -71,7 +68,10 @@ def test_a_process_that_dies_has_no_result(tmp_path: Path) -> None:
         raise AssertionError
 
     heard = Heard()
-    assert background.look_on(background.start(work, tmp_path / "log"), (heard,), time.time, never) is None
+    assert (
+        background.look_on(background.start(work, tmp_path / "log"), lambda told: follow(told, [heard]))
+        is None
+    )
     assert heard.events == [{"event": "started"}]
 
 
@@ -85,7 +85,7 @@ def test_one_may_look_away_and_the_process_goes_on(tmp_path: Path) -> None:
         return {}
 
     reader = background.start(work, tmp_path / "log")
-    assert background.look_on(reader, (), time.time, lambda event: bool(event)) is None
+    assert background.look_on(reader, lambda told: follow(told, [], enough=bool)) is None
     (tmp_path / "looked away").touch()
     until(done.exists)
 
@@ -125,7 +125,7 @@ def work(watchers, aborted):
     (place / "ended").write_text(aborted() or "went on")
     return {}
 
-background.look_on(background.start(work, place / "log"), (), time.time, lambda event: False)
+background.look_on(background.start(work, place / "log"), list)
 """
 
 

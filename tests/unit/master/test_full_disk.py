@@ -10,10 +10,11 @@ from typing import IO
 
 import pytest
 from saltdeploy.master import deploy, journal
-from saltdeploy.master.journal import Journals, is_whole
+from saltdeploy.master.journal import Journals
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.results import of_deploy
 from saltdeploy.protocol import events
+from saltdeploy.protocol.journal import is_whole
 
 from tests.support.repositories import Source, tree
 from tests.unit.protocol.whole_deploys import REPO, Fleet

@@ -1,4 +1,4 @@
-"""A journal holds what was written into it, whatever dies in the middle of a record."""
+"""A journal holds what was written into it, and is found by the names of its repos and its id."""
 
 from __future__ import annotations
 
@@ -7,27 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgpack
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from saltdeploy.lib.errors import BadName
-from saltdeploy.master.journal import Journals, follow, is_whole, replay
-from saltdeploy.protocol import events
+from saltdeploy.master.journal import Journals, replay
+from saltdeploy.protocol.journal import is_whole
 
-DEPLOY = "20261123101112000000"
+from tests.support.journals import DEPLOY, event, write
+
 LATER = "20261123101112000001"
-
-
-def event(number: int) -> events.Event:
-    return events.warned(DEPLOY, "demo", 1000.0 + number, f"event {number}")
-
-
-def write(root: Path, *numbers: int, repo: str = "demo", deploy: str = DEPLOY) -> Path:
-    with Journals(root).write(repo, deploy) as journal:
-        for number in numbers:
-            journal.append(event(number))
-    return Journals(root).path(repo, deploy)
 
 
 def test_what_was_appended_is_read_in_order(tmp_path: Path) -> None:
@@ -40,24 +27,6 @@ def test_an_event_can_be_read_as_soon_as_it_was_appended(tmp_path: Path) -> None
     with Journals(tmp_path).write("demo", DEPLOY) as journal:
         journal.append(event(1))
         assert list(replay(Journals(tmp_path).path("demo", DEPLOY))) == [event(1)]
-
-
-@given(torn=st.integers(1, 60), rest=st.sampled_from([b"", b"\0" * 100, b"\xc1\xc1", b"\xff"]))
-def test_a_record_that_a_crash_tore_is_passed_over_and_cut_off(
-    tmp_path_factory: pytest.TempPathFactory, torn: int, rest: bytes
-) -> None:
-    root = tmp_path_factory.mktemp("root")
-    path = write(root, 1)
-    record = msgpack.packb(event(2))
-    with open(path, "ab") as file:
-        file.write(record[: min(torn, len(record) - 1)] + rest)
-    assert list(replay(path))[:1] == [event(1)]
-    write(root, 3)
-    assert list(replay(path)) == [event(1), event(3)]
-
-
-def test_no_journal_is_an_empty_one(tmp_path: Path) -> None:
-    assert list(replay(tmp_path / "none")) == []
 
 
 def test_the_newest_deploy_is_the_one_with_the_latest_id(tmp_path: Path) -> None:
@@ -80,28 +49,6 @@ def test_what_is_no_id_of_a_deploy_is_no_path(tmp_path: Path, name: str) -> None
         Journals(tmp_path).path("demo", name)
     with pytest.raises(BadName):
         Journals(tmp_path).repo_of(name)
-
-
-def ended() -> events.Event:
-    return events.finished(DEPLOY, "demo", 1.0, tag="v1", outcome="HELD", ok=0, total=1, reason="", next="")
-
-
-def test_following_replays_and_goes_on_until_the_end(tmp_path: Path) -> None:
-    path = write(tmp_path, 1)
-    to_come = [[event(2)], [], [event(3), ended()], [event(4)]]
-
-    def pause(_: float) -> None:
-        with Journals(tmp_path).write("demo", DEPLOY) as journal:
-            for each in to_come.pop(0):
-                journal.append(each)
-
-    heard = [each for each in follow(path, lambda: True, pause) if each]
-    assert heard == [event(1), event(2), event(3), ended()]
-
-
-def test_following_ends_when_the_writer_has_died(tmp_path: Path) -> None:
-    path = write(tmp_path, 1)
-    assert list(follow(path, lambda: False, lambda _: None)) == [event(1)]
 
 
 def test_a_deploy_of_several_repos_has_one_journal_and_the_name_of_the_first(tmp_path: Path) -> None:

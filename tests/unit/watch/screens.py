@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from saltdeploy.watch import Watcher
+from saltdeploy.watch.console import terminal
+from saltdeploy.watch.settings import WatchSettings
 
 from tests.unit.watch.stories import Step
 
@@ -55,6 +57,11 @@ def screen(columns: int = 80, rows: int = 24) -> Iterator[Screen]:
     found.stream.close()
     found.stdin.close()
     os.close(found.master)
+
+
+def watcher_of(stream: TextIO, result_of: str = "") -> Watcher:
+    """As the runner opens it."""
+    return terminal.for_stream(stream, WatchSettings.of_stream(stream, result_of=result_of))
 
 
 def play(watcher: Watcher, steps: Iterable[Step], seen: Screen | None = None) -> bytes:

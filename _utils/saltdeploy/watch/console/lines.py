@@ -19,6 +19,7 @@ from typing import TextIO
 from saltdeploy.protocol import events
 from saltdeploy.watch import sentences as watch_sentences
 from saltdeploy.watch.failures import FoldedFailures
+from saltdeploy.watch.settings import WatchSettings
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import DeployView
 from saltdeploy.watch.text import duration, hosts, short, with_next
@@ -34,12 +35,12 @@ class Lines:
 
     Args:
         stream: takes text. A stream that breaks is left alone: the deploy does not depend on it.
-        result_of: the deploy whose result follows on the same screen: its outcome is left to that.
+        settings: what it is told of that stream.
     """
 
-    def __init__(self, stream: TextIO, *, result_of: str = "") -> None:
+    def __init__(self, stream: TextIO, settings: WatchSettings) -> None:
         self._stream: TextIO | None = stream
-        self._result_of = result_of
+        self._result_of = settings.result_of
         self._state = DeployView()
         self._told = 0.0
         self._preparing_told = ""

@@ -22,6 +22,7 @@ from saltdeploy.watch import sentences
 from saltdeploy.watch import sentences as watch_sentences
 from saltdeploy.watch.failures import FoldedFailures
 from saltdeploy.watch.notes import Failure, OutcomeNote
+from saltdeploy.watch.settings import WatchSettings
 from saltdeploy.watch.stage import HostProgress, Stage
 from saltdeploy.watch.state import DeployView
 from saltdeploy.watch.text import clock, hosts, outcome, short, with_next
@@ -226,11 +227,11 @@ class Live:
 
     Args:
         stream: a terminal. When it breaks it is left alone: the deploy does not depend on it.
-        result_of: as for :class:`saltdeploy.watch.console.lines.Lines`.
+        settings: what it is told of that terminal.
     """
 
-    def __init__(self, stream: TextIO, *, result_of: str = "") -> None:
-        self._result_of = result_of
+    def __init__(self, stream: TextIO, settings: WatchSettings) -> None:
+        self._result_of = settings.result_of
         self._folded = FoldedFailures()
         self._state = DeployView()
         self._console = _Terminal(file=stream, highlight=False)

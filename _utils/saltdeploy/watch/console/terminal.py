@@ -11,51 +11,44 @@ from saltdeploy.protocol import events
 from saltdeploy.watch import Watcher
 from saltdeploy.watch.console.lines import Lines
 from saltdeploy.watch.console.prompt import Answer, Prompt
+from saltdeploy.watch.settings import WatchSettings
 
 
-def for_stream(stream: TextIO, *, result_of: str = "") -> Watcher:
+def for_stream(stream: TextIO, settings: WatchSettings) -> Watcher:
     """The watcher that fits a stream.
 
     Args:
         stream: usually ``sys.stderr``, so that a result on stdout stays whole.
-        result_of: the deploy whose result follows on the same screen: its outcome is left to that.
+        settings: what the watcher is told of that stream.
 
     Returns:
         Live bars when the stream is a terminal that can move its cursor and the library rich is there;
         else plain lines.
 
     Example:
-        >>> watcher = for_stream(sys.stderr)
+        >>> watcher = for_stream(sys.stderr, WatchSettings.of_stream(sys.stderr))
         >>> watcher.hear(event)
         >>> watcher.close()
     """
-    if is_terminal(stream) and importlib.util.find_spec("rich") is not None:
+    if settings.terminal and importlib.util.find_spec("rich") is not None:
         from saltdeploy.watch.console import (
             live,  # rich takes a tenth of a second to load: only for who sees it
         )
 
         if live.can_draw(stream):
-            return _OneByOne(lambda: live.Live(stream, result_of=result_of))
-    return _OneByOne(lambda: Lines(stream, result_of=result_of))
+            return _OneByOne(lambda: live.Live(stream, settings))
+    return _OneByOne(lambda: Lines(stream, settings))
 
 
-def for_operator(stdin: TextIO, stream: TextIO, answer: Answer, *, result_of: str = "") -> Watcher:
+def for_operator(stdin: TextIO, stream: TextIO, answer: Answer, settings: WatchSettings) -> Watcher:
     """Plain lines, and prompts for the questions that the deploy waits with.
 
     Args:
         stdin: where the operator types; when it is no terminal nobody is asked there.
-        stream, result_of: as for :func:`for_stream`.
+        stream, settings: as for :func:`for_stream`.
         answer: see :class:`saltdeploy.watch.console.prompt.Prompt`.
     """
-    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream, result_of=result_of)))
-
-
-def is_terminal(stream: TextIO) -> bool:
-    """Whether somebody sits behind a stream."""
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):  # no real stream, or a closed one
-        return False
+    return _OneByOne(lambda: _Both(Prompt(stdin, stream, answer), Lines(stream, settings)))
 
 
 def is_one_screen(first: TextIO, second: TextIO) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import given
 from saltdeploy.lib import errors
 from saltdeploy.protocol import events
 from saltdeploy.watch.console.lines import Lines
+from saltdeploy.watch.settings import WatchSettings
 
 from tests.unit.watch import hostile, rollouts, stories
 from tests.unit.watch.stories import BEGIN, Step, Story
@@ -24,7 +25,7 @@ TREBUCHET = re.compile(r"\d+/\d+ minions completed \w+")
 
 def told(steps: Iterable[Step], stream: io.StringIO | None = None) -> list[str]:
     stream = stream or io.StringIO()
-    watcher = Lines(stream)
+    watcher = Lines(stream, WatchSettings())
     for step in steps:
         watcher.tick(step) if isinstance(step, float) else watcher.hear(step)
     watcher.close()
@@ -48,7 +49,7 @@ def test_the_first_event_is_told_at_once() -> None:
             self.flushed = self.getvalue()
 
     pipe = Pipe()
-    Lines(pipe).hear(Story(3).started())
+    Lines(pipe, WatchSettings()).hear(Story(3).started())
     assert "Started deploy [mediawiki@a1b2c3d]: " in pipe.flushed
 
 
@@ -135,7 +136,7 @@ def test_F18_hosts_that_fail_alike_share_a_line() -> None:
 
 def test_F18_where_the_result_follows_on_the_same_screen_the_outcome_is_left_to_it() -> None:
     stream, story = io.StringIO(), Story(5)
-    watcher = Lines(stream, result_of=stories.DEPLOY)
+    watcher = Lines(stream, WatchSettings(result_of=stories.DEPLOY))
     for event in (story.started(), story.finished("HELD", 4, 5, "no", "do x")):
         watcher.hear(event)
     assert "HELD" not in stream.getvalue()
@@ -297,7 +298,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_deploy() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     stream = os.fdopen(writing, "w")
-    watcher = Lines(stream)
+    watcher = Lines(stream, WatchSettings())
     for step in stories.converged():
         watcher.tick(step) if isinstance(step, float) else watcher.hear(step)
     watcher.close()
@@ -308,20 +309,20 @@ def test_a_reader_that_goes_away_does_not_stop_the_deploy() -> None:
 def test_a_closed_stream_does_not_stop_the_deploy() -> None:
     stream = io.StringIO()
     stream.close()
-    Lines(stream).hear(Story(1).started())
+    Lines(stream, WatchSettings()).hear(Story(1).started())
 
 
 def test_a_stream_that_knows_only_ascii_gets_ascii() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
-    Lines(stream).hear(Story(1).started(user="zo\u00eb"))
+    Lines(stream, WatchSettings()).hear(Story(1).started(user="zo\u00eb"))
     assert b"by zo\\xeb at" in raw.getvalue()
 
 
 @given(hostile.EVENTS)
 def test_nothing_that_is_told_moves_the_cursor(found: list[object]) -> None:
     stream = io.StringIO()
-    watcher = Lines(stream)
+    watcher = Lines(stream, WatchSettings())
     for event in found:
         watcher.hear(event)  # type: ignore[arg-type]
         watcher.tick(BEGIN)

@@ -11,6 +11,7 @@ from saltdeploy.lib import errors
 from saltdeploy.protocol import events
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.console.prompt import Prompt, letters, prompt_of, report
+from saltdeploy.watch.settings import WatchSettings
 from saltdeploy.watch.state import DeployView
 
 from tests.unit.watch import hostile
@@ -42,7 +43,7 @@ class Desk:
         self.first = True
         self.broken = False
         self.now = BEGIN
-        self.watcher = terminal.for_operator(seen.stdin, seen.stream, self._answer)
+        self.watcher = terminal.for_operator(seen.stdin, seen.stream, self._answer, WatchSettings())
 
     def _answer(self, question: events.Event, choice: str) -> bool:
         if self.broken:

@@ -91,6 +91,10 @@ class SaltBus:
         """Seconds since the epoch."""
         return time.time()
 
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets."""
+        return time.monotonic()
+
     def say_hello(self) -> None:
         """Hear ourselves before anybody is asked: a subscription that is not up yet would miss the answers."""
         hello = events.hello(self.new_jid(), "", self.now())

@@ -75,4 +75,7 @@ class Bus(Protocol):
         """Put an event on the bus."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds since the epoch: for what is told and written down. Somebody may set this clock."""
+
+    def elapsed(self) -> float:
+        """Seconds since some moment, by a clock that nobody sets: for whatever is waited for."""

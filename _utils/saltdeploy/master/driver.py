@@ -66,7 +66,7 @@ class Driver:
         self._aborted = master.aborted
         self._signals = OperatorSignals(master.root, self._plan.lead.repo, self._plan.deploy)
         self._waits = Waits(recorder, repos, self._signals, master)
-        self._stages = StageReporter(recorder, self._bus.now, _TICK)
+        self._stages = StageReporter(recorder, self._bus.elapsed, _TICK)
         self._fleet = Fleet(
             self._bus, self._plan.deploy, Authenticator.of(master), self._plan.timeout, recorder.warn
         )
@@ -133,7 +133,7 @@ class Driver:
 
     def _carry_out(self) -> None:
         """Do all that the state machine says is due, each recorded; return when it waits for hosts or for a while."""
-        whole = self._bus.now() - self._asked >= _TICK  # a publish costs every minion a look: few of them
+        whole = self._bus.elapsed() - self._asked >= _TICK  # a publish costs every minion a look: few of them
         while (due := self.rollout.due(whole=whole)) is not None:
             if isinstance(due, Ask):
                 self._stages.tell()
@@ -142,7 +142,7 @@ class Driver:
                     continue
                 self._recorder.sync()
                 self._publish(due.stage, list(due.hosts))
-                self._asked = self._bus.now()
+                self._asked = self._bus.elapsed()
             elif not self._waits.is_over(due):
                 return
 

@@ -120,8 +120,8 @@ def _awake(hosts: list[str], master: Master) -> list[str]:
     bus, jid, heard = master.bus, master.bus.new_jid(), set[str]()
     if hosts:
         bus.publish(hosts, "test.ping", [], jid)
-    end = bus.now() + _AWAKE_WITHIN
-    while len(heard) < len(hosts) and (left := end - bus.now()) > 0:
+    end = bus.elapsed() + _AWAKE_WITHIN
+    while len(heard) < len(hosts) and (left := end - bus.elapsed()) > 0:
         message = bus.next(left)
         if message is not None and message[0].startswith(f"salt/job/{jid}/ret/"):
             heard |= {message[0].rsplit("/", 1)[1]} & set(hosts)

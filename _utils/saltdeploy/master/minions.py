@@ -13,6 +13,7 @@ from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import DeployError, Forged, Unreachable
+from saltdeploy.master.attention import Attention
 from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Bus, Master
 from saltdeploy.master.pins import Pins
@@ -29,14 +30,12 @@ _PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
 _ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
-_AT_ONCE = (
-    1000  # messages that are taken in one go; a flood of them must not keep the deploy from its other work
-)
+_TURN = 0.5  # seconds that are listened before it is looked who has answered
 
 
 @dataclass
 class _Question:
-    """What a host was asked, and how it stands with the answer.
+    """What a host was asked, and how it stands with the answer. Moments are those of :class:`Attention`.
 
     Attributes:
         asked: when.
@@ -98,11 +97,12 @@ class Fleet:
         self._open: dict[str, _Question] = {}
         self._warned: set[str] = set()
         self._to_ask_anew: list[str] = []
-        self._looked = 0.0
+        self._attention = Attention(bus)
+        self._looked = -_LOOK_EVERY
 
     def ask(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
         """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`."""
-        now = self._bus.now()
+        now = self._attention.seconds
         for host in hosts:
             self._open[host] = _Question(orders, asked=now, sign=now)
         self._publish_orders(hosts, orders)
@@ -110,13 +110,10 @@ class Fleet:
     def hear(self, wait: float) -> Heard:
         """Listen until something came in or ``wait`` seconds have passed; look after the silent."""
         heard = Heard()
-        for count in range(_AT_ONCE):
-            message = self._bus.next(0 if count else wait)
-            if message is None:
-                break
-            self._take(*message, heard)
-        if self._bus.now() - self._looked >= _LOOK_EVERY:
-            self._looked = self._bus.now()
+        for tag, data in self._attention.messages(wait):
+            self._take(tag, data, heard)
+        if self._attention.seconds - self._looked >= _LOOK_EVERY:
+            self._looked = self._attention.seconds
             self._ask_anew()
             self._probe_the_silent(heard)
         return heard
@@ -126,14 +123,13 @@ class Fleet:
     def _take(self, tag: str, data: object, heard: Heard) -> None:
         if not isinstance(data, dict):  # a minion can put anything under almost any tag
             return
-        parts = tag.split("/")
-        if len(parts) == 5 and parts[:2] == ["salt", "job"] and parts[3] == "ret":
-            self._take_return(parts[2], parts[4], data, heard)
+        if (job_and_host := _job_and_host(tag)) is not None:
+            self._take_return(*job_and_host, data, heard)
             return
         ours = events.split_tag(tag)
         if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
             question = self._open[ours[2]]
-            question.sign, question.probes, question.probed = self._bus.now(), 0, 0.0
+            question.sign, question.probes, question.probed = self._attention.seconds, 0, 0.0
             progress = _progress(data.get("data"), ours[2], question.order, self._bus.now())
             if progress is not None:
                 heard.progress.append(progress)
@@ -168,7 +164,7 @@ class Fleet:
     # -- silence ----------------------------------------------------------------------------------------
 
     def _probe_the_silent(self, heard: Heard) -> None:
-        now = self._bus.now()
+        now = self._attention.seconds
         silent = []
         for host, question in list(self._open.items()):
             if now - question.asked > self._timeout:
@@ -184,7 +180,7 @@ class Fleet:
             self._publish(hosts, "deploy.result", arguments)
 
     def _after_probe(self, host: str, question: _Question, result: Result, heard: Heard) -> None:
-        question.sign, question.probes, question.probed = self._bus.now(), 0, 0.0
+        question.sign, question.probes, question.probed = self._attention.seconds, 0, 0.0
         if result.facts.get("running"):
             return
         if question.anew == _ANEW:
@@ -273,33 +269,62 @@ def _what_to_try(host: str, repo: str, odd: str) -> str:
 
 
 def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:
-    """Ask every host what it holds of a repo.
+    """Ask every host what it holds of a repo; the silent as often as a stage does.
+
+    Args:
+        timeout: seconds until the silent are asked again, and seconds for all that is asked again.
 
     Returns:
-        Host to its own answer; hosts that gave none within ``timeout`` seconds are left out.
+        Host to its own answer; hosts that gave none are left out.
     """
-    return gather(master, hosts, "deploy.status", [repo], timeout)
+    waits = [timeout] + [timeout / _QUESTIONS] * _QUESTIONS
+    return _gathered(master, hosts, ("deploy.status", [repo]), waits)
 
 
 def gather(
     master: Master, hosts: list[str], function: str, arguments: list[Any], timeout: float
 ) -> dict[str, Result]:
-    """Call a function on every host that answers as a stage does; see :func:`survey`."""
-    bus, authenticator = master.bus, Authenticator.of(master)
-    jid = bus.new_jid()
-    bus.publish(hosts, function, arguments, jid)
+    """Call a function once on every host that answers as a stage does.
+
+    Returns:
+        Host to its own answer; hosts that gave none within ``timeout`` seconds of listening are left out.
+    """
+    return _gathered(master, hosts, (function, arguments), [timeout])
+
+
+def _gathered(
+    master: Master, hosts: list[str], call: tuple[str, list[Any]], waits: list[float]
+) -> dict[str, Result]:
+    """Call a function on those that are silent, once for each of the waits. An answer to any of the calls counts."""
+    attention, authenticator = Attention(master.bus), Authenticator.of(master)
     found: dict[str, Result] = {}
-    end = bus.now() + timeout
-    while len(found) < len(hosts) and (left := end - bus.now()) > 0:
-        message = bus.next(left)
-        if message is None or not message[0].startswith(f"salt/job/{jid}/ret/"):
-            continue
-        host = message[0].rsplit("/", 1)[1]
-        try:
-            found[host] = authenticator.read(message[1].get("return"), host, jid)
-        except DeployError as error:
-            log.warning("%s: ignored an answer to %s: %s", host, function, error.cause)
+    silent, jobs = set(hosts), set[str]()
+    end = 0.0
+    for wait in waits:
+        if not silent:
+            break
+        jobs.add(jid := master.bus.new_jid())
+        master.bus.publish([host for host in hosts if host in silent], *call, jid)
+        end += wait
+        while silent and (left := end - attention.seconds) > 0:
+            for tag, data in attention.messages(min(_TURN, left)):
+                job, host = _job_and_host(tag) or ("", "")
+                if job not in jobs or host not in silent:
+                    continue
+                try:
+                    found[host] = authenticator.read(data.get("return"), host, job)
+                except DeployError as error:
+                    log.warning("%s: ignored an answer to %s: %s", host, call[0], error.cause)
+                silent -= found.keys()
     return {host: found[host] for host in hosts if host in found}
+
+
+def _job_and_host(tag: str) -> tuple[str, str] | None:
+    """Which job a host answered, and its name; None where this is no answer."""
+    match tag.split("/"):
+        case ["salt", "job", job, "ret", host]:
+            return job, host
+    return None
 
 
 def _progress(data: object, host: str, order: Order, now: float) -> events.Event | None:

@@ -176,8 +176,8 @@ class _Asked:
             self._say(waiting)
 
     def _say(self, waiting: dict[str, str]) -> None:
-        if waiting and self._bus.now() - self._told >= _SAY_EVERY:
-            self._told = self._bus.now()
+        if waiting and self._bus.elapsed() - self._told >= _SAY_EVERY:
+            self._told = self._bus.elapsed()
             named = ", ".join(f"{host}{far}" for host, far in list(waiting.items())[:_MOST_NAMED])
             more = len(waiting) - _MOST_NAMED
             self._tell(f"{self._repo.name}: waits for {named}{f' and {more} more' if more > 0 else ''}")

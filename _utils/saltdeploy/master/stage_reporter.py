@@ -16,15 +16,15 @@ class StageReporter:
     """The stages that one process tells of.
 
     Args:
-        now: seconds since the epoch.
+        elapsed: seconds, by a clock that nobody sets.
         every: seconds between two events of progress, at least.
     """
 
-    def __init__(self, recorder: Recorder, now: Callable[[], float], every: float) -> None:
+    def __init__(self, recorder: Recorder, elapsed: Callable[[], float], every: float) -> None:
         self._recorder = recorder
         self._rollout = recorder.state.rollout
         self._waves = recorder.plan.waves
-        self._now = now
+        self._elapsed = elapsed
         self._every = every
         self._stage: tuple[str, int] | None = None
         self._told = 0.0
@@ -41,7 +41,7 @@ class StageReporter:
 
     def tell_progress(self) -> None:
         """Tell how far the stage is, unless that was told a moment ago."""
-        if self._stage is not None and self._now() - self._told >= self._every:
+        if self._stage is not None and self._elapsed() - self._told >= self._every:
             self._tell_progress(*self._stage)
 
     def _hosts_work(self) -> bool:
@@ -78,7 +78,7 @@ class StageReporter:
 
     def _tell_progress(self, stage: str, wave: int) -> None:
         tally, group = self._tally(stage, wave)
-        self._told = self._now()
+        self._told = self._elapsed()
         self._recorder.record(events.stage_progress, stage=stage, group=group, total=tally.total,
                               ok=len(tally.ok), failed=len(tally.failed), in_flight=len(tally.in_flight))  # fmt: skip
 

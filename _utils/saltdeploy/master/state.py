@@ -55,7 +55,9 @@ class DeployState:
         rollout: the state machine.
         hosts: each target.
         attempts: how often a host was asked for a stage.
-        until: the time at which a pause (``pause <wave>``) or a question (its key) ends.
+        left: the seconds that were left of a pause (``pause <wave>``) or a question (its key) at the last event; the time
+            without a process, before the deploy was resumed, is not taken off.
+        told: when the last event happened.
         begun: when it began, in seconds since the epoch.
         pinned: whether the pin has been told of.
         ended: whether the deploy has told its outcome.
@@ -65,7 +67,8 @@ class DeployState:
     rollout: Rollout
     hosts: dict[str, HostState]
     attempts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    until: dict[str, float] = field(default_factory=dict)
+    left: dict[str, float] = field(default_factory=dict)
+    told: float = 0.0
     begun: float = 0.0
     pinned: bool = False
     ended: bool = False
@@ -108,6 +111,7 @@ class DeployState:
 
     def take(self, event: events.Event) -> None:
         """Take in one event that has been written down."""
+        self._take_time(event)
         act = _TAKE.get(event["event"])
         if act is not None:
             act(self, event)
@@ -134,6 +138,12 @@ class DeployState:
             {part.repo: part.release.tag for part in parts},
             {part.repo: part.previous for part in parts},
         )
+
+    def _take_time(self, event: events.Event) -> None:
+        passed = max(0.0, event["time"] - self.told)
+        if event["event"] != events.RESUMED:
+            self.left = {key: max(0.0, left - passed) for key, left in self.left.items()}
+        self.told = event["time"]
 
     # -- one method for each kind of event that changes the state --------------------------------------
 
@@ -170,13 +180,13 @@ class DeployState:
         self.rollout.passed(Gate(event["point"], event["wave"]), ok=event["ok"], reason=event["reason"])
 
     def _paused(self, event: events.Event) -> None:
-        self.until[f"pause {event['wave']}"] = event["until"]
+        self.left[f"pause {event['wave']}"] = max(0.0, event["until"] - event["time"])
 
     def _pause_over(self, event: events.Event) -> None:
         self.rollout.waited(Pause(event["wave"], event["seconds"]))
 
     def _question(self, event: events.Event) -> None:
-        self.until[event["key"]] = event["until"]
+        self.left[event["key"]] = max(0.0, event["until"] - event["time"])
 
     def _answered(self, event: events.Event) -> None:
         self.rollout.answered(event["key"], event["choice"])

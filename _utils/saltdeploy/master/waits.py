@@ -1,6 +1,8 @@
 """What a deploy waits for besides hosts: the master's checks at a gate, a pause, an operator's answer to a question.
 
 Each begins once, also when another process resumes the deploy, and ends by an event, which changes the state machine.
+A process waits by a clock that nobody sets; the time at which it ends stands in the event for those who watch. One that
+resumes the deploy waits for the seconds that were left.
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ class Waits:
         self, recorder: Recorder, repos: Sequence[Repo], signals: OperatorSignals, master: Master
     ) -> None:
         self._recorder = recorder
-        self._until = recorder.state.until
+        self._state = recorder.state
+        self._ends: dict[str, float] = {}  # of what this process waits for, by its own clock
         self._plan = recorder.plan
         self._repos = repos
         self._signals = signals
-        self._now = master.bus.now
+        self._bus = master.bus
         self._place = master.place
         self._begun: Gate | Pause | Question | None = None
         self._work: checks.Work | None = None
@@ -74,24 +77,29 @@ class Waits:
 
     def _pause(self, pause: Pause, begins: bool) -> bool:
         key = f"pause {pause.wave}"
-        if begins and key not in self._until:
+        if begins and key not in self._state.left:
             group = self._plan.waves[pause.wave].name
-            until = self._now() + pause.seconds
+            until = self._bus.now() + pause.seconds
             self._recorder.record(events.paused, wave=pause.wave, group=group, until=until)
-        if self._now() < self._until[key]:
+        if not self._is_past(key):
             return False
         self._recorder.record(events.pause_over, wave=pause.wave, seconds=pause.seconds)
         return True
 
     def _question(self, question: Question, begins: bool) -> bool:
-        if begins and question.key not in self._until:
-            until = self._now() + self._plan.question_timeout
+        if begins and question.key not in self._state.left:
+            until = self._bus.now() + self._plan.question_timeout
             self._recorder.record(
                 events.question, key=question.key, text=question.text,
                 choices=list(question.choices), default=question.default, until=until)  # fmt: skip
         said = self._signals.answered(question.key)
-        if said is None and self._now() < self._until[question.key]:
+        if said is None and not self._is_past(question.key):
             return False
         user, choice = (said.user, said.text) if said else ("", question.default)
         self._recorder.record(events.answered, key=question.key, choice=choice, user=user)
         return True
+
+    def _is_past(self, key: str) -> bool:
+        """Whether the seconds are over that were left when this process began to wait."""
+        now = self._bus.elapsed()
+        return now >= self._ends.setdefault(key, now + self._state.left[key])

@@ -30,3 +30,6 @@ class Quiet:
 
     def now(self) -> float:
         return self.clock
+
+    def elapsed(self) -> float:
+        return self.clock

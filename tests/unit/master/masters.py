@@ -50,7 +50,7 @@ class Master:
     @property
     def locks(self) -> Locks:
         """As a process that has just begun sees them."""
-        return Locks(self.root, self.store, self.clock, self.clock.pause)
+        return Locks(self.root, self.store, self.clock, self.clock.pause, self.clock)
 
     def can_deploy(self, repo: str = "mediawiki", groups: tuple[str, ...] = ()) -> bool:
         """Whether a deploy could begin now."""

@@ -90,6 +90,9 @@ class Fleet:
     def now(self) -> float:
         return self.clock
 
+    def elapsed(self) -> float:
+        return self.clock
+
 
 def master(root: Path, fleet: Fleet) -> Master:
     """A master of that fleet; all that it remembers is below one directory."""

@@ -66,6 +66,9 @@ class Fleet:
     def now(self) -> float:
         return self.clock
 
+    def elapsed(self) -> float:
+        return self.clock
+
 
 class World:
     """A master, a repository with four releases, and four hosts: at v0, at v1, empty, and one that is silent."""

@@ -77,6 +77,7 @@ class Simulation:
         minions: name to minion.
         published: ``(function, host)`` of every job, in order.
         fired: every event that the master fired.
+        ahead: seconds by which the master's clock is ahead of what has passed; somebody may set it.
         kill_after: the master is killed when it has used the bus so often; 0: it is not.
         gone_after: Salt's master goes away when the bus has been used so often.
     """
@@ -85,6 +86,7 @@ class Simulation:
         self.random = random.Random(seed)
         self.habits = habits
         self.clock = NOON
+        self.ahead = 0.0
         self.kill_after = 0
         self.gone_after = float("inf")
         self.minions = {host: Minion(host, self) for host in hosts}
@@ -112,9 +114,8 @@ class Simulation:
         self._count_down()
         assert self.clock < NOON + _DAY, "somebody waits for ever"
         end = self.clock + wait
-        while not self._inbox and self._coming and self._coming[0][0] <= end:
-            self.clock, _, act = heapq.heappop(self._coming)
-            act()
+        while not self._inbox and self._happens_by(end):
+            pass
         if self._inbox:
             return self._inbox.popleft()
         self.clock = max(self.clock, end)
@@ -125,6 +126,9 @@ class Simulation:
         self.fired.append(data)
 
     def now(self) -> float:
+        return self.clock + self.ahead
+
+    def elapsed(self) -> float:
         return self.clock
 
     def _count_down(self) -> None:
@@ -165,6 +169,20 @@ class Simulation:
         self.put(f"salt/job/{jid}/ret/{host}", {"id": host, "return": answer})
         if self.chance(self.habits.forge):
             self._forge(answer)
+
+    def pass_unheard(self, end: float) -> None:
+        """Let time pass in which nobody listens; what is said meanwhile stands in the queue."""
+        while self._happens_by(end):
+            pass
+        self.clock = end
+
+    def _happens_by(self, end: float) -> bool:
+        """The next thing happens, if it is to by then."""
+        if not self._coming or self._coming[0][0] > end:
+            return False
+        self.clock, _, act = heapq.heappop(self._coming)
+        act()
+        return True
 
     def forget_messages(self) -> None:
         """Nobody listened for a while."""

@@ -66,7 +66,7 @@ class World:
     @property
     def locks(self) -> Locks:
         clock = Clock()
-        return Locks(self.root, self.store, clock, clock.pause)
+        return Locks(self.root, self.store, clock, clock.pause, clock)
 
     def tells(self, host: str = "web1") -> dict[str, Any]:
         """The pillar of a host."""

@@ -111,6 +111,9 @@ class Bench:
     def now(self) -> float:
         return self._now
 
+    def elapsed(self) -> float:
+        return self._now
+
     # -- what it is about
 
     def repo(self, host: str) -> config.Repo:

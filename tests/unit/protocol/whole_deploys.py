@@ -199,6 +199,9 @@ class Fleet:
     def now(self) -> float:
         return self._clock
 
+    def elapsed(self) -> float:
+        return self._clock
+
     # -- what lies on the disks -------------------------------------------------------------------------
 
     def look(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from saltdeploy.lib.errors import DamagedFile, Fenced, Unavailable
@@ -24,20 +25,31 @@ class Lease:
         repo: the repo.
         claim: the record that was written there.
         held: what has to be freed at the end.
+        elapsed: seconds, by a clock that nobody sets.
 
     Attributes:
         epoch: the fencing number: greater than that of every earlier deploy of the repo.
         token: tells this taking from every other.
     """
 
-    def __init__(self, claims: Records, repo: str, claim: dict[str, Any], held: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        claims: Records,
+        repo: str,
+        claim: dict[str, Any],
+        held: contextlib.ExitStack,
+        elapsed: Callable[[], float],
+    ) -> None:
         self._claims = claims
         self._repo = repo
         self._claim = claim
         self._held = held
         self.epoch = int(claim["epoch"])
         self.token = str(claim["token"])
-        self._renewed = float(claim["beat"])
+        self._elapsed = elapsed
+        self._told = float(claim["beat"])  # as it stands in the store, by the clock that masters share
+        self._tried = self._told
+        self._renewed = elapsed()
         self._due = self._renewed + _CONFIRM_AFTER
 
     def beat(self, now: float) -> None:
@@ -53,22 +65,24 @@ class Lease:
             Fenced: another master has taken over, or may have, since the store has not taken our signs for a
                 whole lease time. Nobody new may be asked from now on.
         """
-        if self._renewed <= now < self._due:  # a clock that was put back makes it due
-            return
+        passed = self._elapsed()
+        if passed < self._due and self._tried <= now < self._tried + LEASE / 3:
+            return  # others go by the clock that can be set: when it has jumped, or this machine slept, it is due
+        self._tried = now
         try:
             self._refuse_another(self._seen())
             self._claims.put(self._repo, {**self._claim, "beat": now})
         except Unavailable as error:
-            if now - self._renewed >= LEASE:
+            if passed - self._renewed >= LEASE:
                 raise Fenced(
-                    f"the lease of epoch {self.epoch} ran out at {utc(self._renewed + LEASE)}: {error.cause}",
+                    f"the lease of epoch {self.epoch} ran out at {utc(self._told + LEASE)}: {error.cause}",
                     repo=self._repo,
                     next=f"salt-run deploy.locks; then salt-run deploy.resume repo={self._repo}",
                 ) from error
-            self._due = now + _ASK_AGAIN_AFTER
+            self._due = passed + _ASK_AGAIN_AFTER
             return
-        self._renewed = now
-        self._due = now + LEASE / 3
+        self._told, self._renewed = now, passed
+        self._due = passed + LEASE / 3
 
     def release(self) -> None:
         """End the lease; the record of somebody who took over is left alone. Twice is once."""

@@ -54,6 +54,7 @@ class Locks:
         store: shared by all masters of the fleet, if there are several.
         clock: seconds since the epoch.
         pause: waits for so many seconds.
+        elapsed: seconds, by a clock that nobody sets.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Locks:
         store: Store,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
         self._directory = root / "lock"
@@ -70,6 +72,7 @@ class Locks:
         self._manual = OperatorLocks(self._directory, store, clock)
         self._clock = clock
         self._pause = pause
+        self._elapsed = elapsed
 
     # -- deploys ----------------------------------------------------------------------------------------
 
@@ -195,13 +198,13 @@ class Locks:
     def _patiently(
         self, take: Callable[[], Lease], wait: float, waiting: Callable[[Locked], None] | None
     ) -> Lease:
-        deadline = self._clock() + wait
+        deadline = self._elapsed() + wait
         told = ""
         while True:
             try:
                 return take()
             except Locked as error:
-                left = deadline - self._clock()
+                left = deadline - self._elapsed()
                 if left <= 0:
                     waited = f"; waited {wait:g} seconds" if wait else ""
                     raise Locked(error.cause + waited, repo=error.repo, next=error.next) from None
@@ -223,7 +226,7 @@ class Locks:
             claim = self._claim(repo, groups, holder)
             for lock in in_the_way:
                 self._manual.record("deployed past", lock, holder, holder.reason)
-            return Lease(self._claims, repo, claim, trial.pop_all())
+            return Lease(self._claims, repo, claim, trial.pop_all(), self._elapsed)
 
     def _claim(self, repo: str, groups: tuple[str, ...], holder: Holder) -> dict[str, Any]:
         """Note the taking, with its epoch; for everybody who shares the store as well."""

@@ -29,7 +29,7 @@ def hold(request: Request, repos: Sequence[Repo], deploy: str, master: Master) -
     Raises:
         Locked: another deploy or a lock by hand prevents it, and did so for as long as the request waits.
     """
-    locks = Locks(master.root, master.store, master.bus.now)
+    locks = Locks(master.root, master.store, master.bus.now, elapsed=master.bus.elapsed)
     holder = Holder.here(master.user, deploy=deploy, reason=request.reason)
 
     def tell(locked: Locked) -> None:

@@ -130,7 +130,7 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport=""):  # fmt: skip
+         transport="", unattended=False):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -157,6 +157,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         Return the deploy's id at once; ``deploy.watch id=...`` follows it.
     transport
         How the release travels this time, instead of what the pillar says.
+    unattended
+        Nobody is there to answer, as in CI: each question (``hold: ask``, ``on_failure: ask``) gets its default at
+        once. Without it a question waits for ``deploy.answer``, as long as ``question_timeout`` in the pillar says.
 
     CLI Example:
 
@@ -176,6 +179,7 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         plan=plan,
         wait=wait,
         transport=transport,
+        unattended=unattended,
     )
     return _deploy(wish, detach, interactive)
 
@@ -202,11 +206,11 @@ def plan(repo, tag, force=False, limit="", transport=""):
 
 
 @_door_for_several
-def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport=""):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False):
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force, limit, reason, detach, transport
+    repo, tag, force, limit, reason, detach, transport, unattended
         See ``deploy.sync``.
 
     CLI Example:
@@ -216,7 +220,7 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transpor
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
     wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
-                 transport=transport)  # fmt: skip
+                 transport=transport, unattended=unattended)  # fmt: skip
     return _deploy(wish, detach)
 
 
@@ -246,11 +250,11 @@ def preseed(repo, tag, targets=False):
 
 
 @_door_for_several
-def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
+def checkout(repo, tag="", force=False, limit="", reason="", detach=False, unattended=False):
     """
     Switch every target to a release that all of them have fetched before.
 
-    repo, tag, force, limit, reason, detach
+    repo, tag, force, limit, reason, detach, unattended
         See ``deploy.sync``.
 
     CLI Example:
@@ -259,12 +263,13 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = _wish(orders.CHECKOUT, repo, tag, force=force, limit=limit, reason=reason)
+    more = {"limit": limit, "reason": reason, "unattended": unattended}
+    wish = _wish(orders.CHECKOUT, repo, tag, force=force, **more)
     return _deploy(wish, detach)
 
 
 @_door_for_several
-def rollback(repo, to="", force=False, limit="", reason="", detach=False):
+def rollback(repo, to="", force=False, limit="", reason="", detach=False, unattended=False):
     """
     Switch every target back to an earlier release. Needs neither git nor network where it is still on disk.
 
@@ -273,7 +278,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     to
         A tag that was accepted before, or that every host holds. Without it: the release that was accepted before the
         present one. It is refused where every host runs it already.
-    force, limit, reason, detach
+    force, limit, reason, detach, unattended
         See ``deploy.sync``.
 
     CLI Example:
@@ -282,7 +287,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.rollback repo=mediawiki
     """
-    wish = _wish(orders.ROLLBACK, repo, to, force=force, limit=limit, reason=reason)
+    more = {"limit": limit, "reason": reason, "unattended": unattended}
+    wish = _wish(orders.ROLLBACK, repo, to, force=force, **more)
     return _deploy(wish, detach)
 
 

@@ -45,7 +45,7 @@ ONE_REPO: Readers = {
     **dict.fromkeys(
         ("repo", "name", "tag", "to", "limit", "reason", "group", "key", "stage", "transport"), name
     ),
-    **dict.fromkeys(("force", "interactive", "detach", "targets", "full", "reset"), flag),
+    **dict.fromkeys(("force", "interactive", "unattended", "detach", "targets", "full", "reset"), flag),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     "attempt": count,

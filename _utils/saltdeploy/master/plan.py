@@ -159,7 +159,7 @@ def pack(draft: Draft, deploy: str, master: Master) -> tuple[Plan, dict[str, Pac
         rules=draft.rules,
         left_out=draft.left_out,
         timeout=float(sum(one.repo.timeout for one in draft.repos)),
-        question_timeout=draft.lead.repo.question_timeout,
+        question_timeout=0.0 if request.unattended else draft.lead.repo.question_timeout,
     )
     if request.action == CHECKOUT:
         return plan, {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.rollout.model import Gate, Rules
 from saltdeploy.master.transport_choice import TransportChoice, others
 from saltdeploy.master.waves import Wave
@@ -26,6 +28,7 @@ class Request:
         limit: a target expression, or the name of a group: only those of the targets.
         reason: what the operator says about it.
         interactive: ask at the barrier, as Trebuchet did.
+        unattended: nobody is there to answer: each question gets its default at once.
         plan: the hash of a plan that must still be true.
         wait: seconds to wait for the lock.
         also: more repos that are deployed as one with it, each with its tag.
@@ -39,10 +42,25 @@ class Request:
     limit: str = ""
     reason: str = ""
     interactive: bool = False
+    unattended: bool = False
     plan: str = ""
     wait: float = 0.0
     transport: str = ""
     also: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """A deploy cannot ask and be left alone.
+
+        Raises:
+            BadArguments: it should do both.
+        """
+        if self.interactive and self.unattended:
+            what = f"salt-run deploy.{self.action} {argument('repo', self.repo)} {argument('tag', self.tag)}"
+            raise BadArguments(
+                "interactive asks somebody, unattended nobody: give one of them",
+                repo=self.repo,
+                next=f"{what} unattended=True",
+            )
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -114,7 +132,7 @@ class Plan:
         waves, rules: see :mod:`saltdeploy.master.rollout.machine`.
         left_out: targets that a limit leaves out.
         timeout: seconds that a host may take for one stage.
-        question_timeout: seconds that a question waits for an answer.
+        question_timeout: seconds that a question waits for an answer; 0: nobody is asked, the default counts at once.
     """
 
     action: str
@@ -126,6 +144,11 @@ class Plan:
     left_out: tuple[str, ...] = ()
     timeout: float = 600.0
     question_timeout: float = 3600.0
+
+    @property
+    def unattended(self) -> bool:
+        """Whether nobody is asked; a pillar cannot say so."""
+        return self.question_timeout == 0
 
     @property
     def lead(self) -> Part:

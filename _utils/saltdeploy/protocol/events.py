@@ -214,9 +214,12 @@ def question(
     )
 
 
-def answered(deploy: str, repo: str, now: float, *, key: str, choice: str, user: str) -> Event:
-    """A question has its answer; ``user`` is "" when its time had run out."""
-    return _event(ANSWERED, deploy, repo, now, key=key, choice=choice, user=user)
+def answered(
+    deploy: str, repo: str, now: float, *, key: str, choice: str, user: str, unattended: bool = False
+) -> Event:
+    """A question has its answer; ``user`` is "" when its time had run out, or where nobody was to be asked."""
+    more = {"unattended": True} if unattended else {}
+    return _event(ANSWERED, deploy, repo, now, key=key, choice=choice, user=user, **more)
 
 
 def paused(deploy: str, repo: str, now: float, *, wave: int, group: str, until: float) -> Event:

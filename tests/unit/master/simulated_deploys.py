@@ -56,6 +56,7 @@ class SimulatedDeploy:
         waves, rules: as for a rollout.
         part: what is deployed; by default the new release, and nothing is packed for it.
         action: what the operator does.
+        patience: seconds that a question waits for an answer.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class SimulatedDeploy:
         rules: Rules,
         part: Part | None = None,
         action: str = SYNC,
+        patience: float = 60.0,
     ) -> None:
         self.root, self.world, self.rules = root, world, rules
         self.control = OperatorSignals(root, REPO, DEPLOY)
@@ -80,7 +82,7 @@ class SimulatedDeploy:
             waves,
             rules,
             timeout=600.0,
-            question_timeout=60.0,
+            question_timeout=patience,
         )
         with self._journals.write(REPO, DEPLOY) as journal:
             journal.append(events.planned(DEPLOY, REPO, world.now(), script=self._script.to_wire()))

@@ -32,6 +32,7 @@ from saltbridge.quiet import no_unclosed
 from saltdeploy import config
 from saltdeploy.lib import arguments, errors
 from saltdeploy.lib import versions as lib_versions
+from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master import background, journal, preview
 from saltdeploy.master import deploy as deploys
@@ -141,8 +142,10 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     tag
         The git tag to deploy.
     force
-        Go past guards: a target of the last deploy that is no longer matched, a release that is marked bad, a
-        freeze, a lock by hand, a release that removes much.
+        Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
+        ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
+        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these. It is
+        recorded in the history.
     limit
         A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
     reason
@@ -449,7 +452,7 @@ def unlock(repo="", group="", force=False, reason=""):
         salt-run deploy.unlock repo=mediawiki
     """
     holder = Holder.here(_user(), reason=reason)
-    gone = _locks().unlock(scope_of(repo, group), holder, force, reason)
+    gone = _locks().unlock(scope_of(repo, group), holder, covers(force, "lock"), reason)
     return {"view": "locks", "locks": [], "removed": gone.to_wire()}
 
 

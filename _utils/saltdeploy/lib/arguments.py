@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.forcing import guards
 from saltdeploy.lib.readers import (
     Given,
     Lost,
@@ -45,7 +46,8 @@ ONE_REPO: Readers = {
     **dict.fromkeys(
         ("repo", "name", "tag", "to", "limit", "reason", "group", "key", "stage", "transport"), name
     ),
-    **dict.fromkeys(("force", "interactive", "unattended", "detach", "targets", "full", "reset"), flag),
+    "force": guards,
+    **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset"), flag),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     "attempt": count,

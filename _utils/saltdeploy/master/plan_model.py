@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.forcing import Force, covers, named
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.rollout.model import Gate, Rules
 from saltdeploy.master.transport_choice import TransportChoice, others
@@ -24,7 +25,7 @@ class Request:
         action: :data:`SYNC`, :data:`RESTART`, or a stage: ``fetch``, ``checkout``, ``rollback``.
         repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
         tag: the tag; "" for a restart, and for a rollback to the release before.
-        force: deploy though a guard refuses it.
+        force: the guards that are gone past, by name; True: all that can be.
         limit: a target expression, or the name of a group: only those of the targets.
         reason: what the operator says about it.
         interactive: ask at the barrier, as Trebuchet did.
@@ -38,7 +39,7 @@ class Request:
     action: str
     repo: str
     tag: str = ""
-    force: bool = False
+    force: Force = False
     limit: str = ""
     reason: str = ""
     interactive: bool = False
@@ -61,6 +62,15 @@ class Request:
                 repo=self.repo,
                 next=f"{what} unattended=True",
             )
+
+    def forces(self, guard: str) -> bool:
+        """Whether the operator goes past this guard."""
+        return covers(self.force, guard)
+
+    @property
+    def once(self) -> dict[str, Any]:
+        """What was said for this deploy alone, as its events and the history tell it."""
+        return {"force": named(self.force)} if self.force else {}
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.forcing import GUARDS, Force
 from saltdeploy.master import deploy, guards, plan, preview
 from saltdeploy.master.plan_model import SYNC, Request
 
@@ -33,7 +34,7 @@ class Decided(Exception):
     """The deploy has been decided, and would go on to pack and to ask hosts."""
 
 
-def refused(world: World, monkeypatch: pytest.MonkeyPatch, *, force: bool) -> DeployError | None:
+def refused(world: World, monkeypatch: pytest.MonkeyPatch, *, force: Force) -> DeployError | None:
     """Why ``deploy.sync`` refuses v2, without having asked any host; None where it goes on."""
 
     def decided(*_: object) -> None:
@@ -77,6 +78,28 @@ def test_F15_a_deploy_is_refused_for_the_reason_that_its_plan_tells(
     assert view["refusals"] == [error.to_wire()]
     assert view["retcode"] == 1
     assert f"guard {guard!r} refuses" in caplog.text
+
+
+def test_F49_the_guards_that_can_be_named_are_those_that_force_goes_past() -> None:
+    forced = [guard for guard, situations in SITUATIONS.items() if any(forced for _, forced in situations)]
+    assert list(GUARDS) == forced
+
+
+@pytest.mark.parametrize(("guard", "situation", "forced"), EACH)
+def test_F49_a_guard_that_is_forced_by_name_opens_no_other(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    guard: str,
+    situation: Callable[[World], None],
+    forced: bool,
+) -> None:
+    situation(world)
+    others = tuple(name for name in GUARDS if name != guard)
+    assert refused(world, monkeypatch, force=others) is not None
+    assert world.plan(force=others)["retcode"] == 1
+    if forced:
+        assert refused(world, monkeypatch, force=(guard,)) is None
+        assert world.plan(force=(guard,))["retcode"] == 0
 
 
 @pytest.mark.parametrize(("guard", "situation", "forced"), EACH)

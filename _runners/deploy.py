@@ -131,7 +131,7 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False):  # fmt: skip
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -163,6 +163,10 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     unattended
         Nobody is there to answer, as in CI: each question (``hold: ask``, ``on_failure: ask``) gets its default at
         once. Without it a question waits for ``deploy.answer``, as long as ``question_timeout`` in the pillar says.
+    failure_limit, batch, on_failure, hold
+        For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
+        how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
+        or 0). It counts for every group, also for one that has its own, and is recorded in the history.
 
     CLI Example:
 
@@ -183,17 +187,18 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         wait=wait,
         transport=transport,
         unattended=unattended,
+        overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag, force=False, limit="", transport=""):
+def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold=""):
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold
         See ``deploy.sync``.
 
     CLI Example:
@@ -202,8 +207,9 @@ def plan(repo, tag, force=False, limit="", transport=""):
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
+    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
     wish = Request(SYNC, repo, tag, force=force, limit=limit,
-                transport=transport)  # fmt: skip
+                transport=transport, overrides=once)  # fmt: skip
     with open_master(__opts__, _user()) as master:
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
@@ -272,7 +278,8 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False, unatt
 
 
 @_door_for_several
-def rollback(repo, to="", force=False, limit="", reason="", detach=False, unattended=False):
+def rollback(repo, to="", force=False, limit="", reason="", detach=False, unattended=False,
+             batch=""):  # fmt: skip
     """
     Switch every target back to an earlier release. Needs neither git nor network where it is still on disk.
 
@@ -283,6 +290,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
         present one. It is refused where every host runs it already.
     force, limit, reason, detach, unattended
         See ``deploy.sync``.
+    batch
+        How many hosts switch back at once, this time: in place of ``rollback_batch`` in the pillar.
 
     CLI Example:
 
@@ -290,7 +299,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
 
         salt-run deploy.rollback repo=mediawiki
     """
-    more = {"limit": limit, "reason": reason, "unattended": unattended}
+    more = {"limit": limit, "reason": reason, "unattended": unattended, "overrides": _overrides(batch=batch)}
     wish = _wish(orders.ROLLBACK, repo, to, force=force, **more)
     return _deploy(wish, detach)
 
@@ -728,6 +737,11 @@ def _wish(action, repos, tag, **more):
         )
     (name, first), *also = wanted
     return Request(action, name, first, also=tuple(also), **more)
+
+
+def _overrides(**said):
+    """What is said for this deploy alone; "" is nothing, 0 is something."""
+    return tuple((key, value) for key, value in said.items() if value != "")
 
 
 def _config(repo):

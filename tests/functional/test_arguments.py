@@ -49,6 +49,7 @@ FINE = {
     readers.choice: TEXTS | {"a truth value"},
     forcing.guards: {"a truth value", "False as text"},
     readers.flag: {"a truth value", "False as text"},
+    readers.term: TEXTS | {"a number", "a whole number"},
     readers.number: {"a number", "a whole number"},
     readers.count: {"a whole number"},
     readers.wires: {"a list", "a dict", "nothing"},

@@ -28,6 +28,7 @@ from saltdeploy.lib.readers import (
     name,
     number,
     several,
+    term,
     wires,
 )
 from saltdeploy.lib.spelling import argument
@@ -51,6 +52,7 @@ ONE_REPO: Readers = {
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     "attempt": count,
+    **dict.fromkeys(("failure_limit", "batch", "on_failure", "hold"), term),
     **dict.fromkeys(("id", "deploy"), _deploy_id),
     "plan": partial(code, digits=64),
     "choice": choice,

@@ -11,7 +11,7 @@ from saltdeploy.lib.spelling import argument
 from saltdeploy.master.rollout.model import Gate, Rules
 from saltdeploy.master.transport_choice import TransportChoice, others
 from saltdeploy.master.waves import Wave
-from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.orders import ROLLBACK, Order
 from saltdeploy.protocol.release import Release
 
 SYNC, RESTART = "sync", "restart"
@@ -32,6 +32,7 @@ class Request:
         unattended: nobody is there to answer: each question gets its default at once.
         plan: the hash of a plan that must still be true.
         wait: seconds to wait for the lock.
+        overrides: what counts for this deploy in place of the pillar's keys; see :mod:`saltdeploy.master.overrides`.
         also: more repos that are deployed as one with it, each with its tag.
         transport: instead of the repo's own; "" for that.
     """
@@ -47,6 +48,7 @@ class Request:
     plan: str = ""
     wait: float = 0.0
     transport: str = ""
+    overrides: tuple[tuple[str, object], ...] = ()
     also: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -56,12 +58,20 @@ class Request:
             BadArguments: it should do both.
         """
         if self.interactive and self.unattended:
-            what = f"salt-run deploy.{self.action} {argument('repo', self.repo)} {argument('tag', self.tag)}"
             raise BadArguments(
                 "interactive asks somebody, unattended nobody: give one of them",
                 repo=self.repo,
-                next=f"{what} unattended=True",
+                next=f"{self.command} unattended=True",
             )
+
+    @property
+    def command(self) -> str:
+        """What asks for the same, without any other argument."""
+        name = f"salt-run deploy.{self.action}"
+        if self.also:
+            return f"{name} {argument('repo', dict(self.parts))}"
+        tag = argument("to" if self.action == ROLLBACK else "tag", self.tag) if self.tag else ""
+        return f"{name} {argument('repo', self.repo)} {tag}".rstrip()
 
     def forces(self, guard: str) -> bool:
         """Whether the operator goes past this guard."""
@@ -70,7 +80,7 @@ class Request:
     @property
     def once(self) -> dict[str, Any]:
         """What was said for this deploy alone, as its events and the history tell it."""
-        return {"force": named(self.force)} if self.force else {}
+        return {**dict(self.overrides), **({"force": named(self.force)} if self.force else {})}
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:

@@ -11,12 +11,14 @@ import pytest
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.forcing import GUARDS, Force
 from saltdeploy.master import deploy, guards, plan, preview
+from saltdeploy.master.history import History
+from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.plan_model import SYNC, Request
 
 from tests.support.repositories import Source, tree
 from tests.unit.master.planning import World
 from tests.unit.master.refusals import SITUATIONS
-from tests.unit.protocol.whole_deploys import Fleet
+from tests.unit.protocol.whole_deploys import REPO, Fleet
 
 EACH = [
     pytest.param(guard, situation, forced, id=f"{guard}-{situation.__name__}")
@@ -138,3 +140,13 @@ def test_one_plan_is_made_for_a_deploy_and_one_to_be_looked_at(
     fleet.converges()
     fleet.converges()
     assert len(plans_made) == 3
+
+
+def test_F08_F49_the_journal_and_the_history_tell_what_was_said_for_one_deploy(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, Source(tmp_path / "source", tree(file="0"), tree(file="1")))
+    fleet.sync("v0", force=("max_removed",), overrides=(("batch", 1),))
+    said = {"batch": 1, "force": "max_removed"}
+    journals = Journals(fleet.root)
+    begun = next(replay(journals.path(REPO, journals.latest(REPO))))
+    assert (begun["event"], begun["once"]) == ("started", said)
+    assert History(fleet.master.store).versions(REPO)[0]["once"] == said

@@ -32,6 +32,7 @@ from saltbridge.quiet import no_unclosed
 from saltdeploy import config
 from saltdeploy.lib import arguments, errors
 from saltdeploy.lib import versions as lib_versions
+from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master import background, journal, preview
 from saltdeploy.master import deploy as deploys
@@ -132,7 +133,7 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport=""):  # fmt: skip
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -143,8 +144,10 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     tag
         The git tag to deploy.
     force
-        Go past guards: a target of the last deploy that is no longer matched, a release that is marked bad, a
-        freeze, a lock by hand, a release that removes much.
+        Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
+        ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
+        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these. It is
+        recorded in the history.
     limit
         A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
     reason
@@ -159,6 +162,13 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         Return the deploy's id at once; ``deploy.watch id=...`` follows it.
     transport
         How the release travels this time, instead of what the pillar says.
+    unattended
+        Nobody is there to answer, as in CI: each question (``hold: ask``, ``on_failure: ask``) gets its default at
+        once. Without it a question waits for ``deploy.answer``, as long as ``question_timeout`` in the pillar says.
+    failure_limit, batch, on_failure, hold
+        For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
+        how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
+        or 0). It counts for every group, also for one that has its own, and is recorded in the history.
 
     CLI Example:
 
@@ -178,17 +188,19 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         plan=plan,
         wait=wait,
         transport=transport,
+        unattended=unattended,
+        overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag, force=False, limit="", transport=""):
+def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold=""):
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold
         See ``deploy.sync``.
 
     CLI Example:
@@ -197,18 +209,19 @@ def plan(repo, tag, force=False, limit="", transport=""):
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
+    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
     wish = Request(SYNC, repo, tag, force=force, limit=limit,
-                transport=transport)  # fmt: skip
+                transport=transport, overrides=once)  # fmt: skip
     with open_master(__opts__, _user()) as master:
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
 
 @_door_for_several
-def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport=""):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False):
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force, limit, reason, detach, transport
+    repo, tag, force, limit, reason, detach, transport, unattended
         See ``deploy.sync``.
 
     CLI Example:
@@ -218,7 +231,7 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transpor
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
     wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
-                 transport=transport)  # fmt: skip
+                 transport=transport, unattended=unattended)  # fmt: skip
     return _deploy(wish, detach)
 
 
@@ -248,11 +261,11 @@ def preseed(repo, tag, targets=False):
 
 
 @_door_for_several
-def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
+def checkout(repo, tag="", force=False, limit="", reason="", detach=False, unattended=False):
     """
     Switch every target to a release that all of them have fetched before.
 
-    repo, tag, force, limit, reason, detach
+    repo, tag, force, limit, reason, detach, unattended
         See ``deploy.sync``.
 
     CLI Example:
@@ -261,12 +274,14 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
     """
-    wish = _wish(orders.CHECKOUT, repo, tag, force=force, limit=limit, reason=reason)
+    more = {"limit": limit, "reason": reason, "unattended": unattended}
+    wish = _wish(orders.CHECKOUT, repo, tag, force=force, **more)
     return _deploy(wish, detach)
 
 
 @_door_for_several
-def rollback(repo, to="", force=False, limit="", reason="", detach=False):
+def rollback(repo, to="", force=False, limit="", reason="", detach=False, unattended=False,
+             batch=""):  # fmt: skip
     """
     Switch every target back to an earlier release. Needs neither git nor network where it is still on disk.
 
@@ -275,8 +290,10 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
     to
         A tag that was accepted before, or that every host holds. Without it: the release that was accepted before the
         present one. It is refused where every host runs it already.
-    force, limit, reason, detach
+    force, limit, reason, detach, unattended
         See ``deploy.sync``.
+    batch
+        How many hosts switch back at once, this time: in place of ``rollback_batch`` in the pillar.
 
     CLI Example:
 
@@ -284,7 +301,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False):
 
         salt-run deploy.rollback repo=mediawiki
     """
-    wish = _wish(orders.ROLLBACK, repo, to, force=force, limit=limit, reason=reason)
+    more = {"limit": limit, "reason": reason, "unattended": unattended, "overrides": _overrides(batch=batch)}
+    wish = _wish(orders.ROLLBACK, repo, to, force=force, **more)
     return _deploy(wish, detach)
 
 
@@ -445,7 +463,7 @@ def unlock(repo="", group="", force=False, reason=""):
         salt-run deploy.unlock repo=mediawiki
     """
     holder = Holder.here(_user(), reason=reason)
-    gone = _locks().unlock(scope_of(repo, group), holder, force, reason)
+    gone = _locks().unlock(scope_of(repo, group), holder, covers(force, "lock"), reason)
     return {"view": "locks", "locks": [], "removed": gone.to_wire()}
 
 
@@ -712,6 +730,11 @@ def _wish(action, repos, tag, **more):
         )
     (name, first), *also = wanted
     return Request(action, name, first, also=tuple(also), **more)
+
+
+def _overrides(**said):
+    """What is said for this deploy alone; "" is nothing, 0 is something."""
+    return tuple((key, value) for key, value in said.items() if value != "")
 
 
 def _config(repo):

@@ -13,7 +13,7 @@ import pytest
 import salt.config
 import salt.loader
 import salt.minion
-from saltdeploy.lib import arguments, readers
+from saltdeploy.lib import arguments, forcing, readers
 
 from tests.functional.test_doors import MODULES, RUNNERS, by_module_dirs
 
@@ -47,7 +47,9 @@ FINE = {
     readers.code: TEXTS,
     readers.several: TEXTS,
     readers.choice: TEXTS | {"a truth value"},
+    forcing.guards: {"a truth value", "False as text"},
     readers.flag: {"a truth value", "False as text"},
+    readers.term: TEXTS | {"a number", "a whole number"},
     readers.number: {"a number", "a whole number"},
     readers.count: {"a whole number"},
     readers.wires: {"a list", "a dict", "nothing"},

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.forcing import guards
 from saltdeploy.lib.readers import (
     Given,
     Lost,
@@ -27,6 +28,7 @@ from saltdeploy.lib.readers import (
     name,
     number,
     several,
+    term,
     wires,
 )
 from saltdeploy.lib.spelling import argument
@@ -45,10 +47,12 @@ ONE_REPO: Readers = {
     **dict.fromkeys(
         ("repo", "name", "tag", "to", "limit", "reason", "group", "key", "stage", "transport"), name
     ),
-    **dict.fromkeys(("force", "interactive", "detach", "targets", "full", "reset"), flag),
+    "force": guards,
+    **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset"), flag),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     "attempt": count,
+    **dict.fromkeys(("failure_limit", "batch", "on_failure", "hold"), term),
     **dict.fromkeys(("id", "deploy"), _deploy_id),
     "plan": partial(code, digits=64),
     "choice": choice,

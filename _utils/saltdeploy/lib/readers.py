@@ -20,6 +20,7 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _MOST = 1e9  # seconds or hours; more is a slip, and no moment in time
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _KINDS = {bool: "the truth value", type(None): "the empty value", int: "the number", float: "the number"}
+_LONGEST_COUNT = 10  # digits
 _SHOWN = 60  # characters of a value that is refused
 
 
@@ -126,6 +127,20 @@ def number(given: Given) -> float:
         guess = min(float(near.group()), _MOST) if near else 0.0
         raise NotValid(f"is not a number from 0 to {_MOST:.0f}: {_shown(value)}", _rounded(guess))
     return found
+
+
+def term(given: Given) -> int | float | str:
+    """A word, a share such as ``25%``, or a number; what it may be is said by what reads the pillar's key of that name.
+
+    Raises:
+        NotValid: it is none.
+    """
+    value = given.value
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() and len(value) < _LONGEST_COUNT else value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    raise NotValid(f"is neither a number nor a word: {_shown(value)}", 0)
 
 
 def count(given: Given) -> int:

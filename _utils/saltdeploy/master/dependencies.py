@@ -33,7 +33,7 @@ def to_its_pin(name: str, request: Request, master: Master) -> Request:
     pin = Pins(master.root).get(name)
     if pin is None:
         raise failed(request, name, "was never deployed")
-    return Request(SYNC, name, pin.release.tag, wait=request.wait)
+    return Request(SYNC, name, pin.release.tag, wait=request.wait, unattended=request.unattended)
 
 
 def failed(request: Request, name: str, why: str) -> DependencyFailed:

@@ -48,7 +48,7 @@ def run(request: Request, pillar: dict[str, Any], site: str, deploy: str, master
         draft = make_plan(request, repos, leases, master)
         plan, offers = pack(draft, deploy, master)
         with (
-            opening.open_journal(plan, leases, draft.warnings, master) as recorder,
+            opening.open_journal(plan, leases, draft.warnings, master, request.once) as recorder,
             swarm.seeding(plan.parts, repos, offers, master, recorder.warn),
         ):
             return _three_stages(Driver(recorder, repos, leases, master, offers), recorder, leases, master)

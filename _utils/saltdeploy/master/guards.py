@@ -81,13 +81,13 @@ def ask(guards: Sequence[tuple[str, Callable[[_Asked], None]]], asked: _Asked, r
 
 def _freeze(asked: RepoRequest) -> None:
     window = active(asked.repo.freeze, asked.master.bus.now())
-    forced = asked.request.force or asked.request.action == ROLLBACK  # the way back is always open
+    forced = asked.request.forces("freeze") or asked.request.action == ROLLBACK  # the way back is always open
     if window is not None and not forced:
         raise Frozen(
             f"deploys are frozen: {window}",
             repo=asked.repo.name,
             path=f"repo_config:{asked.repo.name}:freeze",
-            next="wait for its end; or, if it must be now: force=True",
+            next="wait for its end; or, if it must be now: force=freeze",
         )
 
 
@@ -96,7 +96,7 @@ def _lock(asked: RepoRequest) -> None:
     if not asked.is_locking:
         locks = Locks(asked.master.root, asked.master.store, asked.master.bus.now)
         groups = groups_of(asked.repo, asked.request.limit)
-        locks.refuse(asked.repo.name, groups, force=asked.request.force)
+        locks.refuse(asked.repo.name, groups, force=asked.request.forces("lock"))
 
 
 def _dependencies(asked: RepoRequest) -> None:
@@ -126,18 +126,18 @@ def _targets(one: ResolvedRepo) -> None:
     """The deploy must be for the whole fleet: Salt leaves out minions whose grains it has lost."""
     took_part = set(one.pin.hosts) if one.pin else set()
     missing = sorted(took_part & set(one.master.accepted()) - set(one.everybody))
-    if missing and not one.request.force:
+    if missing and not one.request.forces("targets"):
         names = missing[:5]
         raise NoTargets(
             f"{', '.join(names)} took part in the last deploy and no longer matches {one.repo.targets!r}",
             repo=one.repo.name,
-            next=f"salt -L {','.join(names)} saltutil.refresh_grains; if it is meant so: force=True",
+            next=f"salt -L {','.join(names)} saltutil.refresh_grains; if it is meant so: force=targets",
         )
 
 
 def _transport(one: ResolvedRepo) -> None:
     """Where there is no URL hosts have nothing to fetch from, unless their own pillar names one: ``force`` tries."""
-    if one.request.action not in (SYNC, FETCH) or one.request.force:
+    if one.request.action not in (SYNC, FETCH) or one.request.forces("transport"):
         return
     name = one.repo.name
     for transport, key, url, hint in (
@@ -164,7 +164,7 @@ def _moved_tag(one: ResolvedRepo) -> None:
 
 
 def _bad_release(one: ResolvedRepo) -> None:
-    forced = one.request.force or one.request.action in _OLD
+    forced = one.request.forces("bad_release") or one.request.action in _OLD
     release_guards.refuse_bad(one.release, one.history, force=forced)
 
 
@@ -174,17 +174,17 @@ def _signature(one: ResolvedRepo) -> None:
 
 
 def _submodules(one: ResolvedRepo) -> None:
-    if one.source is not None and not one.request.force:
+    if one.source is not None and not one.request.forces("submodules"):
         release_guards.refuse_forgotten_update(one.repo, one.source, one.tag)
 
 
 def _empty(one: ResolvedRepo) -> None:
-    if one.source is not None and not one.request.force:
+    if one.source is not None and not one.request.forces("empty_release"):
         removal.refuse_empty(one.repo, one.source, one.tag)
 
 
 def _max_removed(one: ResolvedRepo) -> None:
-    if one.source is not None and not one.request.force:
+    if one.source is not None and not one.request.forces("max_removed"):
         before = one.pin.release.commit if one.pin else ""
         removal.refuse_much_removed(one.repo, one.source, one.tag, before)
 
@@ -201,18 +201,18 @@ OF_REQUEST: tuple[tuple[str, Callable[[RepoRequest], None]], ...] = (
     ("dependencies", _dependencies),
     ("signing_key", _signing_key),
     ("layout", _layout),
-    ("checks of the master", _master_checks),
+    ("master_checks", _master_checks),
 )
 OF_RELEASE: tuple[tuple[str, Callable[[ResolvedRepo], None]], ...] = (
     ("targets", _targets),
     ("transport", _transport),
-    ("moved tag", _moved_tag),
-    ("bad release", _bad_release),
+    ("moved_tag", _moved_tag),
+    ("bad_release", _bad_release),
     ("require_signed", _signature),
     ("submodules", _submodules),
-    ("empty release", _empty),
+    ("empty_release", _empty),
     ("max_removed", _max_removed),
-    ("scap/checks.yaml", _checks_file),
+    ("checks_file", _checks_file),
 )
-#: Names of all guards, in their order.
+#: Names of all guards, in their order; those that can be forced are :data:`saltdeploy.lib.forcing.GUARDS`.
 NAMES = tuple(name for name, _ in (*OF_REQUEST, *OF_RELEASE))

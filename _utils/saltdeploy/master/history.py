@@ -59,7 +59,8 @@ class History:
         }
         place = {"epoch": events.epoch_of(event), "left_out": event.get("left_out", 0)}
         ending = {"outcome": "", "cause": "", "ok": 0, "total": event.get("hosts", 0)}
-        self._deploys(repo).put(deploy, {**known, **place, **ending})
+        once = {"once": event["once"]} if event.get("once") else {}
+        self._deploys(repo).put(deploy, {**known, **place, **once, **ending})
         self._tags(repo).put(event["tag"], {"tag": event["tag"], "commit": event["commit"], "deploy": deploy})
         self._forget_the_oldest(repo)
 
@@ -113,7 +114,8 @@ class History:
             Dicts with ``deploy, epoch, tag, commit, user, time, action, reason`` (the operator's), ``left_out`` (targets
             that a limit left out), ``accepted`` (whether its release was pinned), ``outcome, cause`` (of the outcome),
             ``ok, total, bad`` (why its release is bad; "" when it is not). A deploy that has not ended has the outcome "".
-            Where hosts had heard of deploys that this master knew nothing of: ``left``, what they ran.
+            Where hosts had heard of deploys that this master knew nothing of: ``left``, what they ran. Where something
+            was said for this deploy alone: ``once``, arguments by name.
         """
         marks = self._bad(repo).all()
         found = sorted(map(_whole, self._deploys(repo).all()), key=_place, reverse=True)

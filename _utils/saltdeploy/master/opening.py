@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from saltdeploy.lib.errors import NoSuchDeploy
 from saltdeploy.master.checks import Baselines
@@ -22,17 +23,22 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def open_journal(
-    plan: Plan, leases: Mapping[str, Lease], warnings: Sequence[str], master: Master
+    plan: Plan,
+    leases: Mapping[str, Lease],
+    warnings: Sequence[str],
+    master: Master,
+    once: Mapping[str, Any],
 ) -> Iterator[Recorder]:
     """Begin the journal of a deploy, and record what was decided; it is closed when the block ends.
 
     Args:
         warnings: what an operator should know and what stops nothing.
+        once: what was said for this deploy alone.
     """
     lead, *others = [part.repo for part in plan.parts]
     with Journals(master.root).write(lead, plan.deploy, others) as journal:
         recorder = Recorder(DeployState.of(plan), journal, master)
-        begun = _record_plan(recorder, leases, warnings)
+        begun = _record_plan(recorder, leases, warnings, once)
         for each in events.of_each_repo(begun):
             History(master.store).started(each)
         for part in plan.parts:
@@ -40,7 +46,9 @@ def open_journal(
         yield recorder
 
 
-def _record_plan(recorder: Recorder, leases: Mapping[str, Lease], warnings: Sequence[str]) -> events.Event:
+def _record_plan(
+    recorder: Recorder, leases: Mapping[str, Lease], warnings: Sequence[str], once: Mapping[str, Any]
+) -> events.Event:
     plan = recorder.plan
     lead, *others = [part.release for part in plan.parts]
     log.info(
@@ -55,7 +63,7 @@ def _record_plan(recorder: Recorder, leases: Mapping[str, Lease], warnings: Sequ
         events.started, tag=lead.tag, commit=lead.commit, user=plan.user,
         hosts=len(plan.hosts), action=plan.action, reason=plan.reason,
         groups=[wave.name for wave in plan.waves if wave.name],
-        left_out=len(plan.left_out), epoch=leases[lead.repo].epoch,
+        left_out=len(plan.left_out), epoch=leases[lead.repo].epoch, once=once,
         also=[{**each.to_wire(), "epoch": leases[each.repo].epoch} for each in others])  # fmt: skip
     for text in warnings:
         recorder.warn(text)

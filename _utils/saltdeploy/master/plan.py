@@ -18,7 +18,17 @@ from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.threads import meanwhile
-from saltdeploy.master import checks, fanouts, guards, minions, packing, plan_hash, terms, transport_choice
+from saltdeploy.master import (
+    checks,
+    fanouts,
+    guards,
+    minions,
+    overrides,
+    packing,
+    plan_hash,
+    terms,
+    transport_choice,
+)
 from saltdeploy.master.checks import Baselines
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.lease import Lease
@@ -77,16 +87,17 @@ class Draft:
 
 
 def configured(request: Request, pillar: dict[str, Any], site: str) -> list[Repo]:
-    """The configuration of each repo of a request.
+    """The configuration of each repo of a request, with what it says for this deploy alone.
 
     Raises:
-        BadArguments: a repo is named twice, or there are too many.
+        BadArguments: a repo is named twice, or there are too many; or see :func:`saltdeploy.master.overrides.applied`.
         ConfigError, UnknownRepo: see :func:`saltdeploy.config.load`.
     """
     names = [name for name, _ in request.parts]
     if len(set(names)) < len(names) or len(names) > MOST_REPOS:
         raise BadArguments(f"name each repo once, and at most {MOST_REPOS}", repo=names[0])
-    return [config.load(pillar, name, site) for name in names]
+    lead, *others = [config.load(pillar, name, site) for name in names]
+    return [overrides.applied(request, lead), *others]
 
 
 def make_plan(
@@ -159,7 +170,7 @@ def pack(draft: Draft, deploy: str, master: Master) -> tuple[Plan, dict[str, Pac
         rules=draft.rules,
         left_out=draft.left_out,
         timeout=float(sum(one.repo.timeout for one in draft.repos)),
-        question_timeout=draft.lead.repo.question_timeout,
+        question_timeout=0.0 if request.unattended else draft.lead.repo.question_timeout,
     )
     if request.action == CHECKOUT:
         return plan, {}

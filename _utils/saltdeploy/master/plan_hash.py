@@ -67,6 +67,8 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
         "restarts": dataclasses.asdict(repo.restart),
         "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
     }
+    if "on_failure" in one.request.once:  # what the pillar says of it is no part of older hashes
+        facts["on_failure"] = repo.on_failure
     plain: Facts = json.loads(json.dumps(facts, default=str))
     return plain
 
@@ -95,6 +97,9 @@ def _moved(then: Facts, now: Facts) -> Iterator[str]:
     for part in ("tag", "commit", "transport"):
         if then[part] != now[part]:
             yield f"the {part} was {then[part]} and is {now[part]}"
+    was, now_is = (each.get("on_failure", "as the pillar says") for each in (then, now))
+    if was != now_is:
+        yield f"on_failure was {was} and is {now_is}"
     for host in sorted({*then["hosts"], *now["hosts"]}):
         was, now_is = then["hosts"].get(host), now["hosts"].get(host)
         if was != now_is:

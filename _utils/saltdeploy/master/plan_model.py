@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.forcing import Force, covers, named
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.rollout.model import Gate, Rules
 from saltdeploy.master.transport_choice import TransportChoice, others
 from saltdeploy.master.waves import Wave
-from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.orders import ROLLBACK, Order
 from saltdeploy.protocol.release import Release
 
 SYNC, RESTART = "sync", "restart"
@@ -22,12 +25,14 @@ class Request:
         action: :data:`SYNC`, :data:`RESTART`, or a stage: ``fetch``, ``checkout``, ``rollback``.
         repo: the repo, or of several the one that leads: its groups, limits and policies are those of the deploy.
         tag: the tag; "" for a restart, and for a rollback to the release before.
-        force: deploy though a guard refuses it.
+        force: the guards that are gone past, by name; True: all that can be.
         limit: a target expression, or the name of a group: only those of the targets.
         reason: what the operator says about it.
         interactive: ask at the barrier, as Trebuchet did.
+        unattended: nobody is there to answer: each question gets its default at once.
         plan: the hash of a plan that must still be true.
         wait: seconds to wait for the lock.
+        overrides: what counts for this deploy in place of the pillar's keys; see :mod:`saltdeploy.master.overrides`.
         also: more repos that are deployed as one with it, each with its tag.
         transport: instead of the repo's own; "" for that.
     """
@@ -35,14 +40,47 @@ class Request:
     action: str
     repo: str
     tag: str = ""
-    force: bool = False
+    force: Force = False
     limit: str = ""
     reason: str = ""
     interactive: bool = False
+    unattended: bool = False
     plan: str = ""
     wait: float = 0.0
     transport: str = ""
+    overrides: tuple[tuple[str, object], ...] = ()
     also: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        """A deploy cannot ask and be left alone.
+
+        Raises:
+            BadArguments: it should do both.
+        """
+        if self.interactive and self.unattended:
+            raise BadArguments(
+                "interactive asks somebody, unattended nobody: give one of them",
+                repo=self.repo,
+                next=f"{self.command} unattended=True",
+            )
+
+    @property
+    def command(self) -> str:
+        """What asks for the same, without any other argument."""
+        name = f"salt-run deploy.{self.action}"
+        if self.also:
+            return f"{name} {argument('repo', dict(self.parts))}"
+        tag = argument("to" if self.action == ROLLBACK else "tag", self.tag) if self.tag else ""
+        return f"{name} {argument('repo', self.repo)} {tag}".rstrip()
+
+    def forces(self, guard: str) -> bool:
+        """Whether the operator goes past this guard."""
+        return covers(self.force, guard)
+
+    @property
+    def once(self) -> dict[str, Any]:
+        """What was said for this deploy alone, as its events and the history tell it."""
+        return {**dict(self.overrides), **({"force": named(self.force)} if self.force else {})}
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -114,7 +152,7 @@ class Plan:
         waves, rules: see :mod:`saltdeploy.master.rollout.machine`.
         left_out: targets that a limit leaves out.
         timeout: seconds that a host may take for one stage.
-        question_timeout: seconds that a question waits for an answer.
+        question_timeout: seconds that a question waits for an answer; 0: nobody is asked, the default counts at once.
     """
 
     action: str
@@ -126,6 +164,11 @@ class Plan:
     left_out: tuple[str, ...] = ()
     timeout: float = 600.0
     question_timeout: float = 3600.0
+
+    @property
+    def unattended(self) -> bool:
+        """Whether nobody is asked; a pillar cannot say so."""
+        return self.question_timeout == 0
 
     @property
     def lead(self) -> Part:

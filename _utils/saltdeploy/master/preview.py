@@ -63,6 +63,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "commit": one.release.commit,
         "limit": draft.request.limit,
         "once": draft.request.transport,
+        "overrides": dict(draft.request.overrides),
         "previous": one.previous,
         "hash": plan_hash.keep(facts, repo, master),
         "waves": facts["waves"],

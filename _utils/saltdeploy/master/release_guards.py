@@ -39,7 +39,7 @@ def refuse_bad(release: Release, history: History, *, force: bool) -> None:
         raise BadRelease(
             f"{release.tag} is marked bad: {why}",
             repo=release.repo,
-            next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=True",
+            next=f"deploy a tag that mends it; or, if {release.tag} was not to blame: force=bad_release",
         )
 
 
@@ -77,5 +77,5 @@ def refuse_forgotten_update(repo: Repo, source: Source, tag: Tag) -> None:
                 repo=repo.name,
                 path=str(there),
                 next=f"git -C {place} submodule update --init --recursive; or, if what is checked out was meant: commit "
-                "it and make a new tag; or, if the tag is right: force=True",
+                "it and make a new tag; or, if the tag is right: force=submodules",
             )

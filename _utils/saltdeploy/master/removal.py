@@ -25,7 +25,7 @@ def refuse_empty(repo: Repo, source: Source, tag: Tag) -> None:
         raise TooMuchRemoved(
             f"{tag.name} has no file at all",
             repo=repo.name,
-            next=f"git -C {repository.git_dir} show {tag.name}; or, if it is meant so: force=True",
+            next=f"git -C {repository.git_dir} show {tag.name}; or, if it is meant so: force=empty_release",
         )
 
 
@@ -50,7 +50,7 @@ def refuse_much_removed(repo: Repo, source: Source, tag: Tag, before: str) -> No
         repo=repo.name,
         path=f"repo_config:{repo.name}:max_removed",
         next=f"git -C {source.repository.git_dir} diff --stat {before} {tag.commit}; "
-        "or, if it is meant so: force=True",
+        "or, if it is meant so: force=max_removed",
     )
 
 

@@ -47,8 +47,9 @@ def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], 
     """
     lead = repos[0]
     interactive = request.interactive and request.action != ROLLBACK
+    is_asked = interactive and "on_failure" not in request.once
     return Rules(
-        on_failure=_ON_FAILURE.get(request.action) or (ASK if interactive else lead.on_failure),
+        on_failure=_ON_FAILURE.get(request.action) or (ASK if is_asked else lead.on_failure),
         on_abort=HOLD if request.action in _ON_FAILURE else lead.on_abort,
         fetch_only=request.action == FETCH,
         confirm=interactive,

@@ -96,7 +96,9 @@ class Waits:
         if said is None and not self._is_past(question.key):
             return False
         user, choice = (said.user, said.text) if said else ("", question.default)
-        self._recorder.record(events.answered, key=question.key, choice=choice, user=user)
+        self._recorder.record(
+            events.answered, key=question.key, choice=choice, user=user,
+            unattended=said is None and self._plan.unattended)  # fmt: skip
         return True
 
     def _is_past(self, key: str) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saltdeploy.lib.errors import DeployError
@@ -156,17 +156,20 @@ def started(
     left_out: int,
     reason: str,
     epoch: int = 0,
+    once: Mapping[str, Any] | None = None,
     also: Sequence[Event] = (),
 ) -> Event:
     """A deploy begins.
 
     ``action`` is the runner function, ``hosts`` how many targets there are, ``left_out`` how many more there would
     be without a limit, ``reason`` what the operator said about it, ``epoch`` that of the repo's lock, by which deploys
-    are ordered. ``also``: ``repo``, ``tag``, ``commit`` and ``epoch`` of the others, where several repos are deployed as one.
+    are ordered. ``once``: arguments for this deploy alone, by name: ``force`` names the guards that were gone past.
+    ``also``: ``repo``, ``tag``, ``commit`` and ``epoch`` of the others, where several repos are deployed as one.
     """
     fields = {"tag": tag, "commit": commit, "user": user, "hosts": hosts, "action": action}
     fields |= {"groups": groups[:50], "left_out": left_out, "reason": reason[:500]}
     fields |= {"epoch": epoch} if epoch else {}
+    fields |= {"once": dict(once)} if once else {}
     return _event(STARTED, deploy, repo, now, **fields, **_and(also))
 
 
@@ -214,9 +217,12 @@ def question(
     )
 
 
-def answered(deploy: str, repo: str, now: float, *, key: str, choice: str, user: str) -> Event:
-    """A question has its answer; ``user`` is "" when its time had run out."""
-    return _event(ANSWERED, deploy, repo, now, key=key, choice=choice, user=user)
+def answered(
+    deploy: str, repo: str, now: float, *, key: str, choice: str, user: str, unattended: bool = False
+) -> Event:
+    """A question has its answer; ``user`` is "" when its time had run out, or where nobody was to be asked."""
+    more = {"unattended": True} if unattended else {}
+    return _event(ANSWERED, deploy, repo, now, key=key, choice=choice, user=user, **more)
 
 
 def paused(deploy: str, repo: str, now: float, *, wave: int, group: str, until: float) -> Event:

@@ -38,11 +38,12 @@ class QuestionNote:
 
 @dataclass(frozen=True)
 class AnswerNote:
-    """What became of a question; ``user`` is "" when its time had run out."""
+    """What became of a question; ``user`` is "" when its time had run out, or where nobody was to be asked."""
 
     key: str
     choice: str
     user: str
+    unattended: bool = False
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def how_to_answer(question: QuestionNote, state: DeployView) -> str:
 
 def answered(answer: AnswerNote) -> str:
     """Who decided what."""
+    if answer.unattended:
+        return f"unattended, so the default is taken: {answer.choice}"
     if not answer.user:
         return f"nobody answered in time: {answer.choice}"
     return f"{answer.user} answered: {answer.choice}"

@@ -254,7 +254,8 @@ class DeployView:
         )
 
     def _answered(self, event: events.Event) -> None:
-        self.answer = AnswerNote(*(clean(event.get(key), 64) for key in ("key", "choice", "user")))
+        key, choice, user = (clean(event.get(name), 64) for name in ("key", "choice", "user"))
+        self.answer = AnswerNote(key, choice, user, unattended=event.get("unattended") is True)
         if self.answer.choice == "retry" and self.stage is not None and not self.blocked:
             self.stage.again(self.now)
         self.question, self.blocked = None, False

@@ -98,6 +98,34 @@ def test_what_was_typed_well_is_repeated_so_that_it_means_the_same() -> None:
     assert shlex.split(caught.value.next)[2:] == ["repo={r: 1.10}", 'tag="1.20"', "force=False"]
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("max_removed", ("max_removed",)),
+        ("max_removed,freeze", ("freeze", "max_removed")),
+        ("[max_removed, freeze]", ("freeze", "max_removed")),
+        ("True", True),
+        ("no", False),
+    ],
+)
+def test_F49_a_guard_is_forced_by_its_name(word: str, meant: object) -> None:
+    assert read(["repo=r", f"force={word}"], {})["force"] == meant
+
+
+@pytest.mark.parametrize(
+    ("word", "mended"),
+    [("max_remove", "False"), ("max_removed,frost", "max_removed"), ("moved_tag", "False"), ("[]", "False")],
+)
+def test_F49_what_is_no_guard_or_cannot_be_forced_is_refused_with_those_that_can(
+    word: str, mended: str
+) -> None:
+    with pytest.raises(
+        BadArguments, match=r"guards: freeze, lock, targets, transport, bad_release"
+    ) as caught:
+        read(["repo=r", f"force={word}"], {})
+    assert caught.value.next == f"salt-run deploy.sync repo=r force={mended}"
+
+
 def test_none_is_nothing_only_where_nothing_may_be_given() -> None:
     assert CALL.read(["r"], {"order": None}, {}).arguments["order"] is None
     with pytest.raises(BadArguments, match="tag arrived as the empty value None"):

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from saltdeploy import config
 from saltdeploy.checks import CheckContext, Response
 from saltdeploy.master import plan as plans
 from saltdeploy.master import preview as previews
@@ -125,5 +124,6 @@ class World:
     def pack(self, request: Request) -> Any:
         """What a deploy decides and packs."""
         leases: dict[str, Any] = {"demo": SimpleNamespace(epoch=7)}
-        draft = plans.make_plan(request, [config.load(self.pillar, "demo")], leases, self.master)
+        repos = plans.configured(request, self.pillar, "")
+        draft = plans.make_plan(request, repos, leases, self.master)
         return plans.pack(draft, "20261123120000000000", self.master)

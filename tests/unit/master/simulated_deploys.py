@@ -57,6 +57,7 @@ class SimulatedDeploy:
         part: what is deployed; by default the new release, and nothing is packed for it.
         action: what the operator does.
         watchers: see it while it runs.
+        patience: seconds that a question waits for an answer.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class SimulatedDeploy:
         part: Part | None = None,
         action: str = SYNC,
         watchers: tuple[Listener, ...] = (),
+        patience: float = 60.0,
     ) -> None:
         self.root, self.world, self.rules = root, world, rules
         self.watchers = watchers
@@ -83,7 +85,7 @@ class SimulatedDeploy:
             waves,
             rules,
             timeout=600.0,
-            question_timeout=60.0,
+            question_timeout=patience,
         )
         with self._journals.write(REPO, DEPLOY) as journal:
             journal.append(events.planned(DEPLOY, REPO, world.now(), script=self._script.to_wire()))

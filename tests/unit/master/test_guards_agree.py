@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.forcing import GUARDS, Force
 from saltdeploy.master import deploy, guards, plan, preview
+from saltdeploy.master.history import History
+from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.plan_model import SYNC, Request
 
 from tests.support.repositories import Source, tree
 from tests.unit.master.planning import World
 from tests.unit.master.refusals import SITUATIONS
-from tests.unit.protocol.whole_deploys import Fleet
+from tests.unit.protocol.whole_deploys import REPO, Fleet
 
 EACH = [
     pytest.param(guard, situation, forced, id=f"{guard}-{situation.__name__}")
@@ -33,7 +36,7 @@ class Decided(Exception):
     """The deploy has been decided, and would go on to pack and to ask hosts."""
 
 
-def refused(world: World, monkeypatch: pytest.MonkeyPatch, *, force: bool) -> DeployError | None:
+def refused(world: World, monkeypatch: pytest.MonkeyPatch, *, force: Force) -> DeployError | None:
     """Why ``deploy.sync`` refuses v2, without having asked any host; None where it goes on."""
 
     def decided(*_: object) -> None:
@@ -79,6 +82,28 @@ def test_F15_a_deploy_is_refused_for_the_reason_that_its_plan_tells(
     assert f"guard {guard!r} refuses" in caplog.text
 
 
+def test_F49_the_guards_that_can_be_named_are_those_that_force_goes_past() -> None:
+    forced = [guard for guard, situations in SITUATIONS.items() if any(forced for _, forced in situations)]
+    assert list(GUARDS) == forced
+
+
+@pytest.mark.parametrize(("guard", "situation", "forced"), EACH)
+def test_F49_a_guard_that_is_forced_by_name_opens_no_other(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    guard: str,
+    situation: Callable[[World], None],
+    forced: bool,
+) -> None:
+    situation(world)
+    others = tuple(name for name in GUARDS if name != guard)
+    assert refused(world, monkeypatch, force=others) is not None
+    assert world.plan(force=others)["retcode"] == 1
+    if forced:
+        assert refused(world, monkeypatch, force=(guard,)) is None
+        assert world.plan(force=(guard,))["retcode"] == 0
+
+
 @pytest.mark.parametrize(("guard", "situation", "forced"), EACH)
 def test_a_plan_that_a_guard_refuses_takes_no_lock_and_writes_no_journal(
     world: World, guard: str, situation: Callable[[World], None], forced: bool
@@ -115,3 +140,13 @@ def test_one_plan_is_made_for_a_deploy_and_one_to_be_looked_at(
     fleet.converges()
     fleet.converges()
     assert len(plans_made) == 3
+
+
+def test_F08_F49_the_journal_and_the_history_tell_what_was_said_for_one_deploy(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, Source(tmp_path / "source", tree(file="0"), tree(file="1")))
+    fleet.sync("v0", force=("max_removed",), overrides=(("batch", 1),))
+    said = {"batch": 1, "force": "max_removed"}
+    journals = Journals(fleet.root)
+    begun = next(replay(journals.path(REPO, journals.latest(REPO))))
+    assert (begun["event"], begun["once"]) == ("started", said)
+    assert History(fleet.master.store).versions(REPO)[0]["once"] == said

@@ -301,3 +301,13 @@ def test_a_store_that_is_away_is_not_an_empty_history(deploys: Deploys, store: D
     ):
         with pytest.raises(Unavailable):
             ask()
+
+
+def test_F49_what_was_forced_is_told_and_comes_back_from_the_journals(deploys: Deploys) -> None:
+    deploys.begin("v1", once={"force": "max_removed"})
+    deploys.begin("v2")
+    newest, forced = deploys.history.versions("mediawiki")
+    assert forced["once"] == {"force": "max_removed"}
+    assert "once" not in newest
+    deploys.history.rebuild(deploys.told)
+    assert deploys.history.versions("mediawiki") == [newest, forced]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import ConfigError, Corrupt, NoTargets, PlanMoved
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.pins import Pins
@@ -411,3 +412,22 @@ def test_what_fetches_nothing_packs_nothing_to_choose(world: World) -> None:
     script, _ = world.pack(Request("checkout", "demo", "v2"))
     assert [(way.transport, way.why) for way in script.lead.ways] == [("bundle", "")]
     assert not list((world.master.root / "payloads").glob("*"))
+
+
+# -- for one deploy alone ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "once", [("batch", 2), ("failure_limit", 2), ("hold", "ask"), ("on_failure", "hold")], ids=lambda o: o[0]
+)
+def test_F08_what_is_said_for_one_deploy_is_shown_and_part_of_the_hash(
+    world: World, once: tuple[str, object]
+) -> None:
+    view = world.plan(overrides=(once,))
+    assert view["overrides"] == dict([once])
+    shown = plan_views.plan(view, NOON, False)
+    assert argument(*once) in shown[1]
+    assert argument(*once) in shown[-1]
+    world.prepare(view["hash"], overrides=(once,))
+    with pytest.raises(PlanMoved, match="on_failure|the waves are different"):
+        world.prepare(view["hash"])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy import config
-from saltdeploy.master import terms
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.master import plan, terms
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
 from saltdeploy.master.rollout.model import ASK, CONTINUE, HOLD, ROLL_BACK, Ask, Rules
 from saltdeploy.master.waves import Wave
@@ -24,11 +24,13 @@ CANARY = {"name": "canary", "targets": "web1"}
 FLEET_CHECK = {"type": "command", "where": "master", "command": ["true"]}
 
 
-def terms_of(action: str, *, interactive: bool = False, **section: Any) -> tuple[tuple[Wave, ...], Rules]:
+def terms_of(
+    action: str, *, interactive: bool = False, once: dict[str, object] | None = None, **section: Any
+) -> tuple[tuple[Wave, ...], Rules]:
     """Waves and rules of a deploy of a repo with this section in the pillar; a group's targets are one host."""
     pillar = {"repo_config": {"wiki": {"upstream": "https://git.example.org/wiki", **section}}}
-    repo = config.load(pillar, "wiki")
-    wish = Request(action, "wiki", interactive=interactive)
+    wish = Request(action, "wiki", interactive=interactive, overrides=tuple((once or {}).items()))
+    (repo,) = plan.configured(wish, pillar, "")
     waves = terms.waves_of(wish, repo, HOSTS, lambda expression, kind: [expression])
     return waves, terms.rules_of(wish, [repo], waves, pinned=False)
 
@@ -232,3 +234,60 @@ def test_F06_a_roll_back_never_waits_for_anything_but_hosts(section, interactive
         "each host that can go back does, whatever the others do"
     )
     assert deploy.asked_for(ROLLBACK) == []
+
+
+# -- for one deploy alone -------------------------------------------------------------------------------------
+
+OWN = {"groups": [{**CANARY, "batch": 1, "failure_limit": 0, "hold": 60}, {"name": "rest"}]}
+
+
+def test_F08_what_is_said_for_one_deploy_counts_for_every_group():
+    once = {"batch": "50%", "failure_limit": 1, "hold": "ask", "on_failure": "hold"}
+    waves, rules = terms_of(SYNC, once=once, **OWN)
+    assert [(wave.window, wave.limit, wave.hold) for wave in waves] == [(1, 1, ASK), (3, 1, ASK)]
+    assert rules.on_failure == HOLD
+    assert [wave.hold for wave in terms_of(SYNC, **OWN)[0]] == ["60", ""]
+
+
+def test_F08_no_hold_can_be_said_for_one_deploy():
+    assert [wave.hold for wave in terms_of(SYNC, once={"hold": 0}, **OWN)[0]] == ["", ""]
+
+
+def test_F08_the_batch_of_a_roll_back_is_how_many_switch_back_at_once():
+    section = {"groups": [{**CANARY}, {"name": "rest", "rollback_batch": 5, "batch": 4}]}
+    assert limits(ROLLBACK, once={"batch": 2}, **section)["rest"][0] == 2
+    assert limits(ROLLBACK, **section)["rest"][0] == 5
+
+
+def test_F08_on_failure_that_is_said_counts_before_what_interactive_asks():
+    assert terms_of(SYNC, interactive=True, once={"on_failure": "hold"})[1].on_failure == HOLD
+    assert terms_of(SYNC, interactive=True)[1].on_failure == ASK
+
+
+@pytest.mark.parametrize(
+    ("once", "cause", "instead"),
+    [
+        ({"batch": 0}, "batch must let at least one host switch", "batch=25%"),
+        ({"failure_limit": "101%"}, "failure_limit must be a count", "failure_limit=10%"),
+        ({"on_failure": "explode"}, "on_failure must be one of rollback, hold, ask", "on_failure=hold"),
+        ({"hold": "yes"}, "hold must be a number of seconds", "hold=ask"),
+    ],
+)
+def test_F08_what_the_pillar_could_not_say_is_refused_with_what_it_could(once, cause, instead):
+    with pytest.raises(BadArguments) as raised:
+        terms_of(SYNC, once=once, **OWN)
+    assert raised.value.cause.startswith(cause)
+    assert raised.value.next == f"salt-run deploy.sync repo=wiki {instead}"
+
+
+def test_F08_a_hold_is_refused_where_there_are_no_groups_between_which_to_hold():
+    with pytest.raises(BadArguments, match="the repo has no groups"):
+        terms_of(SYNC, once={"hold": "ask"})
+
+
+def test_F08_a_refusal_of_several_repos_names_all_of_them():
+    wish = Request(SYNC, "wiki", "v1", overrides=(("batch", 0),), also=(("l10n", "v7"),))
+    section = {"upstream": "https://git.example.org/wiki"}
+    with pytest.raises(BadArguments) as raised:
+        plan.configured(wish, {"repo_config": {"wiki": section, "l10n": section}}, "")
+    assert raised.value.next == """salt-run deploy.sync repo='{"wiki": "v1", "l10n": "v7"}' batch=25%"""

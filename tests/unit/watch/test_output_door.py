@@ -64,3 +64,10 @@ def test_what_is_not_a_result_of_the_runner_is_shown_by_salts_own_outputter(door
 def test_the_outcome_is_painted_when_salt_paints(door: ModuleType) -> None:
     door.__opts__["color"] = True  # type: ignore[attr-defined]
     assert "\033[1;32mCONVERGED 3/3\033[0m" in door.output(views.VIEWS["outcome-converged"])
+
+
+def test_F08_F49_versions_show_what_was_said_for_a_deploy_alone(door: ModuleType) -> None:
+    deploy = {"deploy": "20261123101112000000", "tag": "v1", "action": "sync", "outcome": "CONVERGED"}
+    said = {**deploy, "reason": "a hotfix", "once": {"batch": 2, "force": "max_removed"}}
+    shown = door.output({"view": "versions", "repo": "mediawiki", "versions": [said, deploy]})
+    assert "a hotfix; batch=2, force=max_removed" in shown

@@ -39,7 +39,8 @@ def hold(request: Request, repos: Sequence[Repo], deploy: str, master: Master) -
         leases = {}
         for repo in sorted(repos, key=lambda repo: repo.name):
             groups = groups_of(repo, request.limit)
-            lock = locks.hold(repo.name, groups, holder, wait=request.wait, force=request.force, waiting=tell)
+            force = request.forces("lock")
+            lock = locks.hold(repo.name, groups, holder, wait=request.wait, force=force, waiting=tell)
             leases[repo.name] = held.enter_context(lock)
             log.info("deploy %s: holds the lock of %s, epoch %d", deploy, repo.name, leases[repo.name].epoch)
         yield leases

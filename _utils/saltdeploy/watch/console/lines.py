@@ -155,6 +155,8 @@ class Lines:
             return
         self._say_that_the_group_is_done()
         self._say(f"{state.repo}: {question.text}")
+        if question.until <= state.now:  # nobody is asked
+            return
         what = f"{watch_sentences.choices(question)} ({watch_sentences.otherwise(question, state)})"
         self._say(f"{state.repo}: waits for an answer: {what}")
         self._say(f"{state.repo}: to answer: {watch_sentences.how_to_answer(question, state)}")

@@ -290,6 +290,7 @@ class Live:
         question = self._state.question
         if question is not None:
             self._print(Text(question.text, style="bold"))
+        if question is not None and question.until > self._state.now:
             self._print(Text(f"To answer: {watch_sentences.how_to_answer(question, self._state)}"))
 
     def _answered(self) -> None:

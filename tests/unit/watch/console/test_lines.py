@@ -217,6 +217,28 @@ def test_while_a_question_is_open_nobody_else_is_waited_for() -> None:
     assert told([*steps, *(BEGIN + 10 * tick for tick in range(1, 10))])[:-1] == quiet[:-1]
 
 
+def test_F09_a_question_says_at_once_what_it_waits_for_and_the_command_that_answers() -> None:
+    story = Story(5)
+    said = told([story.started(), story.question("go on?", ("yes", "no"))])[-3:]
+    assert [line[9:] for line in said] == [
+        "mediawiki: go on?",
+        "mediawiki: waits for an answer: yes / no (else no in 1:00:00)",
+        f"mediawiki: to answer: salt-run deploy.answer yes id={stories.DEPLOY}",
+    ]
+
+
+def test_F09_an_unattended_deploy_tells_its_question_and_the_default_and_waits_for_nobody() -> None:
+    story = Story(5)
+    asked = story.question("go on?", ("yes", "no"), within=0)
+    answered = events.answered(
+        stories.DEPLOY, stories.REPO, story.now, key="q1", choice="no", user="", unattended=True
+    )
+    assert [line[9:] for line in told([story.started(), asked, answered])[-2:]] == [
+        "mediawiki: go on?",
+        "mediawiki: unattended, so the default is taken: no",
+    ]
+
+
 def test_every_group_of_a_few_has_its_heading_once_and_is_called_successful_when_it_is() -> None:
     lines = told(rollouts.paused_and_converged())
     assert [line for line in lines if line.startswith("==")] == ["== CANARY ==", "== APPSERVERS =="]

@@ -158,8 +158,15 @@ def _row(version: View, under_way: View) -> tuple[str, ...]:
         word(version) or _not_ended(version, under_way),
         cell(version.get("deploy")),
         "bad" if clean(version.get("bad")) else "-",
-        clean(version.get("reason"), _LONGEST_REASON) or "-",
+        _reason(version) or "-",
     )
+
+
+def _reason(version: View) -> str:
+    """Why, as the operator said; and what was said for this deploy alone."""
+    once = [f"{clean(key)}={clean(value)}" for key, value in part(version, "once").items()]
+    why = clean(version.get("reason"), _LONGEST_REASON)
+    return "; ".join(filter(None, [why, ", ".join(once)]))
 
 
 def _not_ended(version: View, under_way: View) -> str:

@@ -12,6 +12,7 @@ from saltdeploy.watch.console.views.common import (
     cell,
     listed,
     mapping,
+    part,
     release,
     repo,
     travels,
@@ -30,9 +31,17 @@ def plan(view: View, now: float, colour: bool) -> list[str]:
     previous = clean(view.get("previous"))
     before = f", pinned now: {previous}" if previous else ", nothing is pinned now"
     lines = [f"{repo(view)}: plan of {release(view)}{before}"]
+    said = _overrides(view)
+    lines += [f"for this deploy alone: {' '.join(said)}"] if said else []
     for block in (_waves(view), _hosts(view), _checks(view), _remarks(view)):
         lines += ["", *block] if block else []
     return [*lines, "", *_next(view)]
+
+
+def _overrides(view: View) -> list[str]:
+    """What counts in place of the pillar's keys, as arguments."""
+    said = part(view, "overrides").items()
+    return [argument(clean(key), clean(value) if isinstance(value, str) else value) for key, value in said]
 
 
 def _waves(view: View) -> list[str]:
@@ -122,6 +131,7 @@ def _next(view: View) -> list[str]:
         argument("tag", clean(view.get("tag"))),
         argument("limit", limit) if limit else "",
         argument("transport", once) if once else "",
+        *_overrides(view),
         argument("plan", known),
     ]
     command = " ".join(["salt-run deploy.sync", *filter(None, words)])

@@ -1,0 +1,49 @@
+"""Which guards an operator goes past: by name, or all that can be forced."""
+
+from __future__ import annotations
+
+from saltdeploy.lib.readers import Given, NotValid, flag
+
+#: The guards that can be forced, in the order in which they are asked.
+GUARDS = (
+    "freeze",
+    "lock",
+    "targets",
+    "transport",
+    "bad_release",
+    "submodules",
+    "empty_release",
+    "max_removed",
+)
+
+Force = bool | tuple[str, ...]
+"""Names of guards; True: all of :data:`GUARDS`."""
+
+
+def covers(force: Force, guard: str) -> bool:
+    """Whether a guard is gone past."""
+    return guard in force if isinstance(force, tuple) else force
+
+
+def named(force: Force) -> str:
+    """What is forced, in words: ``max_removed, freeze``; "" for nothing."""
+    return ", ".join(force) if isinstance(force, tuple) else "all guards" if force else ""
+
+
+def guards(given: Given) -> Force:
+    """The argument ``force``: a truth value, the name of a guard, or several: ``max_removed,freeze``, or a list.
+
+    Raises:
+        NotValid: it is neither, or there is no such guard that can be forced.
+    """
+    value = given.value
+    words = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else ()
+    names = [word.strip() if isinstance(word, str) else word for word in words]
+    known = tuple(guard for guard in GUARDS if guard in names)
+    if known and len(known) == len(names):
+        return known
+    try:
+        return flag(given)
+    except NotValid as error:
+        guess: object = ",".join(known) if known else error.guess
+        raise NotValid(f"{error}, nor does it name guards: {', '.join(GUARDS)}", guess) from None

@@ -64,6 +64,8 @@ def pinned(name, tag=None):
             - tag: release/2026-11-23/1
     """
     answer = {"name": name, "changes": {}, "result": True, "comment": ""}
+    if "deploy.pin" not in __salt__:  # its door does not load, while a new version is only half here
+        return {**answer, "result": False, "comment": _not_loaded(name)}
     wanted = __salt__["deploy.pin"](name, tag)
     if not wanted:
         return {**answer, "result": False, "comment": _unknown(name, tag)}
@@ -96,6 +98,14 @@ def pinned(name, tag=None):
         "changes": {name: changes},
         "comment": f"{name} was brought to {wanted['tag']} ({wanted['commit'][:12]})",
     }
+
+
+def _not_loaded(name):
+    host = shlex.quote(__opts__["id"])
+    return (
+        f"{name}: the execution module deploy does not load on this minion. Next: salt {host} saltutil.sync_all; "
+        f"salt {host} sys.list_functions deploy"
+    )
 
 
 def _unknown(name, tag):

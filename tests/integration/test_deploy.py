@@ -50,7 +50,7 @@ def test_a_fetch_shows_nothing_until_the_checkout(repo: Repo) -> None:
     report = repo.run("report")
     assert (report.status, report.data["pinned"]["tag"]) == (0, "v0")
     assert {host["root"] for host in report.data["hosts"].values()} == {report.data["pinned"]["root"]}
-    assert f"root {report.data['pinned']['root'][:16]} on 2/2 hosts" in repo.shown("report")
+    assert f"tree {report.data['pinned']['root'][:16]} on 2/2 hosts" in repo.shown("report")
     assert all({"v0", "v1"} <= set(host["held"]) for host in report.data["hosts"].values())
     converged(repo.run("checkout", tag="v1"))
     assert repo.on_disk() == repo.everywhere("v1")
@@ -124,7 +124,7 @@ def test_a_host_with_other_bytes_of_the_same_release_is_named_and_made_anew(repo
     report = repo.run("report")
     states = {host: entry["state"] for host, entry in report.data["hosts"].items()}
     assert (report.status, states) == (1, {"web1": "pinned", "web2": "drift"})
-    assert "another root on web2" in repo.shown("report")
+    assert "another tree on web2" in repo.shown("report")
     converged(repo.sync("v0"))
     assert repo.run("report").status == 0
     assert repo.on_disk() == repo.everywhere("v0")

@@ -345,6 +345,11 @@ class Reader:
                 total += int(line)
         return total
 
+    def missing(self, oids: Iterable[str]) -> set[str]:
+        """Those of these objects that are not here."""
+        said = self._lines(["cat-file", "--batch-check=%(objectname)", "--buffer"], _listed(oids))
+        return {line.split()[0].decode() for line in said if line.endswith(b" missing")}
+
     @contextlib.contextmanager
     def blobs(self, oids: IO[bytes]) -> Iterator[Blobs]:
         """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""

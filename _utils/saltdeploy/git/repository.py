@@ -8,7 +8,9 @@ has not, and never what came and went between them.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
@@ -35,6 +37,8 @@ from saltdeploy.lib.errors import (
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit, check_tag
 
+log = logging.getLogger(__name__)
+
 _LOCKS = ("*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock")
 _HALF_PACKS = ("objects/pack/tmp_*", "objects/pack/.tmp-*")
 _ASIDES = ("shallow_*", ".shallow.*")
@@ -58,6 +62,8 @@ _SERVE_LOCAL = (
 class Repository(Packer):
     """One git directory, bare or the ``.git`` of a work tree."""
 
+    _unlisted: tuple[str, ...] = ()  # what it need not have, for git-rev-list(1)
+
     # -- making and naming ------------------------------------------------------------------------------
 
     def ensure(self) -> None:
@@ -73,12 +79,57 @@ class Repository(Packer):
         """
         facts = {}
         if os.path.lexists(self.git_dir) and not self.is_readable():
-            disk.remove_tree(self.git_dir)
-            facts["store"] = "rebuilt"
+            facts = self._set_aside("git reads no repository there")
         disk.make_directory(self.git_dir.parent)
         self.ensure()
         self.recover()
         return facts
+
+    @property
+    def aside(self) -> Path:
+        """Where the store is kept that was damaged last."""
+        return self.git_dir.with_name(f"{self.git_dir.name}.damaged")
+
+    def mend(self) -> dict[str, Any]:
+        """Set the store aside when it is damaged: what was asked of it can be asked again, of an empty one.
+
+        It looks at all that the store has, which takes long where that is much: only for when something has failed.
+
+        Returns:
+            Facts for people: ``store`` and where the damaged one is now; {} where it is sound.
+
+        Raises:
+            Corrupt: it is damaged, and somebody's work tree.
+        """
+        damage = self._damage() if self.git_dir.is_dir() else ""
+        if not damage:
+            return {}
+        if self._is_work_tree():
+            raise Corrupt(
+                f"the repository of the work tree is damaged: {damage}",
+                path=str(self.git_dir),
+                next=f"{shlex.join(['mv', '--', str(self.git_dir), str(self.aside)])}; then run the same command again",
+            )
+        return self._set_aside(damage)
+
+    def _set_aside(self, why: str) -> dict[str, Any]:
+        disk.remove_tree(self.aside)  # that of another time: one is enough to look at
+        os.rename(self.git_dir, self.aside)
+        log.warning(
+            "%s is damaged and is rebuilt, the damaged one is %s now: %s", self.git_dir, self.aside, why
+        )
+        return {"store": "rebuilt", "damaged_store": str(self.aside)}
+
+    def _damage(self) -> str:
+        """What git says is wrong with what the store has; "" where it is sound."""
+        try:
+            self._run([*STREAM, "rev-list", "--objects", "--all", "--quiet", *self._unlisted])
+            indices = [str(path) for path in self.git_dir.glob("objects/pack/*.idx")]
+            if indices:
+                self._run([*STREAM, "verify-pack", "--", *indices])
+        except (GitFailed, Corrupt) as error:
+            return error.cause
+        return ""
 
     def _make(self, options: list[str]) -> None:
         self.git_dir.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,8 @@ from saltdeploy.lib import disk
 class TreeStore(Repository):
     """The trees of one repo on a target."""
 
+    _unlisted = ("--filter=blob:none",)
+
     def open(self) -> None:
         """Make the store, also where there is one that has lost what it should hold: its trees come again."""
         if self.git_dir.exists() and not (self.is_readable() and all(map(self.has, self.kept()))):

@@ -173,6 +173,13 @@ def _signature(one: ResolvedRepo) -> None:
         release_guards.refuse_unsigned(one.repo, one.source, one.tag)
 
 
+def _trees(one: ResolvedRepo) -> None:
+    """Hosts would refuse it when it has arrived, or write something else than git."""
+    if one.source is not None:
+        before = one.pin.release.commit if one.pin else ""
+        release_guards.refuse_flawed(one.repo, one.source, one.tag, before)
+
+
 def _submodules(one: ResolvedRepo) -> None:
     if one.source is not None and not one.request.forces("submodules"):
         release_guards.refuse_forgotten_update(one.repo, one.source, one.tag)
@@ -209,6 +216,7 @@ OF_RELEASE: tuple[tuple[str, Callable[[ResolvedRepo], None]], ...] = (
     ("moved_tag", _moved_tag),
     ("bad_release", _bad_release),
     ("require_signed", _signature),
+    ("trees", _trees),
     ("submodules", _submodules),
     ("empty_release", _empty),
     ("max_removed", _max_removed),

@@ -13,7 +13,7 @@ from saltdeploy.config import transports
 from saltdeploy.config.rollout import Restart
 from saltdeploy.git.reader import Difference
 from saltdeploy.git.repository import Repository, Tag
-from saltdeploy.lib.errors import BadChecks, DeployError
+from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
 from saltdeploy.master import check_places, dependencies, minions, plan_hash, transport_choice
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
@@ -47,12 +47,19 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
 
     Args:
         refusals: what the guards said.
+
+    Raises:
+        Corrupt, GitFailed: what would change cannot be told, since the repository lacks a part of the release.
     """
     one, repo = draft.lead, draft.lead.repo
     source = one.open_source()
     held, silent = minions.asked(repo, one.hosts, master)
     facts = plan_hash.facts_of(one, draft.waves, held)
     travels = ways(one, held)
+    try:
+        changes = _changes(one, held, silent, travels)
+    except (GitFailed, Corrupt) as error:  # a guard that looked at the trees has said it better
+        raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
     places = check_places.of(repo, source.repository, one.tag.commit)
     restarts = list(_told(repo.restart))
     return {
@@ -69,7 +76,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "waves": facts["waves"],
         "transport": facts["transport"],
         "ways": [way.to_wire() for way in travels],
-        "hosts": _changes(one, held, silent, travels),
+        "hosts": changes,
         "restarts": restarts,
         "checks": [each["check"] for each in places],
         "places": places,
@@ -82,7 +89,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
 
 def _reason(error: DeployError) -> str:
     """Why a guard refuses; a file of the release is named, since its author is to mend it."""
-    return f"{error.path}: {error.cause}" if isinstance(error, BadChecks) else error.cause
+    return f"{error.path}: {error.cause}" if isinstance(error, (BadChecks, Corrupt)) else error.cause
 
 
 # -- what would change ----------------------------------------------------------------------------------

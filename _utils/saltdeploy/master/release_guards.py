@@ -1,13 +1,16 @@
-"""What is refused of a release by itself: a moved tag, a bad release, a missing signature, a forgotten submodule."""
+"""What is refused of a release by itself: a moved tag, a bad release, a missing signature, a flawed tree,
+a forgotten submodule."""
 
 from __future__ import annotations
 
 import os
+import shlex
 
 from saltdeploy.config import Repo
+from saltdeploy.git import flaws
 from saltdeploy.git.reader import checked_out
 from saltdeploy.git.repository import Tag
-from saltdeploy.lib.errors import BadRelease, MovedTag, NotAsRecorded, Unsigned
+from saltdeploy.lib.errors import BadRelease, Corrupt, MovedTag, NotAsRecorded, Unsigned
 from saltdeploy.master.history import History
 from saltdeploy.master.source import Source
 from saltdeploy.protocol.release import Release
@@ -55,6 +58,39 @@ def refuse_unsigned(repo: Repo, source: Source, tag: Tag) -> None:
         source.repository.verify(tag)
     except Unsigned as error:
         raise error.at(repo=repo.name) from None
+
+
+def refuse_flawed(repo: Repo, source: Source, tag: Tag, before: str) -> None:
+    """Refuse a release with a tree that git calls an error or that no host can write, or that is not there as a whole.
+
+    Args:
+        before: the commit that is pinned; "" when none is. What is as it was there is not looked at.
+
+    Raises:
+        Corrupt: with the path, as the first of those that are wrong.
+    """
+    repository = source.repository
+    before = before if before and before != tag.commit and repository.has(before) else ""
+    flaw = next(flaws.find(repository, tag.commit, before), None)
+    if flaw is None:
+        return
+    git = f"git --git-dir={shlex.quote(str(repository.git_dir))}"
+    look = (
+        f"{git} rev-list --objects --missing=print --max-count=1 {tag.commit}"
+        if flaw.is_missing
+        else f"{git} fsck"
+    )
+    mend = (
+        "fetch from a complete clone"
+        if flaw.is_missing
+        else "correct the path in a new commit, and make a new tag"
+    )
+    raise Corrupt(
+        f"{tag.name} cannot be deployed: {flaw.why}",
+        repo=repo.name,
+        path=os.fsdecode(flaw.path) or "/",
+        next=f"{look} tells more; {mend}, then deploy again",
+    )
 
 
 def refuse_forgotten_update(repo: Repo, source: Source, tag: Tag) -> None:

@@ -26,8 +26,10 @@ from saltdeploy.lib.errors import (
     BadArguments,
     Corrupt,
     DeployError,
+    GitFailed,
     NoBase,
     NothingToRollBackTo,
+    Unavailable,
     from_os,
 )
 from saltdeploy.lib.spelling import argument
@@ -156,6 +158,20 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
 
 
 def _arrive(
+    order: Order, layout: layouts.Layout, holdings: Holdings, repo: Repo, host: Host, steps: Steps
+) -> dict[str, Any]:
+    """Bring the release; once more, from nothing, where a store on this host turns out to be damaged."""
+    try:
+        return _bring(order, layout, holdings, repo, host, steps)
+    except (Corrupt, GitFailed, Unavailable) as error:
+        mended = [facts for store in (layout.store, layout.trees) if store and (facts := store.mend())]
+        if not mended:
+            raise
+        log.info("%s is brought once more, after: %s", order.release.tag, public(str(error)))
+    return _summed([*mended, _bring(order, layout, holdings, repo, host, steps)])
+
+
+def _bring(
     order: Order, layout: layouts.Layout, holdings: Holdings, repo: Repo, host: Host, steps: Steps
 ) -> dict[str, Any]:
     """Bring the release, unless it is here already, and let its tree be whole."""

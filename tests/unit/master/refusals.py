@@ -10,7 +10,7 @@ from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 from saltdeploy.protocol import events
 
-from tests.support.repositories import FILE, GITLINK, Entry, Source, tree
+from tests.support.repositories import FILE, GITLINK, Entry, Source, add_raw, tree
 from tests.support.signing import generate, public_pem
 from tests.unit.master.masters import NOON
 from tests.unit.master.planning import V0, V1, V2, World
@@ -114,6 +114,15 @@ def git(*command: str) -> None:
     )
 
 
+def with_a_name_twice(world: World) -> None:
+    add_raw(world.source, 2, [("120000", b"a", b"/etc"), ("100644", b"a", b"x")])
+
+
+def inplace_with_a_git_directory(world: World) -> None:
+    world.section["layout"] = "inplace"
+    add_raw(world.source, 2, [("40000", b"lib", [("40000", b".git", [("100644", b"config", b"x")])])])
+
+
 def empty(world: World) -> None:
     world.source = Source(world.source.git_dir.parent / "empty", V0, V1, {})
     world.section["source"] = str(world.source.git_dir)
@@ -136,6 +145,10 @@ SITUATIONS: dict[str, list[tuple[Callable[[World], None], bool]]] = {
     "moved_tag": [(moved, False)],
     "bad_release": [(bad, True)],
     "require_signed": [(unsigned, False)],
+    "trees": [
+        (with_a_name_twice, False),
+        (inplace_with_a_git_directory, False),
+    ],
     "submodules": [(tried_with_another_submodule, True)],
     "empty_release": [(empty, True)],
     "max_removed": [(removing, True)],

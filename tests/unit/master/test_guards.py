@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,11 +12,23 @@ from pathlib import Path
 import pytest
 from saltdeploy.git.command import git_version
 from saltdeploy.git.repository import Repository
-from saltdeploy.lib.errors import TooMuchRemoved, Unsigned
+from saltdeploy.lib.errors import Corrupt, TooMuchRemoved, Unsigned
 from saltdeploy.master import source as master_source
 
 from tests.support.guarding import refuse_dangerous
-from tests.support.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source, Tree, repo, tree
+from tests.support.repositories import (
+    EXECUTABLE,
+    FILE,
+    GITLINK,
+    Entry,
+    Source,
+    Tree,
+    add_raw,
+    git,
+    repo,
+    tree,
+)
+from tests.unit.master.planning import World
 
 FILES = tree(**{f"file{number}": f"content {number}\n" for number in range(10)})
 MANY = tree(**{f"file{number}": f"content {number}\n" for number in range(100)})
@@ -148,6 +161,35 @@ def test_a_pinned_release_that_the_repository_no_longer_has_is_no_reason_to_refu
     found = repo(tmp_path / "live", source=str(source.git_dir))
     opened = master_source.Source(found, tmp_path)
     refuse_dangerous(found, opened, opened.tag("v0"), "1" * 40, force=False)
+
+
+# -- what cannot be written -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("old", [None, 0])
+def test_F50_a_flawed_tree_is_refused_with_its_path_and_force_does_not_help(
+    tmp_path: Path, old: int | None, force: bool
+) -> None:
+    source = Source(tmp_path / "source", FILES)
+    add_raw(source, 1, [("40000", b"lib", [("120000", b"link", b"")]), ("100644", b"z", b"x")])
+    with pytest.raises(Corrupt, match="its target is empty") as caught:
+        refuse(tmp_path, source, old, 1, force)
+    assert (caught.value.path, caught.value.repo) == ("lib/link", "demo")
+
+
+def test_F50_a_partial_repository_is_refused_with_the_path_and_a_command_that_tells_more(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    git_dir = world.source.git_dir
+    oid = git(git_dir, "rev-parse", "v2:change").decode().strip()
+    (git_dir / "objects" / oid[:2] / oid[2:]).unlink()
+    with pytest.raises(Corrupt, match=f"lacks its blob {oid}") as caught:
+        world.plan()
+    assert caught.value.path == "change"
+    said = subprocess.check_output(shlex.split(caught.value.next.partition(" tells more")[0]), text=True)
+    assert f"?{oid}" in said
 
 
 # -- signatures -----------------------------------------------------------------------------------------

@@ -148,7 +148,8 @@ class SymlinkedLayout(SymlinkedTrees):
             return
         if not cleanup.test:
             self._recover()
-        cleanup.drop("incoming", *_within(self._incoming), *self._asides())
+        damaged = [store.aside for store in (self.store, self.trees) if store.aside.exists()]
+        cleanup.drop("incoming", *_within(self._incoming), *self._asides(), *damaged)
         self._delete_unneeded(cleanup, needed)
         for store in (self.store, self.trees):
             if store.git_dir.is_dir() and not cleanup.test:

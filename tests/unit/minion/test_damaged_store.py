@@ -122,6 +122,16 @@ def test_F35_cleanup_deletes_the_damaged_store(tmp_path: Path, source: Source) -
     assert not aside.exists()
 
 
+def test_F35_cleanup_deletes_the_damaged_store_of_layout_overlay(tmp_path: Path, source: Source) -> None:
+    layout = layouts.of(Target(tmp_path, source, layout="overlay", transport="squashfs").repo)
+    layout.open()
+    empty_the_head(layout.store.git_dir)
+    assert layout.open()["store"] == "rebuilt"
+    assert layout.store.aside.is_dir()
+    layout.collect(Cleanup(), ())
+    assert not layout.store.aside.exists()
+
+
 def test_F35_a_sound_store_stays_when_a_fetch_fails_for_another_reason(
     tmp_path: Path, source: Source
 ) -> None:

@@ -265,7 +265,8 @@ class Overlay:
 
     def collect(self, cleanup: Cleanup, needed: Collection[str]) -> None:
         """Delete releases, images and trees that nothing needs."""
-        cleanup.drop("incoming", self._area / "incoming", *self._asides())
+        damaged = [store.aside for store in (self.store, self.trees) if store.aside.exists()]
+        cleanup.drop("incoming", self._area / "incoming", *self._asides(), *damaged)
         self._delete_unneeded(cleanup, needed)
         for store in self._stores() if not cleanup.test else ():
             with cleanup.shrinking("objects", store.git_dir / "objects"):

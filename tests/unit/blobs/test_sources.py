@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from saltdeploy.git.repository import Repository
 from saltdeploy.lib.rate_limit import Shared
 from saltdeploy.minion import stages
 
@@ -140,7 +141,7 @@ def commits(place: Path) -> Source:
     """What :class:`Target` needs of a work tree with the tag ``v0``."""
     source = Source.__new__(Source)
     source.git_dir = place / ".git"
-    source.repository = stages.transports.Repository(source.git_dir)
+    source.repository = Repository(source.git_dir)
     source._tags = {}
     return source
 

@@ -469,7 +469,7 @@ def test_another_transport_is_refused_before_anything_is_brought(host: Host) -> 
     host.transport = "tar"  # for once, on the command line
     error = host.fetch(0).error
     assert isinstance(error, ConfigError)
-    assert "squashfs or bundle or git" in error.next
+    assert "bundle or git or squashfs" in error.next
     assert host.carrier.fetched == []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.git import command as git_command
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
 
 from tests.fault.conftest import Start
 
@@ -22,7 +22,7 @@ def busy_git(tmp_path: Path) -> tuple[list[str], int, int]:
 
 
 def is_free(lock: Path) -> bool:
-    with disk.locked(lock, wait=False) as free:
+    with flock.locked(lock, wait=False) as free:
         return free
 
 
@@ -33,7 +33,7 @@ def test_the_lock_of_a_killed_process_is_held_until_its_git_has_ended(
     lock = tmp_path / "lock"
 
     def work() -> None:
-        with disk.locked(lock, wait=True), os.fdopen(read, "rb") as given:
+        with flock.locked(lock, wait=True), os.fdopen(read, "rb") as given:
             git_command.start(command, given, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -42,7 +42,7 @@ def test_the_lock_of_a_killed_process_is_held_until_its_git_has_ended(
     assert not is_free(lock)
     os.close(write)
     os.close(read)
-    with disk.locked(lock, wait=True) as held:
+    with flock.locked(lock, wait=True) as held:
         assert held
 
 
@@ -52,7 +52,7 @@ def test_a_lock_that_was_given_back_is_free_whatever_its_git_does(
     command, read, write = busy_git
     lock = tmp_path / "lock"
     with os.fdopen(read, "rb") as given:
-        with disk.locked(lock, wait=True):
+        with flock.locked(lock, wait=True):
             process = git_command.start(command, given, subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         assert process.poll() is None
         assert is_free(lock)
@@ -62,7 +62,7 @@ def test_a_lock_that_was_given_back_is_free_whatever_its_git_does(
 
 def test_a_fork_does_not_give_back_what_its_parent_holds(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    held = disk.locked(lock, wait=True)
+    held = flock.locked(lock, wait=True)
     held.__enter__()
     child = os.fork()
     if child == 0:

@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib.errors import Corrupt, DiskFull
-from saltdeploy.lib.flock import held_locks as held_locks
-from saltdeploy.lib.flock import locked as locked
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
 from saltdeploy.lib.errors import Unsupported
 from saltdeploy.lib.text import public
 
@@ -118,7 +118,7 @@ def _run(command: list[str], directory: Path) -> subprocess.CompletedProcess[str
         errors="replace",
         timeout=_LONGEST,
         env={**os.environ, "LC_ALL": "C"},
-        pass_fds=disk.held_locks(),
+        pass_fds=flock.held_locks(),
     )
 
 

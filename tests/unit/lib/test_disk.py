@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, flock
 from saltdeploy.lib.errors import Corrupt, DiskFull
 
 PACKAGE = Path(disk.__file__).parents[2]
@@ -207,8 +207,8 @@ def test_nothing_is_below_what_is_not_its_parent(path: str, root: str) -> None:
 _HOLDER = """
 import sys, time
 from pathlib import Path
-from saltdeploy.lib import disk
-with disk.locked(Path(sys.argv[1]), wait=True):
+from saltdeploy.lib import flock
+with flock.locked(Path(sys.argv[1]), wait=True):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -232,14 +232,14 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_lock_has_one_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    with disk.locked(tmp_path / "lock", wait=False) as held:
+    with flock.locked(tmp_path / "lock", wait=False) as held:
         assert not held
 
 
 def test_a_killed_holder_holds_nothing(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    with disk.locked(tmp_path / "lock", wait=False) as held:
+    with flock.locked(tmp_path / "lock", wait=False) as held:
         assert held
 
 
@@ -247,7 +247,7 @@ def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, holder: su
     got = threading.Event()
 
     def wait() -> None:
-        with disk.locked(tmp_path / "lock", wait=True):
+        with flock.locked(tmp_path / "lock", wait=True):
             got.set()
 
     waiting = threading.Thread(target=wait)
@@ -260,7 +260,7 @@ def test_who_waits_gets_the_lock_when_its_holder_dies(tmp_path: Path, holder: su
 
 def test_a_lock_is_free_after_its_block_even_one_that_failed(tmp_path: Path) -> None:
     for _ in range(2):
-        with pytest.raises(KeyError), disk.locked(tmp_path / "deep" / "lock", wait=False) as held:
+        with pytest.raises(KeyError), flock.locked(tmp_path / "deep" / "lock", wait=False) as held:
             assert held
             raise KeyError
     assert os.listdir(tmp_path / "deep") == ["lock"]

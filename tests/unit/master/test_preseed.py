@@ -14,7 +14,7 @@ from saltdeploy.checks import CheckContext
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.download.swarm.client import SwarmAccess as Stand
 from saltdeploy.git.repository import Progress
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
 from saltdeploy.lib.errors import ConfigError, DeployError, NoSuchTag, Unavailable, Unsupported
 from saltdeploy.master import fanouts
 from saltdeploy.master import preseed as master_preseed
@@ -297,7 +297,7 @@ def test_others_can_read_a_payload_of_a_fanout_and_cannot_list_them(bench: Bench
 
 def test_a_deploy_does_not_wait_for_what_is_brought_ahead(bench: Bench) -> None:
     record = Record(bench.host("web1").cache, "demo")
-    with disk.locked(record.preseeding, wait=False) as ours:
+    with flock.locked(record.preseeding, wait=False) as ours:
         assert ours
         assert bench.fetch("web1").ok
         assert stages.is_running(orders.PRESEED, bench.repo("web1"), bench.host("web1"))

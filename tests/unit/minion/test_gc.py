@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.content.payloads import alias
-from saltdeploy.lib import disk
+from saltdeploy.lib import flock
 from saltdeploy.minion import downloads, gc
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.orders import CHECKOUT, Result
@@ -100,7 +100,7 @@ def test_a_repo_is_left_out_while_a_stage_of_it_runs(host: Target, lock: str) ->
     record = Record(host.cache, "demo")
     record.partial.mkdir()
     old = shelve(host, b"old", LONG_AGO)
-    with disk.locked(getattr(record, lock), wait=True):
+    with flock.locked(getattr(record, lock), wait=True):
         answer = collect(host)
     assert answer.facts == {"freed": 0, "skipped": "demo: a stage of it runs here"}
     assert record.partial.exists()

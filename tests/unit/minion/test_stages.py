@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, flock
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.minion import stages
 from saltdeploy.minion.record import Record
@@ -111,7 +111,7 @@ def test_F45_with_inplace_the_command_after_a_verification_is_about_what_a_deplo
 def test_a_verification_waits_for_the_stage_that_is_under_way(host: Target) -> None:
     host.deploy(0)
     with ThreadPoolExecutor(1) as pool:
-        with disk.locked(Record(host.cache, "demo").lock, wait=True):  # as a stage holds it
+        with flock.locked(Record(host.cache, "demo").lock, wait=True):  # as a stage holds it
             (host.location / "a").rename(host.location / "aside")
             verification = pool.submit(stages.verify, host.repo, host.host, full=True)
             assert not wait([verification], timeout=0.5).done

@@ -11,6 +11,7 @@ import inspect
 import json
 import logging
 import os
+import secrets
 import shlex
 import time
 from pathlib import Path
@@ -28,10 +29,11 @@ from saltdeploy import checks, config
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, text, versions
-from saltdeploy.minion import downloads, stages
+from saltdeploy.minion import downloads, masters_word, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.protocol import orders
+from saltdeploy.protocol.pillar import ASKED, LOST
 from saltdeploy.protocol.swarm import Identity
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ __outputter__ = {"status": "deploy", "verify": "deploy"}
 
 #: The id of the Salt job that calls; a state or another function that calls has none.
 _JOB = contextvars.ContextVar("job", default="")
+_NEW = 5.0  # seconds that an answer of the master counts as new: the stages of one call ask once
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
 
@@ -357,8 +360,9 @@ def get_config(repo):
 @_door
 def sync_all():
     """
-    Fetch and check out the pinned release of every repo that this minion has a pin for: what its pillar says, or what a
-    deploy has brought since. Where neither leads on, the master is asked again.
+    Fetch and check out the pinned release of every repo that this minion takes. The master is asked what is pinned, since
+    a pillar may be old. ``status`` is 0 when each repo is where the master wants it now: a repo without a pin is not, nor is
+    anything where the master's word is an old one.
 
     CLI Example:
 
@@ -366,9 +370,15 @@ def sync_all():
 
         salt web1 deploy.sync_all
     """
-    stats = {}
-    own = [repo for repo in config.repo_names(_pillar()) if _pinned(repo)]
-    for repo in sorted({*own, *_ours().get("pins", {}), *_ours().get("unknown", {})}):
+    stats, known = {}, config.repo_names(_pillar())
+    try:
+        if known:
+            _ask_the_master()
+    except errors.DeployError as error:
+        __context__["retcode"] = 1
+        return {"status": 1, "stats": stats, "error": error.at(host=__opts__["id"]).to_wire()}
+    own = [repo for repo in known if _pinned(repo)]
+    for repo in sorted({*own, *masters_word.repos_of(_ours())}):
         stats[repo] = {"deploy.fetch": fetch(repo)}
         if stats[repo]["deploy.fetch"]["status"] == 0:
             stats[repo]["deploy.checkout"] = checkout(repo)
@@ -379,7 +389,8 @@ def sync_all():
 @_door
 def pin(repo, tag=None):
     """
-    The release that this minion should be running: ``tag``, ``commit`` and an order for it; {} when unknown.
+    The release that this minion should be running, as the master tells it now: ``tag``, ``commit`` and an order for it;
+    {} when unknown, or only ``error`` where the master does not tell it.
 
     repo
         Name of the repo.
@@ -392,8 +403,10 @@ def pin(repo, tag=None):
 
         salt web1 deploy.pin 'test/testrepo'
     """
+    if tag is None:
+        return _pinned_now(repo)
     pinned = _pinned(repo)
-    if tag is None or pinned.get("tag") == tag:
+    if pinned.get("tag") == tag:
         return pinned
     try:
         order = stages.order_from_disk(tag, _config(repo), _host(), _group(repo))
@@ -417,12 +430,15 @@ def _pinned(repo):
 
 
 def _ask_the_master(lost=()):
-    """Read our pillar anew, for this job.
+    """Read our pillar anew, for this job; not once more while what we were told is new. Without a master we know our own.
 
     lost
         Repos for which the pin must offer a way from nothing.
     """
-    known = __opts__.get("saltenv"), __opts__.get("pillarenv")
+    new = time.monotonic() - __context__.get("deploy_asked", -_NEW) < _NEW
+    if __opts__.get("file_client") == "local" or (new and not lost):
+        return
+    known, word = (__opts__.get("saltenv"), __opts__.get("pillarenv")), secrets.token_hex(16)
     try:
         asked = salt.pillar.get_pillar(
             dict(__opts__),
@@ -430,24 +446,41 @@ def _ask_the_master(lost=()):
             __opts__["id"],
             known[0],
             pillarenv=known[1],
-            extra_minion_data={"deploy_lost": list(lost)},
+            extra_minion_data={LOST: list(lost), ASKED: word},
+            clean_cache=True,
         )
-        __pillar__["deploy"] = asked.compile_pillar().get("deploy", {})
+        told = asked.compile_pillar().get("deploy") or {}
     except (salt.exceptions.SaltException, OSError) as error:
-        log.warning("The master does not tell what it has pinned: %s", error)
+        cause = f"the master does not tell what it has pinned: {error}"
+        raise errors.Unavailable(cause, next=f"salt-run pillar.show_pillar {__opts__['id']}") from error
+    masters_word.refuse_old(told, word, __opts__["id"])
+    __pillar__["deploy"] = told
+    __context__["deploy_asked"] = time.monotonic()
+
+
+def _pinned_now(repo):
+    """The pin as the master tells it now; {} where there is none, ``error`` where that cannot be known."""
+    try:
+        return _masters_pin(repo, FETCH_WITHOUT_TAG, "")
+    except errors.NoSuchTag:
+        return {}
+    except errors.DeployError as error:
+        return {"error": error.at(repo=repo, host=__opts__["id"]).to_wire()}
+
+
+def _masters_pin(repo, without_tag, advice):
+    """The pin as the master tells it now; without a master what a deploy has brought here."""
+    found = _config(repo)
+    _ask_the_master()
+    if __opts__.get("file_client") == "local" and _pinned(repo):
+        return _pinned(repo)
+    seen = stages.epoch(found, _host())
+    return masters_word.pin_of(_ours(), repo, seen, without_tag=without_tag, advice=advice)
 
 
 def _wanted(repo, order, without_tag, advice):
     """What the master asks for, or the order of what it has pinned."""
-    wanted = order or _pinned(repo).get("order")
-    if not order and (not wanted or wanted["epoch"] < stages.epoch(_config(repo), _host())):
-        _ask_the_master()  # our pillar is older than what deploys have told us
-        wanted = _pinned(repo).get("order")
-    if not wanted:
-        _refuse_unknown(repo)
-        cause = "the master has pinned no release of this repo for this minion"
-        raise errors.NoSuchTag(cause, status=without_tag, next=advice)
-    return wanted
+    return order or _masters_pin(repo, without_tag, advice)["order"]
 
 
 def _refuse_unknown(repo):
@@ -475,7 +508,11 @@ def _stage(stage, repo, order, without_tag):
 
 def _from_nothing(answer, task):
     """Nothing that this minion holds fits what is pinned, as when it lost its disk: the master has a payload for that."""
-    _ask_the_master(lost=[task.repo.name])
+    try:
+        _ask_the_master(lost=[task.repo.name])
+    except errors.DeployError as error:
+        log.warning("No other way to %s: %s", task.order.release.tag, error)
+        return answer
     known = _ours().get("pins", {}).get(task.repo.name, {}).get("order")
     order = known and orders.Order.from_wire({**known, "stage": task.order.stage})
     if not order or order.release != task.order.release or order.payloads == task.order.payloads:

@@ -21,6 +21,7 @@ from saltdeploy.master.swarm import identity
 from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
+from saltdeploy.protocol.pillar import ECHO, UNPINNED
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ def data_for(
     pillar: dict[str, Any],
     is_target: Callable[[str, str], bool],
     lost: Collection[str] = (),
+    word: str = "",
 ) -> dict[str, Any]:
     """The data under the pillar key ``deploy`` for one minion.
 
@@ -40,10 +42,12 @@ def data_for(
         pillar: the pillar so far, with ``repo_config``.
         is_target: whether this minion matches ``(expression, type)``.
         lost: repos of which the minion says that nothing it holds fits what is pinned.
+        word: with which the minion asks; "" where Salt asks for it.
 
     Returns:
         ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``; and ``unknown``,
-        repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing.
+        repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing. A minion
+        that asks is told its word again, and under ``unpinned`` the repos that it takes and of which nothing is pinned.
     """
     pins = Pins(root)
     found, unknown = {}, {}
@@ -63,8 +67,21 @@ def data_for(
         if told:
             found[name] = told
     secret = secret_for(host, master_secret(root))
-    known = {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
-    return {**known, "unknown": unknown} if unknown else known
+    known: dict[str, Any] = {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
+    known |= {"unknown": unknown} if unknown else {}
+    if not word:
+        return known
+    return {**known, ECHO: word, UNPINNED: _unpinned(pillar, {*found, *unknown}, is_target)}
+
+
+def _unpinned(
+    pillar: dict[str, Any], told: Collection[str], is_target: Callable[[str, str], bool]
+) -> list[str]:
+    """The repos that a host takes, and of which it is told nothing."""
+    repos, _ = config.load_all(pillar)
+    return [
+        repo.name for repo in repos if repo.name not in told and is_target(repo.targets, repo.targets_type)
+    ]
 
 
 def _of_repo(

@@ -57,6 +57,18 @@ def test_a_host_that_does_not_take_the_repo_is_told_nothing_of_it(root: Path) ->
     assert told(root, "web9", targets="web1")["pins"] == {}
 
 
+@pytest.mark.parametrize(("targets", "unpinned"), [("*", ["other"]), ("web9", [])])
+def test_F23_a_host_that_asks_hears_its_word_and_what_it_takes_without_a_pin(
+    root: Path, targets: str, unpinned: list[str]
+) -> None:
+    sections = {"demo": {"targets": "*"}, "other": {"targets": targets}}
+    pillar = {"repo_config": {name: {"source": "/srv/source", **keys} for name, keys in sections.items()}}
+    said = data_for("web1", root, pillar, lambda expression, kind: expression == "*", word="a1")
+    assert (said["asked"], said["unpinned"]) == ("a1", unpinned)
+    unasked = data_for("web1", root, pillar, lambda expression, kind: expression == "*")
+    assert set(said) - set(unasked) == {"asked", "unpinned"}
+
+
 def test_each_host_has_a_secret_of_its_own(root: Path) -> None:
     assert told(root, "web1")["secret"] != told(root, "web2")["secret"]
 

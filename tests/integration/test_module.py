@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -69,7 +68,8 @@ def test_F54_a_host_that_lost_its_disk_under_its_old_id_comes_back_by_itself(rep
     shutil.rmtree(Path(repo.fleet.minion_opts("web1")["cachedir"], "deploy"))
     repo.fleet.salt("web1", "saltutil.refresh_pillar", wait=True)
     done = repo.fleet.salt("web1", "deploy.sync_all")
-    assert done.data["status"] == 0, done
+    stats = done.data["stats"][repo.name]  # other tests' repos have no pin here
+    assert {answer["status"] for answer in stats.values()} == {0}, done
     assert repo.on_disk() == repo.everywhere("v1")
 
 
@@ -147,39 +147,6 @@ def test_F45_the_command_that_a_failed_verification_prints_mends_the_first_time(
     assert repo.call("web1", "verify", full=True).status == 0
 
 
-@pytest.fixture
-def caching(repo: Repo) -> Iterator[None]:
-    """A master that gives minions their pillars from its cache; web1's is from after the first deploy."""
-    config = Path(repo.fleet.opts["conf_file"])
-    usual = config.read_text()
-    repo.has("v0")
-    config.write_text(f"{usual}\npillar_cache: True\n")
-    repo.fleet.restart_master()
-    repo.fleet.all_connected()
-    repo.fleet.salt("web1", "saltutil.refresh_pillar", wait=True)
-    yield
-    config.write_text(usual)
-    repo.fleet.restart_master()
-    repo.fleet.all_connected()
-
-
-@pytest.mark.parametrize("mend", ["sync_all", "pinned"])
-@pytest.mark.usefixtures("caching")
-def test_F23_a_host_that_was_away_gets_the_newest_pin_from_a_master_that_caches_pillars(
-    mend: str, repo: Repo
-) -> None:
-    repo.target("web2")
-    repo.has("v1")
-    repo.target("web1", "web2")
-    assert repo.on_disk() == {"web1": "v0", "web2": "v1"}
-    if mend == "pinned":
-        [done] = repo.fleet.salt("web1", "state.single", "deploy.pinned", repo.name).data.values()
-        assert (done["result"], done["changes"]) == (True, {repo.name: {"old": "v0", "new": "v1"}})
-    else:
-        assert repo.fleet.salt("web1", "deploy.sync_all").data["status"] == 0
-    assert repo.on_disk() == repo.everywhere("v1")
-
-
 @pytest.mark.parametrize("mend", ["sync_all", "pinned"])
 def test_F11_a_damaged_host_is_told_by_the_report_and_converges_by_itself(mend: str, repo: Repo) -> None:
     repo.has("v1")
@@ -193,7 +160,8 @@ def test_F11_a_damaged_host_is_told_by_the_report_and_converges_by_itself(mend: 
         [done] = repo.fleet.salt("web1", "state.single", "deploy.pinned", repo.name).data.values()
         assert (done["result"], done["changes"]) == (True, {repo.name: {"old": "v1 (damaged)", "new": "v1"}})
     else:
-        assert repo.fleet.salt("web1", "deploy.sync_all").data["status"] == 0
+        stats = repo.fleet.salt("web1", "deploy.sync_all").data["stats"][repo.name]
+        assert {answer["status"] for answer in stats.values()} == {0}
     assert repo.on_disk() == repo.everywhere("v1")
     assert repo.run("report").status == 0
 

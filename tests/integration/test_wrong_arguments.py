@@ -12,10 +12,8 @@ import yaml
 
 from tests.functional.test_doors import RUNNERS
 from tests.integration.fleet import Fleet
+from tests.integration.saltapi import SaltApi
 from tests.support.wrong_values import wrong_calls
-
-#: a state's `name` is the function
-NOT_BY_STATES = {"name"}
 
 
 def a_wrong_call_of_each_argument(fleet: Fleet) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -39,7 +37,6 @@ def test_F01_F02_an_orchestration_with_a_wrong_argument_fails_and_names_the_comm
     calls = {
         f"{function} {key} is {kind}": {"function": function, "arguments": call}
         for function, key, kind, call in a_wrong_call_of_each_argument(fleet)
-        if key not in NOT_BY_STATES
     }
     file = tmp_path / "calls.yaml"
     file.write_text(yaml.safe_dump(calls, allow_unicode=True), encoding="utf-8")
@@ -56,3 +53,21 @@ def test_F01_F02_an_orchestration_with_a_wrong_argument_fails_and_names_the_comm
             error,
         )
         assert error["next"].startswith(f"salt-run {name.split()[0]} "), (name, error)
+
+
+@pytest.mark.repo()
+def test_F01_F02_a_wrong_argument_by_salt_api_is_refused_with_the_command(repo: Any, fleet: Fleet) -> None:
+    with fleet.api() as url:
+        api = SaltApi(url, "deployer")
+        for function, key, kind, call in a_wrong_call_of_each_argument(fleet):
+            if kind == "a date":  # JSON has none
+                continue
+            answer = api.run(function, call)
+            assert answer["success"] is False, (function, key, kind, answer)
+            error = answer["error"]
+            assert (error["kind"], error["cause"].partition(" ")[0]) == ("bad-arguments", key), (
+                function,
+                kind,
+                error,
+            )
+            assert error["next"].startswith(f"salt-run {function} "), (function, key, kind, error)

@@ -23,8 +23,9 @@ from saltdeploy.content.database import explained
 from saltdeploy.content.directory_ctimes import DirectoryCtimes
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.content.tree_digest import Digests, copy_rows
-from saltdeploy.content.verify import Findings, differences, findings_of, is_real
+from saltdeploy.content.verify import Findings, differences, findings_of
 from saltdeploy.git.objects import GITLINK, Change
+from saltdeploy.lib.below import Below
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -281,11 +282,11 @@ class Manifest:
         unknown = (
             "SELECT path, mode, oid, data FROM files LEFT JOIN pointers USING (path) WHERE digest IS NULL"
         )
-        base, real = os.fsencode(root), {b""}
+        below = Below(root)
         for path, mode, oid, pointer in self._db.execute(unknown).fetchall():
-            found = None
-            if is_real(base, os.path.dirname(path), real):
-                found = digest_of(os.path.join(base, path), mode, oid, pointer or b"")
+            at = below.find(os.path.dirname(path))
+            name = os.path.basename(path)
+            found = None if at is None else digest_of(name, mode, oid, pointer or b"", at)
             if found is None:
                 return False
             self._db.execute("UPDATE files SET digest=? WHERE path=?", (found, path))

@@ -26,6 +26,7 @@ from saltdeploy.layouts.symlinked.blobs import BlobFilling
 from saltdeploy.layouts.symlinked.build import EMPTY, BuildSite, Start, TreeBuild, TreeJob
 from saltdeploy.layouts.symlinked.clone import Clone, Differs
 from saltdeploy.layouts.symlinked.inspection import check_by_stat
+from saltdeploy.layouts.symlinked.paths import disturbed
 from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState
 from saltdeploy.lib import disk
@@ -120,7 +121,11 @@ class SymlinkedLayout(SymlinkedTrees):
                 log.info("%s cannot be cloned: %s", base.tree, why)
                 slot.remove()
                 self._mark_suspect(base, state, why.damaged if isinstance(why, Differs) else ())
-        return build.run(EMPTY)
+        try:
+            return build.run(EMPTY)
+        except Differs as why:
+            slot.remove()
+            raise disturbed(str(slot.tree), f": {why}") from None
 
     def _nearest(self, commit: str) -> list[tuple[Slot, TreeState]]:
         """The complete trees that were live last, that from which the commit differs least first."""

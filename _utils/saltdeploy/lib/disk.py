@@ -124,7 +124,7 @@ def make_directory(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        aside = _aside(directory)
+        aside = aside_of(directory)
         aside.mkdir()
         aside.chmod(0o755)
         try:
@@ -138,7 +138,7 @@ def make_directory(path: Path) -> None:
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace the file at ``path``: readers see the old bytes or the new ones, also after a power cut."""
-    aside = _aside(path)
+    aside = aside_of(path)
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -153,7 +153,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     fsync_dir(path.parent)
 
 
-def _aside(path: Path) -> Path:
+def aside_of(path: Path) -> Path:
+    """A free name next to a path, for what is not, or not any more, what belongs there; see :func:`asides`."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 

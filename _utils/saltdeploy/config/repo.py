@@ -173,6 +173,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     transport, _ = transports.split(keys["transport"])
     _refuse_unfit({**keys, "transport": transport}, name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
+    paths.refuse_reserved(name, location)
     paths.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
     url = keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")

@@ -487,4 +487,11 @@ def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
             path=where,
             next="check the owner and mode of this path, and the user that Salt runs as",
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return BadName(
+            "a name in this path is longer than the file system allows (255 bytes, and 4,095 for a whole path)",
+            repo=repo,
+            path=where,
+            next="let the release have a shorter name there, or give the repo a shorter location",
+        )
     return DeployError(f"{type(error).__name__}: {error.strerror or error}", repo=repo, path=where)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.config import Repo, load
-from saltdeploy.config.paths import area
+from saltdeploy.config.paths import area, on_disk
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, DeployError
 from saltdeploy.lib.text import public
@@ -115,19 +115,19 @@ class Configurations:
 
     def left(self, repo: Repo) -> list[Path]:
         """The places other than ``location`` where the repo was live, and where something still is."""
-        places = [
-            place for place in self._read()["places"] if place != str(repo.location) and _is_there(place)
-        ]
-        others = self._others() if places else set()
-        return [Path(place) for place in places if place not in others]
+        mine = on_disk(repo.location)
+        places = [Path(place) for place in self._read()["places"] if _is_there(place)]
+        places = [place for place in places if on_disk(place) != mine]
+        others = set(map(on_disk, self.others().values())) if places else set()
+        return [place for place in places if on_disk(place) not in others]
 
-    def _others(self) -> set[str]:
-        """Where other repos of this host are now."""
-        found = set()
-        for file in self._cache.glob(f"*/{_FILE}"):
-            if file != self._file:
-                other = Configurations(self._cache, repo_of(file.parent.name)).last()
-                found.add(str(other.location) if other else "")
+    def others(self) -> dict[str, Path]:
+        """Where other repos of this host are, by their names."""
+        found = {}
+        for name in kept(self._cache):
+            other = Configurations(self._cache, name).last() if name != self._name else None
+            if other is not None:
+                found[name] = other.location
         return found
 
     def _load(self, written: Any) -> Repo | None:

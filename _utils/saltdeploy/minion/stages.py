@@ -19,6 +19,7 @@ from saltdeploy import layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
+from saltdeploy.config.paths import refuse_on_disk
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
@@ -145,6 +146,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     """Everything that takes time, space or the network; nothing that a user sees."""
     repo = downloads.booking(repo, host)
     git_version()
+    refuse_on_disk(repo.name, repo.location, Configurations(host.cache, repo.name).others())
     refuse_contents(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()

@@ -201,7 +201,8 @@ def _bring(
             order.transport, repo.layout, repo.name
         )  # it may have been chosen for once
         opened = layout.open()
-        arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
+        store, trees = layout.store, layout.trees
+        arrival = transports.Arrival(repo, store, carrier, incoming, trees, layout.tree, holdings.held)
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
         prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned, noted)
     finally:

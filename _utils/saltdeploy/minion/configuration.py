@@ -17,7 +17,7 @@ from typing import Any
 
 from saltdeploy.config import Repo, load
 from saltdeploy.config.paths import area, on_disk
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, mounts
 from saltdeploy.lib.errors import Corrupt, DeployError
 from saltdeploy.lib.text import public
 from saltdeploy.minion.context import Host, Task
@@ -191,7 +191,15 @@ def left_behind(repo: Repo, host: Host) -> str:
     if not paths:
         return ""
     places = ", ".join(map(str, left))
-    return f"{places} is still there from before, and nothing updates it: {shlex.join(['rm', '-rf', '--', *paths])}"
+    mounted = [
+        place
+        for path in paths
+        for place in (f"{path}/mounts", f"{path}/layers")
+        if mounts.mounted(Path(place))
+    ]
+    unmount = f"umount {' '.join(f'{shlex.quote(place)}/*' for place in mounted)}; " if mounted else ""
+    clean = f"{unmount}{shlex.join(['rm', '-rf', '--', *paths])}"
+    return f"{places} is still there from before, and nothing updates it: {clean}"
 
 
 def changed(start: Repo, now: Repo) -> str:

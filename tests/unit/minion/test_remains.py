@@ -133,3 +133,17 @@ def test_F56_gc_names_a_place_that_was_left(host: Target) -> None:
         assert result.ok, result.error
     assert str(host.location) in collect(host, test=True).facts["left_behind"]
     assert (host.location / "a").read_text() == "0"
+
+
+@pytest.mark.images
+def test_F56_the_command_that_cleans_a_place_unmounts_what_is_mounted_there(host: Target) -> None:
+    for number in (0, 1):
+        deployed(host, number, "overlay")
+    area = host.repo.area
+    host.repo = repo(host.location.with_name("elsewhere"))
+    for result in host.deploy(2):
+        assert result.ok, result.error
+    told = collect(host).facts["left_behind"]
+    subprocess.run(["sh", "-c", told.partition(": ")[2]], check=True)
+    assert not area.exists()
+    assert "left_behind" not in collect(host).facts

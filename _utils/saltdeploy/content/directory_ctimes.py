@@ -10,7 +10,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 
 from saltdeploy.content.compare import FileEntry
@@ -76,14 +76,17 @@ class DirectoryCtimes:
         finally:
             os.close(top)
 
-    def differences(self, root: Path, directories: Collection[bytes]) -> Iterator[Difference]:
+    def differences(self, root: Path, directories: Collection[bytes]) -> Generator[Difference, None, None]:
         """How what is in these directories, and in those below that nobody has seen yet, differs from the manifest.
 
         Returns:
             One for each file, and one for each path that should not be there. A directory that is missing is named
             once, and one without anything in it that should not be there ends in ``/``.
         """
-        tree, todo = Below(root), set(directories)
+        with Below(root) as tree:
+            yield from self._differences(tree, set(directories))
+
+    def _differences(self, tree: Below, todo: set[bytes]) -> Iterator[Difference]:
         done: set[bytes] = set()
         while todo:
             directory = todo.pop()

@@ -314,9 +314,11 @@ class Manifest:
             stray, damaged: see :func:`saltdeploy.content.verify.findings_of`.
         """
         if among is not None:
-            return findings_of(self.ctimes.differences(root, among), stray, damaged)
+            with contextlib.closing(self.ctimes.differences(root, among)) as seen:
+                return findings_of(seen, stray, damaged)
         found = differences(self.entries(), root, full=full, is_expected=self.holds)
-        return findings_of(found, stray, damaged)
+        with contextlib.closing(found):
+            return findings_of(found, stray, damaged)
 
     def differs_in(self, root: Path, blobs: Collection[str]) -> bool:
         """Whether a file that should hold one of these blobs holds something else; they are read until one is found."""

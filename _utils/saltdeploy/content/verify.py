@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,17 +92,17 @@ def differences(
     full: bool,
     is_expected: Callable[[bytes], bool] | None = None,
     unreadable: bool = False,
-) -> Iterator[Difference]:
+) -> Generator[Difference, None, None]:
     """One for each file, and one for each path that should not be there; see :func:`verify_tree`."""
-    below = Below(root)
-    for entry in expected:
-        try:
-            kind = compare_below(below, entry, full=full)
-        except OSError:
-            if not unreadable:
-                raise
-            kind = "changed"
-        yield kind, entry.path, entry.oid
+    with Below(root) as below:  # who looks for users of the tree would find this process
+        for entry in expected:
+            try:
+                kind = compare_below(below, entry, full=full)
+            except OSError:
+                if not unreadable:
+                    raise
+                kind = "changed"
+            yield kind, entry.path, entry.oid
     for path in walk(root) if is_expected is not None else ():
         if is_expected is not None and not is_expected(path.removesuffix(b"/")):
             yield "extra", path, ""

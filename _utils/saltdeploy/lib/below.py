@@ -41,6 +41,12 @@ class Below:
     def __del__(self) -> None:
         self.close()
 
+    def __enter__(self) -> Below:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of the directory; it is opened again when it is needed."""
         self._forget()

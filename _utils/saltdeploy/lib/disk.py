@@ -343,7 +343,8 @@ def link_or_copy(path: Path, destination: Path) -> None:
 
 def remove_tree(path: Path) -> None:
     """Delete a directory tree, or whatever else is there; nothing there is fine. Follows no link in it."""
-    Below(path.parent).remove(os.fsencode(path.name))
+    with Below(path.parent) as below:
+        below.remove(os.fsencode(path.name))
 
 
 def literal(path: str | Path) -> str:

@@ -489,7 +489,7 @@ def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
         )
     if error.errno == errno.ENAMETOOLONG:
         return BadName(
-            "a name in this path is longer than the file system allows (255 bytes, and 4,095 for a whole path)",
+            f"{error.strerror}: the file system allows 255 bytes for a name, and 4,095 for a whole path",
             repo=repo,
             path=where,
             next="let the release have a shorter name there, or give the repo a shorter location",

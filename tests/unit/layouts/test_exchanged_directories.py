@@ -110,7 +110,11 @@ def test_F40_once_nobody_exchanges_anything_the_next_deploy_brings_the_release(
     with exchanging(found.area, "*/*/app/busy", outside, _ROUNDS):
         _deploys(layouts.of(found), source, found)
 
-    for number in (0, 1, 2):  # what is live when the user stops may show his link: a tree in use is left alone
+    for number in (
+        0,
+        1,
+        2,
+    ):  # what is live when the user stops may show his link: a tree in use is left alone
         deploy(layouts.of(found), source, number)
 
     assert snapshot(location) == source.checked_out(2)

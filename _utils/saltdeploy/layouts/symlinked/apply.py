@@ -169,6 +169,10 @@ class WorkTree:
         """Make what was written and removed survive a power cut."""
         self._paths.sync()
 
+    def close(self) -> None:
+        """Let go of the tree; it may be worked on again."""
+        self._paths.close()
+
     def remove_stray(self, path: bytes, manifest: Manifest) -> None:
         """Delete a path that the manifest does not know, and the directories that are empty without it."""
         if not path.endswith(b"/"):

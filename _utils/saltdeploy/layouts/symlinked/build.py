@@ -142,6 +142,8 @@ class TreeBuild:
                     with contextlib.suppress(OSError):
                         self._slot.remove()
                 raise
+            finally:
+                work.close()
         return facts
 
     def _spool(self) -> IO[bytes]:

@@ -86,11 +86,12 @@ class Clone:
             if self.way == reflink.LINK:
                 known.forget_ctimes()
                 manifest.take(known)
-            copying = _Copying(Below(self.base.tree), Below(tree))
-            for number, entry in enumerate(known.entries()):
-                self._make_one(entry, copying, manifest)
-                if number % _TOLD_EVERY == 0:
-                    self._tell("copy", number, self._files, "files")
+            with Below(self.base.tree) as old, Below(tree) as new:
+                copying = _Copying(old, new)
+                for number, entry in enumerate(known.entries()):
+                    self._make_one(entry, copying, manifest)
+                    if number % _TOLD_EVERY == 0:
+                        self._tell("copy", number, self._files, "files")
             manifest.digests.take(known.digests)
 
     def _make_one(self, entry: FileEntry, copying: _Copying, manifest: Manifest) -> None:

@@ -64,6 +64,10 @@ class TreePaths:
         """Make what was written and deleted survive a power cut."""
         self._unsynced.sync()
 
+    def close(self) -> None:
+        """Let go of the tree: who looks for its users would find this process."""
+        self._below.close()
+
     def delete(self, path: bytes) -> bool:
         """Delete a path; False when nothing is there that can be reached through real directories only."""
         if self._below.seen(path) is None:

@@ -105,6 +105,7 @@ class SymlinkedLayout(SymlinkedTrees):
                 work = WorkTree(slot.tree, self._incoming, Stored(self.store))
                 limit = self._repo.stat_limit
                 sound, damaged = check_by_stat(slot, state, root, work, limit, in_use=in_use)
+                work.close()
                 if sound:
                     return slot
                 self._mark_suspect(slot, slot.state(), damaged)

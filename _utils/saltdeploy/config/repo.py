@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class Repo:
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
+        written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Repo:
     signing_key: str
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
+    written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def area(self) -> Path:
@@ -171,6 +173,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     transport, _ = transports.split(keys["transport"])
     _refuse_unfit({**keys, "transport": transport}, name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
+    paths.refuse_reserved(name, location)
     paths.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
     url = keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
@@ -218,6 +221,11 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "location": str(location),
             "shadow_location": str(location.with_name(f".{location.name}")),
             "url": url,
+        },
+        written={
+            "site": site,
+            "deployment_config": copy.deepcopy(_section(pillar, "deployment_config")),
+            "repo_config": {name: copy.deepcopy(repos[name])},
         },
     )
 

@@ -20,6 +20,7 @@ from typing import Any
 from saltdeploy.git import bundle as git_bundle
 from saltdeploy.git import credentials
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress, run
+from saltdeploy.git.growth import growing
 from saltdeploy.git.packer import Packer
 from saltdeploy.git.reader import Difference, Tag
 from saltdeploy.lib import disk
@@ -60,8 +61,13 @@ _SERVE_LOCAL = (
 
 
 class Repository(Packer):
-    """One git directory, bare or the ``.git`` of a work tree."""
+    """One git directory, bare or the ``.git`` of a work tree.
 
+    Attributes:
+        received: bytes that the last fetch from another repository has brought.
+    """
+
+    received = 0
     _unlisted: tuple[str, ...] = ()  # what it need not have, for git-rev-list(1)
 
     # -- making and naming ------------------------------------------------------------------------------
@@ -355,7 +361,9 @@ class Repository(Packer):
 
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
-            self._fetch(url, tag, commit, progress)
+            with growing(self.git_dir) as growth:
+                self._fetch(url, tag, commit, progress)
+            self.received = growth.bytes
             found = self.commit_of(_ASKED)
             if not found:
                 raise NoSuchTag(f"tag {tag} in {public(url)} names no commit", next="make a tag for a commit")

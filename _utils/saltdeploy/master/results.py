@@ -75,6 +75,8 @@ def _of_host(host: HostState, lead: str) -> dict[str, Any]:
         shown["error"] = host.error
     if host.moved_aside:
         shown["moved_aside"] = host.moved_aside
+    if host.left_behind:
+        shown["left_behind"] = host.left_behind
     return shown
 
 
@@ -203,6 +205,8 @@ def _host(
         entry["error"] = answer.error.to_wire()
     if entry["state"] == "stale" and answer is not None:
         entry["stale"] = answer.facts["stale"]
+    if answer is not None and (left := answer.facts.get("left_behind")):
+        entry["left_behind"] = left
     return entry
 
 

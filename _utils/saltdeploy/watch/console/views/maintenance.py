@@ -8,7 +8,7 @@ from saltdeploy.watch.console.views.common import View, cell, mapping, release, 
 from saltdeploy.watch.console.views.hosts import notes
 from saltdeploy.watch.text import clean, count, hosts, natural, some, table
 
-_NO_KIND = ("state", "freed", "skipped", "error")
+_NO_KIND = ("state", "freed", "skipped", "error", "left_behind")
 
 
 def gc(view: View, now: float, colour: bool) -> list[str]:

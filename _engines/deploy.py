@@ -23,6 +23,7 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge.master import open_master, pillar, root, site
+from saltdeploy import upfront
 from saltdeploy.lib import errors
 from saltdeploy.master import background, deploy
 from saltdeploy.master.auto_resume import DeadDeploys
@@ -43,6 +44,7 @@ def start(every=10):
     every
         Seconds between two looks. The first one comes after as many: minions have to find the master again.
     """
+    upfront.load(upfront.DEPLOY)  # the package may be replaced before the first of them is found
     orphans = DeadDeploys(root(__opts__), patience=6 * every)
     while True:
         time.sleep(every)

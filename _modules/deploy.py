@@ -24,7 +24,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltdeploy import checks, config
+from saltdeploy import checks, config, upfront
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, text, versions
@@ -34,6 +34,10 @@ from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.swarm import Identity
+
+# A stage may take an hour, and a sync replaces the package in a moment: nothing is left to be loaded later. In a minion
+# this costs nothing, since its grains have loaded it for all its jobs.
+upfront.load(upfront.MINION)
 
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"

@@ -1,4 +1,4 @@
-"""The version before the package had rooms, from the repository's own history, and what upgrades are made of."""
+"""Versions to upgrade from and to: the one before the package had rooms, from the repository's own history, and one to come."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from tests.support.installed import DOORS
+from tests.support.installed import DOORS, copy_doors
 
 #: The last commit of version 0.1.0, whose modules lay flat at the package's root.
 COMMIT = "edca60f174212191b733a4a64010a225e0f945c2"
-OLD, NEW = "0.1.0", "0.2.0"
+OLD, NEW, NEXT = "0.1.0", "0.2.0", "0.2.1"
 
 
 def extract(checkout: Path, directory: Path) -> Path:
@@ -28,6 +28,16 @@ def extract(checkout: Path, directory: Path) -> Path:
     )
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
         archive.extractall(directory, filter="data")
+    return directory
+
+
+def make_next(checkout: Path, directory: Path) -> Path:
+    """This version with the number of the next one: what a sync brings to a fleet that has this one."""
+    copy_doors(checkout, directory)
+    for path in directory.rglob("*.py"):
+        text = path.read_text()
+        if f'"{NEW}"' in text:
+            path.write_text(text.replace(f'"{NEW}"', f'"{NEXT}"'))
     return directory
 
 

@@ -9,20 +9,22 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib import durable
 from saltdeploy.lib.errors import DamagedFile, Unavailable
 from saltdeploy.master.cache import Records, Store, bad_bank, history_bank, refuse, tags_bank
-from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.lineage import lineage
-from saltdeploy.master.recorder import Recorder
 from saltdeploy.master.rollout.model import CONVERGED, ROLLED_BACK, Outcome
 from saltdeploy.master.testimony import forgotten
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 from saltdeploy.protocol.release import Release
+
+if TYPE_CHECKING:
+    from saltdeploy.master.context import Master
+    from saltdeploy.master.recorder import Recorder
 
 log = logging.getLogger(__name__)
 

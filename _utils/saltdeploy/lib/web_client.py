@@ -114,7 +114,10 @@ class DirectClient(WebClient):
 
     @cached_property
     def _authorities(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._ca_bundle or None)
+        context = ssl.create_default_context(cafile=self._ca_bundle or None)
+        # urllib3 1 tells TLS no name that is an address; it then compares names itself, as version 2 could
+        context.check_hostname = not urllib3.__version__.startswith("1.")
+        return context
 
 
 def cause_of(error: BaseException) -> BaseException:

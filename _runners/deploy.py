@@ -30,6 +30,7 @@ from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
+from saltdeploy.config.redis import redis
 from saltdeploy.lib import arguments, errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
@@ -40,6 +41,7 @@ from saltdeploy.master import follow as following
 from saltdeploy.master import gc as master_gc
 from saltdeploy.master import preseed as master_preseed
 from saltdeploy.master import results as reports
+from saltdeploy.master.forgotten import ForgottenHosts
 from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import Locks, is_held
 from saltdeploy.master.locking.model import Holder, scope_of
@@ -50,6 +52,7 @@ from saltdeploy.protocol import events, orders
 from saltdeploy.watch import follow as watch_events
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.console.signals import LookingOn
+from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 from saltdeploy.watch.settings import WatchSettings
 
 log = logging.getLogger(__name__)
@@ -62,6 +65,7 @@ __load__ = [
     "answer",
     "checkout",
     "fetch",
+    "forget",
     "gc",
     "lock",
     "locks",
@@ -507,6 +511,32 @@ def gc(repo="", test=False):
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
         return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+
+
+@_door
+def forget(host):
+    """
+    Take a host that is gone for good out of redis: out of ``n/m minions``, of every repo. It comes back when it is
+    deployed to again. Where redis is away, it is forgotten as soon as that is back and filled.
+
+    host
+        The minion's id.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.forget host=web7.example.org
+    """
+    ForgottenHosts(root(__opts__)).add(host, time.time())
+    section = redis(pillar(__opts__))
+    if section:
+        server = RedisServer(RedisSettings(**section))
+        try:
+            server.forget(host)
+        finally:
+            server.close()
+    return {"view": "forgotten", "host": host, "redis": RedisSettings(**section).place if section else ""}
 
 
 @_door

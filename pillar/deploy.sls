@@ -43,7 +43,7 @@ deployment_config:
   # signing_key: null
   # release_keys: []
 
-  # Trebuchet's redis, for dashboards that read it.
+  # Trebuchet's redis, for dashboards that read it: the engine `deploy` fills it (docs/redis.md).
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
 
 repo_config:

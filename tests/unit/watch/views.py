@@ -243,6 +243,8 @@ VIEWS: dict[str, View] = {
             "web10": {"state": "unreachable"},
         },
     },
+    "forgotten": {"view": "forgotten", "host": "web7", "redis": "redis localhost:6379/0"},
+    "forgotten-no-redis": {"view": "forgotten", "host": "web7", "redis": ""},
     "gc-unreadable": {
         "view": "gc",
         "retcode": 1,

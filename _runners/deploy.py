@@ -10,6 +10,7 @@ pillar says; a second Ctrl-C leaves it running.
 """
 
 import contextlib
+import datetime
 import functools
 import inspect
 import logging
@@ -47,8 +48,10 @@ from saltdeploy.master.locking.locks import Locks, is_held
 from saltdeploy.master.locking.model import Holder, scope_of
 from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.master.source import Source
 from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
+from saltdeploy.staging import next_tag as staging_next_tag
 from saltdeploy.watch import follow as watch_events
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.console.signals import LookingOn
@@ -69,6 +72,7 @@ __load__ = [
     "gc",
     "lock",
     "locks",
+    "next_tag",
     "plan",
     "preseed",
     "report",
@@ -574,6 +578,34 @@ def versions(repo):
     """
     found = _config(repo)
     return reports.of_versions(found.name, _history(found.name), root(__opts__))
+
+
+@_door
+def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators type
+    """
+    How the next release of a repo is called. Makes no tag.
+
+    repo
+        Name of the repo.
+    scheme
+        ``release`` (release/2026-11-23/1), ``semver`` (v1.2.3), ``scap`` (scap/sync/2026-11-23/0001), ``sync``
+        (mediawiki-sync-20261123-120000), ``timestamp`` (scap_2026-11-23T12-00-00Z), or one that a package brings.
+        Without it: ``tag_scheme`` of the pillar.
+    next
+        With ``semver``: ``patch``, ``minor`` or ``major``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.next_tag repo=mediawiki
+        salt-run deploy.next_tag repo=parsoid scheme=semver next=minor
+    """
+    found = _config(repo)
+    now = datetime.datetime.now().astimezone()
+    tags = Source(found, root(__opts__)).tags()
+    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
+    return {"view": "next_tag", "repo": found.name, "tag": tag}
 
 
 @_door

@@ -134,6 +134,9 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
+    # How `deploy.next_tag` calls the next release: release, semver, scap, sync or timestamp (docs/staging.md).
+    # tag_scheme: release
+
     # Seconds that a host may take for one stage.
     timeout: 120
 

@@ -67,6 +67,7 @@ class Repo:
         submodule_urls: (begin of a submodule's URL, what stands there instead).
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
+        tag_scheme: how its next release is called.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
     """
 
@@ -109,6 +110,7 @@ class Repo:
     signing_key: str
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
+    tag_scheme: str = "release"
 
     @property
     def area(self) -> Path:
@@ -219,6 +221,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "shadow_location": str(location.with_name(f".{location.name}")),
             "url": url,
         },
+        tag_scheme=keys["tag_scheme"],
     )
 
 

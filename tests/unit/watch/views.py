@@ -245,6 +245,7 @@ VIEWS: dict[str, View] = {
     },
     "forgotten": {"view": "forgotten", "host": "web7", "redis": "redis localhost:6379/0"},
     "forgotten-no-redis": {"view": "forgotten", "host": "web7", "redis": ""},
+    "next-tag": {"view": "next_tag", "repo": "wiki", "tag": "release/2026-11-23/2"},
     "gc-unreadable": {
         "view": "gc",
         "retcode": 1,

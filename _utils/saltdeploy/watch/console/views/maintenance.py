@@ -91,3 +91,8 @@ def forgotten(view: View, now: float, colour: bool) -> list[str]:
         f"{cell(view.get('redis'))} holds nothing of it" if view.get("redis") else "the pillar names no redis"
     )
     return [f"{cell(view.get('host'))} is forgotten: {where}"]
+
+
+def next_tag(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``next_tag``: the tag alone, for scripts."""
+    return [clean(view.get("tag"))]

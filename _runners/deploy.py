@@ -10,6 +10,7 @@ pillar says; a second Ctrl-C leaves it running.
 """
 
 import contextlib
+import datetime
 import functools
 import inspect
 import logging
@@ -55,9 +56,11 @@ __load__ = [
     "answer",
     "checkout",
     "fetch",
+    "forget",
     "gc",
     "lock",
     "locks",
+    "next_tag",
     "plan",
     "preseed",
     "report",
@@ -516,6 +519,36 @@ def gc(repo="", test=False):
 
 
 @_door
+def forget(host):
+    """
+    Take a host that is gone for good out of redis: out of ``n/m minions``, of every repo. It comes back when it is
+    deployed to again. Where redis is away, it is forgotten as soon as that is back and filled.
+
+    host
+        The minion's id.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.forget host=web7.example.org
+    """
+    from saltdeploy.config.redis import redis
+    from saltdeploy.master.forgotten import ForgottenHosts
+    from saltdeploy.watch.redis_server import RedisServer, RedisSettings
+
+    ForgottenHosts(root(__opts__)).add(host, time.time())
+    section = redis(pillar(__opts__))
+    if section:
+        server = RedisServer(RedisSettings(**section))
+        try:
+            server.forget(host)
+        finally:
+            server.close()
+    return {"view": "forgotten", "host": host, "redis": RedisSettings(**section).place if section else ""}
+
+
+@_door
 def report(repo):
     """
     Who runs what: pinned, on disk, unreachable. Non-zero exit status unless every target runs what is pinned.
@@ -550,6 +583,37 @@ def versions(repo):
     """
     found = _config(repo)
     return reports.of_versions(found.name, _history(found.name), root(__opts__))
+
+
+@_door
+def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators type
+    """
+    How the next release of a repo is called. Makes no tag.
+
+    repo
+        Name of the repo.
+    scheme
+        ``release`` (release/2026-11-23/1), ``semver`` (v1.2.3), ``scap`` (scap/sync/2026-11-23/0001), ``sync``
+        (mediawiki-sync-20261123-120000), ``timestamp`` (scap_2026-11-23T12-00-00Z), or one that a package brings.
+        Without it: ``tag_scheme`` of the pillar.
+    next
+        With ``semver``: ``patch``, ``minor`` or ``major``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.next_tag repo=mediawiki
+        salt-run deploy.next_tag repo=parsoid scheme=semver next=minor
+    """
+    from saltdeploy.master.source import Source
+    from saltdeploy.staging import next_tag as staging_next_tag
+
+    found = _config(repo)
+    now = datetime.datetime.now().astimezone()
+    tags = Source(found, root(__opts__)).tags()
+    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
+    return {"view": "next_tag", "repo": found.name, "tag": tag}
 
 
 @_door

@@ -14,7 +14,16 @@ from saltdeploy.config import check_kinds, transports
 #: What a deploy can need, from its plan to its end.
 DEPLOY = ("master.deploy", "master.results")
 #: What the runner can need besides, whatever it is asked for.
-RUNNER = (*DEPLOY, "master.gc", "master.preseed", "master.preview", "watch.console.terminal")
+RUNNER = (
+    *DEPLOY,
+    "master.forgotten",
+    "master.gc",
+    "master.preseed",
+    "master.preview",
+    "staging.next_tag",
+    "watch.console.terminal",
+    "watch.redis_server",
+)
 #: What the pillar of a minion can need.
 PILLAR = ("master.ext_pillar", "master.packing", "master.annex_urls", "master.source", "master.checks")
 #: What a stage can need, and whatever else a minion is asked for.

@@ -18,6 +18,7 @@ USUAL = {
     "deploy": "2" * 20,
     "stage": "fetch",
     "name": "no/such",
+    "host": "web1",
 }
 VALUES: dict[str, Any] = {
     "a number": 1.1,

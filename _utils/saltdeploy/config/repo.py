@@ -67,6 +67,7 @@ class Repo:
         submodule_urls: (begin of a submodule's URL, what stands there instead).
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
+        tag_scheme: how its next release is called.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -110,6 +111,7 @@ class Repo:
     signing_key: str
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
+    tag_scheme: str = "release"
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -227,6 +229,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "deployment_config": copy.deepcopy(_section(pillar, "deployment_config")),
             "repo_config": {name: copy.deepcopy(repos[name])},
         },
+        tag_scheme=keys["tag_scheme"],
     )
 
 

@@ -404,6 +404,23 @@ class Repository(Packer):
         assert error is not None
         raise _unavailable(url, tag, error)
 
+    def tags(self, url: str = "") -> list[str]:
+        """The names of all tags, here or in another repository.
+
+        Raises:
+            Unavailable: the other one could not be read.
+            GitFailed: this one could not.
+        """
+        if not url:
+            listed = self._run(["for-each-ref", "--format=%(refname:strip=2)", "refs/tags/"]).stdout
+            return listed.decode("utf-8", "replace").splitlines()
+        try:
+            answer = self._remote("ls-remote", url, ["--tags", "--refs", "--", url]).stdout
+        except GitFailed as failed:
+            raise _unavailable(url, "", failed) from failed
+        lines = answer.decode("utf-8", "replace").splitlines()
+        return [line.partition("\t")[2].removeprefix("refs/tags/") for line in lines]
+
     def _advertised(self, url: str, tag: str) -> str:
         """What the tag names in another repository.
 

@@ -61,12 +61,14 @@ __load__ = [
     "lock",
     "locks",
     "next_tag",
+    "overview",
     "plan",
     "preseed",
     "report",
     "restart",
     "resume",
     "rollback",
+    "story",
     "sync",
     "targets",
     "unlock",
@@ -663,6 +665,50 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
         salt-run deploy.watch repo=mediawiki
     """
     return _watch(*_find_running(repo, id or deploy), interactive=interactive)
+
+
+@_door
+def overview(repo=""):
+    """
+    All repos at one look, for pages and scripts: pinned, under way, the last deploys, and what hosts told last. No host is
+    asked.
+
+    repo
+        Name of the repo; without it all of them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.overview --out=json
+    """
+    from saltdeploy.web import overview as web_overview
+
+    names = [_config(repo).name] if repo else config.repo_names(pillar(__opts__))
+    return web_overview.overview(names, root(__opts__), store(__opts__))
+
+
+@_door
+def story(repo, id="", after=0):  # noqa: A002
+    """
+    The events of a deploy from its journal, in pieces, for pages and scripts.
+
+    repo
+        Name of the repo.
+    id
+        The deploy's id; without it the newest one of the repo.
+    after
+        How many events are known already: the ``next`` of the piece before.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.story repo=mediawiki after=2000 --out=json
+    """
+    from saltdeploy.web import story as web_story
+
+    return web_story.story(*_find(repo, id), root(__opts__), after)
 
 
 # -- deploying ------------------------------------------------------------------------------------------

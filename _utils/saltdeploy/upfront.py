@@ -23,6 +23,8 @@ RUNNER = (
     "staging.next_tag",
     "watch.console.terminal",
     "watch.redis_server",
+    "web.overview",
+    "web.story",
 )
 #: What the pillar of a minion can need.
 PILLAR = ("master.ext_pillar", "master.packing", "master.annex_urls", "master.source", "master.checks")

@@ -32,6 +32,8 @@ RUNNERS = {
     "versions",
     "targets",
     "watch",
+    "overview",
+    "story",
 }
 
 

@@ -66,7 +66,7 @@ ONE_REPO: Readers = {
     **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset"), flag),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
-    "attempt": count,
+    **dict.fromkeys(("attempt", "after"), count),
     **dict.fromkeys(("failure_limit", "batch", "on_failure", "hold"), term),
     **dict.fromkeys(("id", "deploy"), _deploy_id),
     "plan": partial(code, digits=64),

@@ -76,7 +76,16 @@ def _greatest(tags: Iterable[str], day: str) -> int:
 
 
 def _at_a_time(tags: set[str], now: datetime, form: str) -> str:
-    """The first second from now on that has no tag."""
-    while (tag := now.strftime(form)) in tags:
-        now += timedelta(seconds=1)
-    return tag
+    """This second, or the one behind the newest tag of this form: a tag that was deleted is not given again."""
+    naive = now.replace(microsecond=0, tzinfo=None)  # as in the tags
+    behind = [each + timedelta(seconds=1) for each in filter(None, (_time_of(tag, form) for tag in tags))]
+    return max([naive, *behind]).strftime(form)
+
+
+def _time_of(tag: str, form: str) -> datetime | None:
+    """The time that a tag of this form names; None for another tag."""
+    try:
+        found = datetime.strptime(tag, form)
+    except ValueError:
+        return None
+    return found if found.strftime(form) == tag else None  # strptime takes fewer digits as well

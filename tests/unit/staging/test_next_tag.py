@@ -71,7 +71,7 @@ def test_a_part_that_the_scheme_has_not_is_refused(scheme: str, part: str) -> No
 
 
 @given(
-    st.sampled_from(("release", "scap", "semver")),
+    st.sampled_from(("release", "scap", "semver", "sync", "timestamp")),
     st.sets(st.integers(1, 300), max_size=30),
     st.integers(1, 20),
 )

@@ -12,6 +12,8 @@ from tests.support.installed import DOORS, copy_doors
 #: The last commit of version 0.1.0, whose modules lay flat at the package's root.
 COMMIT = "edca60f174212191b733a4a64010a225e0f945c2"
 OLD, NEW, NEXT = "0.1.0", "0.2.0", "0.2.1"
+#: What Salt could not sync of it yet.
+DOORS_SINCE = ("_returners",)
 
 
 def extract(checkout: Path, directory: Path) -> Path:
@@ -20,7 +22,8 @@ def extract(checkout: Path, directory: Path) -> Path:
     Raises:
         AssertionError: the checkout has no such history.
     """
-    command = ["git", "-C", str(checkout), "archive", COMMIT, "--", "_utils", *DOORS]
+    doors = [door for door in DOORS if door not in DOORS_SINCE]
+    command = ["git", "-C", str(checkout), "archive", COMMIT, "--", "_utils", *doors]
     done = subprocess.run(command, capture_output=True)
     assert done.returncode == 0, (
         f"an upgrade is tested from version {OLD}, commit {COMMIT}, and git cannot read it here: "

@@ -249,7 +249,7 @@ class Inplace:
 
     def tree(self, commit: str) -> Path | None:
         """The one tree that there is, whatever is checked out in it now."""
-        return self._location if self.store.has(commit) else None
+        return self._location.resolve() if self.store.has(commit) else None
 
     def read(self, commit: str, path: str, most: int) -> bytes | None:
         """A file as git has it: the tree shows the release only once it is live."""
@@ -298,7 +298,7 @@ class Inplace:
         """Compare the sha256 of every file, unless git has found it to differ: a collision of git's own ids would show."""
         with Manifest(self._catalogue()) as manifest:
             expected = (entry for entry in manifest.entries() if entry.path not in found)
-            for kind, path, _ in differences(expected, self._location, full=True):
+            for kind, path, _ in differences(expected, self._location.resolve(), full=True):
                 if kind and not self._is_converted(live, path, manifest.digest(path)):
                     findings.add(kind, path)
 
@@ -306,7 +306,7 @@ class Inplace:
         """Whether a file is what git makes of a blob with that digest: line ends, as .gitattributes asks."""
         name = path.decode("utf-8", "surrogateescape")
         try:
-            fd = Below(self._location).open(path)
+            fd = Below(self._location.resolve()).open(path)
         except OSError:
             return False
         with os.fdopen(fd, "rb") as file:

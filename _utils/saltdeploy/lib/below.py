@@ -38,6 +38,12 @@ class Below:
         self._top = -1
         self._path, self._fd = b"", -1  # the directory that was used last
 
+    @classmethod
+    def around(cls, path: Path | bytes) -> tuple[Below, bytes]:
+        """The directory in which a path of our own is, and the path's name there. An operator's link may lead to it."""
+        above, name = os.path.split(os.fsencode(path))
+        return cls(os.path.realpath(above)), name
+
     def __del__(self) -> None:
         self.close()
 

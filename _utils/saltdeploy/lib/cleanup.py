@@ -79,8 +79,7 @@ class Cleanup:
         return dict(sorted(found.items()))
 
     def _look_at(self, kind: str, path: bytes) -> None:
-        above, name = os.path.split(path)
-        below = Below(above)
+        below, name = Below.around(path)
         todo = [name]
         while todo:
             each = todo.pop()

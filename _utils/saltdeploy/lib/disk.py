@@ -343,8 +343,9 @@ def link_or_copy(path: Path, destination: Path) -> None:
 
 def remove_tree(path: Path) -> None:
     """Delete a directory tree, or whatever else is there; nothing there is fine. Follows no link in it."""
-    with Below(path.parent.resolve()) as below:  # the parent may be a link of the operator
-        below.remove(os.fsencode(path.name))
+    below, name = Below.around(path)
+    with below:
+        below.remove(name)
 
 
 def literal(path: str | Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,14 +51,7 @@ def redis(pillar: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if not isinstance(section, dict):
         raise ConfigError("must be a table", path=_PATH)
-    for key in map(str, section):
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            raise ConfigError(
-                f"{key!r} is not a key that we know",
-                path=f"{_PATH}:{key}",
-                next=f"did you mean {near[0]}" if near else f"the keys are {', '.join(KEYS)}",
-            )
+    values.refuse_unknown(section, KEYS, _PATH)
     found = {key: _checked(key, section.get(key)) for key in KEYS}
     file = found.pop("password_file")
     if file and found["password"]:

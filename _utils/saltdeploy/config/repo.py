@@ -19,7 +19,7 @@ from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
-from saltdeploy.config.values import Wrong
+from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_repo
@@ -285,13 +285,7 @@ def _mapping(value: Any, path: str, repo: str) -> dict[str, Any]:
 
 
 def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -> dict[str, Any]:
-    for key in map(str, section):
-        if key not in keys:
-            close = difflib.get_close_matches(key, keys, n=1)
-            hint = f"did you mean {close[0]}" if close else f"the keys are {', '.join(keys)}"
-            raise ConfigError(
-                f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
-            )
+    refuse_unknown(section, keys, path, repo)
     values = {}
     for key, (default, check) in keys.items():
         value = default if section.get(key) is None else section[key]

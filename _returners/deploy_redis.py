@@ -9,6 +9,7 @@ The server is ``deployment_config:redis`` of the minion's pillar. Where the mast
 deploys need no returner; this one is for functions that are called by hand or by a state.
 """
 
+import contextlib
 import logging
 import time
 
@@ -42,10 +43,7 @@ def returner(ret):
         section = redis(__pillar__) if commands else None
         if section is None:
             return
-        server = RedisServer(RedisSettings(**section))
-        try:
+        with contextlib.closing(RedisServer(RedisSettings(**section))) as server:
             server.write(commands)
-        finally:
-            server.close()
     except errors.DeployError as error:
         log.error("%s", error)

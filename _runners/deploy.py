@@ -541,13 +541,11 @@ def forget(host):
 
     ForgottenHosts(root(__opts__)).add(host, time.time())
     section = redis(pillar(__opts__))
-    if section:
-        server = RedisServer(RedisSettings(**section))
-        try:
+    settings = RedisSettings(**section) if section else None
+    if settings:
+        with contextlib.closing(RedisServer(settings)) as server:
             server.forget(host)
-        finally:
-            server.close()
-    return {"view": "forgotten", "host": host, "redis": RedisSettings(**section).place if section else ""}
+    return {"view": "forgotten", "host": host, "redis": settings.place if settings else ""}
 
 
 @_door

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from saltdeploy.content import pointers
 from saltdeploy.git.objects import EXECUTABLE, FILE, GITLINK, NOTHING, SYMLINK
+from saltdeploy.lib.below import READ
 
 _CHUNK = 1 << 20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to hang in somebody's pipe
 
 
 class Sums:
@@ -196,7 +196,7 @@ def _feed(path: bytes, seen: os.stat_result, take: Callable[[bytes], None], at: 
         if stat.S_ISLNK(seen.st_mode):
             take(os.readlink(path, dir_fd=at))
             return
-        fd = os.open(path, _READ, dir_fd=at)
+        fd = os.open(path, READ, dir_fd=at)
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EINVAL):
             raise

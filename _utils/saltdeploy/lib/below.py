@@ -18,7 +18,8 @@ from pathlib import Path
 
 _STEP = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # not to hang in somebody's pipe
+#: How a file is opened whose name somebody may have given to something else: not to hang in his pipe.
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Of directories, for services that run as other users.
 READABLE = 0o755
 _DEEPEST = 64  # directories below each other that are open at once while a tree is deleted
@@ -111,7 +112,7 @@ class Below:
         """
         name, at = self.place(path) if path else (b".", self.directory(path))
         with self._naming(path):
-            return os.open(name, _READ, dir_fd=at)
+            return os.open(name, READ, dir_fd=at)
 
     def entries(self, path: bytes) -> list[tuple[bytes, bool]]:
         """The names in a directory, and whether each is a directory itself; none where there is no directory."""

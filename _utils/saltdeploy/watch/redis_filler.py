@@ -20,6 +20,7 @@ from saltdeploy.watch.redis_server import RedisServer
 
 POSITIONS = "saltdeploy:journals"
 SERIAL = "saltdeploy:serial"
+_FORGOTTEN = "saltdeploy:forgotten"
 
 _AT_ONCE = 500  # events in one transaction
 _LOOK_EVERY = 0.5  # seconds
@@ -137,6 +138,3 @@ class RedisFiller:
         self._serial = None  # an error leaves nothing that we may rely on
         self._server.write([*commands, ("INCRBY", SERIAL, 1)])
         self._serial = following
-
-
-_FORGOTTEN = "saltdeploy:forgotten"

@@ -28,10 +28,7 @@ STATES = {
 @pytest.fixture
 def past(tmp_path: Path) -> Past:
     """A fleet on v1."""
-    found = Past(tmp_path / "master")
-    found.deploy("v0")
-    found.deploy("v1")
-    return found
+    return Past.of(tmp_path / "master", "v0", "v1")
 
 
 def told(past: Past, *repos: str) -> list[dict[str, Any]]:

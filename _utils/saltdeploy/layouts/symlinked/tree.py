@@ -178,10 +178,10 @@ class Slot:
         try:
             disk.remove_tree(self.tree)
         except PermissionError as error:
-            if not isinstance(from_os(error), Immutable):
+            if not isinstance(ours := from_os(error), Immutable):
                 raise
             aside = disk.aside_of(self.tree)
-            log.warning("%s cannot be deleted, it is %s now: %s", self.tree, aside, from_os(error))
+            log.warning("%s cannot be deleted, it is %s now: %s", self.tree, aside, ours)
             self.tree.rename(aside)
 
     def _has_manifest(self) -> bool:

@@ -18,6 +18,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltdeploy.lib import lifetime
 from saltdeploy.master import ext_pillar as pins
 from saltdeploy.protocol.pillar import ASKED, LOST
 
@@ -25,6 +26,10 @@ __virtualname__ = "deploy_pins"
 
 
 def __virtual__():
+    if lifetime.is_daemon(__opts__):
+        from saltdeploy import upfront
+
+        upfront.load(upfront.PILLAR)
     return __virtualname__
 
 

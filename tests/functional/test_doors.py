@@ -20,7 +20,21 @@ from tests.support.installed import build_wheel, copy_doors, install_beside
 STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
 MODULES = {*STAGES, "join", "status", "result", "verify", "gc", "get_config", "sync_all", "pin"}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
-RUNNERS = {*DEPLOYS, "gc", "lock", "unlock", "locks", "report", "versions", "targets", "watch"}
+RUNNERS = {
+    *DEPLOYS,
+    "forget",
+    "gc",
+    "lock",
+    "unlock",
+    "locks",
+    "next_tag",
+    "report",
+    "versions",
+    "targets",
+    "watch",
+    "overview",
+    "story",
+}
 
 
 def configuration(checkout: Path, directory: Path, **settings: Any) -> Path:

@@ -45,13 +45,28 @@ _deploy_id = partial(code, digits=20)
 #: The reader of each parameter: one name means one thing in every function of modules, runners and states.
 ONE_REPO: Readers = {
     **dict.fromkeys(
-        ("repo", "name", "tag", "to", "limit", "reason", "group", "key", "stage", "transport"), name
+        (
+            "repo",
+            "name",
+            "tag",
+            "to",
+            "limit",
+            "reason",
+            "group",
+            "key",
+            "stage",
+            "transport",
+            "host",
+            "scheme",
+            "next",
+        ),
+        name,
     ),
     "force": guards,
     **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset"), flag),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
-    "attempt": count,
+    **dict.fromkeys(("attempt", "after"), count),
     **dict.fromkeys(("failure_limit", "batch", "on_failure", "hold"), term),
     **dict.fromkeys(("id", "deploy"), _deploy_id),
     "plan": partial(code, digits=64),

@@ -84,6 +84,21 @@ class Source:
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
+    def tags(self) -> list[str]:
+        """The names of all tags where the repository is; a mirror fetches nothing for it.
+
+        Raises:
+            Unavailable, GitFailed: it could not be read.
+        """
+        if not self._remote:
+            return self.repository.tags()
+        with flock.alone(self.repository.git_dir.with_suffix(".lock")):
+            self.repository.ensure()
+            try:
+                return self.repository.tags(self._repo.source)
+            except Unavailable as error:
+                raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
     @contextlib.contextmanager
     def packer(self, commit: str, transport: str) -> Iterator[Repository]:
         """The repository to pack a release from; where its submodules travel as well, one that has fetched them.

@@ -48,7 +48,8 @@ __outputter__ = {"status": "deploy", "verify": "deploy"}
 
 #: The id of the Salt job that calls; a state or another function that calls has none.
 _JOB = contextvars.ContextVar("job", default="")
-_NEW = 5.0  # seconds that an answer of the master counts as new: the stages of one call ask once
+#: Whether the master was asked by the call that calls: the stages of one call ask once.
+_HAS_ASKED = contextvars.ContextVar("has_asked", default=False)
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
 
@@ -366,8 +367,9 @@ def get_config(repo):
 def sync_all():
     """
     Fetch and check out the pinned release of every repo that this minion takes. The master is asked what is pinned, since
-    a pillar may be old. ``status`` is 0 when each repo is where the master wants it now: a repo without a pin is not, nor is
-    anything where the master's word is an old one.
+    a pillar may be old. ``status`` is 0 when each repo is where the master wants it now. One of which something is here and
+    nothing is pinned is not, nor is any where the master's word is an old one. ``left`` names what was left alone, and why:
+    what was never deployed here, and what a deploy is bringing.
 
     CLI Example:
 
@@ -375,20 +377,16 @@ def sync_all():
 
         salt web1 deploy.sync_all
     """
-    stats, known = {}, config.repo_names(_pillar())
     try:
-        if known:
-            _ask_the_master()
+        _ask_the_master()
     except errors.DeployError as error:
         __context__["retcode"] = 1
-        return {"status": 1, "stats": stats, "error": error.at(host=__opts__["id"]).to_wire()}
-    own = [repo for repo in known if _pinned(repo)]
-    for repo in sorted({*own, *masters_word.repos_of(_ours())}):
-        stats[repo] = {"deploy.fetch": fetch(repo)}
-        if stats[repo]["deploy.fetch"]["status"] == 0:
-            stats[repo]["deploy.checkout"] = checkout(repo)
-    failed = any(answer["status"] != 0 for answers in stats.values() for answer in answers.values())
-    return {"status": 1 if failed else 0, "stats": stats}
+        return {"status": 1, "stats": {}, "error": error.at(host=__opts__["id"]).to_wire()}
+    asked = _HAS_ASKED.set(True)
+    try:
+        return _converge()
+    finally:
+        _HAS_ASKED.reset(asked)
 
 
 @_door
@@ -422,6 +420,50 @@ def pin(repo, tag=None):
     )
 
 
+def _converge():
+    """Each repo to its pin, as the master tells it now."""
+    stats, left = {}, {}
+    own = [repo for repo in config.repo_names(_pillar()) if _pinned(repo)]
+    for repo in sorted({*own, *masters_word.repos_of(_ours())}):
+        why = _left_alone(repo)
+        if not why:
+            stats[repo] = _bring(repo)
+            why = _overtaken(repo, stats[repo])
+        if why:
+            stats.pop(repo, None)
+            left[repo] = why
+    failed = any(answer["status"] != 0 for answers in stats.values() for answer in answers.values())
+    __context__["retcode"] = 1 if failed else 0
+    return {"status": 1 if failed else 0, "stats": stats, **({"left": left} if left else {})}
+
+
+def _bring(repo):
+    answers = {"deploy.fetch": fetch(repo)}
+    if answers["deploy.fetch"]["status"] == 0:
+        answers["deploy.checkout"] = checkout(repo)
+    return answers
+
+
+def _overtaken(repo, answers):
+    """Why a repo was left alone after all: a deploy has begun meanwhile; "" where none has."""
+    if not any(answer.get("error", {}).get("kind") == errors.Fenced.kind for answer in answers.values()):
+        return ""
+    try:
+        _ask_the_master(again=True)
+    except errors.DeployError:
+        return ""
+    return _left_alone(repo)
+
+
+def _left_alone(repo):
+    try:
+        found = _config(repo)
+        seen, answer = stages.epoch(found, _host()), stages.status(found, _host())
+    except errors.DeployError:  # the stage says so
+        return ""
+    return masters_word.left_alone(_ours(), repo, seen, answer.commit) if answer.ok else ""
+
+
 def _group(repo):
     """The group that the master has us in, as the pin tells it: some checks are for one group."""
     return str(_pinned(repo).get("order", {}).get("group", ""))
@@ -434,14 +476,15 @@ def _pinned(repo):
     return stages.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
 
 
-def _ask_the_master(lost=()):
-    """Read our pillar anew, for this job; not once more while what we were told is new. Without a master we know our own.
+def _ask_the_master(lost=(), again=False):
+    """Read our pillar anew, for this job. Without a master we know our own.
 
     lost
         Repos for which the pin must offer a way from nothing.
+    again
+        Though the call that calls has asked.
     """
-    new = time.monotonic() - __context__.get("deploy_asked", -_NEW) < _NEW
-    if __opts__.get("file_client") == "local" or (new and not lost):
+    if _is_alone() or (_HAS_ASKED.get() and not lost and not again):
         return
     known, word = (__opts__.get("saltenv"), __opts__.get("pillarenv")), secrets.token_hex(16)
     try:
@@ -454,13 +497,17 @@ def _ask_the_master(lost=()):
             extra_minion_data={LOST: list(lost), ASKED: word},
             clean_cache=True,
         )
-        told = asked.compile_pillar().get("deploy") or {}
+        told = asked.compile_pillar()
     except (salt.exceptions.SaltException, OSError) as error:
         cause = f"the master does not tell what it has pinned: {error}"
         raise errors.Unavailable(cause, next=f"salt-run pillar.show_pillar {__opts__['id']}") from error
-    masters_word.refuse_old(told, word, __opts__["id"])
-    __pillar__["deploy"] = told
-    __context__["deploy_asked"] = time.monotonic()
+    if (
+        told.get("deploy") or told.get("_errors") or config.repo_names(told)
+    ):  # else there is nothing to be told
+        masters_word.refuse_old(told.get("deploy") or {}, word, __opts__["id"])
+    for key in ("deployment_config", "repo_config", "deploy"):
+        if key in told:
+            __pillar__[key] = told[key]
 
 
 def _pinned_now(repo):
@@ -475,12 +522,12 @@ def _pinned_now(repo):
 
 def _masters_pin(repo, without_tag, advice):
     """The pin as the master tells it now; without a master what a deploy has brought here."""
-    found = _config(repo)
+    _config(repo)  # who asks for a repo that is nowhere need not ask the master
     _ask_the_master()
-    if __opts__.get("file_client") == "local" and _pinned(repo):
+    if _is_alone() and _pinned(repo):
         return _pinned(repo)
-    seen = stages.epoch(found, _host())
-    return masters_word.pin_of(_ours(), repo, seen, without_tag=without_tag, advice=advice)
+    seen, own = stages.epoch(_config(repo), _host()), stages.newest_pin({}, repo, _host())
+    return masters_word.pin_of(_ours(), repo, seen, own, without_tag=without_tag, advice=advice)
 
 
 def _wanted(repo, order, without_tag, advice):

@@ -17,7 +17,7 @@ from saltdeploy.master.swarm_identity import identity
 from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
-from saltdeploy.protocol.pillar import ECHO, UNPINNED
+from saltdeploy.protocol.pillar import ECHO, EPOCH, RUNS, TAKEN
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ def data_for(
     Returns:
         ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``; and ``unknown``,
         repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing. A minion
-        that asks is told its word again, and under ``unpinned`` the repos that it takes and of which nothing is pinned.
+        that asks is told its word again, and under ``taken`` each repo that it takes: the last ``epoch`` that was given, and
+        whether a deploy ``runs``. So it tells an old pin from one that a deploy is about to replace.
     """
     pins = Pins(root)
     found, unknown = {}, {}
@@ -67,17 +68,18 @@ def data_for(
     known |= {"unknown": unknown} if unknown else {}
     if not word:
         return known
-    return {**known, ECHO: word, UNPINNED: _unpinned(pillar, {*found, *unknown}, is_target)}
+    return {**known, ECHO: word, TAKEN: _taken(root, pillar, {*found, *unknown}, is_target)}
 
 
-def _unpinned(
-    pillar: dict[str, Any], told: Collection[str], is_target: Callable[[str, str], bool]
-) -> list[str]:
-    """The repos that a host takes, and of which it is told nothing."""
+def _taken(
+    root: Path, pillar: dict[str, Any], told: Collection[str], is_target: Callable[[str, str], bool]
+) -> dict[str, dict[str, Any]]:
+    """What is to know of the deploys of each repo that a host takes, with a pin or without."""
+    from saltdeploy.master.locking.locks import is_held, last_epoch  # only where a host asks
+
     repos, _ = config.load_all(pillar)
-    return [
-        repo.name for repo in repos if repo.name not in told and is_target(repo.targets, repo.targets_type)
-    ]
+    names = [each.name for each in repos if each.name in told or is_target(each.targets, each.targets_type)]
+    return {name: {EPOCH: last_epoch(root, name), RUNS: is_held(root, name)} for name in names}
 
 
 def _of_repo(

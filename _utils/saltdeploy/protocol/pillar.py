@@ -4,5 +4,7 @@ from __future__ import annotations
 
 #: What the minion says: repos for which it needs a way from nothing, and a word that was never said before.
 LOST, ASKED = "deploy_lost", "deploy_asked"
-#: What the ext_pillar tells: that word, and the repos which the minion takes and of which nothing is pinned.
-ECHO, UNPINNED = "asked", "unpinned"
+#: What the ext_pillar tells: that word, and of each repo that the minion takes :data:`EPOCH` and :data:`RUNS`.
+ECHO, TAKEN = "asked", "taken"
+#: The last epoch that the master has given (0: none that it remembers), and whether a deploy is under way.
+EPOCH, RUNS = "epoch", "runs"

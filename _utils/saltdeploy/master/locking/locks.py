@@ -41,6 +41,7 @@ from saltdeploy.protocol.release import file_name, repo_of
 
 log = logging.getLogger(__name__)
 
+_EPOCHS = ".epochs"  # no name of a repo begins with a dot
 _POLL = 0.2  # seconds
 _NAME_TRIES = 100
 _NAME_PAUSE = 0.01  # seconds
@@ -67,7 +68,7 @@ class Locks:
     ) -> None:
         self._root = root
         self._directory = root / "lock"
-        self._epochs = self._directory / ".epochs"  # no name of a repo begins with a dot
+        self._epochs = self._directory / _EPOCHS
         self._claims = Records(store, CLAIMS, _as_claim)
         self._manual = OperatorLocks(self._directory, store, clock)
         self._clock = clock
@@ -356,6 +357,15 @@ class Locks:
 
     def _lock_file(self, repo: str) -> Path:
         return self._directory / file_name(repo)
+
+
+def last_epoch(root: Path, repo: str) -> int:
+    """The last epoch that this master has given; 0 where it remembers none. The next deploy mends a damaged note."""
+    try:
+        note = root / "lock" / _EPOCHS / f"{file_name(repo)}.json"
+        return durable.read(note, durable.whole_number, 0, repo=repo)
+    except (DamagedFile, OSError):
+        return 0
 
 
 def is_held(root: Path, repo: str) -> bool:

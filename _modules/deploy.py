@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import salt.exceptions
-import salt.pillar
 import salt.utils.args
 import salt.utils.http
 import salt.version
@@ -25,6 +24,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import minion as bridge
 from saltdeploy import checks, config, upfront
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
@@ -486,18 +486,9 @@ def _ask_the_master(lost=(), again=False):
     """
     if _is_alone() or (_HAS_ASKED.get() and not lost and not again):
         return
-    known, word = (__opts__.get("saltenv"), __opts__.get("pillarenv")), secrets.token_hex(16)
+    word = secrets.token_hex(16)
     try:
-        asked = salt.pillar.get_pillar(
-            dict(__opts__),
-            dict(__grains__),
-            __opts__["id"],
-            known[0],
-            pillarenv=known[1],
-            extra_minion_data={LOST: list(lost), ASKED: word},
-            clean_cache=True,
-        )
-        told = asked.compile_pillar()
+        told = bridge.pillar_of_now(dict(__opts__), dict(__grains__), {LOST: list(lost), ASKED: word})
     except (salt.exceptions.SaltException, OSError) as error:
         cause = f"the master does not tell what it has pinned: {error}"
         raise errors.Unavailable(cause, next=f"salt-run pillar.show_pillar {__opts__['id']}") from error

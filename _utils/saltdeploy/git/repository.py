@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.git import bundle as git_bundle
-from saltdeploy.git import credentials
+from saltdeploy.git import credentials, shield
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress, run
 from saltdeploy.git.growth import growing
 from saltdeploy.git.packer import Packer
@@ -193,8 +193,9 @@ class Repository(Packer):
         """The bytes of a file of the commit; None where there is none.
 
         Raises:
-            Corrupt: it is larger than ``most`` bytes.
+            Corrupt: it is larger than ``most`` bytes; or the path leads over a symbolic link, of which hosts take none.
         """
+        self._refuse_link(commit, path)
         spec = f"{check_commit(commit)}:{path}"
         size = self._ask(["cat-file", "-s", spec]).strip()
         if not size:
@@ -202,6 +203,19 @@ class Repository(Packer):
         if int(size) > most:
             raise Corrupt(f"{path} is larger than {most} bytes", path=str(self.git_dir))
         return self._run(["cat-file", "blob", spec]).stdout
+
+    def _refuse_link(self, commit: str, path: str) -> None:
+        parts = path.split("/")
+        above = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
+        listed = self._ask(["ls-tree", "-z", check_commit(commit), "--", *above])
+        for entry in filter(None, listed.split("\0")):
+            row, _, name = entry.partition("\t")
+            if row.startswith("120000"):
+                target = self._ask(["cat-file", "blob", row.split()[2]])
+                raise Corrupt(
+                    f"{name} is a symbolic link (to {target[:200]}), and {path} must be a plain file of the release",
+                    path=str(self.git_dir),
+                )
 
     def locks(self) -> list[Path]:
         """Lock files, of git processes that are at work or were killed."""
@@ -479,9 +493,19 @@ class Repository(Packer):
             try:
                 empty._run(["verify-tag", written.stdout.decode().strip()])
             except GitFailed as failed:
-                raise _unsigned(tag, failed.cause) from None
+                raise self._unverified(tag, failed.cause) from None
         if f"\ntag {tag.name}\n".encode() not in data.partition(b"\n\n")[0] + b"\n":
             raise _unsigned(tag, "what was signed bears another name")
+
+    def _unverified(self, tag: Tag, cause: str) -> Unsigned:
+        """Git does not accept a signature; by SSH it needs a list of those who may sign, and takes none from a repository."""
+        error = _unsigned(tag, cause)
+        if "allowedSignersFile" in cause:
+            own = shield.setting(self.git_dir, "gpg.ssh.allowedsignersfile")
+            if own:
+                error.cause += f"; the one that the repository names ({own}) does not count: whoever may push could name it"
+            error.next = f"git config --system gpg.ssh.allowedSignersFile {shlex.quote(own or '/etc/git/allowed_signers')}"
+        return error
 
     # -- files ------------------------------------------------------------------------------------------
 
@@ -505,11 +529,14 @@ def _unsigned(tag: Tag, cause: str) -> Unsigned:
 
 
 def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
-    return Unavailable(
-        f"cannot fetch from {public(url)}: {error.cause}",
-        status=error.status,
-        next=f"git ls-remote {public(url)} refs/tags/{tag}",
-    )
+    next_act = f"git ls-remote {public(url)} refs/tags/{tag}"
+    cause = error.cause
+    if "promisor remote" in cause:  # git names the object, and not what is wrong
+        cause = f"it is a partial clone (git clone --filter) and lacks files of the release: {cause}"
+        next_act = (
+            "git clone --mirror, without --filter, of what it was cloned from; then name that in the pillar"
+        )
+    return Unavailable(f"cannot fetch from {public(url)}: {cause}", status=error.status, next=next_act)
 
 
 __all__ = ["Difference", "Progress", "Repository", "Tag", "git_version", "no_progress"]

@@ -19,7 +19,7 @@ from saltdeploy.master.context import Bus, Master
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ _PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
 _ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
+_BLACKOUT = "Minion in blackout mode"  # Salt's words
 _TURN = 0.5  # seconds that are listened before it is looked who has answered
 
 
@@ -267,7 +268,15 @@ def _what_to_do_about(error: DeployError, host: str) -> str:
     What is no answer of ours at all comes from Salt: the door does not load there, or does not fit the package that is
     there, as between the two halves of an upgrade.
     """
-    return error.next if isinstance(error, Forged) else f"salt '{host}' saltutil.sync_all"
+    if isinstance(error, Forged):
+        return error.next
+    if _BLACKOUT in error.cause:
+        allowed = ", ".join(f"deploy.{stage}" for stage in (FETCH, CHECKOUT, ROLLBACK, "result", "status"))
+        return (
+            f"set minion_blackout to False in the pillar or the grains of {host}, or let {allowed} be in its "
+            f"minion_blackout_whitelist; then salt '{host}' saltutil.refresh_pillar"
+        )
+    return f"salt '{host}' saltutil.sync_all"
 
 
 def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:

@@ -191,6 +191,21 @@ def test_what_salt_says_where_half_an_upgrade_is_missing_leads_to_the_other_half
     assert len(error.cause) < 1000
 
 
+def test_F31_a_host_in_blackout_is_told_as_that_with_what_to_allow(asked):
+    asked.web1.mishaps[JOB] = 1000
+    asked.ask()
+    asked.world.returned(
+        "web1",
+        asked.world.jids[0],
+        "ERROR executing 'deploy.fetch': Minion in blackout mode. Set 'minion_blackout' to False in pillar or grains to "
+        "resume operations. Only saltutil.refresh_pillar allowed in blackout mode.",
+    )
+    error = asked.listen()[0].error
+    assert "blackout mode" in error.cause
+    assert "deploy.fetch, deploy.checkout, deploy.rollback" in error.next
+    assert error.next.endswith("salt 'web1' saltutil.refresh_pillar")
+
+
 def test_an_answer_that_nobody_signed_is_the_best_reason_for_a_host_that_stays_silent(asked):
     asked.web1.mishaps[JOB] = 1000
     asked.ask()

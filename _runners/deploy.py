@@ -150,8 +150,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     force
         Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
         ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
-        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these. It is
-        recorded in the history.
+        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these, and not past
+        ``epoch``: hosts that have seen a newer deploy, of another master or of a clock that was ahead, follow this one.
+        It is recorded in the history.
     limit
         A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
     reason

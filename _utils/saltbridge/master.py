@@ -26,7 +26,7 @@ from saltdeploy import checks
 from saltdeploy.lib import errors
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
-from saltdeploy.protocol import events, orders, release
+from saltdeploy.protocol import events, holdings, orders, release
 
 Opts = dict[str, Any]
 _NODEGROUP = re.compile(r"\bN@([^\s()]+)")
@@ -53,7 +53,7 @@ def open_master(
                 bus=bus,
                 store=store(opts),
                 targets=functools.partial(targets, opts),
-                accepted=lambda: targets(opts, "*", "glob"),
+                accepted=lambda: accepted(opts),
                 secret=_secrets(opts),
                 user=user,
                 place=checks.CheckContext(
@@ -134,6 +134,12 @@ def targets(opts: Opts, expression: str, kind: str) -> list[str]:
                 next=f"give that minion another id (id: in its configuration), then salt-key -y -d {shlex.quote(host)}",
             ) from None
     return sorted(found)
+
+
+def accepted(opts: Opts) -> list[str]:
+    """The accepted minions, sorted; without those whose id nothing of ours can hold, since they take part in no deploy."""
+    known = salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"]
+    return sorted(filter(None, (holdings.legal(host, release.check_host) for host in known)))
 
 
 def _refuse_unknown_nodegroups(opts: Opts, expression: str, kind: str) -> None:

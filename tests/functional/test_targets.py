@@ -57,6 +57,7 @@ def test_F31_a_minion_id_with_a_blank_is_named_with_the_way_to_another(opts: dic
     assert bridge.targets(opts, "web1", "glob") == ["web1"], (
         "whoever does not take the repo is in nobody's way"
     )
+    assert bridge.accepted(opts) == ["web1", "web2"]
     with pytest.raises(BadName, match="'web 3' is not a legal host name: the minion with this id") as caught:
         bridge.targets(opts, "*", "glob")
     assert caught.value.next.endswith("salt-key -y -d 'web 3'")

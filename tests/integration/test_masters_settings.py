@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.factories import Factories
-from tests.integration.fleet import HERE, Fleet, Run, wait_for
+from tests.integration.fleet import HERE, Fleet, Run
 from tests.integration.pillar import Pillar
 from tests.integration.repo import Releases, Repo, converged
 from tests.integration.rollouts import CANARY, REST, detached, ended, kill_deployer, told
@@ -118,20 +118,26 @@ def test_F23_a_host_that_has_seen_more_than_the_master_tells_is_not_content(
     converged(repo.sync("v1"))
     pins = repo.fleet.root / "pins" / "demo.json"
     was = json.loads(pins.read_text())
-    converged(repo.sync("v2"))
+    converged(repo.sync("v3"))
     with without(repo, "pins/demo.json", "lock/.epochs/demo.json"):
         if older:
             pins.write_text(json.dumps(was))
         done = sync_all(repo)
     answer = done.data["stats"][repo.name]["deploy.fetch"]
     assert (done.status, done.data["status"], answer["status"]) == (1, 1, 142 if older else 10)
-    assert repo.on_disk() == repo.everywhere("v2")
+    assert repo.on_disk() == repo.everywhere("v3")
+
+
+def asking_at_v1(repo: Repo) -> None:
+    """Both hosts run v1; from now on a deploy asks when the canary is done."""
+    repo.configure(groups=[])
+    converged(repo.sync("v1"))
+    repo.configure(groups=[{**CANARY, "hold": "ask"}, REST])
 
 
 def test_F23_a_host_that_a_deploy_is_bringing_somewhere_leaves_that_to_the_deploy(caching: Repo) -> None:
     repo = caching
-    converged(repo.sync("v1"))
-    repo.configure(groups=[{**CANARY, "hold": "ask"}, REST])
+    asking_at_v1(repo)
     deploy = detached(repo, "v3")
     told(repo, "question")
     half = {"web1": "v3", "web2": "v1"}
@@ -151,9 +157,8 @@ def test_F23_a_host_that_a_deploy_is_bringing_somewhere_leaves_that_to_the_deplo
 
 def test_F23_of_a_deploy_that_has_died_a_host_says_what_to_do(caching: Repo) -> None:
     repo = caching
-    converged(repo.sync("v1"))
-    repo.configure(groups=[{**CANARY, "hold": "ask"}, REST])
-    deploy = detached(repo, "v4")
+    asking_at_v1(repo)
+    detached(repo, "v4")
     told(repo, "question")
     kill_deployer(repo)
     done = sync_all(repo)
@@ -161,8 +166,6 @@ def test_F23_of_a_deploy_that_has_died_a_host_says_what_to_do(caching: Repo) -> 
     assert (done.status, error["kind"]) == (1, "fenced")
     assert error["next"] == f"salt-run deploy.report repo={repo.name}"
     assert f"salt-run deploy.resume repo={repo.name}" in repo.shown("report")
-    begun = repo.fleet.begin("deploy.resume", repo=repo.name)
-    assert wait_for(lambda: repo.run("answer", choice="yes").data.get("counted"))
-    repo.fleet.wait(begun)
-    converged(ended(repo, deploy))
+    assert repo.run("answer", choice="yes").data["counted"]
+    converged(repo.run("resume"))
     assert tells(repo, sync_all(repo)) == "v4"

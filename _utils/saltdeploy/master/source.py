@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.config import Repo, transports
-from saltdeploy.config.blobs import ANNEX
+from saltdeploy.config.pointers import ANNEX
 from saltdeploy.git.reader import Reader, git_dir_at
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.git.submodule_store import SubmoduleStore

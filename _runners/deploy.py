@@ -137,7 +137,8 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold=""):  # fmt: skip
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold="",
+         commit="", branch=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -173,12 +174,16 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
         how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
         or 0). It counts for every group, also for one that has its own, and is recorded in the history.
+    commit, branch
+        In place of a tag: the id of a commit, in full or so much of it as is unambiguous, or a branch: the commit that it
+        names now. The source is asked once, and the commit gets a tag on this master by ``tag_scheme``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.sync repo=mediawiki branch=main
         salt-run deploy.sync repo='{mediawiki: release/2026-11-23/1, l10n: release/2026-11-22/4}'
     """
     wish = _wish(
@@ -193,19 +198,22 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         wait=wait,
         transport=transport,
         unattended=unattended,
+        commit=commit,
+        branch=branch,
         overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold=""):
+def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold="",
+         commit="", branch=""):  # fmt: skip
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold
-        See ``deploy.sync``.
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold, commit, branch
+        See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
 
     CLI Example:
 
@@ -214,8 +222,9 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
     once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
-    wish = Request(SYNC, repo, tag, force=force, limit=limit,
-                transport=transport, overrides=once)  # fmt: skip
+    _refuse_no_release("plan", repo, tag or commit or branch)
+    wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
+                   commit=commit, branch=branch)  # fmt: skip
     from saltdeploy.master import preview
 
     with open_master(__opts__, _user()) as master:
@@ -223,11 +232,12 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
 
 
 @_door_for_several
-def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False,
+          commit="", branch=""):  # fmt: skip
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force, limit, reason, detach, transport, unattended
+    repo, tag, force, limit, reason, detach, transport, unattended, commit, branch
         See ``deploy.sync``.
 
     CLI Example:
@@ -237,7 +247,7 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transpor
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
     """
     wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
-                 transport=transport, unattended=unattended)  # fmt: skip
+                 transport=transport, unattended=unattended, commit=commit, branch=branch)  # fmt: skip
     return _deploy(wish, detach)
 
 
@@ -858,13 +868,21 @@ def _busiest(journals):
 
 def _wish(action, repos, tag, **more):
     wanted = [(name, own or tag) for name, own in repos]
-    if not wanted or (action not in (orders.ROLLBACK, RESTART) and not all(own for _, own in wanted)):
-        named = argument("repo", arguments.repos(repos) or "...")
-        raise errors.BadArguments(
-            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {named} tag=..."
-        )
+    revision = more.get("commit") or more.get("branch") or ""
+    named = wanted and all(own or revision for _, own in wanted)
+    _refuse_no_release(
+        action, arguments.repos(repos), named or (wanted and action in (orders.ROLLBACK, RESTART))
+    )
     (name, first), *also = wanted
     return Request(action, name, first, also=tuple(also), **more)
+
+
+def _refuse_no_release(action, repo, named):
+    if not named:
+        repo = argument("repo", repo or "...")
+        raise errors.BadArguments(
+            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {repo} tag=..."
+        )
 
 
 def _overrides(**said):

@@ -12,7 +12,7 @@ import importlib
 from saltdeploy.config import check_kinds, transports
 
 #: What a deploy can need, from its plan to its end.
-DEPLOY = ("master.deploy", "master.results")
+DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,

@@ -49,6 +49,8 @@ ONE_REPO: Readers = {
             "repo",
             "name",
             "tag",
+            "commit",
+            "branch",
             "to",
             "limit",
             "reason",

@@ -21,6 +21,7 @@ RUNNER = (
     "master.preseed",
     "master.preview",
     "staging.next_tag",
+    "watch.console.log_lines",
     "watch.console.terminal",
     "watch.redis_server",
     "web.overview",

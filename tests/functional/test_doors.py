@@ -27,6 +27,7 @@ RUNNERS = {
     "lock",
     "unlock",
     "locks",
+    "log",
     "next_tag",
     "report",
     "versions",

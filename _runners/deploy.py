@@ -57,6 +57,7 @@ __func_alias__ = {"log_": "log"}
 __load__ = [
     "abort",
     "answer",
+    "changes",
     "checkout",
     "fetch",
     "forget",
@@ -587,6 +588,31 @@ def versions(repo):
     """
     found = _config(repo)
     return reports.of_versions(found.name, _history(found.name), root(__opts__))
+
+
+@_door
+def changes(repo, old="", new=""):
+    """
+    What is between two releases: commits and their authors, files, and what is taken back. No host is asked.
+
+    repo
+        Name of the repo.
+    old
+        A tag. Without it: the release that is pinned; without ``new`` as well, the one that was accepted before that.
+    new
+        A tag. Without it: the release that is pinned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.changes repo=mediawiki new=release/2026-11-23/1
+        salt-run deploy.changes repo=mediawiki
+    """
+    from saltdeploy.master import changes as master_changes
+
+    found = _config(repo)
+    return master_changes.changes(found, old, new, root(__opts__), _history(found.name))
 
 
 @_door

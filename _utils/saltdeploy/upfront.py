@@ -16,6 +16,7 @@ DEPLOY = ("master.deploy", "master.results")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.changes",
     "master.forgotten",
     "master.gc",
     "master.preseed",

@@ -22,6 +22,7 @@ MODULES = {*STAGES, "join", "status", "result", "verify", "gc", "get_config", "s
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {
     *DEPLOYS,
+    "changes",
     "forget",
     "gc",
     "lock",

@@ -60,6 +60,8 @@ ONE_REPO: Readers = {
             "scheme",
             "next",
             "filter",
+            "old",
+            "new",
         ),
         name,
     ),

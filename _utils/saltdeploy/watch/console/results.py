@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saltdeploy.watch.console.views import answers
+from saltdeploy.watch.console.views.changes import changes
 from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
@@ -27,6 +28,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "report": report,
     "targets": targets,
     "versions": versions,
+    "changes": changes,
     "locks": locks,
     "log": log,
     "error": error,

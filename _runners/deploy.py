@@ -49,17 +49,22 @@ from saltdeploy.protocol import events, orders
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
+_MOST_RECORDS = 2_000  # lines of a log in one result
+
+__func_alias__ = {"log_": "log"}
 
 #: What Salt may call; what is imported here is for us alone.
 __load__ = [
     "abort",
     "answer",
+    "changes",
     "checkout",
     "fetch",
     "forget",
     "gc",
     "lock",
     "locks",
+    "log_",
     "next_tag",
     "overview",
     "plan",
@@ -87,7 +92,7 @@ def __virtual__():
 
 def _door(function, readers=arguments.ONE_REPO):
     """Read the arguments, catch everything, set the exit status: Salt exits 0 for errors of these kinds."""
-    name = f"deploy.{function.__name__}"
+    name = f"deploy.{function.__name__.rstrip('_')}"
     call = arguments.Call(f"salt-run {name}", inspect.signature(function), readers)
 
     def door(*args, **kwargs):
@@ -596,6 +601,31 @@ def versions(repo):
 
 
 @_door
+def changes(repo, old="", new=""):
+    """
+    What is between two releases: commits and their authors, files, and what is taken back. No host is asked.
+
+    repo
+        Name of the repo.
+    old
+        A tag. Without it: the release that is pinned; without ``new`` as well, the one that was accepted before that.
+    new
+        A tag. Without it: the release that is pinned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.changes repo=mediawiki new=release/2026-11-23/1
+        salt-run deploy.changes repo=mediawiki
+    """
+    from saltdeploy.master import changes as master_changes
+
+    found = _config(repo)
+    return master_changes.changes(found, old, new, root(__opts__), _history(found.name))
+
+
+@_door
 def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators type
     """
     How the next release of a repo is called. Makes no tag.
@@ -673,6 +703,56 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
         salt-run deploy.watch repo=mediawiki
     """
     return _watch(*_find_running(repo, id or deploy), interactive=interactive)
+
+
+@_door
+def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 - the words that operators type
+    """
+    The log of a deploy: what each host and the master told, line by line, through a filter.
+
+    filter
+        In scap's language: ``attribute operator value``, as often as needed; all must hold. Operators are ``=`` and ``==``
+        (globs), ``~`` (a regular expression), ``>``, ``>=``, ``<``, ``<=``. Without ``levelno`` in it, DEBUG is left out.
+    repo
+        Name of the repo. Without it: the repo that is being deployed, or was last.
+    id
+        The deploy's id. Without it: the newest one.
+    follow
+        Go on with what is told later, to the deploy's end.
+    json
+        One JSON document a line.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.log 'levelno >= WARNING host == web*' repo=mediawiki
+        salt-run deploy.log 'message ~ "no space left"' id=20261123101112000000 json=True
+        salt-run deploy.log repo=mediawiki follow=True
+    """
+    from saltdeploy.watch.console import log_lines
+    from saltdeploy.watch.log_filter import LogFilter
+
+    chosen = LogFilter.read(filter)
+    name, deploy = (_find_running if follow else _find)(repo, id)
+    view = {"view": "log", "repo": name, "deploy": deploy}
+    if lifetime.is_daemon(__opts__) or __opts__.get("output"):
+        if follow:
+            raise errors.BadArguments(
+                "follow=True writes lines as they come, and has no result to be formatted",
+                repo=name,
+                next=f"salt-run deploy.log {argument('repo', name)} id={deploy}",
+            )
+        kept = log_lines.KeptRecords(chosen, __opts__["id"], _MOST_RECORDS)
+        _read(name, deploy, kept, follow=False)
+        return {**view, "left_off": kept.left_off, "records": kept.records}
+    colour = bool(__opts__.get("color")) and sys.stdout.isatty()
+    lines = log_lines.LogLines(sys.stdout, chosen, __opts__["id"], colour=colour, as_json=json)
+    _tell(f"-- Opening log file: '{journal.Journals(root(__opts__)).path(name, deploy)}'")
+    _read(name, deploy, lines, follow=follow)
+    if lines.gone:
+        log_lines.let_go(sys.stdout)
+    return {**view, "shown": lines.shown, "seen": lines.seen, "records": []}
 
 
 @_door
@@ -799,6 +879,19 @@ def _follow(repo, deploy, watchers, looking, shown=None):
     if looking.leaves and last.get("event") != events.FINISHED:
         return {"view": "detached", "repo": repo, "deploy": deploy, "stopping": looking.stops, "retcode": 1}
     return reports.of_watched(repo, deploy, last, root(__opts__))
+
+
+def _read(repo, deploy, watcher, follow):
+    """Tell a watcher what the journal of a deploy holds, and what is added to it later where that is wanted."""
+    from saltdeploy.watch import follow as watch_events
+    from saltdeploy.watch.console.signals import LookingOn
+
+    if follow:
+        told = following.follow(repo, deploy, root(__opts__), time.sleep)
+    else:
+        told = journal.replay(journal.Journals(root(__opts__)).path(repo, deploy))
+    with LookingOn() as looking:
+        watch_events(told, (watcher,), enough=lambda event: looking.leaves or getattr(watcher, "gone", False))
 
 
 @contextlib.contextmanager

@@ -16,11 +16,13 @@ DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.changes",
     "master.forgotten",
     "master.gc",
     "master.preseed",
     "master.preview",
     "staging.next_tag",
+    "watch.console.log_lines",
     "watch.console.terminal",
     "watch.redis_server",
     "web.overview",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from saltdeploy.config import Repo, transports
 from saltdeploy.config.pointers import ANNEX
+from saltdeploy.git.commits import CommitReader
 from saltdeploy.git.histories import TAGS, Histories
 from saltdeploy.git.naming import NamingRepository
 from saltdeploy.git.reader import Reader, git_dir_at
@@ -165,6 +166,24 @@ class Source:
                 return list(dict.fromkeys([*self.mirror.tags(self._repo.source), *made]))
             except Unavailable as error:
                 raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
+    def history(self, *tags: str) -> CommitReader:
+        """A repository that has the commits which lead to these tags. A mirror of snapshots has not: another one fetches them.
+
+        Raises:
+            Unavailable, NoSuchTag: see :meth:`tag`.
+        """
+        if not self._remote:
+            return CommitReader(self.repository.git_dir)
+        mirror = Repository(self._mirrors / f"{file_name(self._repo.name)}.history.git")
+        with flock.alone(mirror.git_dir.with_suffix(".lock")):
+            mirror.ensure()
+            mirror.recover()
+            try:
+                mirror.fetch_history(self._repo.source, tags)
+            except (NoSuchTag, Unavailable) as error:
+                raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+        return CommitReader(mirror.git_dir)
 
     @contextlib.contextmanager
     def packer(self, commit: str, transport: str) -> Iterator[Repository]:

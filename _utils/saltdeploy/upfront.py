@@ -20,6 +20,7 @@ RUNNER = (
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.staged",
     "staging.next_tag",
     "watch.console.terminal",
     "watch.redis_server",

@@ -82,7 +82,7 @@ class StagingTree:
         """
         form = "--format=" + "%00".join(_FIELDS)
         refs = [f"refs/tags/{pattern}" for pattern in patterns or ("",)]
-        listed = self._run(["for-each-ref", "--sort=-creatordate", "--sort=-refname", form, *refs])
+        listed = self._run(["for-each-ref", "--sort=-refname", "--sort=-creatordate", form, *refs])
         rows = [line.split("\0") for line in listed.splitlines()]
         return [TagLine(name, commit or oid, float(made or 0)) for name, oid, commit, made in rows]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.trebuchet import refusal
+from saltdeploy.trebuchet import back, looking, refusal
 from saltdeploy.trebuchet.console import Operator
 from saltdeploy.trebuchet.doors import Door, open_door
 from saltdeploy.trebuchet.progress import StageProgress, combined, of_deploy
@@ -57,7 +57,7 @@ def abort(typed: Invocation) -> None:
 
 
 def finish(typed: Invocation) -> None:
-    """Finish the deployment and release the deployment lock. Sync calls this when all went well."""
+    """Finish the deployment and release the deployment lock. Sync does this by itself when all went well."""
     typed.staging.own_lock(take_over=typed.arguments.take_over)
     typed.staging.finish()
     typed.operator.tell("Deployment finished.")
@@ -121,6 +121,89 @@ def report(typed: Invocation) -> None:
     typed.operator.tell(
         *report_of(staging.repo, deployed.tag, both, time.time(), detailed=typed.arguments.detailed)
     )
+
+
+def revert(typed: Invocation) -> None:
+    """Bring all targets back to a release of before, and the local repository with them."""
+    _go_back(typed, reset=not typed.arguments.noreset)
+    typed.operator.tell("Deployment reverted.")
+
+
+def rollback(typed: Invocation) -> None:
+    """Bring all targets back to a release of before, and leave the local repository as it is."""
+    _go_back(typed, reset=False)
+    typed.operator.tell("Deployment rolled back.")
+
+
+def _go_back(typed: Invocation, *, reset: bool) -> None:
+    words = typed.arguments
+    tag = words.tag or back.chosen(typed.staging, typed.door, typed.operator)
+    back.go_back(
+        typed.staging,
+        typed.door,
+        typed.operator,
+        tag,
+        reset=reset,
+        take_over=words.take_over,
+        reason=words.message,
+    )
+
+
+def show(typed: Invocation) -> None:
+    """Show the tags that can be reverted to; the star is at what is checked out here."""
+    typed.operator.show(looking.tags_of(typed.staging, 0 if typed.arguments.all else 20))
+
+
+def show_tag(typed: Invocation) -> None:
+    """Show the tag that was synced last."""
+    typed.operator.show([typed.staging.deployed().tag])
+
+
+def log(typed: Invocation) -> None:
+    """Show the commits that the next sync would bring."""
+    typed.operator.show(looking.changes(typed.staging))
+
+
+def status(typed: Invocation) -> None:
+    """Show how far a deployment is, here and on the master."""
+    staging = typed.staging
+    try:
+        known = typed.door.ask("overview", {"repo": staging.repo})
+    except DeployError as error:
+        typed.operator.show(looking.status(staging, {}))
+        raise because("The master does not tell more.", refusal.NO_REPORT, error, staging.repo) from None
+    typed.operator.show(looking.status(staging, known))
+
+
+def lock(typed: Invocation) -> None:
+    """Let nobody deploy this repository, from wherever, until it is unlocked."""
+    _change_lock(typed, "lock", {"reason": typed.arguments.reason}, "Deployments are locked.")
+
+
+def unlock(typed: Invocation) -> None:
+    """Let this repository be deployed again."""
+    words = typed.arguments
+    more = {"force": True, "reason": words.message} if words.force else {}
+    _change_lock(typed, "unlock", more, "Deployments are unlocked.")
+
+
+def _change_lock(typed: Invocation, function: str, more: dict[str, object], done: str) -> None:
+    repo = typed.staging.repo
+    try:
+        typed.door.ask(function, {"repo": repo, **more})
+    except DeployError as error:
+        raise because(f"The {function} was refused.", refusal.NOT_STARTED_OR_LOCKED, error, repo) from None
+    typed.operator.tell(done)
+
+
+def attach(typed: Invocation) -> None:
+    """Watch the deployment that is under way, and answer its questions."""
+    repo = typed.staging.repo
+    try:
+        view = typed.door.attach(repo)
+    except DeployError as error:
+        raise because("There is nothing to attach to.", refusal.NOT_SYNCED, error, repo) from None
+    typed.operator.tell(*(ending(view) or [f"{view.get('outcome')} {view.get('ok')}/{view.get('total')}"]))
 
 
 def _as_told(door: Door, repo: str, stage: str, deploy: str) -> StageProgress:

@@ -46,6 +46,13 @@ class Door(Protocol):
             DeployError: the runner refused, and asked no host; or did not answer.
         """
 
+    def attach(self, repo: str) -> View:
+        """Show the deploy of a repo that is under way, or was last, to its end; the view of that.
+
+        Raises:
+            DeployError: there is none, or the runner did not answer.
+        """
+
 
 class SaltRun:
     """The master is this host: ``salt-run``.
@@ -65,9 +72,14 @@ class SaltRun:
         """See :class:`Door`."""
         return answered(self._called(function, arguments, shows=True), self._words, function)
 
-    def _called(self, function: str, arguments: Arguments, *, shows: bool) -> bytes:
+    def attach(self, repo: str) -> View:
+        """See :class:`Door`; questions can be answered at the terminal."""
+        arguments = {"repo": repo, "interactive": True}
+        return answered(self._called("watch", arguments, shows=True, asks=True), self._words, "watch")
+
+    def _called(self, function: str, arguments: Arguments, *, shows: bool, asks: bool = False) -> bytes:
         words = [*self._words, f"deploy.{function}", *(bare(key, value) for key, value in arguments.items())]
-        return output_of(words, shows=shows)
+        return output_of(words, shows=shows, asks=asks)
 
 
 def bare(key: str, value: object) -> str:
@@ -75,21 +87,22 @@ def bare(key: str, value: object) -> str:
     return shlex.split(argument(key, value))[0]
 
 
-def output_of(words: Sequence[str], *, shows: bool) -> bytes:
+def output_of(words: Sequence[str], *, shows: bool, asks: bool = False) -> bytes:
     """What a program prints. It stays in our group, so that Ctrl-C reaches it: it knows what to do then, and we wait.
 
     Args:
         shows: whether its stderr is shown as it comes; else it is part of the error when it says nothing else.
+        asks: whether it may read what is typed.
 
     Raises:
         Unavailable: it cannot be started, or printed nothing.
     """
+    stdin = sys.stdin.fileno() if asks else subprocess.DEVNULL
+    stderr = sys.stderr.fileno() if shows else subprocess.PIPE
     try:
         before = signal.signal(signal.SIGINT, lambda number, frame: None)
         try:
-            with process.start(
-                words, stderr=sys.stderr.fileno() if shows else subprocess.PIPE, apart=False
-            ) as running:
+            with process.start(words, stdin=stdin, stderr=stderr, apart=False) as running:
                 printed, told = process.talk(running, None, process.LONGEST, _MOST)
         finally:
             signal.signal(signal.SIGINT, before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from saltdeploy.protocol import events
@@ -97,19 +97,24 @@ def combined(report: Mapping[str, Any], tag: str, stages: Mapping[str, StageProg
     both = []
     for name in ("fetch", "checkout"):
         before = stages.get(name, StageProgress(name)).hosts
-        found = {}
-        for host, entry in entries.items():
-            known = before.get(host, HostStage())
-            live = entry.get("tag") == tag
-            done = live or (name == "fetch" and tag in (entry.get("held") or ()))
-            error = entry.get("error") if isinstance(entry.get("error"), dict) else {}
-            found[host] = HostStage(
-                0 if done else known.status,
-                known.started,
-                known.returned,
-                done and entry.get("reachable", True),
-                "" if done else str(error.get("cause") or known.cause),
-                "" if done else str(error.get("next") or known.next),
-            )
+        found = {
+            host: _now(name, host, entry, tag, before.get(host, HostStage()))
+            for host, entry in entries.items()
+        }
         both.append(StageProgress(name, found))
     return both
+
+
+def _now(stage: str, host: str, entry: Mapping[str, Any], tag: str, before: HostStage) -> HostStage:
+    """One host as it tells now; who does not answer has completed nothing."""
+    if not entry.get("reachable"):
+        return replace(
+            before, status=None, done=False, cause="it does not answer", next=f"salt {host} test.ping"
+        )
+    runs = entry.get("tag") == tag
+    if runs or (stage == "fetch" and tag in (entry.get("held") or ())):
+        return replace(before, status=0, done=True, cause="", next="")
+    said = entry.get("error")
+    error = said if isinstance(said, dict) else {}
+    cause, following = (str(error.get(key) or "") for key in ("cause", "next"))
+    return replace(before, done=False, cause=cause or before.cause, next=following or before.next)

@@ -45,6 +45,12 @@ class Option:
 
 
 _TAKE_OVER = Option(("--take-over",), False, help="Go on with a deployment that another user started.")
+_WHY = Option(("--message", "-m"), "", "<why>", "What this is about; for the tag and the history.")
+_BACK = (
+    Option(("tag",), metavar="<tag>", help="Where to; without it you are asked.", may_lack=True),
+    _WHY,
+    _TAKE_OVER,
+)
 _SUBCOMMANDS: dict[str, tuple[Command, tuple[Option, ...]]] = {
     "abort": (
         commands.abort,
@@ -78,10 +84,28 @@ _SUBCOMMANDS: dict[str, tuple[Command, tuple[Option, ...]]] = {
         commands.sync,
         (
             Option(("--force",), False, help="Force a sync even if nothing changed locally."),
-            Option(("--message", "-m"), "", "<why>", "What this is about; for the tag and the history."),
+            _WHY,
             _TAKE_OVER,
         ),
     ),
+    "revert": (
+        commands.revert,
+        (*_BACK, Option(("--noreset",), False, help="Do not reset the working tree to the tag.")),
+    ),
+    "rollback": (commands.rollback, _BACK),
+    "show": (commands.show, (Option(("--all",), False, help="All of them, not the last 20."),)),
+    "show-tag": (commands.show_tag, ()),
+    "log": (commands.log, ()),
+    "status": (commands.status, ()),
+    "lock": (
+        commands.lock,
+        (Option(("reason",), metavar="<reason>", help="Why, for those who are refused."),),
+    ),
+    "unlock": (
+        commands.unlock,
+        (Option(("--force",), False, help="Unlock even if another user locked; needs a message."), _WHY),
+    ),
+    "attach": (commands.attach, ()),
 }
 
 _OF_HELP = (

@@ -193,12 +193,13 @@ class Staging:
         return tag
 
     def start_tags(self) -> list[TagLine]:
-        """The start tags of the repo, the newest first."""
-        return self.tree.tags(f"{self.repo}-start-*")
+        """The start tags of the repo, the newest first: Trigger's bear the time of their commit, so their names count."""
+        return sorted(self.tree.tags(f"{self.repo}-start-*"), key=lambda tag: tag.name, reverse=True)
 
-    def sync_tags(self) -> list[TagLine]:
-        """The sync tags of the repo, the newest first."""
-        return self.tree.tags(f"{self.repo}-sync-*")
+    def releases(self) -> list[TagLine]:
+        """All tags but those of starts, made last first."""
+        starts = f"{self.repo}-start-"
+        return [tag for tag in self.tree.tags() if not tag.name.startswith(starts)]
 
     # -- the deploy file --------------------------------------------------------------------------------
 

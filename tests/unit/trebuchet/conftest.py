@@ -16,7 +16,7 @@ def staging(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def alice(tmp_path: Path, staging: Path) -> Deployer:
-    person = Deployer("alice", tmp_path / "alice", staging)
+    person = Deployer("alice", tmp_path / "alice", staging, salt_run="no-such-salt-run")
     person.git("config", "deploy.repo-name", REPO)
     person.commits("one")
     return person

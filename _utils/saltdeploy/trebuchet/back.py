@@ -108,10 +108,10 @@ def _tell(staging: Staging, door: Door, operator: Operator, tag: str, view: View
     told = []
     with contextlib.suppress(DeployError):  # the hosts are back, whether or not the journal can be read
         told = story(door, staging.repo, str(view.get("deploy") or ""))
-    progress = of_deploy("rollback", view, told)
+    progress = of_deploy("rollback", view, told, called="checkout")
     operator.tell(*report(staging.repo, tag, [progress], time.time(), detailed=bool(ending(view))))
     if lines := ending(view):
-        done = f"{len(progress.done)}/{len(progress.hosts)} minions completed rollback to {tag}"
+        done = f"{len(progress.done)}/{len(progress.hosts)} minions completed the way back to {tag}"
         raise Refusal(
             lines[0],
             refusal.NOT_SYNCED,

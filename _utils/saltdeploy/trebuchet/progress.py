@@ -47,13 +47,16 @@ class StageProgress:
         return [host for host, known in self.hosts.items() if known.done]
 
 
-def of_deploy(stage: str, view: Mapping[str, Any], told: Iterable[events.Event]) -> StageProgress:
+def of_deploy(
+    stage: str, view: Mapping[str, Any], told: Iterable[events.Event], called: str = ""
+) -> StageProgress:
     """One stage as a deploy did it.
 
     Args:
         stage: its name.
         view: how the deploy ended, of the runner's view ``outcome``.
         told: the deploy's events.
+        called: what people read in place of its name: a way back is a checkout.
     """
     state = DeployView()
     for event in told:
@@ -81,7 +84,7 @@ def of_deploy(stage: str, view: Mapping[str, Any], told: Iterable[events.Event])
             str(error.get("cause") or (failure.cause if failure else "")),
             str(error.get("next") or (failure.next if failure else "")),
         )
-    return StageProgress(stage, found)
+    return StageProgress(called or stage, found)
 
 
 def combined(report: Mapping[str, Any], tag: str, stages: Mapping[str, StageProgress]) -> list[StageProgress]:

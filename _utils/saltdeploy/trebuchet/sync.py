@@ -83,7 +83,6 @@ class _StageDialog:
             raise because(_STAY[self._stage], refusal.NOT_SYNCED, error, self._staging.repo) from None
         self._staging.files.note_deploy(self._stage, deploy)
         self._progress = of_deploy(self._stage, view, told)
-        self._operator.tell(*ending(view))
 
     def _report(self, *, detailed: bool) -> None:
         now = time.time()

@@ -31,7 +31,7 @@ from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, errors, lifetime
+from saltdeploy.lib import arguments, call_forms, errors, lifetime
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -102,7 +102,7 @@ def _door(function, readers=arguments.ONE_REPO):
 
         def act():
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
-            bound = call.read(args, kwargs, known)
+            bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
@@ -243,13 +243,15 @@ def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transpor
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
     repo, tag, force, limit, reason, detach, transport, unattended, commit, branch
-        See ``deploy.sync``.
+        See ``deploy.sync``. Without any of tag, commit and branch: the tag that ``git deploy sync`` has written down in
+        the staging repository.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.fetch mediawiki
     """
     wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
                  transport=transport, unattended=unattended, commit=commit, branch=branch)  # fmt: skip
@@ -289,13 +291,14 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False, unatt
     Switch every target to a release that all of them have fetched before.
 
     repo, tag, force, limit, reason, detach, unattended
-        See ``deploy.sync``.
+        See ``deploy.fetch``. As Trebuchet's users have it, ``True`` or ``False`` behind the repo is ``force``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.checkout mediawiki,False
     """
     more = {"limit": limit, "reason": reason, "unattended": unattended}
     wish = _wish(orders.CHECKOUT, repo, tag, force=force, **more)
@@ -330,7 +333,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
 
 
 @_door_for_several
-def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
+def restart(repo, batch="", force=False, limit="", reason="", wait=0, detach=False):
     """
     Restart what runs on every target, group by group as in a checkout, with the same hooks, waits and checks.
 
@@ -338,16 +341,17 @@ def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
 
     repo
         Name of the repo, or of several as for ``deploy.sync``.
-    force, limit, reason, wait, detach
-        See ``deploy.sync``.
+    batch, force, limit, reason, wait, detach
+        See ``deploy.sync``. As Trebuchet's users have it, what stands behind the repo is the batch.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.restart repo=mediawiki reason="new certificates"
+        salt-run deploy.restart mediawiki,10%
     """
-    more = {"limit": limit, "reason": reason, "wait": wait}
+    more = {"limit": limit, "reason": reason, "wait": wait, "overrides": _overrides(batch=batch)}
     return _deploy(_wish(RESTART, repo, "", force=force, **more), detach)
 
 
@@ -960,8 +964,8 @@ def _busiest(journals):
 
 
 def _wish(action, repos, tag, **more):
-    wanted = [(name, own or tag) for name, own in repos]
     revision = more.get("commit") or more.get("branch") or ""
+    wanted = [(name, own or tag or ("" if revision else _staged(action, name))) for name, own in repos]
     named = wanted and all(own or revision for _, own in wanted)
     _refuse_no_release(
         action, arguments.repos(repos), named or (wanted and action in (orders.ROLLBACK, RESTART))
@@ -976,6 +980,15 @@ def _refuse_no_release(action, repo, named):
         raise errors.BadArguments(
             "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {repo} tag=..."
         )
+
+
+def _staged(action, name):
+    """The tag that the staging repository names, for the two stages that Trebuchet asked for by the repo alone."""
+    if action not in (orders.FETCH, orders.CHECKOUT) or not name:
+        return ""
+    from saltdeploy.master import staged
+
+    return staged.tag_of(_config(name), root(__opts__))
 
 
 def _overrides(**said):

@@ -21,6 +21,7 @@ RUNNER = (
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.staged",
     "staging.next_tag",
     "watch.console.log_lines",
     "watch.console.terminal",

@@ -73,6 +73,7 @@ __load__ = [
     "restart",
     "resume",
     "rollback",
+    "show",
     "story",
     "sync",
     "targets",
@@ -627,6 +628,43 @@ def changes(repo, old="", new=""):
 
     found = _config(repo)
     return master_changes.changes(found, old, new, root(__opts__), _history(found.name))
+
+
+@_door
+def show(repo="", id=""):  # noqa: A002 - the word that operators type
+    """
+    One deploy, as it went on each host; or the hosts of a repo, by the release that they run.
+
+    ``--out=html`` makes one page of a deploy that needs nothing else, ``--out=svg`` its timeline as a picture.
+
+    repo
+        Name of the repo: its hosts by release, as they answer now. Non-zero exit status as for ``deploy.report``.
+    id
+        The deploy's id: that deploy. Without both: the newest deploy of the repo that is being deployed, or was last.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.show repo=mediawiki
+        salt-run deploy.show id=20261123101112000000
+        salt-run deploy.show id=20261123101112000000 --out=html > deploy.html
+    """
+    if repo and not id:
+        from saltdeploy.master import releases
+
+        found = _config(repo)
+        with open_master(__opts__) as master:
+            return releases.by_release(
+                reports.of_fleet(found, master), _history(found.name).versions(found.name)
+            )
+    from saltdeploy.watch.timeline import DeployTimeline
+
+    name, deploy = _find(repo, id)
+    timeline = DeployTimeline()
+    for event in journal.replay(journal.Journals(root(__opts__)).path(name, deploy)):
+        timeline.hear(event)
+    return timeline.view()
 
 
 @_door

@@ -35,6 +35,7 @@ RUNNERS = {
     "targets",
     "watch",
     "overview",
+    "show",
     "story",
 }
 

@@ -13,7 +13,8 @@ from typing import Any
 from saltdeploy.git import credentials
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress
 from saltdeploy.git.growth import growing
-from saltdeploy.git.reader import Difference, Tag
+from saltdeploy.git.objects import Difference
+from saltdeploy.git.reader import Tag
 from saltdeploy.git.store import ASKED, ObjectStore
 from saltdeploy.lib.errors import GitFailed, MovedTag, NoSuchTag, Unavailable, Unsigned
 from saltdeploy.lib.spelling import argument

@@ -31,7 +31,8 @@ from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, call_forms, errors, lifetime
+from saltdeploy.config.unknown_repo import unknown_in_pillar
+from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -125,13 +126,11 @@ def _view_of(act, about=None):
     try:
         return act()
     except errors.UnknownRepo as error:
-        failed = errors.unknown_in_pillar(
-            error, __opts__["id"], "this master", config.repo_names(pillar(__opts__))
-        )
+        failed = unknown_in_pillar(error, __opts__["id"], "this master", config.repo_names(pillar(__opts__)))
     except errors.DeployError as error:
         failed = error
     except OSError as error:
-        failed = errors.from_os(error)
+        failed = os_errors.from_os(error)
     except saltdeploy.PackageReplaced as error:
         failed = errors.DeployError(error.cause, next=error.next)
     except Exception as error:  # anything else would exit 0, or print a bare traceback

@@ -25,7 +25,7 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltdeploy import checks, config, upfront
-from saltdeploy.config.unknown_repo import unknown_in_pillar
+from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors

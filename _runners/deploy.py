@@ -31,7 +31,7 @@ from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.config.unknown_repo import unknown_in_pillar
+from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers

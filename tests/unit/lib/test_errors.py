@@ -11,7 +11,7 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from saltdeploy.config.unknown_repo import unknown_in_pillar
+from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.lib import errors, text
 from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, NoPermission, ReadOnly
 from saltdeploy.lib.os_errors import from_os

@@ -18,6 +18,7 @@ from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
+from saltdeploy.config.staging import StagePlan
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
@@ -67,6 +68,7 @@ class Repo:
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
+        staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -111,6 +113,7 @@ class Repo:
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
     tag_scheme: str = "release"
+    staging: StagePlan | None = None
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -229,6 +232,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "repo_config": {name: copy.deepcopy(repos[name])},
         },
         tag_scheme=keys["tag_scheme"],
+        staging=keys["stage"],
     )
 
 

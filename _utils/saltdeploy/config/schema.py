@@ -17,6 +17,7 @@ from saltdeploy.config import (
     freeze,
     layouts,
     rollout,
+    staging,
     tag_schemes,
     transports,
     values,
@@ -146,6 +147,7 @@ REPO_KEYS: dict[str, Key] = {
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
+    "stage": (None, staging.staging),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {

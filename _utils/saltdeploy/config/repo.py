@@ -68,6 +68,7 @@ class Repo:
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -112,6 +113,7 @@ class Repo:
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
     tag_scheme: str = "release"
+    revision_files: str = "beside"
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -230,6 +232,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "repo_config": {name: copy.deepcopy(repos[name])},
         },
         tag_scheme=keys["tag_scheme"],
+        revision_files=keys["revision_files"],
     )
 
 

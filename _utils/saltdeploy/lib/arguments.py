@@ -61,11 +61,16 @@ ONE_REPO: Readers = {
             "host",
             "scheme",
             "next",
+            "filter",
+            "old",
+            "new",
         ),
         name,
     ),
     "force": guards,
-    **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset"), flag),
+    **dict.fromkeys(
+        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json"), flag
+    ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     **dict.fromkeys(("attempt", "after"), count),

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.config import Repo, transports
-from saltdeploy.config.blobs import ANNEX
+from saltdeploy.config.pointers import ANNEX
+from saltdeploy.git.commits import CommitReader
 from saltdeploy.git.histories import TAGS, Histories
 from saltdeploy.git.naming import NamingRepository
 from saltdeploy.git.reader import Reader, git_dir_at
@@ -165,6 +166,23 @@ class Source:
                 return list(dict.fromkeys([*self.mirror.tags(self._repo.source), *made]))
             except Unavailable as error:
                 raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
+    def history(self, *tags: str) -> CommitReader:
+        """A repository that has the commits which lead to these tags. A mirror of snapshots has not: that of histories fetches them.
+
+        Raises:
+            Unavailable, NoSuchTag: see :meth:`tag`.
+        """
+        histories = self.histories()
+        if self.is_remote:
+            with self.alone():
+                histories.ensure()
+                histories.recover()
+                try:
+                    histories.fetch_history(self._repo.source, tags)
+                except (NoSuchTag, Unavailable) as error:
+                    raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+        return CommitReader(histories.git_dir)
 
     @contextlib.contextmanager
     def packer(self, commit: str, transport: str) -> Iterator[Repository]:

@@ -69,6 +69,7 @@ class Repo:
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
         staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -114,6 +115,7 @@ class Repo:
     trebuchet: dict[str, Any]
     tag_scheme: str = "release"
     staging: StagePlan | None = None
+    revision_files: str = "beside"
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -233,6 +235,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         },
         tag_scheme=keys["tag_scheme"],
         staging=keys["stage"],
+        revision_files=keys["revision_files"],
     )
 
 

@@ -146,6 +146,7 @@ REPO_KEYS: dict[str, Key] = {
     "fanouts": ([], delivery.fanouts),
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
+    "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
 }

@@ -74,6 +74,8 @@ __load__ = [
     "restart",
     "resume",
     "rollback",
+    "show",
+    "stage",
     "story",
     "sync",
     "targets",
@@ -629,6 +631,43 @@ def changes(repo, old="", new=""):
 
 
 @_door
+def show(repo="", id=""):  # noqa: A002 - the word that operators type
+    """
+    One deploy, as it went on each host; or the hosts of a repo, by the release that they run.
+
+    ``--out=html`` makes one page of a deploy that needs nothing else, ``--out=svg`` its timeline as a picture.
+
+    repo
+        Name of the repo: its hosts by release, as they answer now. Non-zero exit status as for ``deploy.report``.
+    id
+        The deploy's id: that deploy. Without both: the newest deploy of the repo that is being deployed, or was last.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.show repo=mediawiki
+        salt-run deploy.show id=20261123101112000000
+        salt-run deploy.show id=20261123101112000000 --out=html > deploy.html
+    """
+    if repo and not id:
+        from saltdeploy.master import releases
+
+        found = _config(repo)
+        with open_master(__opts__) as master:
+            return releases.by_release(
+                reports.of_fleet(found, master), _history(found.name).versions(found.name)
+            )
+    from saltdeploy.watch.timeline import DeployTimeline
+
+    name, deploy = _find(repo, id)
+    timeline = DeployTimeline()
+    for event in journal.replay(journal.Journals(root(__opts__)).path(name, deploy)):
+        timeline.hear(event)
+    return timeline.view()
+
+
+@_door
 def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators type
     """
     How the next release of a repo is called. Makes no tag.
@@ -657,6 +696,35 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
     tags = Source(found, root(__opts__)).tags()
     tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
     return {"view": "next_tag", "repo": found.name, "tag": tag}
+
+
+@_door
+def stage(repo, directory="", archive="", reason=""):
+    """
+    Make a release on the master, with a tag of its own: of a plain directory, of an archive, or composed of several
+    repositories. Nothing is deployed. Where nothing has changed it says so, and makes nothing.
+
+    repo
+        Name of the repo.
+    directory
+        All that lies in it becomes the release, also what ``.gitignore`` names. Without it and ``archive``: what the
+        pillar's ``stage`` says, or the directory that ``source`` names.
+    archive
+        A tar or a zip that a CI made.
+    reason
+        Why; it stands in the commit and in the tag.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.stage repo=mediawiki reason='fix the logo'
+        salt-run deploy.stage repo=site archive=/srv/builds/site-1842.tar.gz
+    """
+    from saltdeploy.master import stage as master_stage
+
+    request = master_stage.StageRequest(directory, archive, _user(), reason)
+    return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
 
 
 @_door

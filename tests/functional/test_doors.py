@@ -35,6 +35,8 @@ RUNNERS = {
     "targets",
     "watch",
     "overview",
+    "show",
+    "stage",
     "story",
 }
 

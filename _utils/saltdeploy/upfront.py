@@ -22,6 +22,7 @@ RUNNER = (
     "master.preseed",
     "master.preview",
     "master.releases",
+    "master.verification",
     "staging.next_tag",
     "watch.console.log_lines",
     "watch.console.terminal",

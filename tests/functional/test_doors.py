@@ -36,7 +36,9 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "status",
     "story",
+    "verify",
 }
 
 

@@ -54,7 +54,7 @@ def report(view: View, now: float, colour: bool) -> list[str]:
         lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
     if not part(view, "unfinished"):
         lines += before(view)
-    next_act = _next(view, shown, pinned, partial)
+    next_act = next_of_fleet(view, shown, pinned, partial)
     return [*lines, f"Next: {next_act}"] if next_act else lines
 
 
@@ -89,7 +89,7 @@ def targets(view: View, now: float, colour: bool) -> list[str]:
     return [f"{repo(view)}: {hosts(len(found))} by {by}", *found]
 
 
-def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
+def next_of_fleet(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
     """The command that leads on: for a deploy that has not ended, else for the first host that is not as it should be."""
     if unrecorded := part(
         view, "unrecorded"

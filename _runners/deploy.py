@@ -31,7 +31,7 @@ from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, errors, lifetime
+from saltdeploy.lib import arguments, call_forms, errors, lifetime
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -75,6 +75,7 @@ __load__ = [
     "rollback",
     "show",
     "status",
+    "stage",
     "story",
     "sync",
     "targets",
@@ -105,7 +106,7 @@ def _door(function, readers=arguments.ONE_REPO):
 
         def act():
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
-            bound = call.read(args, kwargs, known)
+            bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
@@ -145,7 +146,8 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold=""):  # fmt: skip
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold="",
+         commit="", branch=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -181,12 +183,16 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
         how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
         or 0). It counts for every group, also for one that has its own, and is recorded in the history.
+    commit, branch
+        In place of a tag: the id of a commit, in full or so much of it as is unambiguous, or a branch: the commit that it
+        names now. The source is asked once, and the commit gets a tag on this master by ``tag_scheme``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.sync repo=mediawiki branch=main
         salt-run deploy.sync repo='{mediawiki: release/2026-11-23/1, l10n: release/2026-11-22/4}'
     """
     wish = _wish(
@@ -201,19 +207,22 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         wait=wait,
         transport=transport,
         unattended=unattended,
+        commit=commit,
+        branch=branch,
         overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold=""):
+def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold="",
+         commit="", branch=""):  # fmt: skip
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold
-        See ``deploy.sync``.
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold, commit, branch
+        See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
 
     CLI Example:
 
@@ -222,8 +231,9 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
     once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
-    wish = Request(SYNC, repo, tag, force=force, limit=limit,
-                transport=transport, overrides=once)  # fmt: skip
+    _refuse_no_release("plan", repo, tag or commit or branch)
+    wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
+                   commit=commit, branch=branch)  # fmt: skip
     from saltdeploy.master import preview
 
     with open_master(__opts__, _user()) as master:
@@ -231,21 +241,24 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
 
 
 @_door_for_several
-def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False,
+          commit="", branch=""):  # fmt: skip
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force, limit, reason, detach, transport, unattended
-        See ``deploy.sync``.
+    repo, tag, force, limit, reason, detach, transport, unattended, commit, branch
+        See ``deploy.sync``. Without any of tag, commit and branch: the tag that ``git deploy sync`` has written down in
+        the staging repository.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.fetch mediawiki
     """
     wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
-                 transport=transport, unattended=unattended)  # fmt: skip
+                 transport=transport, unattended=unattended, commit=commit, branch=branch)  # fmt: skip
     return _deploy(wish, detach)
 
 
@@ -282,13 +295,14 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False, unatt
     Switch every target to a release that all of them have fetched before.
 
     repo, tag, force, limit, reason, detach, unattended
-        See ``deploy.sync``.
+        See ``deploy.fetch``. As Trebuchet's users have it, ``True`` or ``False`` behind the repo is ``force``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.checkout mediawiki,False
     """
     more = {"limit": limit, "reason": reason, "unattended": unattended}
     wish = _wish(orders.CHECKOUT, repo, tag, force=force, **more)
@@ -323,7 +337,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
 
 
 @_door_for_several
-def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
+def restart(repo, batch="", force=False, limit="", reason="", wait=0, detach=False):
     """
     Restart what runs on every target, group by group as in a checkout, with the same hooks, waits and checks.
 
@@ -331,16 +345,17 @@ def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
 
     repo
         Name of the repo, or of several as for ``deploy.sync``.
-    force, limit, reason, wait, detach
-        See ``deploy.sync``.
+    batch, force, limit, reason, wait, detach
+        See ``deploy.sync``. As Trebuchet's users have it, what stands behind the repo is the batch.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.restart repo=mediawiki reason="new certificates"
+        salt-run deploy.restart mediawiki,10%
     """
-    more = {"limit": limit, "reason": reason, "wait": wait}
+    more = {"limit": limit, "reason": reason, "wait": wait, "overrides": _overrides(batch=batch)}
     return _deploy(_wish(RESTART, repo, "", force=force, **more), detach)
 
 
@@ -741,6 +756,35 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
 
 
 @_door
+def stage(repo, directory="", archive="", reason=""):
+    """
+    Make a release on the master, with a tag of its own: of a plain directory, of an archive, or composed of several
+    repositories. Nothing is deployed. Where nothing has changed it says so, and makes nothing.
+
+    repo
+        Name of the repo.
+    directory
+        All that lies in it becomes the release, also what ``.gitignore`` names. Without it and ``archive``: what the
+        pillar's ``stage`` says, or the directory that ``source`` names.
+    archive
+        A tar or a zip that a CI made.
+    reason
+        Why; it stands in the commit and in the tag.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.stage repo=mediawiki reason='fix the logo'
+        salt-run deploy.stage repo=site archive=/srv/builds/site-1842.tar.gz
+    """
+    from saltdeploy.master import stage as master_stage
+
+    request = master_stage.StageRequest(directory, archive, _user(), reason)
+    return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
+
+
+@_door
 def targets(repo):
     """
     The minions that take a repo.
@@ -1044,14 +1088,31 @@ def _busiest(journals):
 
 
 def _wish(action, repos, tag, **more):
-    wanted = [(name, own or tag) for name, own in repos]
-    if not wanted or (action not in (orders.ROLLBACK, RESTART) and not all(own for _, own in wanted)):
-        named = argument("repo", arguments.repos(repos) or "...")
-        raise errors.BadArguments(
-            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {named} tag=..."
-        )
+    revision = more.get("commit") or more.get("branch") or ""
+    wanted = [(name, own or tag or ("" if revision else _staged(action, name))) for name, own in repos]
+    named = wanted and all(own or revision for _, own in wanted)
+    _refuse_no_release(
+        action, arguments.repos(repos), named or (wanted and action in (orders.ROLLBACK, RESTART))
+    )
     (name, first), *also = wanted
     return Request(action, name, first, also=tuple(also), **more)
+
+
+def _refuse_no_release(action, repo, named):
+    if not named:
+        repo = argument("repo", repo or "...")
+        raise errors.BadArguments(
+            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {repo} tag=..."
+        )
+
+
+def _staged(action, name):
+    """The tag that the staging repository names, for the two stages that Trebuchet asked for by the repo alone."""
+    if action not in (orders.FETCH, orders.CHECKOUT) or not name:
+        return ""
+    from saltdeploy.master import staged
+
+    return staged.tag_of(_config(name), root(__opts__))
 
 
 def _overrides(**said):

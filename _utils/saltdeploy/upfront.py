@@ -12,7 +12,7 @@ import importlib
 from saltdeploy.config import check_kinds, transports
 
 #: What a deploy can need, from its plan to its end.
-DEPLOY = ("master.deploy", "master.results")
+DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
@@ -21,8 +21,10 @@ RUNNER = (
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.staged",
     "master.releases",
     "master.verification",
+    "master.stage",
     "staging.next_tag",
     "watch.console.log_lines",
     "watch.console.terminal",

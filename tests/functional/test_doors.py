@@ -37,6 +37,7 @@ RUNNERS = {
     "overview",
     "show",
     "status",
+    "stage",
     "story",
     "verify",
 }

@@ -36,6 +36,7 @@ from saltdeploy.lib.errors import (
     Unsigned,
     Unsupported,
 )
+from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit, check_tag
 
@@ -447,14 +448,22 @@ class Repository(Packer):
         Raises:
             Unavailable, NoSuchTag: see :meth:`fetch`.
         """
-        ref = f"refs/tags/{tag}"
+        ref, branch = f"refs/tags/{tag}", f"refs/heads/{tag}"
         try:
-            found = self._named(url, [ref])
+            found = self._named(url, [ref, branch])
         except GitFailed as failed:
             raise _unavailable(url, tag, failed) from failed
         if ref in found:
             return check_commit(found[ref])
-        raise NoSuchTag(f"there is no tag {tag} in {public(url)}", next="push the tag, then try again")
+        if branch in found:
+            raise NoSuchTag(
+                f"there is no tag {tag} in {public(url)}: it is a branch, and tags are deployed",
+                next=f"push a tag, then try again; or let the deploy make one: {argument('branch', tag)}",
+            )
+        raise NoSuchTag(
+            f"there is no tag {tag} in {public(url)}",
+            next="push the tag, then try again; a commit without one: commit=..., or branch=...",
+        )
 
     def _named(self, url: str, refs: Collection[str]) -> dict[str, str]:
         """Those of these refs that another repository has, to what each names there.

@@ -109,6 +109,7 @@ def fleet(
             "pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]},
             "file_roots": {"base": [str(HERE / "salt" / "files")]},
             "engines": [{"deploy_payloads": {"port": payload_port}}],
+            "peer_run": {"web8": ["deploy.*"]},  # the deployment server of those who reach the master so
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},

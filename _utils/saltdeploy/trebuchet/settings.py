@@ -27,6 +27,8 @@ DOOR_KEYS = (
     "deploy.api-url",
     "deploy.api-token-file",
     "deploy.api-ca-file",
+    "deploy.api-eauth",
+    "deploy.api-user",
 )
 _DRIVERS = {
     f"deploy.{name.lower()}-driver": f"trebuchet.local.{name}Driver"

@@ -106,6 +106,7 @@ _SUBCOMMANDS: dict[str, tuple[Command, tuple[Option, ...]]] = {
         (Option(("--force",), False, help="Unlock even if another user locked; needs a message."), _WHY),
     ),
     "attach": (commands.attach, ()),
+    "login": (commands.login, ()),
 }
 
 _OF_HELP = (

@@ -99,6 +99,15 @@ def read(tree: StagingTree) -> Settings:
     )
 
 
+def of_doors(repo: str, own: Mapping[str, str]) -> Settings:
+    """The settings of who asks about a repo and is in no staging repository.
+
+    Args:
+        own: what the system's and the user's files say.
+    """
+    return Settings(repo, {}, None, False, {key: value for key, value in own.items() if key in DOOR_KEYS})
+
+
 def check_umask(wanted: int | None, present: int, repo: str) -> None:
     """Refuse another umask than the one that is required: files of the staging repository are its group's.
 

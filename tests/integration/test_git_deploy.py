@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.fleet import Fleet
 from tests.integration.repo import Repo
+from tests.integration.rollouts import IS_WELL, journal, unwell
 from tests.integration.saltapi import SECRET
 from tests.integration.terminal import Terminal, terminal
 from tests.unit.trebuchet.deployers import COMMAND, Deployer
@@ -172,6 +173,26 @@ def test_F04_trebuchets_own_forms_take_the_tag_that_was_written_down(repo: Repo,
     switched = repo.fleet.run_here("deploy.checkout", f"{repo.name},False")
     assert (switched.status, switched.data["tag"], switched.data["outcome"]) == (0, tag, "CONVERGED")
     assert shown(repo) == dict.fromkeys(repo.hosts, "one")
+
+
+@pytest.mark.repo(checks={"well": IS_WELL}, restart_command=["true"])
+def test_F04_a_service_restarts_so_many_hosts_at_once_and_goes_past_no_guard(
+    repo: Repo, tmp_path: Path
+) -> None:
+    alice = deployer(repo, tmp_path)
+    alice.commits("one")
+    alice.deploys("start")
+    assert alice.deploys("sync", typing="y\ny\n").code == 0
+    done = alice.deploys("service", "restart", "--batch", "1")
+    assert (done.code, done.told.splitlines()[-2:]) == (0, ["web1: True", "web2: True"]), done.told
+    assert journal(repo)[0]["once"] == {"batch": 1}
+    again = repo.fleet.run_here("deploy.restart", f"{repo.name},50%")
+    assert (again.status, journal(repo)[0]["once"]) == (0, {"batch": "50%"})
+    with unwell(repo, "web2"):
+        failed = alice.deploys("service", "restart")
+    assert failed.code == 201
+    assert "web2: False\n" in failed.told and "Check 'well' failed" in failed.told
+    assert "Next: " in failed.told.splitlines()[-1]
 
 
 @pytest.fixture(params=["peer", "api"])

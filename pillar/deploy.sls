@@ -134,7 +134,8 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
-    # How `deploy.next_tag` calls the next release: release, semver, scap, sync or timestamp (docs/staging.md).
+    # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync
+    # or timestamp (docs/staging.md).
     # tag_scheme: release
 
     # Seconds that a host may take for one stage.

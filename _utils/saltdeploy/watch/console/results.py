@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saltdeploy.watch.console.views import answers
+from saltdeploy.watch.console.views.changes import changes
 from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
+from saltdeploy.watch.console.views.log import log
 from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed
 from saltdeploy.watch.console.views.plan import plan
 from saltdeploy.watch.text import clean
@@ -26,7 +28,9 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "report": report,
     "targets": targets,
     "versions": versions,
+    "changes": changes,
     "locks": locks,
+    "log": log,
     "error": error,
 }
 

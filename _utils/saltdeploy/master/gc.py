@@ -99,12 +99,7 @@ def _collect_mirrors(names: list[str], master: Master, sweep: Cleanup) -> None:
     """Drop mirrors of repos that are not in the pillar any more."""
     for mirror in sorted((master.root / "mirrors").glob("*.git")):
         try:
-            name = (
-                mirror.name.removesuffix(".git")
-                .removesuffix(".submodules")
-                .removesuffix(".history")
-                .removesuffix("+commits")
-            )
+            name = mirror.name.removesuffix(".git").removesuffix(".submodules").removesuffix("+commits")
             known = repo_of(name) in names
         except BadName:  # nobody of ours has made it
             continue

@@ -168,22 +168,21 @@ class Source:
                 raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
     def history(self, *tags: str) -> CommitReader:
-        """A repository that has the commits which lead to these tags. A mirror of snapshots has not: another one fetches them.
+        """A repository that has the commits which lead to these tags. A mirror of snapshots has not: that of histories fetches them.
 
         Raises:
             Unavailable, NoSuchTag: see :meth:`tag`.
         """
-        if not self._remote:
-            return CommitReader(self.repository.git_dir)
-        mirror = Repository(self._mirrors / f"{file_name(self._repo.name)}.history.git")
-        with flock.alone(mirror.git_dir.with_suffix(".lock")):
-            mirror.ensure()
-            mirror.recover()
-            try:
-                mirror.fetch_history(self._repo.source, tags)
-            except (NoSuchTag, Unavailable) as error:
-                raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
-        return CommitReader(mirror.git_dir)
+        histories = self.histories()
+        if self.is_remote:
+            with self.alone():
+                histories.ensure()
+                histories.recover()
+                try:
+                    histories.fetch_history(self._repo.source, tags)
+                except (NoSuchTag, Unavailable) as error:
+                    raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+        return CommitReader(histories.git_dir)
 
     @contextlib.contextmanager
     def packer(self, commit: str, transport: str) -> Iterator[Repository]:

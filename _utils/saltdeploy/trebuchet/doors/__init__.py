@@ -74,6 +74,15 @@ def view_of(said: object, command: str) -> View:
     return said
 
 
+def goes_on(repo: object) -> Unavailable:
+    """The error of who looks on no longer."""
+    return Unavailable(
+        "the deploy goes on without this terminal",
+        repo=str(repo),
+        next=f"git deploy attach; to stop it: salt-run deploy.abort repo={repo}",
+    )
+
+
 def configured(settings: Settings, key: str, program: str) -> list[str]:
     """The words of a configured command; without one the program, by sudo for whoever is not root."""
     said = settings.door.get(key)

@@ -10,7 +10,7 @@ from typing import Any
 
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.protocol import events
-from saltdeploy.trebuchet.doors import Arguments, View, view_of
+from saltdeploy.trebuchet.doors import Arguments, View, goes_on, view_of
 from saltdeploy.watch import follow
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.settings import WatchSettings
@@ -53,6 +53,8 @@ class PolledDoor(ABC):
         watcher = terminal.for_stream(sys.stderr, WatchSettings.of_stream(sys.stderr))
         try:
             follow(self._events(repo, deploy, told), (watcher,))
+        except KeyboardInterrupt:
+            raise goes_on(repo) from None
         finally:
             watcher.close()
         started = next((event for event in told if event.get("event") == events.STARTED), {})

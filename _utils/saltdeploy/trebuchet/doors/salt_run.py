@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from saltdeploy.lib import process
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.lib.text import legible
-from saltdeploy.trebuchet.doors import Arguments, View, bare, configured, view_of
+from saltdeploy.trebuchet.doors import Arguments, View, bare, configured, goes_on, view_of
 from saltdeploy.trebuchet.settings import Settings
 
 _SHOWN = 500  # characters of what a program says
@@ -31,7 +31,10 @@ class SaltRun:
 
     def deploy(self, function: str, arguments: Arguments) -> View:
         """See :class:`Door`."""
-        return answered(self._called(function, arguments, shows=True), self._words, function)
+        view = answered(self._called(function, arguments, shows=True), self._words, function)
+        if view["view"] == "detached":  # Ctrl-C twice
+            raise goes_on(arguments["repo"])
+        return view
 
     def attach(self, repo: str) -> View:
         """See :class:`Door`; questions can be answered at the terminal."""
@@ -52,11 +55,13 @@ def output_of(words: Sequence[str], *, shows: bool, asks: bool = False) -> bytes
 
     Raises:
         Unavailable: it cannot be started, or printed nothing.
+        KeyboardInterrupt: Ctrl-C ended it.
     """
+    stopped: list[int] = []
     stdin = sys.stdin.fileno() if asks else subprocess.DEVNULL
     stderr = sys.stderr.fileno() if shows else subprocess.PIPE
     try:
-        before = signal.signal(signal.SIGINT, lambda number, frame: None)
+        before = signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
         try:
             with process.start(words, stdin=stdin, stderr=stderr, apart=False) as running:
                 printed, told = process.talk(running, None, process.LONGEST, _MOST)
@@ -68,6 +73,8 @@ def output_of(words: Sequence[str], *, shows: bool, asks: bool = False) -> bytes
             path=words[0],
             next="see docs/git-deploy.md for the keys deploy.door and deploy.salt-run",
         ) from error
+    if stopped and not printed.strip():
+        raise KeyboardInterrupt
     if not printed.strip():
         said = legible(told.decode("utf-8", "backslashreplace").strip()[-_SHOWN:])
         raise Unavailable(

@@ -27,6 +27,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import peer
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
@@ -110,6 +111,8 @@ def _door(function, readers=arguments.ONE_REPO):
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
+            if "detach" in call.signature.parameters and peer.asks(__opts__, name):
+                return peer.begin(__opts__, name, bound.arguments)
             return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}

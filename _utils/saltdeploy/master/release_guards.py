@@ -8,8 +8,9 @@ import shlex
 
 from saltdeploy.config import Repo
 from saltdeploy.git import flaws, shield
-from saltdeploy.git.reader import Reader, checked_out
+from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Tag
+from saltdeploy.git.work_tree import checked_out
 from saltdeploy.lib.errors import BadRelease, Corrupt, MovedTag, NotAsRecorded, Unsigned
 from saltdeploy.lib.text import public
 from saltdeploy.master.history import History
@@ -106,8 +107,7 @@ def _filtered_from(repository: Reader) -> str:
     """Where a partial clone was cloned from, without passwords; "" where it is none."""
     name = shield.setting(repository.git_dir, "extensions.partialclone") or "origin"
     is_partial = any(
-        shield.setting(repository.git_dir, f"remote.{name}.{key}")
-        for key in ("promisor", "partialclonefilter")
+        shield.setting(repository.git_dir, f"remote.{name}.{key}") for key in ("promisor", "partialclonefilter")
     )
     return public(shield.setting(repository.git_dir, f"remote.{name}.url")) if is_partial else ""
 

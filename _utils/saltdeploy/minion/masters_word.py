@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saltdeploy.lib.errors import Fenced, NoSuchTag, Unavailable, from_wire
+from saltdeploy.lib.errors import Fenced, NoSuchTag, Unavailable
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.protocol.pillar import ECHO, EPOCH, RUNS, TAKEN
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import shlex
+import subprocess
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -273,7 +273,9 @@ def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
     cause = error.cause
     if "promisor remote" in cause:  # git names the object, and not what is wrong
         cause = f"it is a partial clone (git clone --filter) and lacks files of the release: {cause}"
-        next_act = "git clone --mirror, without --filter, of what it was cloned from; then name that in the pillar"
+        next_act = (
+            "git clone --mirror, without --filter, of what it was cloned from; then name that in the pillar"
+        )
     return Unavailable(f"cannot fetch from {public(url)}: {cause}", status=error.status, next=next_act)
 
 

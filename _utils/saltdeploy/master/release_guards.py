@@ -107,7 +107,8 @@ def _filtered_from(repository: Reader) -> str:
     """Where a partial clone was cloned from, without passwords; "" where it is none."""
     name = shield.setting(repository.git_dir, "extensions.partialclone") or "origin"
     is_partial = any(
-        shield.setting(repository.git_dir, f"remote.{name}.{key}") for key in ("promisor", "partialclonefilter")
+        shield.setting(repository.git_dir, f"remote.{name}.{key}")
+        for key in ("promisor", "partialclonefilter")
     )
     return public(shield.setting(repository.git_dir, f"remote.{name}.url")) if is_partial else ""
 

@@ -28,6 +28,7 @@ from saltdeploy import checks, config
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, text, versions
+from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import downloads, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -301,6 +302,31 @@ def verify(repo, full=False):
 
 
 @_door
+def doctor(repo=None):
+    """
+    What this minion is and has, for ``salt-run deploy.doctor``, which judges it: versions, git, programs, rights, disk,
+    clock, and whether its pillar is the one that the master gives it now. Changes nothing.
+
+    repo
+        Name of the repo. Without it: only what is no repo's.
+
+    Returns the answer of a stage; what was found stands in ``facts``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.doctor 'test/testrepo'
+    """
+    try:
+        fresh = _plain(_from_the_master())
+    except (salt.exceptions.SaltException, OSError) as error:
+        fresh = {"_error": str(error)[:1000]}
+    site = str(__grains__.get("site", ""))
+    return _signed(minion_doctor.look(__opts__["id"], repo or "", _pillar(), fresh, site, time.time()))
+
+
+@_door
 def gc(repo=None, test=False, wanted=None):
     """
     Free what this minion keeps and nobody needs: releases beyond those to keep, payloads, what was on its way. A repo
@@ -422,19 +448,24 @@ def _ask_the_master(lost=()):
     lost
         Repos for which the pin must offer a way from nothing.
     """
-    known = __opts__.get("saltenv"), __opts__.get("pillarenv")
     try:
-        asked = salt.pillar.get_pillar(
-            dict(__opts__),
-            dict(__grains__),
-            __opts__["id"],
-            known[0],
-            pillarenv=known[1],
-            extra_minion_data={"deploy_lost": list(lost)},
-        )
-        __pillar__["deploy"] = asked.compile_pillar().get("deploy", {})
+        __pillar__["deploy"] = _from_the_master(lost).get("deploy", {})
     except (salt.exceptions.SaltException, OSError) as error:
         log.warning("The master does not tell what it has pinned: %s", error)
+
+
+def _from_the_master(lost=()):
+    """The pillar that the master gives us now; ours stays what it is."""
+    known = __opts__.get("saltenv"), __opts__.get("pillarenv")
+    asked = salt.pillar.get_pillar(
+        dict(__opts__),
+        dict(__grains__),
+        __opts__["id"],
+        known[0],
+        pillarenv=known[1],
+        extra_minion_data={"deploy_lost": list(lost)},
+    )
+    return asked.compile_pillar()
 
 
 def _wanted(repo, order, without_tag, advice):
@@ -528,7 +559,14 @@ def _config(repo):
 
 def _pillar():
     """The pillar as plain data; Salt masks values that are taken by pillar.get."""
-    wanted = {key: __pillar__.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    return _plain(__pillar__)
+
+
+def _plain(pillar):
+    """What of a pillar is for us; ``_error`` where the master could not compile it."""
+    wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    if pillar.get("_errors"):
+        wanted["_error"] = "; ".join(map(str, pillar["_errors"]))[:1000]
     return json.loads(json.dumps(wanted, default=str))
 
 

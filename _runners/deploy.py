@@ -29,13 +29,15 @@ saltdeploy.require("0.2.0")
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
+from saltbridge.setup import settings as settings_of
 from saltdeploy import config
 from saltdeploy.lib import arguments, errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import background, journal, preview
+from saltdeploy.master import background, beginning, journal, preview
 from saltdeploy.master import deploy as deploys
+from saltdeploy.master import doctor as doctors
 from saltdeploy.master import follow as following
 from saltdeploy.master import gc as master_gc
 from saltdeploy.master import preseed as master_preseed
@@ -61,8 +63,10 @@ __load__ = [
     "abort",
     "answer",
     "checkout",
+    "doctor",
     "fetch",
     "gc",
+    "init",
     "lock",
     "locks",
     "plan",
@@ -507,6 +511,57 @@ def gc(repo="", test=False):
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
         return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+
+
+@_door
+def init(repo, source, location="", write=False):
+    """
+    Print the pieces of YAML with which a repo begins: the master's configuration, the pillar, the pillar's top file;
+    and the commands that follow. What is configured already is said, and left out.
+
+    repo
+        Name of the repo: a key of ``repo_config``, and what targets have in their grain ``deployment_target``.
+    source
+        The git repository that the master reads tags from: a path on the master, or a URL. It is looked at.
+    location
+        The live path on targets. Without it: the repo's name below ``/srv/deployment``.
+    write
+        Write each piece into the file that it names. A file that is there already is never changed: then its piece is
+        printed, to be added by hand, and the exit status is 1.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.init repo=mediawiki source=/srv/repositories/mediawiki location=/srv/www/mediawiki write=True
+    """
+    now = list(__opts__.get("ext_pillar") or [])
+    return beginning.begin(repo, source, location, settings_of(__opts__), pillar(__opts__), now, write)
+
+
+@_door
+def doctor(repo=""):
+    """
+    Look through everything that a deploy needs: master, minions, pillar, ext_pillar, file server, clocks, versions,
+    programs, rights, disks. A line for each thing that is wrong, with the command that mends it. Non-zero exit status
+    when anything is. Changes nothing.
+
+    repo
+        Name of the repo, and its targets. Without it: every repo of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.doctor repo=mediawiki
+    """
+    return doctors.examine(
+        repo,
+        settings_of(__opts__),
+        lambda: pillar(__opts__),
+        lambda: site(__opts__),
+        lambda: open_master(__opts__, _user()),
+    )
 
 
 @_door

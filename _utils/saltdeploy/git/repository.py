@@ -396,6 +396,30 @@ class Repository(Packer):
         assert error is not None
         raise _unavailable(url, tag, error)
 
+    def has_tags(self, url: str = "") -> bool:
+        """Whether a repository has any tag.
+
+        Args:
+            url: of another repository; "" for this one.
+
+        Raises:
+            Unavailable: it cannot be read.
+        """
+        try:
+            if not url:
+                return bool(self._run(["for-each-ref", "--count=1", "refs/tags/"]).stdout.strip())
+            self.ensure()
+            return bool(self._remote("ls-remote", url, ["--tags", "--", url]).stdout.strip())
+        except GitFailed as failed:
+            if url:
+                raise _unavailable(url, "", failed) from failed
+            raise Unavailable(
+                f"git cannot read the repository: {failed.cause}",
+                path=str(self.git_dir),
+                status=failed.status,
+                next=f"git --git-dir={self.git_dir} fsck",
+            ) from failed
+
     def _advertised(self, url: str, tag: str) -> str:
         """What the tag names in another repository.
 

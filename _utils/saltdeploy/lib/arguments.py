@@ -45,10 +45,24 @@ _deploy_id = partial(code, digits=20)
 #: The reader of each parameter: one name means one thing in every function of modules, runners and states.
 ONE_REPO: Readers = {
     **dict.fromkeys(
-        ("repo", "name", "tag", "to", "limit", "reason", "group", "key", "stage", "transport"), name
+        (
+            "repo",
+            "name",
+            "tag",
+            "to",
+            "limit",
+            "reason",
+            "group",
+            "key",
+            "stage",
+            "transport",
+            "source",
+            "location",
+        ),
+        name,
     ),
     "force": guards,
-    **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset"), flag),
+    **dict.fromkeys(("interactive", "unattended", "detach", "targets", "full", "reset", "write"), flag),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     "attempt": count,

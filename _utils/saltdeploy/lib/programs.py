@@ -47,6 +47,11 @@ def is_installed(program: str) -> bool:
     return shutil.which(program) is not None
 
 
+def package_of(program: str) -> str:
+    """What has to be installed for a program, in words."""
+    return _PACKAGE.get(program, program)
+
+
 @contextlib.contextmanager
 def output_of(command: Sequence[str], given: IO[bytes]) -> Iterator[Output]:
     """Run a program while its output is read; what is not read when the block ends is not made.
@@ -109,7 +114,7 @@ def _start(
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise Unsupported(
             f"{command[0]} is not installed, or cannot be run ({error.strerror})",
-            next=f"install {_PACKAGE.get(command[0], command[0])} on this host, then {_AGAIN}; or choose another transport",
+            next=f"install {package_of(command[0])} on this host, then {_AGAIN}; or choose another transport",
         ) from None
 
 

@@ -62,6 +62,22 @@ class Source:
             return place
         return git_dir.parent if git_dir.name == ".git" else None
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether the repository lies elsewhere, and this host has a mirror of it."""
+        return self._remote
+
+    def has_tags(self) -> bool:
+        """Whether there is anything to deploy; nothing is fetched.
+
+        Raises:
+            Unavailable: the repository cannot be read.
+        """
+        try:
+            return self.repository.has_tags(self._repo.source if self._remote else "")
+        except Unavailable as error:
+            raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
     def tag(self, name: str) -> Tag:
         """Resolve a tag.
 

@@ -1,0 +1,110 @@
+"""Checks of each repo, as the master sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saltdeploy.config import Repo, transports
+from saltdeploy.lib import programs
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.spelling import argument
+from saltdeploy.master import dependencies, guards
+from saltdeploy.master.doctor.seen import Finding, Seen
+from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.master.resolve import RepoRequest
+from saltdeploy.master.source import Source
+
+#: The guards of a deploy that speak of the set-up, and not of a release or of the time of day.
+_OF_SETUP = ("dependencies", "signing_key", "layout")
+
+
+def configuration(seen: Seen) -> Iterator[Finding]:
+    """Whether every key of a repo is valid."""
+    for name, error in seen.broken.items():
+        where = f" at {error.path}" if error.path else ""
+        mend = (
+            error.next
+            or f"correct {error.path or f'repo_config:{name}'}; docs/configuration.md has every key"
+        )
+        yield Finding(f"its pillar is not valid{where}: {error.cause}", mend, repo=name)
+
+
+def source(seen: Seen) -> Iterator[Finding]:
+    """Whether its repository can be read, and has something to deploy."""
+    for repo in seen.repos:
+        try:
+            found = Source(repo, seen.settings.root)
+            has_tags = found.has_tags()
+        except DeployError as error:
+            yield _of_error(error, repo)
+            continue
+        if not has_tags:
+            yield Finding(
+                f"its repository {repo.source} has no tag yet, and tags are what is deployed",
+                f"git -C {repo.source} tag -a v1 -m 'first release'"
+                if not found.is_remote
+                else "git tag -a v1 -m 'first release'; git push --tags",
+                repo=repo.name,
+            )
+
+
+def packers(seen: Seen) -> Iterator[Finding]:
+    """Whether the master has the programs of its transport."""
+    for repo in seen.repos:
+        row = None if repo.transport == transports.AUTO else transports.row(repo.transport)
+        lacking = [each for each in row.packers if not programs.is_installed(each)] if row else []
+        if lacking:
+            yield Finding(
+                f"transport {repo.transport} needs {', '.join(lacking)} on the master",
+                f"install {', '.join(map(programs.package_of, lacking))} on the master, or choose another transport",
+                repo=repo.name,
+            )
+
+
+def urls(seen: Seen) -> Iterator[Finding]:
+    """Whether targets are told where to fetch from."""
+    for repo in seen.repos:
+        row = None if repo.transport == transports.AUTO else transports.row(repo.transport)
+        if row and row.url and not getattr(repo, row.url):
+            yield Finding(
+                f"transport {repo.transport} needs {row.url}, where targets fetch from, and there is none",
+                f"set repo_config:{repo.name}:{row.url} in the pillar",
+                repo=repo.name,
+            )
+
+
+def settings(seen: Seen) -> Iterator[Finding]:
+    """What a deploy would be refused for, whatever its release: keys, dependencies, what its layout cannot do."""
+    if seen.master is None or seen.pillar is None:
+        return
+    for repo in seen.repos:
+        request = Request(SYNC, repo.name, "")
+        refused: list[DeployError] = []
+        try:
+            needed = dependencies.of(request, seen.pillar, seen.site)
+        except DeployError as error:
+            needed = ()
+            refused.append(error)
+        asked = RepoRequest(request, repo, "", repo, seen.master, is_locking=False, needed=needed)
+        wanted = [each for each in guards.OF_REQUEST if each[0] in _OF_SETUP]
+        guards.ask(wanted, asked, refused.append)
+        yield from (_of_error(each, repo) for each in refused)
+
+
+def targets(seen: Seen) -> Iterator[Finding]:
+    """Whether any minion takes it."""
+    for repo in seen.repos:
+        if repo.name in seen.targets and not seen.targets[repo.name]:
+            by_grain = f"deployment_target:{repo.name}" in repo.targets
+            yield Finding(
+                f"no minion takes it: none matches {repo.targets!r} ({repo.targets_type})",
+                f"salt 'web*' grains.append deployment_target {repo.name}"
+                if by_grain
+                else f"salt-run deploy.targets {argument('repo', repo.name)}; correct repo_config:{repo.name}:targets",
+                repo=repo.name,
+            )
+
+
+def _of_error(error: DeployError, repo: Repo) -> Finding:
+    where = f"{error.path}: " if error.path else ""
+    return Finding(f"{where}{error.cause}", error.next or "see docs/configuration.md", repo=repo.name)

@@ -12,9 +12,12 @@ In the master's configuration:
 Such a deploy is one whose journal has no end and whose lock nobody holds. Each host is asked what it has done, and
 nothing is done twice. When going on does not succeed, it is tried again later, and then later still. What is older
 than a day is left to ``salt-run deploy.resume``.
+
+Where the pillar has ``deployment_config:redis``, a process beside it fills that redis from the journals (docs/redis.md).
 """
 
 import logging
+import multiprocessing
 import os
 import time
 
@@ -23,13 +26,21 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge.master import open_master, pillar, root, site
+from saltdeploy import upfront
+from saltdeploy.config.redis import redis
 from saltdeploy.lib import errors
 from saltdeploy.master import background, deploy
 from saltdeploy.master.auto_resume import DeadDeploys
+from saltdeploy.master.forgotten import ForgottenHosts
+from saltdeploy.master.journal import Journals
+from saltdeploy.watch.redis_filler import RedisFiller
+from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 
 log = logging.getLogger(__name__)
 
 __virtualname__ = "deploy"
+
+_PILLAR_EVERY = 60.0  # seconds; it may have changed
 
 
 def __virtual__():
@@ -43,8 +54,12 @@ def start(every=10):
     every
         Seconds between two looks. The first one comes after as many: minions have to find the master again.
     """
+    upfront.load(upfront.DEPLOY)  # the package may be replaced before the first of them is found
     orphans = DeadDeploys(root(__opts__), patience=6 * every)
+    filler = None
     while True:
+        if filler is None or not filler.is_alive():
+            filler = _start_filler()
         time.sleep(every)
         for orphan in orphans.due(time.time()):
             log.warning("Going on with deploy %s of %s: its process died.", orphan.deploy, orphan.repo)
@@ -66,3 +81,49 @@ def _go_on(orphan):
         return {}
 
     os.close(background.start(work, root(opts) / "deploy.log"))  # it tells its journal, and who watches that
+
+
+def _start_filler():
+    """A process of its own: a redis that is slow or away holds up nobody who goes on with a deploy."""
+    fork = multiprocessing.get_context("fork")
+    process = fork.Process(target=_fill, args=(os.getpid(),), name="deploy-redis", daemon=True)
+    process.start()
+    return process
+
+
+def _fill(engine):
+    """Fill redis for as long as the engine lives."""
+    filler, settings, until = None, None, 0.0
+    here = root(__opts__)
+    while os.getppid() == engine:
+        if time.monotonic() >= until:
+            settings, before = _redis(settings), settings
+            until = time.monotonic() + _PILLAR_EVERY
+            if settings != before:
+                filler = _filler(settings, here) if settings else None
+        try:
+            wait = filler.look() if filler else 1.0
+        except Exception:  # noqa: BLE001 - a damaged file of one deploy must not end it for all
+            log.exception("Redis is not filled.")
+            wait = 30.0
+        time.sleep(wait)
+
+
+def _redis(known):
+    """What the pillar says of redis now; what was known before, where it cannot be read."""
+    try:
+        section = redis(pillar(__opts__))
+        return RedisSettings(**section) if section else None
+    except errors.DeployError as error:
+        log.error("Redis is not filled as the pillar says: %s", error)
+        return known
+
+
+def _filler(settings, here):
+    try:
+        server = RedisServer(settings)
+    except errors.DeployError as error:
+        log.error("Redis is not filled: %s", error)
+        return None
+    log.info("%s is filled from the journals.", settings.place)
+    return RedisFiller(server, Journals(here).paths, ForgottenHosts(here).all)

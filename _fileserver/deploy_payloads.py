@@ -10,6 +10,7 @@ Payloads are served under their digest only and nothing is listed: the name is t
       - deploy_payloads
 """
 
+import importlib
 import os
 from pathlib import Path
 
@@ -17,13 +18,16 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltdeploy.content.payloads import Payloads
 from saltdeploy.download.salt import ROOT
+from saltdeploy.lib import lifetime
 
 __virtualname__ = "deploy_payloads"
+_NOTHING = {"path": "", "rel": ""}
 
 
 def __virtual__():
+    if lifetime.is_daemon(__opts__):
+        importlib.import_module("saltdeploy.content.payloads")
     return __virtualname__
 
 
@@ -39,9 +43,15 @@ def update():
 def find_file(path, saltenv="base", **kwargs):
     """Find a payload by its digest. ``path`` is ``deploy/<sha256>``; anything else is not found."""
     head, _, name = str(path).partition("/")
-    place = Payloads(Path(__opts__["cachedir"], "deploy", "payloads")).path(name) if head == ROOT else None
+    if head != ROOT:
+        return dict(_NOTHING)
+    from saltdeploy.content.payloads import (
+        Payloads,  # a command that reads the pillar asks for other files only
+    )
+
+    place = Payloads(Path(__opts__["cachedir"], "deploy", "payloads")).path(name)
     if place is None:
-        return {"path": "", "rel": ""}
+        return dict(_NOTHING)
     return {"path": str(place), "rel": path, "stat": list(os.stat(place))}
 
 

@@ -2,10 +2,9 @@
 The version of the extension on this minion; and a head start for its jobs.
 
 Salt forks each job from the minion's own process, which computes the grains. What this process has loaded, no job has
-to load again: that is most of what a stage would cost beyond its work.
+to load again: that is most of what a stage would cost beyond its work. And a job that was forked before a sync replaced
+the package has all of it in memory.
 """
-
-import importlib
 
 import saltdeploy
 
@@ -23,6 +22,7 @@ def saltext_deploy():
         salt '*' grains.get saltext_deploy
     """
     if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
-        for used in ("stages", "preseed"):
-            importlib.import_module(f"saltdeploy.minion.{used}")
+        from saltdeploy import upfront
+
+        upfront.load(upfront.MINION)
     return {"saltext_deploy": saltdeploy.__version__}

@@ -24,16 +24,21 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltdeploy import checks, config
+from saltdeploy import checks, config, upfront
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, text, versions
+from saltdeploy.minion import configuration, downloads, stages
 from saltdeploy.minion import doctor as minion_doctor
-from saltdeploy.minion import downloads, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
+from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.swarm import Identity
+
+# A stage may take an hour, and a sync replaces the package in a moment: nothing is left to be loaded later. In a minion
+# this costs nothing, since its grains have loaded it for all its jobs.
+upfront.load(upfront.MINION)
 
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
@@ -240,7 +245,7 @@ def status(repo=None):
         salt '*' deploy.status 'test/testrepo'
     """
     if repo is None:
-        return {name: status(name) for name in config.repo_names(_pillar())}
+        return {name: status(name) for name in config.repo_names(_pillar()) or _kept()}
     return _answer(repo, lambda found: stages.look(found, _host()))
 
 
@@ -272,7 +277,7 @@ def result(deploy, stage, repo, attempt=1):
         running = stages.is_running(stage, found, _host())
         return stages.with_facts(stages.status(found, _host()), known=False, running=running)
 
-    return _answer(repo, ask)
+    return _answer(repo, ask, deploy)
 
 
 @_door
@@ -432,7 +437,7 @@ def pin(repo, tag=None):
 
 def _group(repo):
     """The group that the master has us in, as the pin tells it: some checks are for one group."""
-    return str(_ours().get("pins", {}).get(repo, {}).get("order", {}).get("group", ""))
+    return str(_pinned(repo).get("order", {}).get("group", ""))
 
 
 def _pinned(repo):
@@ -495,13 +500,19 @@ def _stage(stage, repo, order, without_tag):
         wires = wanted if isinstance(wanted, list) else [wanted]
         asked = [orders.Order.from_wire({**wire, "stage": stage}) for wire in wires[: orders.MOST_REPOS]]
         tasks = [stages.Task(asked[0], found)]
-        tasks += [stages.Task(each, _config(each.release.repo)) for each in asked[1:]]
+        tasks += [stages.Task(each, _config(each.release.repo, each.deploy)) for each in asked[1:]]
         answer = stages.run(tasks, _host())
         if asked[0].deploy == "pin" and isinstance(answer.error, errors.NoBase):
             return _from_nothing(answer, tasks[0])
         return answer
 
-    return _answer(repo, ask)
+    return _answer(repo, ask, _deploy_of(order))
+
+
+def _deploy_of(order):
+    """The deploy that asks; "" where an operator does."""
+    first = order[0] if isinstance(order, list) and order else order
+    return str(first.get("deploy", "")) if isinstance(first, dict) else ""
 
 
 def _from_nothing(answer, task):
@@ -514,10 +525,10 @@ def _from_nothing(answer, task):
     return stages.run([stages.Task(order, task.repo)], _host())
 
 
-def _answer(repo, ask):
+def _answer(repo, ask, deploy=""):
     """The signed answer of ``ask(configuration)``; every error of ours is an answer too."""
     try:
-        answer = ask(_config(repo))
+        answer = ask(_config(repo, deploy))
     except errors.DeployError as error:
         return _refused(repo, error)
     except OSError as error:
@@ -547,14 +558,28 @@ def _signed(answer):
     return dataclasses.replace(answer, job=_JOB.get()).to_wire(_ours().get("secret", ""))
 
 
-def _config(repo):
+def _config(repo, deploy=""):
+    """The repo's configuration: as the pillar has it; where it has none, as it was when the deploy began, or without a master."""
     try:
         return config.load(_pillar(), str(repo), str(__grains__.get("site", "")))
     except errors.UnknownRepo as error:
+        kept = Configurations(Path(__opts__["cachedir"], "deploy"), str(repo))
+        found = kept.of_start(deploy) or (kept.last() if _is_alone() else None)
+        if found is not None:
+            return found
         known = config.repo_names(_pillar())
         better = errors.unknown_in_pillar(error, __opts__["id"], "this minion", known)
         better.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {better.next}"
         raise better from None
+
+
+def _is_alone():
+    """Whether there is no master to tell a pillar, as under ``salt-call --local``."""
+    return __opts__.get("file_client") == "local"
+
+
+def _kept():
+    return configuration.kept(Path(__opts__["cachedir"], "deploy")) if _is_alone() else []
 
 
 def _pillar():
@@ -575,9 +600,7 @@ def _ours():
 
 
 def _send(tag, data):
-    if (
-        __opts__.get("file_client") != "local"
-    ):  # there is no master to hear it, and each try would take seconds
+    if not _is_alone():  # there is no master to hear it, and each try would take seconds
         __salt__["event.send"](tag, data)
 
 

@@ -18,12 +18,17 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltdeploy.lib import lifetime
 from saltdeploy.master import ext_pillar as pins
 
 __virtualname__ = "deploy_pins"
 
 
 def __virtual__():
+    if lifetime.is_daemon(__opts__):
+        from saltdeploy import upfront
+
+        upfront.load(upfront.PILLAR)
     return __virtualname__
 
 

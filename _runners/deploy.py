@@ -10,6 +10,7 @@ pillar says; a second Ctrl-C leaves it running.
 """
 
 import contextlib
+import datetime
 import functools
 import inspect
 import logging
@@ -29,18 +30,13 @@ saltdeploy.require("0.2.0")
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
-from saltbridge.setup import settings as settings_of
 from saltdeploy import config
-from saltdeploy.lib import arguments, errors
+from saltdeploy.lib import arguments, errors, lifetime
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import background, beginning, journal, preview
-from saltdeploy.master import deploy as deploys
-from saltdeploy.master import doctor as doctors
+from saltdeploy.master import background, journal
 from saltdeploy.master import follow as following
-from saltdeploy.master import gc as master_gc
-from saltdeploy.master import preseed as master_preseed
 from saltdeploy.master import results as reports
 from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import Locks, is_held
@@ -49,10 +45,6 @@ from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
 from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
-from saltdeploy.watch import follow as watch_events
-from saltdeploy.watch.console import terminal
-from saltdeploy.watch.console.signals import LookingOn
-from saltdeploy.watch.settings import WatchSettings
 
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
@@ -65,16 +57,20 @@ __load__ = [
     "checkout",
     "doctor",
     "fetch",
+    "forget",
     "gc",
     "init",
     "lock",
     "locks",
+    "next_tag",
+    "overview",
     "plan",
     "preseed",
     "report",
     "restart",
     "resume",
     "rollback",
+    "story",
     "sync",
     "targets",
     "unlock",
@@ -84,6 +80,10 @@ __load__ = [
 
 
 def __virtual__():
+    if lifetime.is_daemon(__opts__):
+        from saltdeploy import upfront
+
+        upfront.load(upfront.RUNNER)
     return __virtualname__
 
 
@@ -129,6 +129,8 @@ def _view_of(act, about=None):
         failed = error
     except OSError as error:
         failed = errors.from_os(error)
+    except saltdeploy.PackageReplaced as error:
+        failed = errors.DeployError(error.cause, next=error.next)
     except Exception as error:  # anything else would exit 0, or print a bare traceback
         log.exception("deploy failed for a reason that nobody foresaw")
         failed = errors.DeployError(f"{type(error).__name__}: {error}")
@@ -216,6 +218,8 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
     once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
     wish = Request(SYNC, repo, tag, force=force, limit=limit,
                 transport=transport, overrides=once)  # fmt: skip
+    from saltdeploy.master import preview
+
     with open_master(__opts__, _user()) as master:
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
@@ -258,6 +262,8 @@ def preseed(repo, tag, targets=False):
 
         salt-run deploy.preseed repo=mediawiki tag=release/2026-11-23/1
     """
+    from saltdeploy.master import preseed as master_preseed
+
     found = _config(repo)
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
     with open_master(__opts__, _user()) as master:
@@ -353,6 +359,7 @@ def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operator
     name, deploy = _find(repo, id)
 
     def go_on(watchers, aborted):
+        deploys = _deploys()
         log.info("deploy %s of %s is resumed by %s", deploy, name, _user() or "somebody")
         with open_master(__opts__, _user(), watchers, aborted) as master:
             return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
@@ -508,6 +515,8 @@ def gc(repo="", test=False):
 
         salt-run deploy.gc test=True
     """
+    from saltdeploy.master import gc as master_gc
+
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
         return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
@@ -535,8 +544,11 @@ def init(repo, source, location="", write=False):
 
         salt-run deploy.init repo=mediawiki source=/srv/repositories/mediawiki location=/srv/www/mediawiki write=True
     """
+    from saltbridge.setup import settings
+    from saltdeploy.master import beginning
+
     now = list(__opts__.get("ext_pillar") or [])
-    return beginning.begin(repo, source, location, settings_of(__opts__), pillar(__opts__), now, write)
+    return beginning.begin(repo, source, location, settings(__opts__), pillar(__opts__), now, write)
 
 
 @_door
@@ -555,13 +567,44 @@ def doctor(repo=""):
 
         salt-run deploy.doctor repo=mediawiki
     """
-    return doctors.examine(
+    from saltbridge.setup import settings
+    from saltdeploy.master.doctor import examine
+
+    return examine(
         repo,
-        settings_of(__opts__),
+        settings(__opts__),
         lambda: pillar(__opts__),
         lambda: site(__opts__),
         lambda: open_master(__opts__, _user()),
     )
+
+
+@_door
+def forget(host):
+    """
+    Take a host that is gone for good out of redis: out of ``n/m minions``, of every repo. It comes back when it is
+    deployed to again. Where redis is away, it is forgotten as soon as that is back and filled.
+
+    host
+        The minion's id.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.forget host=web7.example.org
+    """
+    from saltdeploy.config.redis import redis
+    from saltdeploy.master.forgotten import ForgottenHosts
+    from saltdeploy.watch.redis_server import RedisServer, RedisSettings
+
+    ForgottenHosts(root(__opts__)).add(host, time.time())
+    section = redis(pillar(__opts__))
+    settings = RedisSettings(**section) if section else None
+    if settings:
+        with contextlib.closing(RedisServer(settings)) as server:
+            server.forget(host)
+    return {"view": "forgotten", "host": host, "redis": settings.place if settings else ""}
 
 
 @_door
@@ -599,6 +642,37 @@ def versions(repo):
     """
     found = _config(repo)
     return reports.of_versions(found.name, _history(found.name), root(__opts__))
+
+
+@_door
+def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators type
+    """
+    How the next release of a repo is called. Makes no tag.
+
+    repo
+        Name of the repo.
+    scheme
+        ``release`` (release/2026-11-23/1), ``semver`` (v1.2.3), ``scap`` (scap/sync/2026-11-23/0001), ``sync``
+        (mediawiki-sync-20261123-120000), ``timestamp`` (scap_2026-11-23T12-00-00Z), or one that a package brings.
+        Without it: ``tag_scheme`` of the pillar.
+    next
+        With ``semver``: ``patch``, ``minor`` or ``major``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.next_tag repo=mediawiki
+        salt-run deploy.next_tag repo=parsoid scheme=semver next=minor
+    """
+    from saltdeploy.master.source import Source
+    from saltdeploy.staging import next_tag as staging_next_tag
+
+    found = _config(repo)
+    now = datetime.datetime.now().astimezone()
+    tags = Source(found, root(__opts__)).tags()
+    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
+    return {"view": "next_tag", "repo": found.name, "tag": tag}
 
 
 @_door
@@ -650,6 +724,50 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
     return _watch(*_find_running(repo, id or deploy), interactive=interactive)
 
 
+@_door
+def overview(repo=""):
+    """
+    All repos at one look, for pages and scripts: pinned, under way, the last deploys, and what hosts told last. No host is
+    asked.
+
+    repo
+        Name of the repo; without it all of them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.overview --out=json
+    """
+    from saltdeploy.web import overview as web_overview
+
+    names = [_config(repo).name] if repo else config.repo_names(pillar(__opts__))
+    return web_overview.overview(names, root(__opts__), store(__opts__))
+
+
+@_door
+def story(repo, id="", after=0):  # noqa: A002
+    """
+    The events of a deploy from its journal, in pieces, for pages and scripts.
+
+    repo
+        Name of the repo.
+    id
+        The deploy's id; without it the newest one of the repo.
+    after
+        How many events are known already: the ``next`` of the piece before.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.story repo=mediawiki after=2000 --out=json
+    """
+    from saltdeploy.web import story as web_story
+
+    return web_story.story(*_find(repo, id), root(__opts__), after)
+
+
 # -- deploying ------------------------------------------------------------------------------------------
 
 
@@ -658,6 +776,7 @@ def _deploy(wish, detach, interactive=False):
     user = _user()
 
     def run(watchers, aborted):
+        deploys = _deploys()
         with open_master(__opts__, user, watchers, aborted) as master:
             done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
         return reports.of_deploy(done)
@@ -668,8 +787,21 @@ def _deploy(wish, detach, interactive=False):
     return _in_background(run, wish.repo, deploy, sign, detach, interactive)
 
 
+def _deploys():
+    """The spine of a deploy, loaded with all that it can need to its end: it may take hours, and a sync some seconds."""
+    from saltdeploy import upfront
+
+    upfront.load(upfront.DEPLOY)
+    from saltdeploy.master import deploy
+
+    return deploy
+
+
 def _in_background(work, repo, deploy, sign, detach, interactive=False):
     """Let a process of its own deploy, and look on; ``sign`` is the event that is shown at once."""
+    from saltdeploy.watch import follow as watch_events
+    from saltdeploy.watch.console.signals import LookingOn
+
     if threading.active_count() > 1:  # a reactor or an API: a fork could inherit a lock that nobody frees
         return _view_of(lambda: work((), lambda: ""), {"repo": repo})
     reader = background.start(
@@ -701,12 +833,16 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
 
 
 def _watch(repo, deploy, interactive=False):
+    from saltdeploy.watch.console.signals import LookingOn
+
     with LookingOn() as looking, _watcher(deploy, interactive=interactive) as watchers:
         return _follow(repo, deploy, watchers, looking)
 
 
 def _follow(repo, deploy, watchers, looking, shown=None):
     """What the journal of a deploy tells, to its end; without what was ``shown`` already, up to this event."""
+    from saltdeploy.watch import follow as watch_events
+
     told = following.follow(repo, deploy, root(__opts__), time.sleep, shown)
     last = watch_events(told, watchers, enough=lambda event: looking.leaves) or shown or {}
     if looking.leaves and last.get("event") != events.FINISHED:
@@ -720,6 +856,9 @@ def _watcher(deploy, silent=False, interactive=False):
     if silent or __opts__.get("quiet"):
         yield ()
         return
+    from saltdeploy.watch.console import terminal
+    from saltdeploy.watch.settings import WatchSettings
+
     # a result on the same screen tells the outcome, and nobody needs it twice
     twice = not __opts__.get("output") and terminal.is_one_screen(sys.stdout, sys.stderr)
     settings = WatchSettings.of_stream(sys.stderr, result_of=deploy if twice else "")

@@ -43,7 +43,7 @@ deployment_config:
   # signing_key: null
   # release_keys: []
 
-  # Trebuchet's redis, for dashboards that read it.
+  # Trebuchet's redis, for dashboards that read it: the engine `deploy` fills it (docs/redis.md).
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
 
 repo_config:
@@ -133,6 +133,9 @@ repo_config:
     # With `checkout_submodules: true`: where submodules are fetched instead of where .gitmodules says
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
+
+    # How `deploy.next_tag` calls the next release: release, semver, scap, sync or timestamp (docs/staging.md).
+    # tag_scheme: release
 
     # Seconds that a host may take for one stage.
     timeout: 120

@@ -21,7 +21,6 @@ import salt.utils.jid
 import salt.utils.minions
 from saltdeploy import checks
 from saltdeploy.lib import errors
-from saltdeploy.master import pins
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
 from saltdeploy.protocol import events, orders, release
@@ -194,4 +193,6 @@ def _secrets(opts: Opts) -> Callable[[str], str]:
     """Host to its secret; answers are not signed where the master has no ext_pillar ``deploy_pins``."""
     if not any("deploy_pins" in entry for entry in opts.get("ext_pillar", [])):
         return lambda host: ""
+    from saltdeploy.master import pins  # a command that only reads needs none
+
     return functools.partial(orders.secret_for, master_secret=pins.master_secret(root(opts)))

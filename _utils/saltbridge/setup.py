@@ -51,8 +51,10 @@ def _waiting(opts: Opts) -> tuple[str, ...]:
     """Minions whose key nobody has accepted; none where all are, or this user may not look."""
     if opts.get("open_mode") or opts.get("auto_accept"):
         return ()
+    keys = salt.key.get_key(opts)
     try:
-        with salt.key.get_key(opts) as keys:
-            return tuple(sorted(map(str, keys.list_status("pre").get("minions_pre", ()))))
+        return tuple(sorted(map(str, keys.list_keys().get(keys.PEND, ()))))
     except OSError:
         return ()
+    finally:
+        keys.event.destroy()

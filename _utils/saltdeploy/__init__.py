@@ -6,28 +6,93 @@ what it needs: a bus to publish and hear on, a way to fetch a file, a way to cal
 Read ``master/deploy.py`` for one deploy from top to bottom and ``minion/stages.py`` for one stage on one host.
 """
 
+import contextlib
 import importlib
+import importlib.abc
+import os
 import sys
 from pathlib import Path
 
 __version__ = "0.2.0"
 _BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and keeps parts of it
 _SYNC = "sync all (salt-run saltutil.sync_all; salt '*' saltutil.sync_all)"
+_SELF = Path(__file__)
 
 
-def _is_complete() -> bool:
-    """Whether all files are of this version: Salt copies them one by one, and processes start meanwhile."""
+class PackageReplaced(ImportError):
+    """The package on disk is of another version than what is in memory, or than the door; or only a part of it is here.
+
+    Attributes:
+        cause: what was found.
+        next: what to do.
+    """
+
+    def __init__(self, cause: str, next_act: str) -> None:
+        super().__init__(f"{cause}. Next: {next_act}")
+        self.cause = cause
+        self.next = next_act
+
+
+def _says_our_version(path: Path) -> bool:
     try:
-        return f'"{__version__}"' in Path(__file__).with_name("written_last.py").read_text("utf-8")
+        return f'"{__version__}"' in path.read_text("utf-8")
     except OSError:
         return False
 
 
+def _is_complete() -> bool:
+    """Whether all files are of this version: Salt copies them one by one, and processes start meanwhile."""
+    return _says_our_version(_SELF.with_name("written_last.py"))
+
+
 if not _is_complete():
-    raise ImportError(
-        f"the package saltdeploy is being replaced by version {__version__}, or only a part of that is here. "
-        f"Next: the same again in a moment; if that does not help, {_SYNC}"
+    raise PackageReplaced(
+        f"the package saltdeploy is being replaced by version {__version__}, or only a part of that is here",
+        f"the same again in a moment; if that does not help, {_SYNC}",
     )
+
+
+class OneVersion(importlib.abc.MetaPathFinder):
+    """Stands before each import of a module of ours: what is loaded late must be of the version that was loaded first.
+
+    A sync replaces the files under a process that runs. The first one that it writes is this one, and the last one is
+    ``written_last.py``: while both are ours, so is all between them.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[int, int, int]] = []
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse a module of ours when the files are another version's; find nothing.
+
+        Raises:
+            PackageReplaced: they are.
+        """
+        if name.partition(".")[0] not in (__name__, _BRIDGE) or name in (__name__, _BRIDGE):
+            return
+        seen = self._look()
+        if seen and seen == self._seen:
+            return
+        if not (_says_our_version(_SELF) and _is_complete()):
+            raise PackageReplaced(
+                f"the package saltdeploy was replaced under this process, which has {__version__} in memory",
+                f"the same again, in a new process; if that does not help, {_SYNC}, and restart this daemon of Salt",
+            )
+        self._seen = seen
+
+    def _look(self) -> list[tuple[int, int, int]]:
+        """What tells, without reading them, that none of both files was written since."""
+        found = []
+        for path in (_SELF, _SELF.with_name("written_last.py")):
+            with contextlib.suppress(OSError):
+                state = os.stat(path)
+                found.append((state.st_ino, state.st_mtime_ns, state.st_size))
+        return found
+
+
+# in place of that of a version which was loaded before
+sys.meta_path[:] = [each for each in sys.meta_path if type(each).__name__ != OneVersion.__name__]
+sys.meta_path.insert(0, OneVersion())
 
 
 def require(version: str) -> None:
@@ -40,7 +105,7 @@ def require(version: str) -> None:
         version: the door's version.
 
     Raises:
-        ImportError: when what can be imported has another one.
+        PackageReplaced: when what can be imported has another one.
     """
     if version == __version__:
         return
@@ -48,7 +113,7 @@ def require(version: str) -> None:
         del sys.modules[name]
     found = importlib.import_module(__name__).__version__
     if found != version:
-        raise ImportError(
-            f"the door is saltdeploy {version}, the package is {found}. "
-            f"Next: {_SYNC}, or upgrade the copy that pip installed"
+        raise PackageReplaced(
+            f"the door is saltdeploy {version}, the package is {found}",
+            f"{_SYNC}, or upgrade the copy that pip installed",
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-KINDS = ("modules", "runners", "states", "pillar", "fileserver", "engines", "output", "grains")
+KINDS = ("modules", "runners", "states", "pillar", "fileserver", "engines", "output", "grains", "returners")
 
 
 def dirs() -> dict[str, list[str]]:

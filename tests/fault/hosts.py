@@ -119,7 +119,8 @@ class Host(Target):
         }
         found |= {f"packs: {path.name}" for path in packs if path.stem not in whole or path.suffix == ".keep"}
         cache = self.cache / "demo"
-        found |= {f"cache: {path.name}" for path in cache.iterdir()} - {"cache: lock", "cache: record.json"}
+        kept = {"cache: lock", "cache: record.json", "cache: configuration.json"}
+        found |= {f"cache: {path.name}" for path in cache.iterdir()} - kept
         incoming = cache / "incoming"
         if incoming.is_dir() and not list(incoming.iterdir()):
             found -= {"cache: incoming"}

@@ -24,14 +24,18 @@ RUNNERS = {
     *DEPLOYS,
     "init",
     "doctor",
+    "forget",
     "gc",
     "lock",
     "unlock",
     "locks",
+    "next_tag",
     "report",
     "versions",
     "targets",
     "watch",
+    "overview",
+    "story",
 }
 
 

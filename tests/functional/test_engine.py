@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from saltdeploy.protocol.orders import FETCH, Order
 from saltdeploy.protocol.release import Release
 from saltfactories.manager import FactoriesManager
 
+from tests.support.redisserver import RunningRedis
+
 DEPLOYS = {"orphan": "20261123120000000000", "ended": "20261123110000000000"}
 _PATIENCE = 120.0  # seconds; only a broken test waits for so long
 
@@ -37,6 +40,15 @@ def short_directory() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def salt_factories_config(short_directory: Path) -> dict[str, Any]:
     return {"root_dir": short_directory, "inject_sitecustomize": False, "slow_stop": False}
+
+
+@pytest.fixture(scope="session")
+def redis_server(short_directory: Path) -> Iterator[RunningRedis]:
+    """A redis with a password, which the pillar names by its file."""
+    server = RunningRedis(short_directory / "redis", "correct-horse-battery")
+    (short_directory / "redis.password").write_text(f"{server.password}\n")
+    with server.running():
+        yield server
 
 
 @dataclass
@@ -59,12 +71,16 @@ class Master:
 
 
 @pytest.fixture(scope="session")
-def master(salt_factories: FactoriesManager, short_directory: Path, checkout: Path) -> Iterator[Master]:
+def master(
+    salt_factories: FactoriesManager, short_directory: Path, checkout: Path, redis_server: RunningRedis
+) -> Iterator[Master]:
     pillar = short_directory / "pillar"
     pillar.mkdir()
     (pillar / "top.sls").write_text(yaml.safe_dump({"base": {"*": ["repos"]}}))
+    access = {"host": "127.0.0.1", "port": str(redis_server.port)}
+    deployment = {"redis": {**access, "password_file": str(short_directory / "redis.password")}}
     repos = {name: {"location": f"/srv/{name}", "source": "/srv/source"} for name in DEPLOYS}
-    (pillar / "repos.sls").write_text(yaml.safe_dump({"repo_config": repos}))
+    (pillar / "repos.sls").write_text(yaml.safe_dump({"deployment_config": deployment, "repo_config": repos}))
     daemon = salt_factories.salt_master_daemon(
         "master",
         overrides={
@@ -110,3 +126,27 @@ def test_a_deploy_whose_process_died_is_gone_on_with_to_its_end(master: Master) 
 def test_a_deploy_that_has_ended_is_left_alone(master: Master) -> None:
     master.wait_for("orphan", events.RESUMED)  # the engine has looked at all of them
     assert [each["event"] for each in master.told("ended")] == [events.PLANNED, events.FINISHED]
+
+
+def test_S75_the_engine_fills_redis_from_the_journals_also_when_it_comes_back_empty(
+    master: Master, redis_server: RunningRedis
+) -> None:
+    master.wait_for("orphan", events.FINISHED)
+    held = _wait_for_minion(redis_server)
+    assert held["fetch_status"] != "0", "its host is not there"
+    redis_server.kill()
+    redis_server.start()
+    assert _wait_for_minion(redis_server) == held
+    shown = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert redis_server.password not in shown
+
+
+def _wait_for_minion(redis_server: RunningRedis) -> dict[str, str]:
+    """What redis holds of the only host of the orphan, once it holds its answer."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        found = redis_server.client.hgetall("deploy:orphan:minions:ghost")
+        if "fetch_status" in found:
+            return dict(found)
+        time.sleep(0.1)
+    raise AssertionError(f"redis was not filled: {redis_server.client.keys('*')}")

@@ -21,6 +21,7 @@ from salt.exceptions import SaltClientError
 from saltfactories.daemons.master import SaltMaster
 from saltfactories.manager import FactoriesManager
 
+from tests.integration import saltapi
 from tests.integration.host import Host, programs_but_git
 from tests.integration.wire import Wire
 
@@ -64,7 +65,7 @@ class Fleet:
         wired: Iterable[str] = (),
     ) -> None:
         # `disks` is for the pillar, which says where each host's own one is
-        settings = {**_MASTER, "disks": str(directory / "disks"), **master}
+        settings = {**_MASTER, **saltapi.settings(), "disks": str(directory / "disks"), **master}
         self._master: SaltMaster = factories.salt_master_daemon("master", overrides=settings)
         programs = programs_but_git(directory / "programs")
         self.wires = {name: Wire(self._master.config["ret_port"]) for name in wired}
@@ -182,6 +183,12 @@ class Fleet:
             said = client.cmd(host, function, arguments, timeout=PATIENCE, kwarg=named, full_return=True)
         assert host in said, f"{host} did not answer {function}"
         return Run(said[host]["retcode"], said[host]["ret"], "")
+
+    @contextlib.contextmanager
+    def api(self) -> Iterator[str]:
+        """The master's salt-api, by its URL."""
+        with saltapi.serving(self._master) as url:
+            yield url
 
     @contextlib.contextmanager
     def bus(self) -> Iterator[Bus]:

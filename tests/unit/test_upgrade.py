@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.old_version import NEW, OLD, extract
+from tests.support.old_version import NEW, OLD, extract, make_next
 
 pytestmark = pytest.mark.component("processes of two versions of the package")
 
@@ -87,7 +87,7 @@ def test_a_door_that_meets_half_a_package_says_what_to_do(
     process = process if arguments else door(utils)
     _, said = process.communicate("go on\n")
     last = said.strip().splitlines()[-1]
-    assert last.startswith("ImportError: ")
+    assert last.startswith(("ImportError: ", "saltdeploy.PackageReplaced: "))
     assert "Next: " in last
     assert "salt-run saltutil.sync_all; salt '*' saltutil.sync_all" in last
 
@@ -145,3 +145,68 @@ def test_a_fetch_of_the_old_version_under_whom_the_seeder_is_replaced_goes_on_wi
 
 def test_the_old_version_is_what_it_says(old: Path) -> None:
     assert f'__version__ = "{OLD}"' in (old / "saltdeploy" / "__init__.py").read_text()
+
+
+#: a process that has begun with the package, and goes on when it was replaced
+LATE = """
+import sys
+from saltdeploy import upfront
+{first}
+print("loaded", flush=True)
+sys.stdin.readline()
+try:
+    from saltdeploy.master import gc, preview
+except ImportError as error:
+    print(type(error).__name__, error)
+else:
+    print("loads")
+"""
+
+
+def goes_on(first: str, new: Path, utils: Path, files: list[Path]) -> str:
+    """What a process says that loads more of the package, when these files of it have been replaced."""
+    command = [sys.executable, "-B", "-c", LATE.format(first=first)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={"PYTHONPATH": str(utils)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "loaded\n"
+    copy(files, new, utils)
+    return process.communicate("go on\n")[0].strip()
+
+
+@pytest.fixture(scope="module")
+def following(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The version after this one."""
+    return make_next(checkout, tmp_path_factory.mktemp("next")) / "_utils"
+
+
+@pytest.fixture
+def present(checkout: Path, tmp_path: Path) -> Path:
+    """Where Salt keeps what it has synced; this version at first."""
+    return Path(shutil.copytree(checkout / "_utils", tmp_path / "present"))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.99, 1.0])
+def test_a_command_does_not_load_the_next_version_beside_what_it_has(
+    share: float, following: Path, present: Path
+) -> None:
+    files = in_order(following)
+    said = goes_on("", following, present, files[: round(share * len(files))])
+    assert said.startswith("PackageReplaced the package saltdeploy was replaced under this process")
+    assert f"has {NEW} in memory. Next: " in said
+
+
+def test_what_was_loaded_up_front_goes_on_in_the_old_version(following: Path, present: Path) -> None:
+    said = goes_on("upfront.load(upfront.RUNNER)", following, present, in_order(following))
+    assert said == "loads"
+
+
+def test_a_sync_that_replaces_nothing_of_the_package_is_in_nobodys_way(checkout: Path, present: Path) -> None:
+    files = [Path("saltdeploy", "__init__.py"), Path("saltdeploy", "written_last.py")]
+    assert goes_on("", checkout / "_utils", present, files) == "loads"

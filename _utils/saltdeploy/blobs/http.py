@@ -1,4 +1,4 @@
-"""Gets contents by http and https, with the library ``requests``: streamed, bounded, checked on the way."""
+"""Gets contents by http and https: checked on the way, and one after the other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from saltdeploy.blobs.cache import BlobCache
 from saltdeploy.blobs.source import Cap, Hear
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.lib.errors import Corrupt
-from saltdeploy.lib.rate_limit import Limits, Pace
+from saltdeploy.lib.rate_limit import Limits
+from saltdeploy.lib.web_client import WebClient, cause_of
 
-_TIMEOUT = (10, 60)  # seconds: to connect, and of silence
-_CHUNK = 1 << 16
+_CONNECT, _SILENCE = 10, 60  # seconds
 _GIVE_UP = 3  # failures of the network in a row
 
 
@@ -38,10 +38,8 @@ class Web:
     """
 
     def __init__(self, cap: Cap = Cap()) -> None:  # noqa: B008 - frozen
-        self._pace = Pace(Limits(rate=cap.rate, least=0, shared=cap.booked))
-        self._session = requests.Session()
-        self._session.headers["User-Agent"] = "saltext-deploy"
-        self._session.headers["Accept-Encoding"] = "identity"
+        limits = Limits(connect=_CONNECT, silence=_SILENCE, least=0, rate=cap.rate, shared=cap.booked)
+        self._client = WebClient(limits)
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """A streamed answer; the caller closes it.
@@ -50,7 +48,7 @@ class Web:
             Failed: the server said no.
             requests.RequestException: it said nothing.
         """
-        answer = self._session.request(method, url, stream=True, timeout=_TIMEOUT, **options)
+        answer = self._client.ask(method, url, **options)
         if answer.status_code >= 300:
             answer.close()
             raise Failed(f"answered {answer.status_code} {(answer.reason or '')[:60]}", answer.status_code)
@@ -64,9 +62,8 @@ class Web:
             Failed, requests.RequestException: see :meth:`request`.
         """
         with self.request("GET", url, **options) as answer, shelf.receive(pointer) as receiver:
-            for piece in answer.iter_content(_CHUNK):
+            for piece in self._client.pieces(answer):
                 receiver.write(piece)
-                self._pace.took(len(piece))
                 hear(len(piece))
 
     def each(self, wanted: Sequence[Pointer], take: Callable[[Pointer], None]) -> dict[str, str]:
@@ -90,7 +87,6 @@ class Web:
 
 def reason(error: requests.RequestException) -> str:
     """What happened; without the URL, in which there may be a signature or a token."""
-    cause: BaseException | None = error
-    while cause is not None and not (isinstance(cause, OSError) and cause.strerror):
-        cause = cause.__cause__ or cause.__context__
-    return f"does not answer ({cause.strerror if isinstance(cause, OSError) else type(error).__name__})"
+    cause = cause_of(error)
+    said = cause.strerror if isinstance(cause, OSError) else None
+    return f"does not answer ({said or type(error).__name__})"

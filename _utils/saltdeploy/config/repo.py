@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
-from saltdeploy.config.values import Wrong
+from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_repo
@@ -67,7 +67,9 @@ class Repo:
         submodule_urls: (begin of a submodule's URL, what stands there instead).
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
+        tag_scheme: how its next release is called.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
+        written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
 
     name: str
@@ -109,6 +111,8 @@ class Repo:
     signing_key: str
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
+    tag_scheme: str = "release"
+    written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def area(self) -> Path:
@@ -171,6 +175,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     transport, _ = transports.split(keys["transport"])
     _refuse_unfit({**keys, "transport": transport}, name)
     location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
+    paths.refuse_reserved(name, location)
     paths.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
     url = keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
@@ -219,6 +224,12 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "shadow_location": str(location.with_name(f".{location.name}")),
             "url": url,
         },
+        written={
+            "site": site,
+            "deployment_config": copy.deepcopy(_section(pillar, "deployment_config")),
+            "repo_config": {name: copy.deepcopy(repos[name])},
+        },
+        tag_scheme=keys["tag_scheme"],
     )
 
 
@@ -274,13 +285,7 @@ def _mapping(value: Any, path: str, repo: str) -> dict[str, Any]:
 
 
 def _read(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str) -> dict[str, Any]:
-    for key in map(str, section):
-        if key not in keys:
-            close = difflib.get_close_matches(key, keys, n=1)
-            hint = f"did you mean {close[0]}" if close else f"the keys are {', '.join(keys)}"
-            raise ConfigError(
-                f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
-            )
+    refuse_unknown(section, keys, path, repo)
     values = {}
     for key, (default, check) in keys.items():
         value = default if section.get(key) is None else section[key]

@@ -10,7 +10,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from saltdeploy.config import blobs, checks, delivery, freeze, layouts, rollout, transports, values
+from saltdeploy.config import (
+    blobs,
+    checks,
+    delivery,
+    freeze,
+    layouts,
+    rollout,
+    tag_schemes,
+    transports,
+    values,
+)
 from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals
 
@@ -135,6 +145,7 @@ REPO_KEYS: dict[str, Key] = {
     "fanouts": ([], delivery.fanouts),
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
+    "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {

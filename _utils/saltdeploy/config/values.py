@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+
+from saltdeploy.lib.errors import ConfigError
 
 _SHARE = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+
+
+def refuse_unknown(section: dict[str, Any], known: Collection[str], path: str, repo: str = "") -> None:
+    """See to it that a section of the pillar has no key but those that are known.
+
+    Args:
+        path: where the section stands: ``repo_config:mediawiki``.
+        repo: whose it is; "" for all.
+
+    Raises:
+        ConfigError: it has one; the nearest that is known is offered.
+    """
+    for key in map(str, section):
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]}" if near else f"the keys are {', '.join(known)}"
+            raise ConfigError(
+                f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
+            )
 
 
 class Wrong(ValueError):

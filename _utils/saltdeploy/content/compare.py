@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from saltdeploy.content import pointers
 from saltdeploy.git.objects import EXECUTABLE, FILE, GITLINK, NOTHING, SYMLINK
+from saltdeploy.lib.below import READ
 
 _CHUNK = 1 << 20
 
@@ -71,18 +73,24 @@ class FileEntry(NamedTuple):
 
 
 def compare(
-    place: bytes, expected: FileEntry, *, full: bool = False, now: os.stat_result | None = None
+    place: bytes,
+    expected: FileEntry,
+    *,
+    full: bool = False,
+    now: os.stat_result | None = None,
+    at: int | None = None,
 ) -> str:
     """How the file at ``place`` differs from what it should be: ``missing``, ``changed`` or "".
 
     Args:
-        place: an absolute path.
+        place: its name in the directory ``at``; or an absolute path.
         expected: what should be there.
         full: read it in any case.
         now: what was just seen of it; None: look.
+        at: a descriptor, see :class:`saltdeploy.lib.below.Below`.
     """
     try:
-        now = now or os.lstat(place)
+        now = now or os.lstat(place, dir_fd=at)
     except (FileNotFoundError, NotADirectoryError):
         return "missing"
     if expected.mode == GITLINK:
@@ -92,7 +100,7 @@ def compare(
     if not full and _is_as_seen(now, expected):
         return ""
     try:
-        return "" if _is_same(place, now, expected) else "changed"
+        return "" if _is_same(place, now, expected, at) else "changed"
     except FileNotFoundError:  # its users are at work
         return "missing"
 
@@ -104,19 +112,19 @@ def _is_as_seen(now: os.stat_result, expected: FileEntry) -> bool:
     return now.st_ctime_ns == expected.ctime or bool(expected.pointer) or not expected.ctime
 
 
-def _is_same(place: bytes, now: os.stat_result, expected: FileEntry) -> bool:
+def _is_same(place: bytes, now: os.stat_result, expected: FileEntry, at: int | None) -> bool:
     if expected.pointer:
-        return _is_content(place, expected.mode, expected.oid, expected.pointer)
+        return _is_content(place, expected.mode, expected.oid, expected.pointer, at)
     if expected.digest is not None:
-        return _fed(place, now, hashlib.sha256()).digest() == expected.digest
-    return blob_id(place, now, len(expected.oid)) == expected.oid
+        return _fed(place, now, hashlib.sha256(), at).digest() == expected.digest
+    return blob_id(place, now, len(expected.oid), at) == expected.oid
 
 
-def digest_of(path: bytes, mode: str, oid: str, pointer: bytes = b"") -> bytes | None:
+def digest_of(path: bytes, mode: str, oid: str, pointer: bytes = b"", at: int | None = None) -> bytes | None:
     """The digest of the content of a file that is what it should be; None where it is not.
 
     Args:
-        path: an absolute path.
+        path, at: as in :func:`compare`.
         mode, oid, pointer: as in :class:`FileEntry`.
 
     Returns:
@@ -125,21 +133,21 @@ def digest_of(path: bytes, mode: str, oid: str, pointer: bytes = b"") -> bytes |
     if mode == GITLINK:
         return bytes.fromhex(oid)
     try:
-        now = os.lstat(path)
+        now = os.lstat(path, dir_fd=at)
         if pointer:
             found = pointers.read(mode, pointer)
-            same = _is_content(path, mode, oid, pointer)
+            same = _is_content(path, mode, oid, pointer, at)
             return bytes.fromhex(found.digest) if same and found is not None else None
         if git_mode(now) != mode:
             return None
         sums = Sums(now.st_size, len(oid))
-        _feed(path, now, sums.update)
+        _feed(path, now, sums.update, at)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return sums.sha256 if sums.oid == oid else None
 
 
-def _is_content(path: bytes, mode: str, oid: str, data: bytes) -> bool:
+def _is_content(path: bytes, mode: str, oid: str, data: bytes, at: int | None) -> bool:
     """Whether the blob is this pointer, and the file what it points to."""
     blob = hasher(len(data), len(oid))
     blob.update(data)
@@ -149,7 +157,7 @@ def _is_content(path: bytes, mode: str, oid: str, data: bytes) -> bool:
         return False
     if blob.hexdigest() != oid or pointer is None:
         return False
-    return _fed(path, os.lstat(path), pointer.hasher()).hexdigest() == pointer.digest
+    return _fed(path, os.lstat(path, dir_fd=at), pointer.hasher(), at).hexdigest() == pointer.digest
 
 
 def git_mode(seen: os.stat_result) -> str:
@@ -168,21 +176,34 @@ def hasher(size: int, oid_length: int) -> hashlib._Hash:
     return digest
 
 
-def blob_id(path: bytes, seen: os.stat_result, oid_length: int) -> str:
-    """The git blob id of the file or symbolic link at ``path``."""
-    return _fed(path, seen, hasher(seen.st_size, oid_length)).hexdigest()
+def blob_id(path: bytes, seen: os.stat_result, oid_length: int, at: int | None = None) -> str:
+    """The git blob id of the file or symbolic link at ``path``; see :func:`compare` for ``at``."""
+    return _fed(path, seen, hasher(seen.st_size, oid_length), at).hexdigest()
 
 
-def _fed(path: bytes, seen: os.stat_result, digest: hashlib._Hash) -> hashlib._Hash:
-    _feed(path, seen, digest.update)
+def _fed(path: bytes, seen: os.stat_result, digest: hashlib._Hash, at: int | None) -> hashlib._Hash:
+    _feed(path, seen, digest.update, at)
     return digest
 
 
-def _feed(path: bytes, seen: os.stat_result, take: Callable[[bytes], None]) -> None:
-    """Give what a file holds, or where a link leads."""
-    if stat.S_ISLNK(seen.st_mode):
-        take(os.readlink(path))
-        return
-    with open(path, "rb") as file:
+def _feed(path: bytes, seen: os.stat_result, take: Callable[[bytes], None], at: int | None) -> None:
+    """Give what a file holds, or where a link leads.
+
+    Raises:
+        FileNotFoundError: something else is there now.
+    """
+    try:
+        if stat.S_ISLNK(seen.st_mode):
+            take(os.readlink(path, dir_fd=at))
+            return
+        fd = os.open(path, READ, dir_fd=at)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EINVAL):
+            raise
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    with os.fdopen(fd, "rb") as file:
         while piece := file.read(_CHUNK):
             take(piece)

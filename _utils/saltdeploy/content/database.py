@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sqlite3
 from pathlib import Path
 
 from saltdeploy.content.tree_digest import unreadable
-from saltdeploy.lib.errors import DeployError, DiskFull, NoPermission
+from saltdeploy.lib.errors import DeployError, DiskFull, Immutable, NoPermission, ReadOnly, from_os
 
 
 def remove(path: Path) -> None:
@@ -26,6 +29,10 @@ def explained(error: sqlite3.Error, path: Path) -> DeployError:
             next=f"free space (df -h {path.parent}), then run the same command again",
         )
     if "readonly" in text or "unable to open" in text:
+        number = errno.EROFS if _is_read_only(path.parent) else errno.EPERM
+        ours = from_os(OSError(number, text, str(path)))
+        if isinstance(ours, (ReadOnly, Immutable)):
+            return ours
         return NoPermission(
             f"the manifest cannot be written ({text})",
             path=str(path),
@@ -38,3 +45,9 @@ def explained(error: sqlite3.Error, path: Path) -> DeployError:
             next="look for a process that holds it (fuser) and at the kernel's log (dmesg), then try again",
         )
     return unreadable(path, text)
+
+
+def _is_read_only(directory: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(os.statvfs(directory).f_flag & os.ST_RDONLY)
+    return False

@@ -10,12 +10,13 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 
-from saltdeploy.content.compare import FileEntry, compare
-from saltdeploy.content.verify import Difference, is_real
+from saltdeploy.content.compare import FileEntry
+from saltdeploy.content.verify import Difference, compare_below
 from saltdeploy.git.objects import GITLINK
+from saltdeploy.lib.below import Below
 
 _TICK = 10_000_000  # ns; two changes within one tick of the kernel's clock give the same ctime
 
@@ -54,7 +55,8 @@ class DirectoryCtimes:
     def note(self, root: Path) -> None:
         """See the directories that were touched; all of them where nothing is known. The digests are made before."""
         directories = self._touched if self._is_known(b"") else self._all()
-        seen = {path: _seen(os.path.join(os.fsencode(root), path)) for path in directories}
+        below = Below(root)
+        seen = {path: _seen(below, path) for path in directories}
         _wait_for_the_next_tick(max((ctime for ctime, _ in filter(None, seen.values())), default=0))
         for path, found in seen.items():
             if found is None:
@@ -74,27 +76,30 @@ class DirectoryCtimes:
         finally:
             os.close(top)
 
-    def differences(self, root: Path, directories: Collection[bytes]) -> Iterator[Difference]:
+    def differences(self, root: Path, directories: Collection[bytes]) -> Generator[Difference, None, None]:
         """How what is in these directories, and in those below that nobody has seen yet, differs from the manifest.
 
         Returns:
             One for each file, and one for each path that should not be there. A directory that is missing is named
             once, and one without anything in it that should not be there ends in ``/``.
         """
-        base, real, todo = os.fsencode(root), {b""}, set(directories)
+        with Below(root) as tree:
+            yield from self._differences(tree, set(directories))
+
+    def _differences(self, tree: Below, todo: set[bytes]) -> Iterator[Difference]:
         done: set[bytes] = set()
         while todo:
             directory = todo.pop()
             done.add(directory)
             files, below = self._children(directory)
-            if not is_real(base, directory, real):
+            if tree.find(directory) is None:
                 if files or below:
                     yield "missing", directory, ""
                 continue
             self.touch(directory)
             for entry in files.values():
-                yield compare(os.path.join(base, entry.path), entry), entry.path, entry.oid
-            found = _entries(os.path.join(base, directory))
+                yield compare_below(tree, entry), entry.path, entry.oid
+            found = tree.entries(directory)
             if not found and directory and not files and not self._should_be(directory):
                 yield "extra", directory + b"/", ""
             for name, is_directory in found:
@@ -150,21 +155,10 @@ def _is_as_seen(top: int, path: bytes, ctime: int, inode: int) -> bool:
     return now.st_ctime_ns == ctime and now.st_ino == inode
 
 
-def _seen(place: bytes) -> tuple[int, int] | None:
+def _seen(below: Below, path: bytes) -> tuple[int, int] | None:
     """ctime and inode of a directory; None where there is none."""
-    try:
-        now = os.lstat(place)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return (now.st_ctime_ns, now.st_ino) if stat.S_ISDIR(now.st_mode) else None
-
-
-def _entries(place: bytes) -> list[tuple[bytes, bool]]:
-    try:
-        with os.scandir(place) as entries:
-            return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    except (FileNotFoundError, NotADirectoryError):  # its users are at work
-        return []
+    now = below.seen(path)
+    return (now.st_ctime_ns, now.st_ino) if now is not None and stat.S_ISDIR(now.st_mode) else None
 
 
 def _wait_for_the_next_tick(ctime: int) -> None:

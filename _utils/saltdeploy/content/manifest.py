@@ -23,8 +23,9 @@ from saltdeploy.content.database import explained
 from saltdeploy.content.directory_ctimes import DirectoryCtimes
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.content.tree_digest import Digests, copy_rows
-from saltdeploy.content.verify import Findings, differences, findings_of, is_real
+from saltdeploy.content.verify import Findings, differences, findings_of
 from saltdeploy.git.objects import GITLINK, Change
+from saltdeploy.lib.below import Below
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
@@ -281,11 +282,11 @@ class Manifest:
         unknown = (
             "SELECT path, mode, oid, data FROM files LEFT JOIN pointers USING (path) WHERE digest IS NULL"
         )
-        base, real = os.fsencode(root), {b""}
+        below = Below(root)
         for path, mode, oid, pointer in self._db.execute(unknown).fetchall():
-            found = None
-            if is_real(base, os.path.dirname(path), real):
-                found = digest_of(os.path.join(base, path), mode, oid, pointer or b"")
+            at = below.find(os.path.dirname(path))
+            name = os.path.basename(path)
+            found = None if at is None else digest_of(name, mode, oid, pointer or b"", at)
             if found is None:
                 return False
             self._db.execute("UPDATE files SET digest=? WHERE path=?", (found, path))
@@ -313,9 +314,11 @@ class Manifest:
             stray, damaged: see :func:`saltdeploy.content.verify.findings_of`.
         """
         if among is not None:
-            return findings_of(self.ctimes.differences(root, among), stray, damaged)
+            with contextlib.closing(self.ctimes.differences(root, among)) as seen:
+                return findings_of(seen, stray, damaged)
         found = differences(self.entries(), root, full=full, is_expected=self.holds)
-        return findings_of(found, stray, damaged)
+        with contextlib.closing(found):
+            return findings_of(found, stray, damaged)
 
     def differs_in(self, root: Path, blobs: Collection[str]) -> bool:
         """Whether a file that should hold one of these blobs holds something else; they are read until one is found."""

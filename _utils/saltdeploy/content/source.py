@@ -16,6 +16,7 @@ from typing import IO, Protocol
 
 from saltdeploy.git.objects import SYMLINK, Blobs, Change, list_blobs, read_changes
 from saltdeploy.git.reader import Reader
+from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import Corrupt
 
 _CHUNK = 1 << 20
@@ -129,26 +130,25 @@ class Files:
     """
 
     def __init__(self, root: Path, advice: str, *, drop: bool = False) -> None:
-        self._root = os.fsencode(root)
+        self._tree = Below(root)
         self._advice = advice
         self._drop = drop
 
     def next(self, change: Change) -> Piece:
         """The file at the change's path. Links are not followed, and nothing but a plain file is opened."""
-        path = os.path.join(self._root, change.path)
         try:
             if change.mode == SYMLINK:
-                target = os.readlink(path)
+                name, at = self._tree.place(change.path)
+                target = os.readlink(name, dir_fd=at)
                 return len(target), iter([target])
-            # not to hang in somebody's pipe
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = self._tree.open(change.path)
         except OSError as error:
             raise self._missing(change, error.strerror or "") from error
         seen = os.fstat(fd)
         if not stat.S_ISREG(seen.st_mode):
             os.close(fd)
             raise self._missing(change, "not a plain file")
-        return seen.st_size, self._pieces(fd, seen.st_size, path)
+        return seen.st_size, self._pieces(fd, seen.st_size, change.path)
 
     def _pieces(self, fd: int, size: int, path: bytes) -> Iterator[bytes]:
         """At most ``size`` bytes: the file may grow while it is read."""
@@ -157,8 +157,10 @@ class Files:
                 size -= len(piece)
                 yield piece
         if self._drop:
-            os.unlink(path)
+            self._tree.remove(path)
 
     def _missing(self, change: Change, why: str) -> Corrupt:
         name = change.path.decode("utf-8", "backslashreplace")
-        return Corrupt(f"{name} is not there ({why})", path=os.fsdecode(self._root), next=self._advice)
+        return Corrupt(
+            f"{name} is not there ({why})", path=os.fsdecode(self._tree.at(b"")), next=self._advice
+        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from saltdeploy.content.compare import FileEntry, compare
+from saltdeploy.lib.below import Below
 
 _NAMED = 1000
 
@@ -92,42 +92,26 @@ def differences(
     full: bool,
     is_expected: Callable[[bytes], bool] | None = None,
     unreadable: bool = False,
-) -> Iterator[Difference]:
+) -> Generator[Difference, None, None]:
     """One for each file, and one for each path that should not be there; see :func:`verify_tree`."""
-    base, real = os.fsencode(root), {b""}
-    for entry in expected:
-        try:
-            kind = "missing"
-            if is_real(base, os.path.dirname(entry.path), real):
-                kind = compare(os.path.join(base, entry.path), entry, full=full)
-        except OSError:
-            if not unreadable:
-                raise
-            kind = "changed"
-        yield kind, entry.path, entry.oid
+    with Below(root) as below:  # who looks for users of the tree would find this process
+        for entry in expected:
+            try:
+                kind = compare_below(below, entry, full=full)
+            except OSError:
+                if not unreadable:
+                    raise
+                kind = "changed"
+            yield kind, entry.path, entry.oid
     for path in walk(root) if is_expected is not None else ():
         if is_expected is not None and not is_expected(path.removesuffix(b"/")):
             yield "extra", path, ""
 
 
-def is_real(base: bytes, directory: bytes, known: set[bytes]) -> bool:
-    """Whether ``directory`` and those above it are real directories; a link may show other files tomorrow.
-
-    Args:
-        known: those below ``base`` of which it is known; grows.
-    """
-    unknown = []
-    while directory not in known:
-        unknown.append(directory)
-        directory = os.path.dirname(directory)
-    for directory in reversed(unknown):
-        try:
-            if not stat.S_ISDIR(os.lstat(os.path.join(base, directory)).st_mode):
-                return False
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        known.add(directory)
-    return True
+def compare_below(below: Below, entry: FileEntry, *, full: bool = False) -> str:
+    """As :func:`saltdeploy.content.compare.compare`; what only a link leads to is missing: it may be another file tomorrow."""
+    at = below.find(os.path.dirname(entry.path))
+    return "missing" if at is None else compare(os.path.basename(entry.path), entry, full=full, at=at)
 
 
 def walk(root: Path) -> Iterator[bytes]:
@@ -135,16 +119,12 @@ def walk(root: Path) -> Iterator[bytes]:
 
     An empty directory ends in ``/``.
     """
-    base = os.fsencode(root)
+    below = Below(root)
     todo = [b""]
     while todo:
         directory = todo.pop()
-        try:
-            with os.scandir(os.path.join(base, directory)) as entries:
-                found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-        except (FileNotFoundError, NotADirectoryError):  # its users are at work
-            continue
-        if directory and not found:
+        found = below.entries(directory)  # none where its users are at work
+        if directory and not found and below.find(directory) is not None:
             yield directory + b"/"
         for name, is_directory in found:
             path = os.path.join(directory, name)

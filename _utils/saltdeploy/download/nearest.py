@@ -20,7 +20,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from saltdeploy.download.http import PORTS
 from saltdeploy.protocol.fanout import FanoutServer
 
 _PATIENCE = 1.0  # seconds to take a connection; who needs longer is no near source
@@ -134,15 +133,13 @@ def _distances(trips: Iterable[float]) -> dict[float, int]:
 
 
 def _round_trip(source: FanoutServer, patience: float) -> Trip | None:
-    parts = source.parts
-    port = parts.port or PORTS[parts.scheme]
     try:
-        addresses = [found[4] for found in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)]
+        found = socket.getaddrinfo(source.parts.hostname, source.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # a name that is none
         return None
-    for address in addresses[:_ADDRESSES]:
+    for *_, address in found[:_ADDRESSES]:
         with contextlib.suppress(OSError):
-            return _trip_to(source, (str(address[0]), port), patience)
+            return _trip_to(source, (str(address[0]), source.port), patience)
     return None
 
 

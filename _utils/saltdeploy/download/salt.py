@@ -9,10 +9,13 @@ import contextvars
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from saltdeploy.git.repository import Progress
 from saltdeploy.lib.errors import Unavailable
-from saltdeploy.protocol.orders import Payload
+
+if TYPE_CHECKING:
+    from saltdeploy.git.repository import Progress
+    from saltdeploy.protocol.orders import Payload
 
 ROOT = "deploy"
 _LOOK_EVERY = 0.5  # seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import re
@@ -15,7 +16,7 @@ from multiprocessing import connection
 from typing import IO, Any
 
 from saltdeploy.lib import process as processes
-from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable
+from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable, from_os
 from saltdeploy.lib.text import public
 
 MIN_GIT = (2, 25)
@@ -61,6 +62,7 @@ _SETTINGS = {
     "core.packedGitLimit": "32m",
 }
 _OPTIONS = [word for key, value in _SETTINGS.items() for word in ("-c", f"{key}={value}")]
+_READ_ONLY = "Read-only file system"
 _FULL = re.compile(
     r"^(?!remote:).*(No space left on device|Out of diskspace|Disk quota exceeded)", re.MULTILINE
 )
@@ -194,6 +196,8 @@ def _failure(code: int, errors: str, path: str) -> DeployError:
     if _FULL.search(errors):
         where = path or tempfile.gettempdir()
         return DiskFull(said, path=path, next=f"free space (df -h {where}), then run the same command again")
+    if _READ_ONLY in errors:
+        return from_os(OSError(errno.EROFS, os.strerror(errno.EROFS)), path=path or tempfile.gettempdir())
     if code < 0:  # a number of ours must not come out of a signal's
         killed = f"git was killed by signal {-code} ({signal.strsignal(-code)})"
         return GitFailed(f"{killed}: {said}" if said else killed, path=path)

@@ -20,6 +20,7 @@ from typing import Any
 from saltdeploy.git import bundle as git_bundle
 from saltdeploy.git import credentials
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress, run
+from saltdeploy.git.growth import growing
 from saltdeploy.git.packer import Packer
 from saltdeploy.git.reader import Difference, Tag
 from saltdeploy.lib import disk
@@ -60,8 +61,13 @@ _SERVE_LOCAL = (
 
 
 class Repository(Packer):
-    """One git directory, bare or the ``.git`` of a work tree."""
+    """One git directory, bare or the ``.git`` of a work tree.
 
+    Attributes:
+        received: bytes that the last fetch from another repository has brought.
+    """
+
+    received = 0
     _unlisted: tuple[str, ...] = ()  # what it need not have, for git-rev-list(1)
 
     # -- making and naming ------------------------------------------------------------------------------
@@ -355,7 +361,9 @@ class Repository(Packer):
 
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
-            self._fetch(url, tag, commit, progress)
+            with growing(self.git_dir) as growth:
+                self._fetch(url, tag, commit, progress)
+            self.received = growth.bytes
             found = self.commit_of(_ASKED)
             if not found:
                 raise NoSuchTag(f"tag {tag} in {public(url)} names no commit", next="make a tag for a commit")
@@ -396,29 +404,22 @@ class Repository(Packer):
         assert error is not None
         raise _unavailable(url, tag, error)
 
-    def has_tags(self, url: str = "") -> bool:
-        """Whether a repository has any tag.
-
-        Args:
-            url: of another repository; "" for this one.
+    def tags(self, url: str = "") -> list[str]:
+        """The names of all tags, here or in another repository.
 
         Raises:
-            Unavailable: it cannot be read.
+            Unavailable: the other one could not be read.
+            GitFailed: this one could not.
         """
+        if not url:
+            listed = self._run(["for-each-ref", "--format=%(refname:strip=2)", "refs/tags/"]).stdout
+            return listed.decode("utf-8", "replace").splitlines()
         try:
-            if not url:
-                return bool(self._run(["for-each-ref", "--count=1", "refs/tags/"]).stdout.strip())
-            self.ensure()
-            return bool(self._remote("ls-remote", url, ["--tags", "--", url]).stdout.strip())
+            answer = self._remote("ls-remote", url, ["--tags", "--refs", "--", url]).stdout
         except GitFailed as failed:
-            if url:
-                raise _unavailable(url, "", failed) from failed
-            raise Unavailable(
-                f"git cannot read the repository: {failed.cause}",
-                path=str(self.git_dir),
-                status=failed.status,
-                next=f"git --git-dir={self.git_dir} fsck",
-            ) from failed
+            raise _unavailable(url, "", failed) from failed
+        lines = answer.decode("utf-8", "replace").splitlines()
+        return [line.partition("\t")[2].removeprefix("refs/tags/") for line in lines]
 
     def _advertised(self, url: str, tag: str) -> str:
         """What the tag names in another repository.

@@ -24,6 +24,7 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 
 from saltdeploy.git.command import run, settings
+from saltdeploy.lib import landlock
 from saltdeploy.lib.errors import Corrupt, DeployError, from_os
 
 # what is read and written where the owner has it; the objects are named by a variable of their own
@@ -78,7 +79,7 @@ def shielded(git_dir: Path, tree: Path | None = None) -> Iterator[dict[str, str]
 def work_tree_git(
     location: Path, arguments: list[str], status: int | None = None, index: Path | None = None
 ) -> str:
-    """Run git on the work tree at ``location`` (layout ``inplace`` only).
+    """Run git on the work tree at ``location`` (layout ``inplace`` only). It writes nowhere else, whatever links are there.
 
     Args:
         status: what an error shall have instead of git's exit code.
@@ -91,7 +92,9 @@ def work_tree_git(
     try:
         with shielded(location / ".git", location) as environment:
             command = ["-C", str(location), *arguments]
-            done = run(command, path=str(location), environment={**environment, **own})
+            git = functools.partial(run, command, path=str(location), environment={**environment, **own})
+            places = [location, Path(environment["GIT_COMMON_DIR"]), *([index.parent] if index else ())]
+            done = landlock.confined(git, places)
     except DeployError as error:
         error.status = error.status if status is None else status
         raise

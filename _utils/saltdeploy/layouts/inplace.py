@@ -9,7 +9,9 @@ others than those of the commit, ``.git/deploy-damaged`` names the commit until 
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Collection
@@ -26,7 +28,8 @@ from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.shield import work_tree_git
 from saltdeploy.layouts.activate import activate_first, log_activation
 from saltdeploy.layouts.symlinked.tree import refuse_other_root
-from saltdeploy.lib import disk
+from saltdeploy.lib import disk, landlock
+from saltdeploy.lib.below import Below
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import NotReady, Unsupported, from_os
 from saltdeploy.lib.open_files import users_of
@@ -165,7 +168,15 @@ class Inplace:
     def _remember(self, file: Path, commit: str, value: str) -> None:
         known = disk.read_json(file, {})
         if known.get(commit) != value:
-            disk.write_json(file, {**known, commit: value})
+            self._write(file, json.dumps({**known, commit: value}, sort_keys=True, indent=1))
+
+    def _write(self, file: Path, text: str) -> None:
+        """Write one of our own files into ``.git``, whose owner may put a link in its place at any moment."""
+        write = functools.partial(disk.write_atomically, file, text.encode())
+        landlock.confined(write, [self._tree()])
+
+    def _unlink(self, file: Path) -> None:
+        landlock.confined(functools.partial(file.unlink, missing_ok=True), [self._tree()])
 
     def collect(self, cleanup: Cleanup, needed: Collection[str]) -> None:
         """Delete what killed processes left. What was deployed stays in ``.git``, as with Trebuchet."""
@@ -211,16 +222,16 @@ class Inplace:
 
     def _check_out(self, live: str, release: Release) -> None:
         """Until it is done, ``deploy-unfinished`` says that nothing is live."""
-        disk.write_atomically(self._unfinished, f"{release.commit}\n".encode())
+        self._write(self._unfinished, f"{release.commit}\n")
         if self._damaged.exists():  # git knows from its index which files it need not write, and was wrong
-            (self.store.git_dir / "index").unlink(missing_ok=True)
+            self._unlink(self.store.git_dir / "index")
         if live:
             work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
         command = ["checkout", "--force", "--quiet", "--detach", release.commit]
         work_tree_git(self._tree(), command, CHECKOUT_FAILED)
         self._name(release)
-        self._damaged.unlink(missing_ok=True)
-        self._unfinished.unlink()
+        self._unlink(self._damaged)
+        self._unlink(self._unfinished)
 
     def _install(self) -> dict[str, Any]:
         """Put the first work tree at ``location``."""
@@ -238,7 +249,7 @@ class Inplace:
 
     def tree(self, commit: str) -> Path | None:
         """The one tree that there is, whatever is checked out in it now."""
-        return self._location if self.store.has(commit) else None
+        return self._location.resolve() if self.store.has(commit) else None
 
     def read(self, commit: str, path: str, most: int) -> bytes | None:
         """A file as git has it: the tree shows the release only once it is live."""
@@ -279,15 +290,15 @@ class Inplace:
     def _note_damage(self, live: str, findings: Findings, *, full: bool) -> None:
         """Remember that files differ, until they are checked out again. Files more are none of the release, and stay."""
         if findings.missing or findings.changed:
-            disk.write_atomically(self._damaged, f"{live}\n".encode())
+            self._write(self._damaged, f"{live}\n")
         elif full:
-            self._damaged.unlink(missing_ok=True)
+            self._unlink(self._damaged)
 
     def _compare(self, live: str, found: set[bytes], findings: Findings) -> None:
         """Compare the sha256 of every file, unless git has found it to differ: a collision of git's own ids would show."""
         with Manifest(self._catalogue()) as manifest:
             expected = (entry for entry in manifest.entries() if entry.path not in found)
-            for kind, path, _ in differences(expected, self._location, full=True):
+            for kind, path, _ in differences(expected, self._location.resolve(), full=True):
                 if kind and not self._is_converted(live, path, manifest.digest(path)):
                     findings.add(kind, path)
 
@@ -295,9 +306,11 @@ class Inplace:
         """Whether a file is what git makes of a blob with that digest: line ends, as .gitattributes asks."""
         name = path.decode("utf-8", "surrogateescape")
         try:
-            found = (self._location / name).read_bytes()
+            fd = Below(self._location.resolve()).open(path)
         except OSError:
             return False
+        with os.fdopen(fd, "rb") as file:
+            found = file.read()
         as_it_is, made = (
             work_tree_git(self._location, ["cat-file", how, f"{live}:{name}"]).encode(
                 "utf-8", "surrogateescape"

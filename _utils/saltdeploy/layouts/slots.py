@@ -29,7 +29,7 @@ from saltdeploy.layouts.symlinked.clone import Differs
 from saltdeploy.layouts.symlinked.prepare import SymlinkedLayout
 from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import Slot
-from saltdeploy.lib.errors import SlotsBusy
+from saltdeploy.lib.errors import Immutable, SlotsBusy
 from saltdeploy.lib.open_files import users_of
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,11 @@ class Slots(SymlinkedLayout):
             return self._rebuild(slot, job)
         try:
             return TreeBuild(slot, job, self._site).run(Start(state))
-        except (Differs, Unreadable) as why:  # somebody wrote into the spare slot, or damaged its manifest
+        except (
+            Differs,
+            Unreadable,
+            Immutable,
+        ) as why:  # somebody wrote into the spare slot, or damaged its manifest
             log.info("%s is rebuilt: %s", slot.tree, why)
             self._mark_others_suspect(slot, why.damaged if isinstance(why, Differs) else ())
             slot.remove()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saltdeploy.lib import disk
+from saltdeploy.lib.below import Below
 
 _BLOCK = 512  # st_blocks counts in these, whatever the file system
 
@@ -78,19 +79,20 @@ class Cleanup:
         return dict(sorted(found.items()))
 
     def _look_at(self, kind: str, path: bytes) -> None:
-        try:
-            seen = os.lstat(path)
-        except FileNotFoundError:
-            return
-        if stat.S_ISDIR(seen.st_mode):
-            self.add(kind, seen.st_blocks * _BLOCK)
-            with os.scandir(path) as entries:
-                for entry in entries:
-                    self._look_at(kind, entry.path)
-            return
-        # the number of links is that of the first look: it falls while the names go one by one
-        known = _File(kind, 0, seen.st_nlink, seen.st_blocks * _BLOCK)
-        self._files.setdefault((seen.st_dev, seen.st_ino), known).names += 1
+        below, name = Below.around(path)
+        todo = [name]
+        while todo:
+            each = todo.pop()
+            seen = below.seen(each)
+            if seen is None:
+                continue
+            if stat.S_ISDIR(seen.st_mode):
+                self.add(kind, seen.st_blocks * _BLOCK)
+                todo += [os.path.join(each, entry) for entry, _ in below.entries(each)]
+                continue
+            # the number of links is that of the first look: it falls while the names go one by one
+            known = _File(kind, 0, seen.st_nlink, seen.st_blocks * _BLOCK)
+            self._files.setdefault((seen.st_dev, seen.st_ino), known).names += 1
 
 
 def _bytes_in(directory: Path) -> int:

@@ -15,9 +15,11 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
+from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import Corrupt, DiskFull
 
 _AT_FDCWD = -100
@@ -72,8 +74,9 @@ class Unsynced:
         """Make all of it durable."""
         if self._many:
             sync_all(self._root)
+        below = Below(self._root)
         for path in self._paths:
-            _fsync_path(os.path.join(os.fsencode(self._root), path))
+            _fsync_path(below, path)
         self._paths, self._many = set(), False
 
     def _add(self, path: bytes) -> None:
@@ -83,18 +86,19 @@ class Unsynced:
             self._paths, self._many = set(), True
 
 
-_NOTHING_TO_SYNC = (errno.ELOOP, errno.ENOENT, errno.ENOTDIR)  # a symbolic link; gone again
+_NOTHING_TO_SYNC = (errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO)  # a symbolic link; gone again
 
 
-def _fsync_path(path: bytes) -> None:
+def _fsync_path(below: Below, path: bytes) -> None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        fd = below.open(path)
     except OSError as error:
         if error.errno in _NOTHING_TO_SYNC:
             return
         raise
     try:
-        os.fsync(fd)
+        if stat.S_IFMT(os.fstat(fd).st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+            os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -120,7 +124,7 @@ def make_directory(path: Path) -> None:
         missing.append(path)
         path = path.parent
     for directory in reversed(missing):
-        aside = _aside(directory)
+        aside = aside_of(directory)
         aside.mkdir()
         aside.chmod(0o755)
         try:
@@ -134,7 +138,7 @@ def make_directory(path: Path) -> None:
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace the file at ``path``: readers see the old bytes or the new ones, also after a power cut."""
-    aside = _aside(path)
+    aside = aside_of(path)
     fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(fd, "wb") as file:
@@ -149,7 +153,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     fsync_dir(path.parent)
 
 
-def _aside(path: Path) -> Path:
+def aside_of(path: Path) -> Path:
+    """A free name next to a path, for what is not, or not any more, what belongs there; see :func:`asides`."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
@@ -198,9 +203,18 @@ def read_below(root: Path, path: str, most: int) -> bytes | None:
     file = root / path
     if not os.path.lexists(file):
         return None
-    if os.path.realpath(file) != os.path.join(os.path.realpath(root), path) or not file.is_file():
+    try:
+        fd = Below(root).open(os.fsencode(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno not in (errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            raise
+        raise Corrupt("is not a plain file of the tree", path=str(file)) from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
         raise Corrupt("is not a plain file of the tree", path=str(file))
-    with open(file, "rb") as opened:
+    with os.fdopen(fd, "rb") as opened:
         data = opened.read(most + 1)
     if len(data) > most:
         raise Corrupt(f"is larger than {most} bytes", path=str(file))
@@ -328,11 +342,10 @@ def link_or_copy(path: Path, destination: Path) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Delete a directory tree, or whatever else is there; nothing there is fine."""
-    if not path.is_symlink() and path.is_dir():  # in this order: a link's target may be no legal path at all
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    """Delete a directory tree, or whatever else is there; nothing there is fine. Follows no link in it."""
+    below, name = Below.around(path)
+    with below:
+        below.remove(name)
 
 
 def literal(path: str | Path) -> str:

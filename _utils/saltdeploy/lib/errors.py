@@ -16,6 +16,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeGuard
 
+from saltdeploy.lib import obstacles
 from saltdeploy.lib.text import legible
 
 
@@ -31,6 +32,8 @@ class DeployError(Exception):
 
     kind: ClassVar[str] = "unexpected"
     status: int = 140
+    #: Whether it is the host's own trouble, for which no release is to blame.
+    of_the_host: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -106,6 +109,7 @@ class DiskFull(DeployError):
 
     kind = "disk-full"
     status = 143
+    of_the_host = True
 
 
 class NoPermission(DeployError):
@@ -113,6 +117,21 @@ class NoPermission(DeployError):
 
     kind = "no-permission"
     status = 144
+    of_the_host = True
+
+
+class ReadOnly(NoPermission):
+    """The file system is mounted read-only on this host."""
+
+    kind = "read-only"
+    status = 191
+
+
+class Immutable(NoPermission):
+    """A path has an attribute (chattr) by which nobody may change it."""
+
+    kind = "immutable"
+    status = 192
 
 
 class GitUnusable(DeployError):
@@ -453,11 +472,26 @@ def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
             path=where,
             next=f"free space (df -h {where or '/'}; df -i {where or '/'}), then run the same command again",
         )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno == errno.EROFS:
+        cause, act = obstacles.advice_on_mount(where or "/")
+        return ReadOnly(cause, repo=repo, path=where, next=act)
+    named = [name for name in (_file_name(error), where) if name] if error.errno == errno.EPERM else []
+    for place, letter in map(obstacles.attribute, named):
+        if letter:
+            cause, act = obstacles.advice_on_attribute(place, letter)
+            return Immutable(cause, repo=repo, path=where, next=act)
+    if error.errno in (errno.EACCES, errno.EPERM):
         return NoPermission(
             f"not permitted ({error.strerror})",
             repo=repo,
             path=where,
             next="check the owner and mode of this path, and the user that Salt runs as",
+        )
+    if error.errno == errno.ENAMETOOLONG:
+        return BadName(
+            f"{error.strerror}: the file system allows 255 bytes for a name, and 4,095 for a whole path",
+            repo=repo,
+            path=where,
+            next="let the release have a shorter name there, or give the repo a shorter location",
         )
     return DeployError(f"{type(error).__name__}: {error.strerror or error}", repo=repo, path=where)

@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 CLONE, LINK, COPY = "reflink", "hard link", "copy"
 
@@ -21,23 +22,34 @@ _CANNOT_CLONE = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errn
 _CANNOT_LINK = (errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS)
 
 
-def clone(source: Path | bytes, destination: bytes, mode: int) -> bool:
-    """Make a reflink of ``source``; False, and nothing is there, where that cannot be done."""
-    with open(source, "rb") as old, _new(destination, mode) as fd:
+def clone(source: Path | bytes | int, destination: bytes, mode: int, at: int | None = None) -> bool:
+    """Make a reflink of ``source``; False, and nothing is there, where that cannot be done.
+
+    Args:
+        source: a path, or the descriptor of an open file.
+        at: a descriptor of the directory in which ``destination`` is a name.
+    """
+    with _opened(source) as old, _new(destination, mode, at) as fd:
         try:
             fcntl.ioctl(fd, _FICLONE, old.fileno())
             return True
         except OSError as error:
-            os.unlink(destination)
+            os.unlink(destination, dir_fd=at)
             if error.errno in _CANNOT_CLONE:
                 return False
             raise
 
 
-def link(source: Path | bytes, destination: bytes) -> bool:
-    """Make a hard link to ``source``; False where that cannot be done."""
+def link(
+    source: Path | bytes, destination: bytes, source_at: int | None = None, at: int | None = None
+) -> bool:
+    """Make a hard link to ``source``; False where that cannot be done.
+
+    Args:
+        source_at, at: descriptors of the directories in which the two are names.
+    """
     try:
-        os.link(source, destination)
+        os.link(source, destination, src_dir_fd=source_at, dst_dir_fd=at, follow_symlinks=False)
         return True
     except OSError as error:
         if error.errno in _CANNOT_LINK:
@@ -45,10 +57,14 @@ def link(source: Path | bytes, destination: bytes) -> bool:
         raise
 
 
-def copy(source: Path | bytes, destination: bytes, mode: int) -> None:
-    """Copy the bytes."""
-    with open(source, "rb") as old, _new(destination, mode) as fd, open(fd, "wb", closefd=False) as new:
+def copy(source: Path | bytes | int, destination: bytes, mode: int, at: int | None = None) -> None:
+    """Copy the bytes; see :func:`clone`."""
+    with _opened(source) as old, _new(destination, mode, at) as fd, open(fd, "wb", closefd=False) as new:
         shutil.copyfileobj(old, new, 1 << 20)
+
+
+def _opened(source: Path | bytes | int) -> IO[bytes]:
+    return open(source, "rb", closefd=not isinstance(source, int))
 
 
 def shares(directory: Path) -> bool:
@@ -71,8 +87,9 @@ def way(directory: Path) -> str:
 
 
 @contextlib.contextmanager
-def _new(path: bytes, mode: int) -> Iterator[int]:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+def _new(path: bytes, mode: int, at: int | None = None) -> Iterator[int]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(path, flags, 0o600, dir_fd=at)
     try:
         os.fchmod(fd, mode)
         yield fd

@@ -63,7 +63,7 @@ def begin(
     repo = config.load(
         {"deployment_config": pillar.get("deployment_config"), "repo_config": {name: keys}}, name
     )
-    has_tags = Source(repo, settings.root).has_tags()
+    has_tags = bool(Source(repo, settings.root).tags())
     pieces = [
         _master(settings, ext_pillar),
         _pillar(repo, keys, settings, pillar),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from saltdeploy.checks import CheckContext
-from saltdeploy.content.payloads import Payloads
-from saltdeploy.master.cache import Store
 from saltdeploy.protocol import events
+
+if TYPE_CHECKING:
+    from saltdeploy.checks import CheckContext
+    from saltdeploy.content.payloads import Payloads
+    from saltdeploy.master.cache import Store
 
 
 class Listener(Protocol):
@@ -56,7 +58,9 @@ class Master:
     @property
     def payloads(self) -> Payloads:
         """Packed files, as targets get them."""
-        return Payloads(self.root / "payloads")
+        from saltdeploy.content import payloads  # who packs nothing needs neither that nor git
+
+        return payloads.Payloads(self.root / "payloads")
 
 
 class Bus(Protocol):

@@ -10,14 +10,10 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.config import transports
-from saltdeploy.content.payloads import Payloads
-from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import DeployError, from_os
-from saltdeploy.master import annex_urls, packing
-from saltdeploy.master import source as master_source
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins, master_secret
-from saltdeploy.master.swarm import identity
+from saltdeploy.master.swarm_identity import identity
 from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
@@ -79,6 +75,8 @@ def _of_repo(
     pin = pins.of_host(repo.name, host)
     if pin is None or not (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
         return {}
+    from saltdeploy.master import packing  # only for targets
+
     holds = pins.holdings(repo.name).get(host, Holdings()).held
     if repo.name in lost or not holds:
         pin = _with_whole_release(pin, repo, host, root, pins)
@@ -90,6 +88,14 @@ def _of_repo(
 
 def _with_whole_release(pin: Pin, repo: config.Repo, host: str, root: Path, pins: Pins) -> Pin:
     """The pin, with a payload for a host that holds nothing, or nothing that is of use; packed once per release."""
+    from saltdeploy.content.payloads import Payloads
+    from saltdeploy.git.repository import Tag
+    from saltdeploy.master import (  # git and all that packs: only for a host that lost its disk
+        annex_urls,
+        packing,
+    )
+    from saltdeploy.master import source as master_source
+
     order = packing.by(pin.order, _transport(pin, host))
     starts = transports.row(order.transport).kinds[:1]
     if any(not each.base and each.kind in starts for each in order.payloads):

@@ -9,20 +9,22 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib import durable
 from saltdeploy.lib.errors import DamagedFile, Unavailable
 from saltdeploy.master.cache import Records, Store, bad_bank, history_bank, refuse, tags_bank
-from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.lineage import lineage
-from saltdeploy.master.recorder import Recorder
 from saltdeploy.master.rollout.model import CONVERGED, ROLLED_BACK, Outcome
 from saltdeploy.master.testimony import forgotten
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 from saltdeploy.protocol.release import Release
+
+if TYPE_CHECKING:
+    from saltdeploy.master.context import Master
+    from saltdeploy.master.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +77,8 @@ class History:
     def finished(self, event: events.Event) -> None:
         """Take in :func:`saltdeploy.protocol.events.finished` of one repo, and judge the release by the outcome.
 
-        A release that was rolled back, by itself or by command, is bad. It is good again when a deploy of it
-        is accepted.
+        A release that was rolled back, by itself or by command, is bad, unless it was for trouble of the hosts' own. It is
+        good again when a deploy of it is accepted.
         """
         repo, deploy = event["repo"], event["deploy"]
         known = self._deploys(repo).get(deploy)
@@ -87,7 +89,7 @@ class History:
             ending["left"] = event["left"]
         ended = {**known, **ending, "cause": event.get("reason", "")}
         self._deploys(repo).put(deploy, ended)
-        self._judge(repo, ended)
+        self._judge(repo, ended, blameless=event.get("blameless") is True)
 
     def mark_bad(self, repo: str, release: Release, why: str) -> None:
         """Mark a release as bad, until a deploy of it is accepted."""
@@ -140,7 +142,7 @@ class History:
 
     # -- judging and forgetting -------------------------------------------------------------------------
 
-    def _judge(self, repo: str, ended: dict[str, Any]) -> None:
+    def _judge(self, repo: str, ended: dict[str, Any], *, blameless: bool) -> None:
         if ended["action"] == FETCH:
             return
         release = Release(repo, ended["tag"], ended["commit"])
@@ -149,7 +151,7 @@ class History:
             left = self._left(repo, ended) if ended["action"] == ROLLBACK else None
             if left is not None and left.commit != release.commit:
                 self.mark_bad(repo, left, f"{ended['user'] or 'somebody'} rolled back from it")
-        elif ended["outcome"] == ROLLED_BACK and ended["action"] != ROLLBACK:
+        elif ended["outcome"] == ROLLED_BACK and ended["action"] != ROLLBACK and not blameless:
             self.mark_bad(repo, release, f"it was rolled back: {ended['cause']}")
 
     def _mark_good(self, repo: str, release: Release) -> None:
@@ -247,7 +249,7 @@ def add(recorder: Recorder, outcome: Outcome, next_command: str, master: Master)
     log.info("deploy %s: %s, %d/%d %s", plan.deploy, outcome.word, outcome.ok, outcome.total, outcome.reason)
     event = recorder.record(
         events.finished, tag=lead.tag, outcome=outcome.word, ok=outcome.ok,
-        total=outcome.total, reason=outcome.reason, next=next_command, left=left.get(lead.repo),
+        total=outcome.total, reason=outcome.reason, next=next_command, left=left.get(lead.repo), blameless=outcome.blameless,
         also=[{"repo": each.repo, "tag": each.tag, "left": left.get(each.repo)} for each in others])  # fmt: skip
     recorder.sync()
     if recorder.lost:  # what has no end in its journal can be resumed: the history must not tell one

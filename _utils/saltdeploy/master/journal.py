@@ -68,6 +68,12 @@ class Journals:
         known = [path for path in paths if legal(path.stem, check_deploy)]
         return [path.stem for path in sorted(known, key=lambda path: (_epoch(path, repo), path.stem))]
 
+    def paths(self) -> list[Path]:
+        """Every journal once, oldest first: one of several repos lies with the repo that led."""
+        found = (path for repo in self.repos() for path in (self._root / file_name(repo)).glob("*.msgpack"))
+        own = [path for path in found if legal(path.stem, check_deploy) and not path.is_symlink()]
+        return sorted(own, key=lambda path: (_epoch(path, str(legal(path.parent.name, repo_of))), path.stem))
+
     def latest(self, repo: str) -> str:
         """The id of the newest deploy of the repo, or ""."""
         return next(reversed(self.all(repo)), "")

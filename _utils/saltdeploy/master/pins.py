@@ -12,22 +12,23 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib import disk, durable, flock
 from saltdeploy.lib.errors import DamagedFile, DeployError
 from saltdeploy.master import rebuild
-from saltdeploy.master.checks import Baselines
-from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals
-from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.pin import Pin, from_wire, pin_order, with_epoch, with_pin
-from saltdeploy.master.recorder import Recorder
-from saltdeploy.master.rollout.model import Outcome
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings, legal
 from saltdeploy.protocol.orders import Order, Result
 from saltdeploy.protocol.release import file_name, repo_of
+
+if TYPE_CHECKING:
+    from saltdeploy.master.context import Master
+    from saltdeploy.master.locking.lease import Lease
+    from saltdeploy.master.recorder import Recorder
+    from saltdeploy.master.rollout.model import Outcome
 
 _SECRET_BYTES = 32
 _PAYLOADS_KEPT = 86_400.0  # seconds
@@ -211,6 +212,8 @@ def _settle(
     outcome: Outcome,
     master: Master,
 ) -> None:
+    from saltdeploy.master import checks  # whoever only reads pins runs none
+
     pins = Pins(master.root)
     for part in recorder.plan.parts:
         release, epoch = part.release, leases[part.repo].epoch
@@ -226,7 +229,7 @@ def _settle(
             pins.put(Pin(order, part.hosts, partial=part.partial, transports=part.transports))
             log.info("%s: %s is pinned, epoch %d", part.repo, release.tag, epoch)
             recorder.record(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
-            Baselines(master.store).forget(release)
+            checks.Baselines(master.store).forget(release)
         pins.raise_epoch(part.repo, epoch)
     payloads, older_than = master.payloads, master.bus.now() - _PAYLOADS_KEPT
     with contextlib.suppress(DamagedFile, PermissionError):  # another repo's pins: any payload may be theirs

@@ -28,6 +28,7 @@ from saltdeploy.master import (
     plan_hash,
     terms,
     transport_choice,
+    travel,
 )
 from saltdeploy.master.checks import Baselines
 from saltdeploy.master.context import Master
@@ -215,7 +216,7 @@ def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str
     transport = transport_choice.most(travels)
     seal = meanwhile(lambda: _seal(one, transport))
     order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served)
-    others = transport_choice.others(travels, order.transport)
+    others = travel.others(travels, order.transport)
     offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
     if action != CHECKOUT:
         offers.pack(_held(one))

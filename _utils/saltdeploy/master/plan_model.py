@@ -9,7 +9,7 @@ from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.forcing import Force, covers, named
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.rollout.model import Gate, Rules
-from saltdeploy.master.transport_choice import TransportChoice, others
+from saltdeploy.master.travel import TransportChoice, others
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import ROLLBACK, Order
 from saltdeploy.protocol.release import Release

@@ -15,7 +15,7 @@ from saltdeploy.blobs import annex_urls
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import ConfigError, Unsupported
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import fanouts, packing, release_guards, transport_choice
+from saltdeploy.master import fanouts, packing, release_guards, transport_choice, travel
 from saltdeploy.master import source as master_source
 from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
@@ -95,7 +95,7 @@ def _packed(
     transport = transport_choice.most(travels)
     Sealer(repo, master.root).seal(release, source, transport)  # so that the deploy finds its root known
     order = Order(deploy, 0, PRESEED, release, transport, sources=sources)
-    others = transport_choice.others(travels, transport)
+    others = travel.others(travels, transport)
     offers = Packing(order, tag, repo, master.payloads, lambda: source, others)
     offers.pack(held.items())
     brings = any(payload.kind != annex_urls.KIND for payload in offers.order.payloads)

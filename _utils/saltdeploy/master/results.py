@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from saltdeploy.config import Repo
 from saltdeploy.lib.errors import DeployError, Unavailable
-from saltdeploy.master.context import Master
-from saltdeploy.master.deploy import Report
 from saltdeploy.master.history import History, history_of
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.lineage import lineage
 from saltdeploy.master.locking.locks import is_held
-from saltdeploy.master.minions import survey
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.rollout.model import CONVERGED
-from saltdeploy.master.state import HostState
 from saltdeploy.master.testimony import Testimony, Word
 from saltdeploy.master.unfinished import DIED, Unfinished, unfinished
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import Order, Result
 from saltdeploy.protocol.seals import Seal
+
+if TYPE_CHECKING:
+    from saltdeploy.config import Repo
+    from saltdeploy.master.context import Master
+    from saltdeploy.master.deploy import Report
+    from saltdeploy.master.state import HostState
 
 _ANSWER_WITHIN = 5.0  # seconds
 
@@ -75,6 +76,8 @@ def _of_host(host: HostState, lead: str) -> dict[str, Any]:
         shown["error"] = host.error
     if host.moved_aside:
         shown["moved_aside"] = host.moved_aside
+    if host.left_behind:
+        shown["left_behind"] = host.left_behind
     return shown
 
 
@@ -124,6 +127,8 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     stands in ``unrecorded``. ``unfinished``: the deploy that has not ended. ``before``: the tag that a roll back leads to, ""
     where there is none or it is not known.
     """
+    from saltdeploy.master.minions import survey  # nothing else here asks hosts
+
     pins = Pins(master.root)
     pin = pins.get(repo.name)
     hosts = sorted({*master.targets(repo.targets, repo.targets_type), *_members(pin, master)})
@@ -203,6 +208,8 @@ def _host(
         entry["error"] = answer.error.to_wire()
     if entry["state"] == "stale" and answer is not None:
         entry["stale"] = answer.facts["stale"]
+    if answer is not None and (left := answer.facts.get("left_behind")):
+        entry["left_behind"] = left
     return entry
 
 

@@ -67,17 +67,6 @@ class Source:
         """Whether the repository lies elsewhere, and this host has a mirror of it."""
         return self._remote
 
-    def has_tags(self) -> bool:
-        """Whether there is anything to deploy; nothing is fetched.
-
-        Raises:
-            Unavailable: the repository cannot be read.
-        """
-        try:
-            return self.repository.has_tags(self._repo.source if self._remote else "")
-        except Unavailable as error:
-            raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
-
     def tag(self, name: str) -> Tag:
         """Resolve a tag.
 
@@ -99,6 +88,21 @@ class Source:
                 return found
         except (NoSuchTag, Unavailable) as error:
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
+    def tags(self) -> list[str]:
+        """The names of all tags where the repository is; a mirror fetches nothing for it.
+
+        Raises:
+            Unavailable, GitFailed: it could not be read.
+        """
+        if not self._remote:
+            return self.repository.tags()
+        with flock.alone(self.repository.git_dir.with_suffix(".lock")):
+            self.repository.ensure()
+            try:
+                return self.repository.tags(self._repo.source)
+            except Unavailable as error:
+                raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
     @contextlib.contextmanager
     def packer(self, commit: str, transport: str) -> Iterator[Repository]:

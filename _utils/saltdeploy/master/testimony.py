@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from saltdeploy.master.plan_model import Part
-from saltdeploy.master.state import DeployState
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import Release
+
+if TYPE_CHECKING:
+    from saltdeploy.master.plan_model import Part
+    from saltdeploy.master.state import DeployState
+    from saltdeploy.protocol.orders import Result
 
 _MOST_NAMED = 3
 

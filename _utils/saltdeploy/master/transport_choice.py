@@ -6,8 +6,6 @@ import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from saltdeploy import transports
 from saltdeploy.blobs import annex_urls
@@ -23,6 +21,7 @@ from saltdeploy.master import source as master_source
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import IMAGES
 from saltdeploy.master.transport_cost import Candidate
+from saltdeploy.master.travel import TransportChoice
 from saltdeploy.master.waves import assigned
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Payload
@@ -30,28 +29,6 @@ from saltdeploy.protocol.release import Release
 from saltdeploy.transports import bundle, shared_trees
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TransportChoice:
-    """Hosts that take one transport.
-
-    Attributes:
-        why: one line, where it was chosen for them; "" where somebody had named it.
-    """
-
-    transport: str
-    hosts: tuple[str, ...]
-    why: str = ""
-
-    def to_wire(self) -> dict[str, Any]:
-        """The way as plain data."""
-        return {"transport": self.transport, "hosts": list(self.hosts), "why": self.why}
-
-    @classmethod
-    def from_wire(cls, data: dict[str, Any]) -> TransportChoice:
-        """Rebuild a way."""
-        return cls(data["transport"], tuple(data["hosts"]), data["why"])
 
 
 Choose = Callable[[str], tuple[str, str]]
@@ -94,11 +71,6 @@ def ways(wanted: dict[str, str], choose: Choose) -> tuple[TransportChoice, ...]:
         found.setdefault(choose(host) if transport == AUTO else (transport, ""), []).append(host)
     made = [TransportChoice(transport, tuple(hosts), why) for (transport, why), hosts in found.items()]
     return tuple(sorted(made, key=lambda way: (-len(way.hosts), way.transport, way.why)))
-
-
-def others(of: Iterable[TransportChoice], transport: str) -> dict[str, str]:
-    """Host to transport, of those that take another one than this."""
-    return {host: way.transport for way in of if way.transport != transport for host in way.hosts}
 
 
 def most(of: Iterable[TransportChoice]) -> str:

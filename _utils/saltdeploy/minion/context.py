@@ -53,7 +53,12 @@ class Host:
 
 @dataclass(frozen=True)
 class Task:
-    """See the module. A stage may be about several; they are done as one."""
+    """See the module. A stage may be about several; they are done as one.
+
+    Attributes:
+        moved: what the pillar says otherwise now than when the deploy began, for people.
+    """
 
     order: Order
     repo: Repo
+    moved: str = ""

@@ -13,10 +13,12 @@ from typing import Any
 from saltdeploy import layouts
 from saltdeploy.config import Repo
 from saltdeploy.content.payloads import Payloads, alias
+from saltdeploy.layouts import remains
 from saltdeploy.lib import flock
 from saltdeploy.lib.cleanup import Cleanup, left_out
 from saltdeploy.lib.errors import DeployError, from_os
 from saltdeploy.minion import downloads
+from saltdeploy.minion.configuration import left_behind
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.orders import Result
@@ -46,7 +48,8 @@ def collect(
         unreadable: repos of the pillar that cannot be read, and why.
 
     Returns:
-        Facts: ``freed`` bytes, and bytes for each kind; ``skipped``: repos that were left out, and why.
+        Facts: ``freed`` bytes, and bytes for each kind; ``skipped``: repos that were left out, and why; ``left_behind``:
+        where a repo was live before its location was moved, which stays.
     """
     sweep, skipped = Cleanup(test=test), dict(unreadable)
     with contextlib.ExitStack() as held:
@@ -56,7 +59,9 @@ def collect(
                 skipped[repo.name] = why
         if whole and not skipped:
             _collect_payloads(repos, host, sweep, wanted)
-    return Result(host.name, "" if whole else repos[0].name, facts=_facts(sweep, skipped))
+    left = "; ".join(filter(None, (left_behind(repo, host) for repo in repos)))
+    facts = {**_facts(sweep, skipped), **({"left_behind": left} if left else {})}
+    return Result(host.name, "" if whole else repos[0].name, facts=facts)
 
 
 def _collect_repo(repo: Repo, host: Host, sweep: Cleanup, held: contextlib.ExitStack) -> str:
@@ -70,11 +75,14 @@ def _collect_repo(repo: Repo, host: Host, sweep: Cleanup, held: contextlib.ExitS
     needed = {*host.pinned(repo.name), record.fetched()} - {""}
     incoming = downloads.place(repo, host) / f".incoming.{file_name(repo.name)}"
     try:
-        layouts.of(repo).collect(sweep, needed)
+        layout = layouts.of(repo)
+        layout.collect(sweep, needed)
         sweep.drop("incoming", record.incoming, record.partial, incoming)
+        # before its first release the other layout's are all that there is
+        used = remains.collect(repo, sweep) if layout.holdings().live else []
     except (DeployError, OSError, sqlite3.Error) as error:
         return str(from_os(error) if isinstance(error, OSError) else error)
-    return ""
+    return "; ".join(used)
 
 
 def _collect_payloads(

@@ -19,6 +19,7 @@ from saltdeploy import layouts, transports
 from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
+from saltdeploy.config.paths import refuse_on_disk
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
@@ -34,8 +35,9 @@ from saltdeploy.lib.errors import (
 )
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
-from saltdeploy.minion import checks, downloads, services, signature
+from saltdeploy.minion import checks, configuration, downloads, services, signature
 from saltdeploy.minion.checks import CheckSite
+from saltdeploy.minion.configuration import Configurations
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.progress import Reporter
 from saltdeploy.minion.record import Record
@@ -74,6 +76,7 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
             for task in tasks:
                 records[task.repo.name].admit(task.order)
             log.info("%s", begun := _named(tasks))
+            tasks = [configuration.as_begun(task, host) for task in tasks]
             result = _attempt(tasks, host)
             log.info("%s: %s", begun, _ended(result))
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
@@ -88,7 +91,13 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     steps = Steps(Reporter(tasks[0].order, host.name, host.send, host.clock), host.clock)
     try:
         signature.refuse(tasks)
+        switches = tasks[0].order.stage != FETCH
+        if switches:
+            configuration.note(tasks, host, switches=True)
         facts = _summed(_STAGES[tasks[0].order.stage](tasks, host, steps))
+        if not switches:
+            configuration.note(tasks, host, switches=False)
+        facts |= configuration.facts(tasks, host)
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
         return _answer(tasks, host, facts=facts)
     except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
@@ -137,6 +146,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     """Everything that takes time, space or the network; nothing that a user sees."""
     repo = downloads.booking(repo, host)
     git_version()
+    refuse_on_disk(repo.name, repo.location, Configurations(host.cache, repo.name).others())
     refuse_contents(repo)
     layout = layouts.of(repo)
     holdings = layout.holdings()
@@ -191,7 +201,8 @@ def _bring(
             order.transport, repo.layout, repo.name
         )  # it may have been chosen for once
         opened = layout.open()
-        arrival = transports.Arrival(repo, layout.store, carrier, incoming, layout.trees, layout.tree)
+        store, trees = layout.store, layout.trees
+        arrival = transports.Arrival(repo, store, carrier, incoming, trees, layout.tree, holdings.held)
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
         prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned, noted)
     finally:
@@ -211,6 +222,7 @@ def _switch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[st
         downloads.leave(task.repo, host)
     facts = switch(tasks, host, steps)
     for task in tasks:
+        Configurations(host.cache, task.repo.name).note_place(task.repo)
         if task.order.stage == CHECKOUT:
             Record(host.cache, task.repo.name).brought(task.order)
     return facts
@@ -243,7 +255,8 @@ def look(repo: Repo, host: Host) -> Result:
     """As :func:`status`; with the fact ``stale`` where what runs seems to be older than what is live."""
     answer = status(repo, host)
     why = services.stale(repo.restart, Path(repo.location)) if answer.ok and answer.holdings.live else ""
-    return with_facts(answer, stale=why) if why else answer
+    left = configuration.left_behind(repo, host)
+    return with_facts(answer, **({"stale": why} if why else {}), **({"left_behind": left} if left else {}))
 
 
 def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) -> Result | None:

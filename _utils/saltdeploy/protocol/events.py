@@ -377,7 +377,7 @@ def host_finished(
 
 #: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``
 #: is that of the tree on the host.
-_FACTS = ("bytes", "files", "seconds", "moved_aside", "source", "why", "left", "root")
+_FACTS = ("bytes", "files", "seconds", "moved_aside", "left_behind", "source", "why", "left", "root")
 
 
 def _brief(value: Any, room: int) -> Any:
@@ -406,13 +406,16 @@ def finished(
     next: str,  # noqa: A002 - the word that operators read
     left: Event | None = None,
     also: Sequence[Event] = (),
+    blameless: bool = False,
 ) -> Event:
     """A deploy ends. ``outcome`` is one of ``CONVERGED``, ``HELD``, ``ROLLED BACK``, ``MIXED``.
 
     ``left``: ``tag`` and ``commit`` of what the hosts ran when it began, where they had heard of deploys that this master
     knew nothing of; empty where they ran different ones. ``also``: ``repo``, ``tag`` and ``left`` of the others, where
-    several repos are deployed as one.
+    several repos are deployed as one. ``blameless``: it was stopped by nothing but trouble of the hosts' own, for which
+    the release is not to blame.
     """
     fields = {"tag": tag, "outcome": outcome, "ok": ok, "total": total, "reason": reason, "next": next}
     fields |= {"left": left} if left is not None else {}
+    fields |= {"blameless": True} if blameless else {}
     return _event(FINISHED, deploy, repo, now, **fields, **_and(also))

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from saltdeploy.lib.errors import BadName
 from saltdeploy.lib.text import public
 
-_SCHEMES = ("http", "https")
+_PORTS = {"http": 80, "https": 443}
 _LONGEST = 500  # characters
 MOST = 200  # in one order
 
@@ -35,6 +35,11 @@ class FanoutServer:
     def parts(self) -> SplitResult:
         """The URL, taken apart."""
         return urlsplit(self.url)
+
+    @property
+    def port(self) -> int:
+        """Where it takes connections."""
+        return self.parts.port or _PORTS[self.parts.scheme]
 
     def to_wire(self) -> dict[str, Any]:
         """The source as plain data."""
@@ -76,7 +81,7 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        fine = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
+        fine = parts.scheme in _PORTS and parts.hostname and parts.port != 0
     except ValueError:
         raise BadName(f"{public(url)[:80]!r} is no URL") from None
     if not fine or len(url) > _LONGEST or not url.isascii() or not url.isprintable() or " " in url:

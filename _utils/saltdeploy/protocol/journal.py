@@ -41,6 +41,27 @@ def replay(path: Path, *, repo: str = "") -> Iterator[events.Event]:
             yield event
 
 
+def positions(path: Path, start: int = 0) -> Iterator[tuple[events.Event, int]]:
+    """The events in a journal, each with how many bytes of the file it ends behind; up to where it is damaged.
+
+    Args:
+        path: the journal.
+        start: such a number: only what stands behind it.
+
+    Raises:
+        DamagedFile: it is no file that can be read.
+        FileNotFoundError: there is none.
+    """
+    with _opened(path, "") as file, contextlib.suppress(ValueError, msgpack.OutOfData):
+        file.seek(start)
+        unpacker = msgpack.Unpacker(file)
+        while True:
+            event = unpacker.unpack()
+            if not _is_event(event):
+                return
+            yield event, start + unpacker.tell()
+
+
 def is_whole(path: Path) -> bool:
     """Whether a journal holds events, and after the last one nothing."""
     try:

@@ -45,6 +45,7 @@ class Arrival:
         incoming: room for files on the way.
         trees: the store of trees whose contents come another way; None where the layout has none.
         tree: where the files of a release are that the host holds.
+        held: the releases that are whole on the host.
     """
 
     repo: Repo
@@ -53,6 +54,7 @@ class Arrival:
     incoming: Path
     trees: TreeStore | None = None
     tree: Callable[[str], Path | None] = _no_tree
+    held: tuple[str, ...] = ()
 
     def stored(self, commit: str, **facts: Any) -> Brought:
         """What there is when the store has the whole release, which it keeps from now on."""

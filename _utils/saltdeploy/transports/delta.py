@@ -55,6 +55,7 @@ class Delta(Transport):
         came = shared_trees.bring_trees(order, arrival, progress)
         payload = shared_trees.choose(order, KIND, lambda base: arrival.tree(base) is not None)
         if payload is not None and payload.base:
+            shared_trees.refuse_without_room(came, payload.size, order, arrival)
             received = shared_trees.receive(payload, order, arrival, progress)
             came = dataclasses.replace(came, bytes=came.bytes + payload.size)
             base = _base_of(payload, compressed.head_of(received), order, arrival)

@@ -34,4 +34,4 @@ class Git(Transport):
                 next="set url, upstream, or deployment_config:servers",
             )
         store.fetch(arrival.repo.url, release.tag, release.commit, progress)
-        return arrival.stored(release.commit)
+        return arrival.stored(release.commit, bytes=store.received)

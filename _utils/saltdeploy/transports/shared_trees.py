@@ -7,6 +7,7 @@ channel. Whatever brings the contents need not be trusted any more.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from saltdeploy.git.objects import list_blobs, read_changes
 from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import NoBase, Unsupported
+from saltdeploy.lib.errors import GitFailed, NoBase, Unsupported
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
@@ -26,6 +27,7 @@ from saltdeploy.transports.base import Arrival
 log = logging.getLogger(__name__)
 
 TREES = "trees"
+_BLOCK = 4096  # bytes that the last block of a file may take beyond its own
 _ROOM = 2  # for the pack that is made of a bundle, and the index beside it
 
 
@@ -36,10 +38,12 @@ class Came:
     Attributes:
         bytes: of them.
         brings: bytes of the files that the release has and a release that is here has not, as the master says.
+        base: that release; "" for none.
     """
 
     bytes: int
     brings: int
+    base: str = ""
 
 
 def pack_trees(store: payloads.Payloads, source: Repository, repo: str, tag: Tag, base: str) -> Payload:
@@ -74,7 +78,7 @@ def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> Came:
     payload = choose(order, TREES, lambda base: trees.has(base) or arrival.store.has(base))
     if trees.has(commit):
         trees.keep(commit)
-        return Came(0, payload.brings if payload else 0)
+        return Came(0, payload.brings, payload.base) if payload else Came(0, 0)
     if payload is None:
         raise no_base(order, arrival)
     if payload.base and not trees.has(payload.base):
@@ -83,7 +87,36 @@ def bring_trees(order: Order, arrival: Arrival, progress: Progress) -> Came:
     disk.refuse_without_space(trees.git_dir, _ROOM * payload.size)
     trees.unpack(received, commit, progress)
     received.unlink()
-    return Came(payload.size, payload.brings)
+    return Came(payload.size, payload.brings, payload.base)
+
+
+def refuse_without_room(came: Came, archive: int, order: Order, arrival: Arrival) -> None:
+    """See to it, before an archive travels, that its files will have room, and the archive with them.
+
+    Args:
+        archive: bytes that are about to travel.
+
+    Raises:
+        DiskFull: with the number of bytes that are missing.
+    """
+    area, directory = arrival.repo.area, room(order, arrival)
+    # of a host that holds other releases than the base nobody knows how much of it is here
+    if not came.brings or (came.base not in arrival.held if came.base else arrival.held):
+        return
+    need = came.brings + _BLOCK * _number_of_files(came.base, order, arrival)
+    disk.refuse_without_space(area, need)
+    if os.stat(area).st_dev == os.stat(directory).st_dev:
+        disk.refuse_without_space(area, need + archive)
+
+
+def _number_of_files(base: str, order: Order, arrival: Arrival) -> int:
+    reader = trees_of(order, arrival).beside(arrival.store)
+    with tempfile.TemporaryFile() as changes, tempfile.TemporaryFile() as oids:
+        try:
+            reader.diff(base, order.release.commit, changes)
+        except GitFailed:  # the trees of the base are not here any more
+            return 0
+        return list_blobs(read_changes(changes), oids)
 
 
 def trees_of(order: Order, arrival: Arrival) -> TreeStore:

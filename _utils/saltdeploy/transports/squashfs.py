@@ -39,6 +39,9 @@ class Squashfs(Transport):
         images = Images(arrival.repo.area / "images")
         images.open()
         here = images.find(base)
+        if arrival.repo.layout != "overlay":  # there nothing is unpacked
+            travels = sum(each.size for each in (None if here else base, overlay) if each is not None)
+            shared_trees.refuse_without_room(came, travels, order, arrival)
         lower = here or images.take(shared_trees.receive(base, order, arrival, progress), base)
         size += 0 if here else base.size
         layers = [lower]

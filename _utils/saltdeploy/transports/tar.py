@@ -68,10 +68,12 @@ def receive_archive(order: Order, arrival: Arrival, progress: Progress, came: sh
 
     Raises:
         NoBase: the order has none.
+        DiskFull: before anything of it has travelled.
     """
     payload = shared_trees.choose(order, KIND, lambda base: False)
     if payload is None:
         raise shared_trees.no_base(order, arrival)
+    shared_trees.refuse_without_room(came, payload.size, order, arrival)
     received = shared_trees.receive(payload, order, arrival, progress)
     return Brought(
         {"bytes": came.bytes + payload.size, "base": ""}, compressed.Packed(received, brings=came.brings)

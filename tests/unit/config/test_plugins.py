@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from saltdeploy.config import check_kinds, checks, plugins, values
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import ConfigError
+from saltdeploy.staging.next_tag import next_tag
 
 from tests.support import plugins as packages
 from tests.support.repositories import repo
@@ -197,3 +199,14 @@ def test_a_row_may_come_without_the_class_of_this_package() -> None:
     row = config_transports.TABLE._load(Point())  # type: ignore[arg-type]
     assert (row.name, row.does, row.kinds, row.brings) == ("plain", "a:b", ("x",), "files")
     assert values.text(row.name)
+
+
+def test_the_pillar_takes_a_tag_scheme_of_a_package_and_the_next_tag_follows_it(beside: Path) -> None:
+    found = repo(Path("/srv/demo"), tag_scheme="weekly")
+    now = datetime(2026, 11, 23, tzinfo=timezone.utc)
+    assert next_tag("demo", ["2026-W48.9", "2026-W48.10"], found.tag_scheme, "", now) == "2026-W48.11"
+
+
+def test_a_tag_scheme_that_nobody_brings_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="must be one of release, semver, scap, sync, timestamp"):
+        repo(Path("/srv/demo"), tag_scheme="weekly")

@@ -57,6 +57,17 @@ def test_releases_follow_each_other_and_back(layout: Inplace, source: Source, lo
     assert layout.holdings().previous == source.tag(2).commit
 
 
+def test_a_link_of_the_operator_may_lead_to_the_work_tree(
+    layout: Inplace, source: Source, location: Path, tmp_path: Path
+) -> None:
+    deploy(layout, source, 0)
+    location.rename(tmp_path / "moved")
+    location.symlink_to(tmp_path / "moved")
+    deploy(layout, source, 1)
+    assert released(location) == source.checked_out(1)
+    assert layout.verify(full=True).ok
+
+
 def test_whoever_was_led_back_knows_no_further_way_back(layout: Inplace, source: Source) -> None:
     for number in (0, 1):
         deploy(layout, source, number)

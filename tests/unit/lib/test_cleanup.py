@@ -48,6 +48,16 @@ def test_links_are_not_followed_and_what_is_not_there_is_fine(tmp_path: Path, tr
     assert (trees[0] / "own").exists()
 
 
+def test_what_is_reached_by_a_link_of_the_operator_is_counted_and_deleted(
+    tmp_path: Path, trees: list[Path]
+) -> None:
+    (tmp_path / "elsewhere").symlink_to(trees[2])
+    sweep = Cleanup()
+    sweep.drop("trees", tmp_path / "elsewhere" / "own")
+    assert sweep.freed()["trees"] >= 40_000
+    assert not (trees[2] / "own").exists()
+
+
 def test_somebody_else_may_delete(trees: list[Path]) -> None:
     asked = []
     Cleanup().drop("trees", trees[0], by=lambda: asked.append("deleted"))

@@ -18,6 +18,7 @@ from saltdeploy.lib.errors import (
     DiskFull,
     GitFailed,
     NoPermission,
+    ReadOnly,
     from_os,
     from_wire,
 )
@@ -92,7 +93,7 @@ def test_what_the_raiser_knew_is_not_overwritten_on_the_way_up() -> None:
         (errno.EDQUOT, DiskFull),
         (errno.EACCES, NoPermission),
         (errno.EPERM, NoPermission),
-        (errno.EROFS, NoPermission),
+        (errno.EROFS, ReadOnly),
         (errno.EIO, DeployError),
     ],
 )

@@ -123,6 +123,14 @@ class Past:
         self.repo = repo(root)
         self._epoch = 0
 
+    @classmethod
+    def of(cls, root: Path, *tags: str) -> Past:
+        """A fleet to which these releases were deployed, one after the other."""
+        past = cls(root)
+        for tag in tags:
+            past.deploy(tag)
+        return past
+
     @property
     def history(self) -> History:
         return history_of(REPO, self.master.root, self.master.store, running=False)

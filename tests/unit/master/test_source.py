@@ -131,3 +131,25 @@ def test_F24_a_forgotten_update_of_a_submodule_is_seen_in_a_linked_work_tree(
     with pytest.raises(NotAsRecorded) as caught:
         refuse_dangerous(found, opened, opened.tag("v0"), "", force=False)
     assert source.tag(0).commit in caught.value.cause
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_all_tags_are_listed_here_and_from_elsewhere(source: Source, tmp_path: Path, remote: bool) -> None:
+    run(
+        "git",
+        "-C",
+        source.git_dir,
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@b",
+        "tag",
+        "-a",
+        "-m",
+        "x",
+        "release/1",
+        "v1",
+    )
+    place = f"file://{source.git_dir}" if remote else str(source.git_dir)
+    found = master_source.Source(repo(tmp_path / "live", source=place), tmp_path / "master")
+    assert sorted(found.tags()) == ["release/1", "v0", "v1"]

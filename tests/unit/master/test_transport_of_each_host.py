@@ -9,7 +9,7 @@ import pytest
 from saltdeploy import config
 from saltdeploy.config import transports
 from saltdeploy.lib.errors import ConfigError
-from saltdeploy.master import packing, transport_choice
+from saltdeploy.master import packing, transport_choice, travel
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.plan_model import Part
 from saltdeploy.master.transport_choice import TransportChoice
@@ -79,7 +79,7 @@ def test_hosts_with_the_same_transport_for_the_same_reason_are_one_way() -> None
         TransportChoice("delta", ("web2",), "auto: delta"),
     )
     assert transport_choice.most(found) == "bundle"
-    assert transport_choice.others(found, "bundle") == {"web2": "delta"}
+    assert travel.others(found, "bundle") == {"web2": "delta"}
 
 
 def part(*found: TransportChoice) -> Part:

@@ -33,10 +33,7 @@ OF = (DEPLOY, REPO, NOON + 50)
 @pytest.fixture
 def past(tmp_path: Path) -> Past:
     """A fleet on v1, as every test finds it."""
-    found = Past(tmp_path / "master")
-    found.deploy("v0")
-    found.deploy("v1")
-    return found
+    return Past.of(tmp_path / "master", "v0", "v1")
 
 
 def write(past: Past, *told: events.Event) -> None:

@@ -191,6 +191,16 @@ def test_the_reader_finds_what_is_pinned_and_by_which_epoch(fleet: Fleet) -> Non
         assert known["epoch"] == epoch == Record(minion.cache, REPO).epoch()
 
 
+def test_F37_the_reader_finds_what_a_host_needs_of_its_configuration(fleet: Fleet) -> None:
+    for minion in fleet.minions.values():
+        known = format_reader.record(minion.cache / NAME / "configuration.json")
+        assert known["version"] == 1
+        assert list(known["places"]) == [str(minion.location)]
+        assert 1 <= len(known["deploys"]) <= 3
+        for section in (known["last"], *known["deploys"].values()):
+            assert section["repo_config"][REPO]["location"] == str(minion.location)
+
+
 def test_the_reader_finds_the_history(fleet: Fleet) -> None:
     records = [format_reader.record(path) for path in (fleet.root / "history" / KEY).glob("*.p")]
     told = [

@@ -70,6 +70,29 @@ def test_a_first_release_that_does_not_fit_is_refused(
     assert not (target.repo.area / "slots/0").exists()
 
 
+@pytest.mark.small_disk
+@pytest.mark.parametrize("transport", ["tar", "delta", "squashfs"])
+@pytest.mark.parametrize("first", [True, False], ids=["a first release", "a change"])
+def test_F32_what_will_not_fit_is_refused_before_its_contents_travel(
+    transport: str, first: bool, disk: SmallDisk, traveller: Travellers, growing: Source
+) -> None:
+    _pack_elsewhere(disk.path)
+    disk.change("size=16m")
+    target = traveller(transport, growing, disk.path.name)
+    for number in () if first else (0, 1):
+        assert all(result.ok for result in target.travel(number))
+    _leave(disk.path, 3 * MEGABYTE)
+    target.carrier.fetched.clear()
+
+    refused = target.fetch(2)
+
+    assert isinstance(refused.error, DiskFull), refused.error
+    assert "are free" in refused.error.cause
+    assert refused.error.path == str(target.repo.area)
+    kinds = {payload.sha256: payload.kind for payload in target.order_for(2).payloads}
+    assert {kinds[name] for name in target.carrier.fetched} <= {"trees"}
+
+
 def _pack_elsewhere(place: Path) -> None:
     """The master has a disk of its own."""
     packed = place.with_name("packed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from saltdeploy.lib.errors import (
 )
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 
-from tests.support.repositories import Source, configure, git, repo, tree
+from tests.support.repositories import FILE, Entry, Source, Tree, configure, git, repo, tree
 from tests.support.targets import Copies
+from tests.support.travels import Traveller
 
 
 class Fleet:
@@ -221,3 +223,14 @@ def test_F04_all_that_can_be_chosen_is_named() -> None:
     assert {"auto", "bundle", "tar+swarm"} <= set(named)
     for name in config_transports.TABLE.names():
         transports.of(name)
+
+
+@pytest.mark.parametrize("layout", ["slots", "inplace"])
+def test_F32_what_git_has_received_is_told_in_bytes(tmp_path: Path, layout: str) -> None:
+    noise = [os.urandom(size) for size in (300_000, 100_000)]
+    first: Tree = {b"a": Entry(FILE, noise[0])}
+    source = Source(tmp_path / "noise.git", first, {**first, b"b": Entry(FILE, noise[1])})
+    target = Traveller(tmp_path / "host", source, "git", layout=layout)
+    for number, size in enumerate(map(len, noise)):
+        told = target.fetch(number).facts["bytes"]
+        assert size <= told <= size + 2_000, (number, told)

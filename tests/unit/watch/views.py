@@ -243,6 +243,9 @@ VIEWS: dict[str, View] = {
             "web10": {"state": "unreachable"},
         },
     },
+    "forgotten": {"view": "forgotten", "host": "web7", "redis": "redis localhost:6379/0"},
+    "forgotten-no-redis": {"view": "forgotten", "host": "web7", "redis": ""},
+    "next-tag": {"view": "next_tag", "repo": "wiki", "tag": "release/2026-11-23/2"},
     "gc-unreadable": {
         "view": "gc",
         "retcode": 1,

@@ -11,6 +11,7 @@ differs from it is at most a quarter of it; it is never changed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import tempfile
@@ -29,6 +30,7 @@ from saltdeploy.layouts.symlinked import space
 from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState
 from saltdeploy.lib import disk
+from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import GitFailed, Unsupported
 from saltdeploy.protocol.release import Release
 
@@ -144,8 +146,9 @@ class Directories:
             disk.make_directory(layer.tree)
             with layer.manifest() as manifest, manifest.transaction():
                 work.apply(changes, oids, number, manifest, tell)
+                below = Below(layer.tree)
                 for path in squashfs.whiteouts(self._reader, release.commit, changes):
-                    _hide(layer.tree, path)
+                    _hide(below, path)
                 work.sync()
                 disk.sync_all(layer.tree)
                 manifest.put_commit(release.commit)
@@ -167,22 +170,18 @@ def _is_sound(layer: Slot) -> bool:
         return False
 
 
-def _hide(root: Path, path: bytes) -> None:
+def _hide(below: Below, path: bytes) -> None:
     """Make a whiteout, and the directories above it where they are not there."""
-    place = os.fsencode(root)
-    *above, name = path.split(b"/")
-    for part in above:
-        place = os.path.join(place, part)
-        try:
-            os.mkdir(place)
-            os.chmod(place, 0o755)
-        except FileExistsError:
-            continue
+    above = path.split(b"/")[:-1]
+    for depth in range(1, len(above) + 1):
+        with contextlib.suppress(FileExistsError):
+            below.make_directory(b"/".join(above[:depth]))
+    name, at = below.place(path)
     try:
-        os.mknod(os.path.join(place, name), stat.S_IFCHR, os.makedev(0, 0))
+        os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=at)
     except PermissionError as error:
         raise Unsupported(
             f"this host may not mark what a release has not: {error.strerror}",
-            path=os.fsdecode(place),
+            path=os.fsdecode(below.at(path)),
             next="choose layout slots; or let the minion make devices (CAP_MKNOD)",
         ) from error

@@ -33,8 +33,9 @@ from saltdeploy.git.objects import (
     read_changes,
 )
 from saltdeploy.git.repository import Progress
-from saltdeploy.layouts.symlinked.paths import TreePaths, legal, make_directory
+from saltdeploy.layouts.symlinked.paths import TreePaths, legal
 from saltdeploy.lib import disk
+from saltdeploy.lib.below import make_directory_at
 from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, from_os
 
 _TOLD_EVERY = 64
@@ -143,12 +144,13 @@ class WorkTree:
             for stub in self.stubs:
                 path = stub.change.path
                 cache.place(stub.pointer, self._aside, executable=stub.change.mode == EXECUTABLE)
-                os.rename(self._aside, self._paths.at(path))
+                self._paths.make_parents(os.path.dirname(path), manifest)
+                self._paths.move_in(self._aside, path)
                 with contextlib.suppress(
                     FileNotFoundError
                 ):  # rename(2) leaves one of two links to the same file
                     os.unlink(self._aside)
-                seen = os.lstat(self._paths.at(path))
+                seen = self._paths.seen(path)
                 digest = bytes.fromhex(stub.pointer.digest)
                 manifest.put(path, stub.change.mode, stub.change.oid, seen, digest, stub.data)
                 self._paths.written(path)
@@ -166,6 +168,10 @@ class WorkTree:
     def sync(self) -> None:
         """Make what was written and removed survive a power cut."""
         self._paths.sync()
+
+    def close(self) -> None:
+        """Let go of the tree; it may be worked on again."""
+        self._paths.close()
 
     def remove_stray(self, path: bytes, manifest: Manifest) -> None:
         """Delete a path that the manifest does not know, and the directories that are empty without it."""
@@ -203,8 +209,8 @@ class WorkTree:
 
     def _submodule(self, change: Change, _supply: ContentStream, manifest: Manifest) -> _Noted:
         """Make a submodule's directory."""
-        self._paths.make_new(change.path, manifest, make_directory)
-        return bytes.fromhex(change.oid), os.lstat(self._paths.at(change.path))
+        self._paths.make_new(change.path, manifest, make_directory_at)
+        return bytes.fromhex(change.oid), self._paths.seen(change.path)
 
     def _link(self, change: Change, supply: ContentStream, manifest: Manifest) -> _Noted | None:
         """Write a symbolic link; None when it is a pointer."""
@@ -213,8 +219,8 @@ class WorkTree:
         digest = self._checked(change, size, target)
         if self._is_stub(change, target):
             return None
-        self._paths.make_new(change.path, manifest, functools.partial(os.symlink, target))
-        return digest, os.lstat(self._paths.at(change.path))
+        self._paths.make_new(change.path, manifest, functools.partial(_link_new, target))
+        return digest, self._paths.seen(change.path)
 
     def _file(self, change: Change, supply: ContentStream, manifest: Manifest) -> _Noted | None:
         """Write a file; None when it is a pointer."""
@@ -264,8 +270,12 @@ class WorkTree:
             )
 
 
-def _open_new(place: bytes, mode: int) -> int:
-    return os.open(place, _NEW, mode)
+def _open_new(name: bytes, at: int, mode: int) -> int:
+    return os.open(name, _NEW, mode, dir_fd=at)
+
+
+def _link_new(target: bytes, name: bytes, at: int) -> None:
+    os.symlink(target, name, dir_fd=at)
 
 
 def _write_all(fd: int, piece: bytes) -> None:

@@ -142,6 +142,8 @@ class TreeBuild:
                     with contextlib.suppress(OSError):
                         self._slot.remove()
                 raise
+            finally:
+                work.close()
         return facts
 
     def _spool(self) -> IO[bytes]:
@@ -230,7 +232,7 @@ class TreeBuild:
     @staticmethod
     def _may_differ(start: Start, work: WorkTree) -> bool:
         """Whether somebody may have written into the tree; nobody had the time to in an empty one, or in a clone."""
-        return bool(start.base) and (start.clone is None or work.surprised)
+        return work.surprised or (bool(start.base) and start.clone is None)
 
     def _compare(self, work: WorkTree, manifest: Manifest, among: set[bytes] | None) -> int:
         """Compare files by their stat, and delete what does not belong there.

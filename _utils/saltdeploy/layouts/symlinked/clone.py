@@ -8,6 +8,7 @@ services that run as other users cannot spoil it. Whoever brings a tree to a rel
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -16,11 +17,11 @@ from pathlib import Path
 
 from saltdeploy.content.compare import FileEntry, compare
 from saltdeploy.content.manifest import Manifest
-from saltdeploy.content.verify import is_real
 from saltdeploy.git.objects import GITLINK, SYMLINK
 from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.tree import Slot
 from saltdeploy.lib import reflink
+from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import from_os
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _BLOCK = 4096
 _TOLD_EVERY = 4096
 _OTHERS_MAY_WRITE = 0o022
+_EXCHANGED = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 class Differs(Exception):
@@ -84,75 +86,99 @@ class Clone:
             if self.way == reflink.LINK:
                 known.forget_ctimes()
                 manifest.take(known)
-            made, real = {b""}, {b""}
-            for number, entry in enumerate(known.entries()):
-                self._make_one(entry, tree, manifest, made, real)
-                if number % _TOLD_EVERY == 0:
-                    self._tell("copy", number, self._files, "files")
+            with Below(self.base.tree) as old, Below(tree) as new:
+                copying = _Copying(old, new)
+                for number, entry in enumerate(known.entries()):
+                    self._make_one(entry, copying, manifest)
+                    if number % _TOLD_EVERY == 0:
+                        self._tell("copy", number, self._files, "files")
             manifest.digests.take(known.digests)
 
-    def _make_one(
-        self, entry: FileEntry, tree: Path, manifest: Manifest, made: set[bytes], real: set[bytes]
-    ) -> None:
-        """Make one file; note it, if it is another one than that of the base.
-
-        Args:
-            made: directories of the new tree that are there; grows.
-            real: directories of the base that are no links; grows.
-        """
-        old, new, above = os.fsencode(self.base.tree), os.fsencode(tree), os.path.dirname(entry.path)
-        source, place = os.path.join(old, entry.path), os.path.join(new, entry.path)
-        now = _seen(source) if is_real(old, above, real) else None
-        if now is None or compare(source, entry, now=now):
-            named = entry.path.decode("utf-8", "backslashreplace")
-            raise Differs(f"{named} of {self.base.tree} differed", [entry.oid])
+    def _make_one(self, entry: FileEntry, copying: _Copying, manifest: Manifest) -> None:
+        """Make one file; note it, if it is another one than that of the base."""
+        old, new = copying.old, copying.new
+        now = old.seen(entry.path)
+        at = old.find(os.path.dirname(entry.path))
+        if now is None or at is None or compare(os.path.basename(entry.path), entry, now=now, at=at):
+            raise self._differs(entry)
         try:
-            _make_directories(new, above, made)
-            if self._put(entry, source, now, place):
+            copying.make_directories(os.path.dirname(entry.path))
+            if self._put(entry, copying, now):
                 return
-            seen = os.lstat(place)
+            seen = new.seen(entry.path)
         except OSError as error:
-            raise from_os(error, path=place.decode("utf-8", "backslashreplace")) from error
+            named = new.at(entry.path).decode("utf-8", "backslashreplace")
+            raise from_os(error, path=named) from error
+        if seen is None:
+            raise self._differs(entry)
         manifest.put(entry.path, entry.mode, entry.oid, seen, entry.digest, entry.pointer)
 
-    def _put(self, entry: FileEntry, source: bytes, now: os.stat_result, place: bytes) -> bool:
+    def _differs(self, entry: FileEntry) -> Differs:
+        named = entry.path.decode("utf-8", "backslashreplace")
+        return Differs(f"{named} of {self.base.tree} differed", [entry.oid])
+
+    def _put(self, entry: FileEntry, copying: _Copying, now: os.stat_result) -> bool:
         """Make one; whether it is the same file as that of the base."""
         if entry.mode == GITLINK:
-            os.mkdir(place)
-            os.chmod(place, 0o755)
-        elif entry.mode == SYMLINK and not entry.pointer:
-            os.symlink(os.readlink(source), place)
-            os.utime(place, ns=(now.st_mtime_ns, now.st_mtime_ns), follow_symlinks=False)
-        elif self.way == reflink.LINK and _is_ours(now) and reflink.link(source, place):
+            copying.new.make_directory(entry.path)
+            return False
+        (name, at), (_, source_at) = copying.new.place(entry.path), copying.old.place(entry.path)
+        if entry.mode == SYMLINK and not entry.pointer:
+            os.symlink(os.readlink(name, dir_fd=source_at), name, dir_fd=at)
+            os.utime(name, ns=(now.st_mtime_ns, now.st_mtime_ns), follow_symlinks=False, dir_fd=at)
+        elif self.way == reflink.LINK and _is_ours(now) and reflink.link(name, name, source_at, at):
+            if os.lstat(name, dir_fd=at).st_ino != now.st_ino:
+                raise self._differs(entry)
             return True
         else:
-            self._copy(source, now, place)
+            self._copy(entry, copying, now)
         return False
 
-    def _copy(self, source: bytes, now: os.stat_result, place: bytes) -> None:
+    def _copy(self, entry: FileEntry, copying: _Copying, now: os.stat_result) -> None:
         mode = stat.S_IMODE(now.st_mode) & ~_OTHERS_MAY_WRITE
-        if not (self.way == reflink.CLONE and reflink.clone(source, place, mode)):
-            reflink.copy(source, place, mode)
-        os.utime(place, ns=(now.st_mtime_ns, now.st_mtime_ns))
+        name, at = copying.new.place(entry.path)
+        source = self._opened(entry, copying.old, now)
+        try:
+            if not (self.way == reflink.CLONE and reflink.clone(source, name, mode, at)):
+                reflink.copy(source, name, mode, at)
+        finally:
+            os.close(source)
+        os.utime(name, ns=(now.st_mtime_ns, now.st_mtime_ns), dir_fd=at, follow_symlinks=False)
+
+    def _opened(self, entry: FileEntry, old: Below, now: os.stat_result) -> int:
+        """The file that was compared, and no other: it may be one that its readers must not read."""
+        try:
+            fd = old.open(entry.path)
+        except OSError as error:
+            if error.errno in _EXCHANGED:
+                raise self._differs(entry) from None
+            raise
+        if not os.path.samestat(os.fstat(fd), now):
+            os.close(fd)
+            raise self._differs(entry)
+        return fd
 
 
-def _seen(path: bytes) -> os.stat_result | None:
-    try:
-        return os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+class _Copying:
+    """The tree that there is, and the one that is being made.
+
+    Args:
+        old, new: the two.
+    """
+
+    def __init__(self, old: Below, new: Below) -> None:
+        self.old = old
+        self.new = new
+        self._made = {b""}
+
+    def make_directories(self, directory: bytes) -> None:
+        """Make a directory of the new tree, and those above it, once."""
+        if directory not in self._made:
+            self.make_directories(os.path.dirname(directory))
+            self.new.make_directory(directory)
+            self._made.add(directory)
 
 
 def _is_ours(seen: os.stat_result) -> bool:
     """Whether nobody but us may write into a file."""
     return seen.st_uid == os.geteuid() and not seen.st_mode & _OTHERS_MAY_WRITE
-
-
-def _make_directories(root: bytes, directory: bytes, made: set[bytes]) -> None:
-    if directory in made:
-        return
-    _make_directories(root, os.path.dirname(directory), made)
-    place = os.path.join(root, directory)
-    os.mkdir(place)
-    os.chmod(place, 0o755)
-    made.add(directory)

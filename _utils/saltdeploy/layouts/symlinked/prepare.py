@@ -9,6 +9,7 @@ conversions (line ends, filters) do not happen.
 from __future__ import annotations
 
 import abc
+import functools
 import logging
 from collections.abc import Collection
 from pathlib import Path
@@ -26,11 +27,12 @@ from saltdeploy.layouts.symlinked.blobs import BlobFilling
 from saltdeploy.layouts.symlinked.build import EMPTY, BuildSite, Start, TreeBuild, TreeJob
 from saltdeploy.layouts.symlinked.clone import Clone, Differs
 from saltdeploy.layouts.symlinked.inspection import check_by_stat
+from saltdeploy.layouts.symlinked.paths import disturbed
 from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import NotReady, from_os
+from saltdeploy.lib.errors import Immutable, NotReady, from_os
 from saltdeploy.lib.open_files import users_of
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.release import Release
@@ -103,6 +105,7 @@ class SymlinkedLayout(SymlinkedTrees):
                 work = WorkTree(slot.tree, self._incoming, Stored(self.store))
                 limit = self._repo.stat_limit
                 sound, damaged = check_by_stat(slot, state, root, work, limit, in_use=in_use)
+                work.close()
                 if sound:
                     return slot
                 self._mark_suspect(slot, slot.state(), damaged)
@@ -120,7 +123,11 @@ class SymlinkedLayout(SymlinkedTrees):
                 log.info("%s cannot be cloned: %s", base.tree, why)
                 slot.remove()
                 self._mark_suspect(base, state, why.damaged if isinstance(why, Differs) else ())
-        return build.run(EMPTY)
+        try:
+            return build.run(EMPTY)
+        except Differs as why:
+            slot.remove()
+            raise disturbed(str(slot.tree), f": {why}") from None
 
     def _nearest(self, commit: str) -> list[tuple[Slot, TreeState]]:
         """The complete trees that were live last, that from which the commit differs least first."""
@@ -149,7 +156,9 @@ class SymlinkedLayout(SymlinkedTrees):
         if not cleanup.test:
             self._recover()
         damaged = [store.aside for store in (self.store, self.trees) if store.aside.exists()]
-        cleanup.drop("incoming", *_within(self._incoming), *self._asides(), *damaged)
+        cleanup.drop("incoming", *_within(self._incoming), *damaged)
+        for aside in self._asides():
+            cleanup.drop("incoming", aside, by=functools.partial(_remove_aside, aside))
         self._delete_unneeded(cleanup, needed)
         for store in (self.store, self.trees):
             if store.git_dir.is_dir() and not cleanup.test:
@@ -168,7 +177,7 @@ class SymlinkedLayout(SymlinkedTrees):
         disk.remove_tree(self._incoming)
         disk.make_directory(self._incoming)
         for aside in self._asides():
-            disk.remove_tree(aside)
+            _remove_aside(aside)
 
     def _asides(self) -> list[Path]:
         """What was left by those who were killed while they made a directory, a tree or a record."""
@@ -176,6 +185,7 @@ class SymlinkedLayout(SymlinkedTrees):
         return [
             *(aside for directory in made for aside in disk.asides(directory)),
             *(aside for slot in self._places() for aside in slot.asides()),
+            *self._home.glob(f".*.{'[0-9a-f]' * 8}"),
         ]
 
     def _delete_unneeded(self, cleanup: Cleanup, needed: Collection[str]) -> None:
@@ -207,6 +217,16 @@ class SymlinkedLayout(SymlinkedTrees):
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
             )
         return {"slot": slot.name, **activate(view, slot, release, self._repo.location, back=back)}
+
+
+def _remove_aside(aside: Path) -> None:
+    """Delete what was set aside. What somebody has made immutable stays, and is named in the log each time."""
+    try:
+        disk.remove_tree(aside)
+    except PermissionError as error:
+        if not isinstance(ours := from_os(error), Immutable):
+            raise
+        log.warning("%s stays: %s", aside, ours)
 
 
 def _within(directory: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from saltdeploy.content import database
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import BadName, Corrupt
+from saltdeploy.lib.errors import BadName, Corrupt, Immutable, from_os
 from saltdeploy.protocol import merkle
 from saltdeploy.protocol.release import Release, check_commit
 
@@ -170,8 +170,19 @@ class Slot:
         self._record.unlink(missing_ok=True)
         if self._record.parent.is_dir():
             disk.fsync_dir(self._record.parent)
-        disk.remove_tree(self.tree)
+        self._remove_tree()
         database.remove(self._database)
+
+    def _remove_tree(self) -> None:
+        """Delete the tree. One in which somebody has made a file immutable is set aside: no release has to wait for him."""
+        try:
+            disk.remove_tree(self.tree)
+        except PermissionError as error:
+            if not isinstance(ours := from_os(error), Immutable):
+                raise
+            aside = disk.aside_of(self.tree)
+            log.warning("%s cannot be deleted, it is %s now: %s", self.tree, aside, ours)
+            self.tree.rename(aside)
 
     def _has_manifest(self) -> bool:
         try:

@@ -34,7 +34,7 @@ def source(seen: Seen) -> Iterator[Finding]:
     for repo in seen.repos:
         try:
             found = Source(repo, seen.settings.root)
-            has_tags = found.has_tags()
+            has_tags = bool(found.tags())
         except DeployError as error:
             yield _of_error(error, repo)
             continue

@@ -6,6 +6,7 @@ The table says when something is done; this file says what that is: :class:`Book
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from saltdeploy.lib.errors import DeployError
@@ -53,6 +54,7 @@ class Book:
         self._opened: set[Gate] = set()  # by an operator
         self._asks_no_more = False
         self._questions = 0
+        self._blameless = False  # what stops it is no fault of the release
 
     # -- hosts ------------------------------------------------------------------------------------------
 
@@ -71,8 +73,8 @@ class Book:
         """A host that was asked answered."""
         cause = None if error is None else error.cause
         self.tally().answer(host, cause)
-        if cause is not None and self.stage != ROLLBACK:
-            self._failures.add(host, cause)
+        if error is not None and self.stage != ROLLBACK:
+            self._failures.add(host, error)
         self._where.hear(self.stage, host, error, answer.of_a_restart() if self._rules.anew else answer)
 
     def due(self, *, whole: bool) -> Ask | None:
@@ -250,10 +252,12 @@ class Book:
     def note_reason(self, _: State, text: str) -> None:
         """One more reason why it stops."""
         self._reason = "; ".join(filter(None, (self._reason, text)))
+        self._blameless = False
 
     def note_failures(self, _: State, __: str) -> None:
         """It stops since more have failed than may."""
         self._reason = self._too_many_failed()
+        self._blameless = self._failures.is_hosts_own()
 
     def note_stopped(self, _: State, __: str) -> None:
         """It stops by the word of an operator, if by nothing else."""
@@ -293,7 +297,8 @@ class Book:
 
     def _end_stopped(self, stuck: dict[str, str]) -> None:
         ready = len(self.tally(FETCH, -1).ok)
-        self.outcome = rollout_outcome.stopped(self._where, self._rules, self._reason, ready, stuck)
+        ended = rollout_outcome.stopped(self._where, self._rules, self._reason, ready, stuck)
+        self.outcome = replace(ended, blameless=self._blameless and bool(self._reason))
 
 
 _LOOKS = {

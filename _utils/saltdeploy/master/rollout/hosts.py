@@ -18,18 +18,22 @@ class Failures:
 
     Attributes:
         causes: host -> why it failed, in the order in which they failed.
+        own: those of them that failed by trouble of their own: a full or read-only disk.
     """
 
     def __init__(self, waves: Iterable[Wave]) -> None:
         self.causes: dict[str, str] = {}
+        self.own: set[str] = set()
         self._group: dict[str, str] = {}
         self._counted: dict[str, dict[str, str]] = {}
         for wave in waves:
             self._group |= dict.fromkeys(wave.hosts, wave.group)
             self._counted[wave.group] = {}
 
-    def add(self, host: str, cause: str) -> None:
+    def add(self, host: str, error: DeployError) -> None:
         """A host failed."""
+        cause = error.cause
+        self.own = self.own | {host} if error.of_the_host else self.own - {host}
         self.causes[host] = self._counted[self._group[host]][host] = cause
 
     def forget(self, hosts: Iterable[str]) -> None:
@@ -37,6 +41,11 @@ class Failures:
         for host in hosts:
             self.causes.pop(host, None)
             self._counted[self._group[host]].pop(host, None)
+
+    def is_hosts_own(self) -> bool:
+        """Whether all that count failed by trouble of their own, so that the release is not to blame."""
+        counted = {host for group in self._counted.values() for host in group}
+        return bool(counted) and counted <= self.own
 
     def accept(self) -> None:
         """An operator goes on in spite of those that there are; the limits count from here."""

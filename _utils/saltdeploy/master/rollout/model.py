@@ -98,6 +98,7 @@ class Outcome:
         accepted: whether the new release is what the fleet should be running from now on.
         astray: hosts that do not run what is pinned then, or of which that is not known.
         unwell: hosts that are where they should be, where something else failed: a restart, a check.
+        blameless: it was stopped by nothing but trouble of the hosts' own: a full or read-only disk.
     """
 
     word: str
@@ -107,6 +108,7 @@ class Outcome:
     accepted: bool = False
     astray: tuple[str, ...] = ()
     unwell: tuple[str, ...] = ()
+    blameless: bool = False
 
     def __str__(self) -> str:
         return f"{self.word} {self.ok}/{self.total}"

@@ -9,7 +9,7 @@ from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
-from saltdeploy.watch.console.views.maintenance import gc, preseed
+from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed
 from saltdeploy.watch.console.views.plan import plan
 from saltdeploy.watch.console.views.setup import doctor, init
 from saltdeploy.watch.text import clean
@@ -24,6 +24,8 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "gc": gc,
     "init": init,
     "doctor": doctor,
+    "next_tag": next_tag,
+    "forgotten": forgotten,
     "report": report,
     "targets": targets,
     "versions": versions,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saltdeploy.config import values
 from saltdeploy.config.check_kinds import CheckKind
+from saltdeploy.config.tag_schemes import TagSchemeRow
 from saltdeploy.config.transports import TransportRow
 
 MOUNTED = TransportRow(
@@ -16,3 +17,4 @@ EXISTS = CheckKind(
     keys={"path": values.text},
     required=("path",),
 )
+WEEKLY = TagSchemeRow("weekly", "deploy_example.weekly:weekly", "2026-W48.1")

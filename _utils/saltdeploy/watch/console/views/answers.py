@@ -76,6 +76,8 @@ def _held(view: View, facts: View) -> tuple[str, str]:
     holdings = part(view, "holdings")
     others = _others(holdings)
     also = f"; also on disk: {some(others, _MOST_HELD)}" if others else ""
+    if left := clean(facts.get("left_behind")):
+        also += f"; {left}"
     if not clean(holdings.get("live")):
         return "nothing", f"no release is live{also}"
     if holdings.get("damaged") is True:

@@ -50,7 +50,8 @@ def _rank(host: View) -> tuple[bool, str]:
 
 
 def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[str]:
-    """What hosts have to say, each thing once: errors, what is not settled, where an old directory went.
+    """What hosts have to say, each thing once: errors, what is not settled, where an old directory went, and which
+    place was left.
 
     Args:
         reason, next_act: what is said of all; an error of which both tell the same is left out.
@@ -69,6 +70,8 @@ def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[
             said.setdefault(_OWN_WORDS[host["state"]], ([], ""))[0].append(name)
         if aside := clean(host.get("moved_aside")):
             said.setdefault(f"what lay there before is now {aside}", ([], ""))[0].append(name)
+        if left := clean(host.get("left_behind")):
+            said.setdefault(left, ([], ""))[0].append(name)
     return [f"{some(names)}: {with_next(text, act)}" for text, (names, act) in said.items()
             if not _is_told(names, text, act, reason, next_act)]  # fmt: skip
 

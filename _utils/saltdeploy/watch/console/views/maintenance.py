@@ -8,7 +8,7 @@ from saltdeploy.watch.console.views.common import View, cell, mapping, release, 
 from saltdeploy.watch.console.views.hosts import notes
 from saltdeploy.watch.text import clean, count, hosts, natural, some, table
 
-_NO_KIND = ("state", "freed", "skipped", "error")
+_NO_KIND = ("state", "freed", "skipped", "error", "left_behind")
 
 
 def gc(view: View, now: float, colour: bool) -> list[str]:
@@ -83,3 +83,16 @@ def _preseed_row(name: str, host: View) -> tuple[str, ...]:
 def _left(shown: dict[str, View]) -> set[str]:
     """Sources that did not serve, each thing once."""
     return {f"left by {name}: {clean(host['left'])}" for name, host in shown.items() if host.get("left")}
+
+
+def forgotten(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``forgotten``."""
+    where = (
+        f"{cell(view.get('redis'))} holds nothing of it" if view.get("redis") else "the pillar names no redis"
+    )
+    return [f"{cell(view.get('host'))} is forgotten: {where}"]
+
+
+def next_tag(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``next_tag``: the tag alone, for scripts."""
+    return [clean(view.get("tag"))]

@@ -1,0 +1,52 @@
+"""What a process loads before it begins, and which processes have to load all at once.
+
+A command (``salt-run``, ``salt-call``) loads what it uses. A daemon of Salt loads all as soon as it loads a door: a sync may
+replace the package under it, and what it would load later would be refused (see ``saltdeploy/__init__.py``). For the same
+reason whoever begins something long loads all that this can need before it does anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from saltdeploy.config import check_kinds, transports
+
+#: What a deploy can need, from its plan to its end.
+DEPLOY = ("master.deploy", "master.results")
+#: What the runner can need besides, whatever it is asked for.
+RUNNER = (
+    *DEPLOY,
+    "master.beginning",
+    "master.doctor",
+    "master.forgotten",
+    "master.gc",
+    "master.preseed",
+    "master.preview",
+    "staging.next_tag",
+    "watch.console.terminal",
+    "watch.redis_server",
+    "web.overview",
+    "web.story",
+)
+#: What the pillar of a minion can need.
+PILLAR = ("master.ext_pillar", "master.packing", "master.annex_urls", "master.source", "master.checks")
+#: What a stage can need, and whatever else a minion is asked for.
+MINION = ("minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
+
+
+def load(modules: tuple[str, ...]) -> None:
+    """Load modules with all that they import, every transport and every kind of check.
+
+    Args:
+        modules: :data:`DEPLOY`, :data:`RUNNER`, :data:`PILLAR` or :data:`MINION`.
+
+    Raises:
+        PackageReplaced: the package was replaced since this process began to load it.
+    """
+    places = [row.does for row in transports.TABLE.built_in.values()]
+    places += [kind.run for kind in check_kinds.TABLE.built_in.values()]
+    for name in (
+        *(f"saltdeploy.{module}" for module in modules),
+        *(each.partition(":")[0] for each in places),
+    ):
+        importlib.import_module(name)

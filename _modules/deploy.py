@@ -327,8 +327,17 @@ def doctor(repo=None):
         fresh = _plain(_from_the_master())
     except (salt.exceptions.SaltException, OSError) as error:
         fresh = {"_error": str(error)[:1000]}
+    record = Path(__opts__["cachedir"], "deploy")
     site = str(__grains__.get("site", ""))
-    return _signed(minion_doctor.look(__opts__["id"], repo or "", _pillar(), fresh, site, time.time()))
+    lacks = {
+        "_states": "deploy.pinned" not in __salt__["sys.list_state_functions"]("deploy"),
+        "_grains": not __grains__.get("saltext_deploy"),
+    }
+    lacking = [name for name, missing in lacks.items() if missing]
+    found = minion_doctor.look(
+        __opts__["id"], repo or "", _pillar(), fresh, site, time.time(), record, lacking
+    )
+    return _signed(found)
 
 
 @_door

@@ -523,7 +523,7 @@ def gc(repo="", test=False):
 
 
 @_door
-def init(repo, source, location="", write=False):
+def init(repo, source, location="", write=False, config_file="", pillar_file="", top_file=""):
     """
     Print the pieces of YAML with which a repo begins: the master's configuration, the pillar, the pillar's top file;
     and the commands that follow. What is configured already is said, and left out.
@@ -537,6 +537,9 @@ def init(repo, source, location="", write=False):
     write
         Write each piece into the file that it names. A file that is there already is never changed: then its piece is
         printed, to be added by hand, and the exit status is 1.
+    config_file, pillar_file, top_file
+        Paths of the files, in place of the usual ones: ``deploy.conf`` among the master's further configuration files,
+        and ``deploy.sls`` and ``top.sls`` in the first directory of the pillar.
 
     CLI Example:
 
@@ -547,8 +550,8 @@ def init(repo, source, location="", write=False):
     from saltbridge.setup import settings
     from saltdeploy.master import beginning
 
-    now = list(__opts__.get("ext_pillar") or [])
-    return beginning.begin(repo, source, location, settings(__opts__), pillar(__opts__), now, write)
+    wish = beginning.Wish(repo, source, location, write, config_file, pillar_file, top_file)
+    return beginning.begin(wish, settings(__opts__), pillar(__opts__))
 
 
 @_door

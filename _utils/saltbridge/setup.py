@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pwd
 from pathlib import Path
@@ -28,8 +29,11 @@ def settings(opts: Opts) -> MasterSettings:
         file_servers=tuple(map(str, opts.get("fileserver_backend") or ())),
         ext_pillars=tuple(str(name) for entry in opts.get("ext_pillar") or () for name in entry),
         loads=_loads(opts),
+        given=tuple(opts.get("ext_pillar") or ()),
+        has_git_python=importlib.util.find_spec("git") is not None,
         pillar_cache=bool(opts.get("pillar_cache")),
-        waiting=_waiting(opts),
+        waiting=_keys(opts, "minions_pre"),
+        denied=_keys(opts, "minions_denied"),
     )
 
 
@@ -44,16 +48,18 @@ def _loads(opts: Opts) -> frozenset[str]:
     found = {"fileserver"} if f"{FILE_SERVER}.find_file" in servers else set()
     if EXT_PILLAR in salt.loader.pillars(opts, {}):
         found.add("pillar")
+    if "deploy" in salt.loader.outputters(opts):
+        found.add("output")
     return frozenset(found)
 
 
-def _waiting(opts: Opts) -> tuple[str, ...]:
-    """Minions whose key nobody has accepted; none where all are, or this user may not look."""
+def _keys(opts: Opts, state: str) -> tuple[str, ...]:
+    """Minions whose key is in this state; none where every key is taken, or this user may not look."""
     if opts.get("open_mode") or opts.get("auto_accept"):
         return ()
     keys = salt.key.get_key(opts)
     try:
-        return tuple(sorted(map(str, keys.list_keys().get(keys.PEND, ()))))
+        return tuple(sorted(map(str, keys.list_keys().get(state, ()))))
     except OSError:
         return ()
     finally:

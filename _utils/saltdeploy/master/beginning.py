@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,11 @@ import yaml
 
 from saltdeploy import config
 from saltdeploy.config import Repo
-from saltdeploy.lib.disk import fsync_dir
+from saltdeploy.lib.disk import aside_of, fsync_dir
 from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.doctor.of_master import EXT_PILLAR, FILE_SERVER
+from saltdeploy.master.doctor.of_repos import first_tag
 from saltdeploy.master.doctor.seen import MasterSettings
 from saltdeploy.master.source import Source
 
@@ -39,83 +43,79 @@ class Piece:
     present: bool
 
 
-def begin(
-    name: str,
-    source: str,
-    location: str,
-    settings: MasterSettings,
-    pillar: Mapping[str, Any],
-    ext_pillar: list[Any],
-    write: bool,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        name, source, location: of the repo; ``location`` may be "": then it lies below ``parent_dir``.
+        write: write the pieces into their files, those that are not there yet.
+        config_file, pillar_file, top_file: paths, in place of the usual ones.
+    """
+
+    name: str
+    source: str
+    location: str = ""
+    write: bool = False
+    config_file: str = ""
+    pillar_file: str = ""
+    top_file: str = ""
+
+
+def begin(wish: Wish, settings: MasterSettings, pillar: Mapping[str, Any]) -> dict[str, Any]:
     """The view ``init``.
 
     Args:
-        name, source, location: of the repo; ``location`` may be "": then it lies below ``parent_dir``.
         pillar: as compiled for the master's own minion id.
-        ext_pillar: the master's present setting, whole.
-        write: write the pieces into their files, those that are not there yet.
 
     Raises:
         BadName, ConfigError, Unavailable: what was given makes no repo, or the source cannot be read.
     """
-    keys = {"source": source, **({"location": location} if location else {})}
-    repo = config.load(
-        {"deployment_config": pillar.get("deployment_config"), "repo_config": {name: keys}}, name
-    )
-    has_tags = bool(Source(repo, settings.root).tags())
+    keys = {"source": wish.source, **({"location": wish.location} if wish.location else {})}
+    section = {"deployment_config": pillar.get("deployment_config"), "repo_config": {wish.name: keys}}
+    repo = config.load(section, wish.name)
+    source = Source(repo, settings.root)
+    tags = source.tags()
+    file = Path(wish.pillar_file or settings.pillar_root / "deploy.sls")
     pieces = [
-        _master(settings, ext_pillar),
-        _pillar(repo, keys, settings, pillar),
-        _top(settings, pillar),
+        _master(wish, settings),
+        Piece(
+            "pillar",
+            file,
+            _yaml({"repo_config": {wish.name: keys}}),
+            wish.name in config.repo_names(dict(pillar)),
+        ),
+        Piece(
+            "top file of the pillar",  # for the targets, and for the master's own minion id
+            Path(wish.top_file or settings.pillar_root / "top.sls"),
+            _yaml({"base": {"*": [file.stem]}}),
+            bool(config.repo_names(dict(pillar))),
+        ),
     ]
-    made = [(piece, _put(piece) if write else PRESENT if piece.present else PRINTED) for piece in pieces]
+    made = [(piece, PRESENT if piece.present else _put(piece) if wish.write else PRINTED) for piece in pieces]
     return {
         "view": "init",
         "retcode": 1 if any(state == EXISTS for _, state in made) else 0,
-        "repo": name,
+        "repo": wish.name,
         "location": str(repo.location),
         "pieces": [
             {"what": piece.what, "path": str(piece.path), "text": piece.text, "state": state}
             for piece, state in made
         ],
-        "next": _next(repo, has_tags, restart=not pieces[0].present),
+        "next": _next(repo, source, tags, restart=not pieces[0].present),
     }
 
 
-def _master(settings: MasterSettings, ext_pillar: list[Any]) -> Piece:
-    """A list in a file of its own replaces that of the main file: so what is there stands in it as well."""
+def _master(wish: Wish, settings: MasterSettings) -> Piece:
+    """A list in a file of its own hides that of the main file: so what is there stands in it as well."""
     is_served, is_given = FILE_SERVER in settings.file_servers, EXT_PILLAR in settings.ext_pillars
     said: dict[str, Any] = {}
     if not is_served:
         said["fileserver_backend"] = [*settings.file_servers, FILE_SERVER]
     if not is_given:
-        said["ext_pillar"] = [*ext_pillar, {EXT_PILLAR: {}}]
-    return Piece(
-        "master configuration", settings.include / "deploy.conf", _yaml(said), is_served and is_given
-    )
-
-
-def _pillar(
-    repo: Repo, keys: Mapping[str, str], settings: MasterSettings, pillar: Mapping[str, Any]
-) -> Piece:
-    text = _yaml({"repo_config": {repo.name: dict(keys)}})
-    return Piece(
-        "pillar",
-        settings.pillar_root / "deploy.sls",
-        text,
-        repo.name in config.repo_names(dict(pillar)),
-    )
-
-
-def _top(settings: MasterSettings, pillar: Mapping[str, Any]) -> Piece:
-    """The targets, and the master's own minion id, for which the runner compiles the pillar."""
-    return Piece(
-        "top file of the pillar",
-        settings.pillar_root / "top.sls",
-        _yaml({"base": {"*": ["deploy"]}}),
-        bool(config.repo_names(dict(pillar))),
-    )
+        said["ext_pillar"] = [*settings.given, {EXT_PILLAR: {}}]
+    path = Path(wish.config_file or settings.include / "deploy.conf")
+    return Piece("master configuration", path, _yaml(said), present=not said)
 
 
 def _yaml(said: Mapping[str, Any]) -> str:
@@ -124,16 +124,14 @@ def _yaml(said: Mapping[str, Any]) -> str:
 
 def _put(piece: Piece) -> str:
     """Write a piece into a file that is not there yet; nobody's file is opened for writing."""
-    if piece.present:
-        return PRESENT
     try:
         piece.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = piece.path.with_name(f".{piece.path.name}.{os.getpid()}")
+        aside = aside_of(piece.path)
         aside.write_text(piece.text, encoding="utf-8")
         try:
             os.link(aside, piece.path)  # never over a file that somebody made meanwhile
         except FileExistsError:
-            return EXISTS
+            return PRESENT if piece.path.read_bytes() == piece.text.encode() else EXISTS
         finally:
             aside.unlink()
         fsync_dir(piece.path.parent)
@@ -142,13 +140,18 @@ def _put(piece: Piece) -> str:
     return WRITTEN
 
 
-def _next(repo: Repo, has_tags: bool, restart: bool) -> list[str]:
+def _next(repo: Repo, source: Source, tags: list[str], restart: bool) -> list[str]:
+    last = max(tags, key=_as_number, default="v1")
     return [
         *(["systemctl restart salt-master"] if restart else []),
         "salt '*' saltutil.sync_all",
-        "salt '*' saltutil.refresh_pillar",
-        f"salt 'web*' grains.append deployment_target {repo.name}",
-        *([] if has_tags else [f"git -C {repo.source} tag -a v1 -m 'first release'"]),
-        f"salt-run deploy.doctor repo={repo.name}",
-        f"salt-run deploy.sync repo={repo.name} tag=...",
+        f"salt 'web*' grains.append deployment_target {shlex.quote(repo.name)}",
+        *([] if tags else [first_tag(source)]),
+        f"salt-run deploy.doctor {argument('repo', repo.name)}",
+        f"salt-run deploy.sync {argument('repo', repo.name)} {argument('tag', last)}",
     ]
+
+
+def _as_number(tag: str) -> list[tuple[int, str]]:
+    """Sort key that puts ``v2`` before ``v10``."""
+    return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", tag)]

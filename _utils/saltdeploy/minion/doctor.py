@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import saltdeploy
 from saltdeploy import config
 from saltdeploy.config import Repo, transports
 from saltdeploy.git.repository import git_version
-from saltdeploy.lib import programs
+from saltdeploy.lib import places, programs
 from saltdeploy.lib.errors import DeployError, UnknownRepo
 from saltdeploy.protocol.orders import Result
 
@@ -20,7 +20,14 @@ _EMPTY: Mapping[str, Any] = {}
 
 
 def look(
-    name: str, repo: str, cached: Mapping[str, Any], fresh: Mapping[str, Any], site: str, seconds: float
+    name: str,
+    repo: str,
+    cached: Mapping[str, Any],
+    fresh: Mapping[str, Any],
+    site: str,
+    seconds: float,
+    record: Path,
+    lacks_doors: Collection[str],
 ) -> Result:
     """What there is on this host.
 
@@ -31,6 +38,8 @@ def look(
         fresh: the pillar as the master gives it now; with ``_error`` where it gives none.
         site: the grain ``site``.
         seconds: since the epoch, by this host's clock.
+        record: where this host keeps what it did.
+        lacks_doors: directories of this project of which Salt finds nothing here.
     """
     facts: dict[str, Any] = {
         "version": saltdeploy.__version__,
@@ -39,6 +48,8 @@ def look(
         "has_secret": bool(_ours(cached).get("secret")),
         "gets_secret": bool(_ours(fresh).get("secret")),
         "git": _git(),
+        **_place("record", record),
+        "lacks_doors": " ".join(sorted(lacks_doors)),
     }
     if fresh.get("_error"):
         facts["pillar_error"] = str(fresh["_error"])
@@ -51,6 +62,11 @@ def _ours(pillar: Mapping[str, Any]) -> Mapping[str, Any]:
     return pillar.get("deploy") or _EMPTY
 
 
+def _place(name: str, path: Path) -> dict[str, str | int | bool]:
+    """What can be known of a place, for an answer: that has no dicts in it."""
+    return {f"{name}_{key}": value for key, value in places.look(path).facts().items()}
+
+
 def _git() -> str:
     """Why git cannot be used; "" where it can."""
     try:
@@ -60,18 +76,18 @@ def _git() -> str:
     return ""
 
 
-def _of_repo(
-    name: str, cached: Mapping[str, Any], fresh: Mapping[str, Any], site: str
-) -> dict[str, str | int | bool]:
+def _of_repo(name: str, cached: Mapping[str, Any], fresh: Mapping[str, Any], site: str) -> dict[str, Any]:
     has, gets = (name in config.repo_names(dict(pillar)) for pillar in (cached, fresh))
-    facts: dict[str, str | int | bool] = {"has_repo": has, "gets_repo": gets}
+    facts: dict[str, Any] = {"has_repo": has, "gets_repo": gets}
     try:
         repo = config.load(dict(fresh if gets else cached), name, site)
     except UnknownRepo:
         return facts
     except DeployError as error:
         return {**facts, "config": str(error)}
-    return {**facts, **_of_disk(repo), "lacks": " ".join(_lacking(repo))}
+    facts |= _place("place", repo.location.parent)
+    facts["lacks"] = " ".join(_lacking(repo))
+    return facts
 
 
 def _lacking(repo: Repo) -> list[str]:
@@ -79,21 +95,3 @@ def _lacking(repo: Repo) -> list[str]:
     if repo.transport == transports.AUTO:  # it takes what every host can
         return []
     return [each for each in transports.row(repo.transport).programs if not programs.is_installed(each)]
-
-
-def _of_disk(repo: Repo) -> dict[str, str | int | bool]:
-    """The place where releases will lie; what is not there yet is made in the nearest directory that is."""
-    place = _nearest(repo.location.parent)
-    free = os.statvfs(place)
-    return {
-        "place": str(place),
-        "location": str(repo.location),
-        "writable": place.is_dir() and os.access(place, os.W_OK | os.X_OK),
-        "free": free.f_bavail * free.f_frsize,
-        "inodes": free.f_favail if free.f_files else -1,  # btrfs and the like count none
-        "deployed": repo.location.exists(),
-    }
-
-
-def _nearest(path: Path) -> Path:
-    return next(each for each in (path, *path.parents) if os.path.lexists(each) or each == each.parent)

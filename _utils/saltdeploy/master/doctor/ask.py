@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
 from saltdeploy.master.doctor.seen import Answers
 from saltdeploy.protocol.orders import Result
+
+log = logging.getLogger(__name__)
 
 _TURN = 0.5  # seconds
 _WAIT = 15.0  # seconds until a host that said nothing is silent
@@ -32,14 +35,16 @@ def ask(master: Master, targets: Mapping[str, tuple[str, ...]]) -> tuple[Answers
     asked = master.bus.now()
     with _served(master) as url:
         jobs = [_Job.publish(master, everybody, "test.ping")]
-        jobs.append(_Job.publish(master, everybody, "cp.hash_file", url))
+        if url:
+            jobs.append(_Job.publish(master, everybody, "cp.hash_file", url))
         jobs += [
             _Job.publish(master, list(hosts), "deploy.doctor", repo)
             for repo, hosts in targets.items()
             if hosts
         ]
         _listen(master, jobs)
-    ping, served, *doctors = jobs
+    ping, *doctors = jobs
+    served = doctors.pop(0) if url else None
     return tuple(
         _read(master, host, ping, served, doctor, asked) for doctor in doctors for host in doctor.hosts
     )
@@ -70,12 +75,21 @@ class _Job:
 
 @contextmanager
 def _served(master: Master) -> Iterator[str]:
-    """A payload that lies ready for as long as the block lasts: whoever can see it can fetch releases."""
+    """A payload that lies ready for as long as the block lasts: whoever can see it can fetch releases.
+
+    Yields:
+        Its URL; "" where it cannot be written, which another check tells of.
+    """
     content = f"salt-run deploy.doctor {secrets.token_hex(16)}\n".encode()
     name = hashlib.sha256(content).hexdigest()
     place = master.root / "payloads" / name
-    place.parent.mkdir(parents=True, exist_ok=True)
-    disk.write_atomically(place, content)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        disk.write_atomically(place, content)
+    except (DeployError, OSError) as error:
+        log.warning("No payload can be laid ready: %s", error)
+        yield ""
+        return
     try:
         yield f"salt://deploy/{name}"
     finally:
@@ -93,7 +107,7 @@ def _listen(master: Master, jobs: Iterable[_Job]) -> None:
                         by_id[jid].came.setdefault(host, (data.get("return"), master.bus.now()))
 
 
-def _read(master: Master, host: str, ping: _Job, served: _Job, doctor: _Job, asked: float) -> Answers:
+def _read(master: Master, host: str, ping: _Job, served: _Job | None, doctor: _Job, asked: float) -> Answers:
     said, heard = doctor.came.get(host, (None, 0.0))
     result, forged = None, ""
     try:
@@ -104,4 +118,5 @@ def _read(master: Master, host: str, ping: _Job, served: _Job, doctor: _Job, ask
     except DeployError:
         result = None
     (repo,) = doctor.arguments
-    return Answers(host, repo, ping.given(host), served.given(host), said, result, forged, asked, heard)
+    seen = served.given(host) if served else False
+    return Answers(host, repo, ping.given(host), seen, said, result, forged, asked, heard)

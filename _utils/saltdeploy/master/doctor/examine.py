@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saltdeploy import config
@@ -16,6 +16,25 @@ from saltdeploy.master.doctor.seen import Finding, MasterSettings, Seen
 from saltdeploy.master.doctor.table import CHECKS
 
 log = logging.getLogger(__name__)
+
+OK, WRONG, UNKNOWN = "ok", "wrong", "cannot say"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of one check.
+
+    Attributes:
+        name: of the check.
+        state: :data:`OK`, :data:`WRONG` or :data:`UNKNOWN`.
+        reason: why it cannot be told.
+        findings: what is wrong, each thing once.
+    """
+
+    name: str
+    state: str
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 def examine(
@@ -34,15 +53,15 @@ def examine(
         open_master: Salt's world; raises where the master does not answer.
     """
     seen = _configured(Seen(settings, repo), pillar, site)
-    try:
-        with open_master() as master:
-            targets = {
-                each.name: tuple(master.targets(each.targets, each.targets_type)) for each in seen.repos
-            }
-            answers = ask(master, targets)
-            return _view(replace(seen, master=master, targets=targets, answers=answers))
-    except DeployError as error:
-        return _view(replace(seen, bus_error=error))
+    with ExitStack() as world:
+        try:  # around nothing else: an error of a check says nothing about the bus
+            master = world.enter_context(open_master())
+        except DeployError as error:
+            return _view(replace(seen, bus_error=error))
+        except OSError:  # the master's directory, which has a check of its own
+            return _view(seen)
+        targets = {each.name: tuple(master.targets(each.targets, each.targets_type)) for each in seen.repos}
+        return _view(replace(seen, master=master, targets=targets, answers=ask(master, targets)))
 
 
 def _configured(seen: Seen, pillar: Callable[[], dict[str, Any]], site: Callable[[], str]) -> Seen:
@@ -61,38 +80,43 @@ def _configured(seen: Seen, pillar: Callable[[], dict[str, Any]], site: Callable
     return replace(seen, pillar=found, site=where, repos=tuple(repos), broken=broken)
 
 
-def findings(seen: Seen) -> list[tuple[str, Finding]]:
-    """What is wrong, by the check that found it; each thing once."""
-    found: dict[tuple[str, Finding], None] = {}
-    failed: set[str] = set()
+def judge(seen: Seen) -> list[Judged]:
+    """What comes of each check, in their order."""
+    judged: list[Judged] = []
+    wrong: set[str] = set()
     for check in CHECKS:
-        if failed.intersection(check.unless):
+        explained = [name for name in check.unless if name in wrong]
+        if reason := check.needs(seen) or (f"first: {explained[0]}" if explained else ""):
+            judged.append(Judged(check.name, UNKNOWN, reason))
             continue
-        for each in check.find(seen):
-            log.debug("check %r found: %s", check.name, each)
-            failed.add(check.name)
-            found.setdefault((check.name, each))
-    return list(found)
+        found = tuple(dict.fromkeys(check.find(seen)))
+        log.debug("check %r found: %s", check.name, found)
+        if found:
+            wrong.add(check.name)
+        judged.append(Judged(check.name, WRONG if found else OK, findings=found))
+    return judged
 
 
 def _view(seen: Seen) -> dict[str, Any]:
-    found = findings(seen)
+    judged = judge(seen)
     return {
         "view": "doctor",
-        "retcode": 1 if found else 0,
+        "retcode": 1 if any(each.state == WRONG for each in judged) else 0,
         "repo": seen.wanted,
         "repos": [*(repo.name for repo in seen.repos), *seen.broken],
-        "checks": len(CHECKS),
         "hosts": sorted({each.host for each in seen.answers}),
+        "checks": [{"name": each.name, "state": each.state, "reason": each.reason} for each in judged],
         "findings": [
             {
-                "check": name,
-                "host": each.host or seen.settings.id,
-                "on_master": not each.host,
-                "repo": each.repo,
-                "cause": each.cause,
-                "next": each.next,
+                "check": each.name,
+                "host": found.host or seen.settings.id,
+                "on_master": not found.host,
+                "repo": found.repo,
+                "cause": found.cause,
+                "by_hand": found.by_hand,
+                "next": found.next,
             }
-            for name, each in found
+            for each in judged
+            for found in each.findings
         ],
     }

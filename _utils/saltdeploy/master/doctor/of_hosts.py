@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import saltdeploy
 from saltdeploy.lib.programs import package_of
-from saltdeploy.lib.text import size
 from saltdeploy.master.doctor.seen import Answers, Finding, Seen
 
-_LEAST_FREE = 100_000_000  # bytes
-_LEAST_INODES = 2_000
-_MOST_OFF = (
-    30.0  # seconds that a clock may be off: beyond that, logs and journals tell another story than the hosts
+#: Seconds that a clock may be off: beyond that, journals tell another story than the logs of hosts.
+_MOST_OFF = 30.0
+_NOT_SYNCED = (
+    "where it is installed by pip or module_dirs: put the master's version there, and restart the minion"
 )
 _RESTART = "systemctl restart salt-master"
 
@@ -23,8 +23,10 @@ def answers(seen: Seen) -> Iterator[Finding]:
         if each.ping is None and each.doctor is None:
             yield Finding(
                 "the minion does not answer",
-                f"salt '{each.host}' test.ping; on the host: systemctl status salt-minion",
+                f"salt '{each.host}' test.ping",
                 each.host,
+                by_hand="on that host: systemctl restart salt-minion (it is gone for good: salt-key -d "
+                f"{each.host})",
             )
 
 
@@ -34,8 +36,9 @@ def blackout(seen: Seen) -> Iterator[Finding]:
         if isinstance(each.doctor, str) and "blackout" in each.doctor.lower():
             yield Finding(
                 "the minion is in blackout mode and refuses everything",
-                f"set minion_blackout: False in its pillar, then salt '{each.host}' saltutil.refresh_pillar",
+                f"salt '{each.host}' saltutil.refresh_pillar",
                 each.host,
+                by_hand="take minion_blackout out of its pillar",
             )
 
 
@@ -44,14 +47,15 @@ def extension(seen: Seen) -> Iterator[Finding]:
     for each in seen.answers:
         if each.result is not None or each.doctor is None or "blackout" in str(each.doctor).lower():
             continue
-        missing = isinstance(each.doctor, str) and "is not available" in each.doctor
-        said = "" if missing else f": {_first_line(each.doctor)}"
+        said = _first_line(each.doctor)
+        missing = "is not available" in said or "not found" in said
         yield Finding(
-            f"this project is not there, or older than on the master{said}"
+            "this project is not there, or an older one than the master's"
             if missing
-            else f"the module deploy does not work there{said}",
-            f"salt '{each.host}' saltutil.sync_all (installed by pip: install the same version there)",
+            else f"the module deploy does not work there: {said}",
+            _sync(each.host),
             each.host,
+            by_hand=_NOT_SYNCED,
         )
 
 
@@ -62,8 +66,22 @@ def version(seen: Seen) -> Iterator[Finding]:
         if found != saltdeploy.__version__:
             yield Finding(
                 f"it has saltext-deploy {found or 'of an unknown version'}, the master {saltdeploy.__version__}",
-                f"salt '{each.host}' saltutil.sync_all (installed by pip: install the same version there)",
+                _sync(each.host),
                 each.host,
+                by_hand=_NOT_SYNCED,
+            )
+
+
+def doors(seen: Seen) -> Iterator[Finding]:
+    """Whether the states and the grains of this project are there too: without them it works, and does not converge."""
+    for each in seen.alive:
+        if lacking := str(each.facts.get("lacks_doors", "")).split():
+            places = " and ".join(lacking)
+            yield Finding(
+                f"Salt does not find {places} of this project there",
+                f"ls -d /srv/salt/{' /srv/salt/'.join(lacking)} && {_sync(each.host)}",
+                each.host,
+                by_hand=f"copy {places} of the checkout into file_roots of the master",
             )
 
 
@@ -73,16 +91,17 @@ def pillar(seen: Seen) -> Iterator[Finding]:
         if error := each.facts.get("pillar_error"):
             yield Finding(
                 f"the pillar does not render for it: {error}",
-                f"salt-run pillar.show_pillar {each.host}",
+                f"salt-run pillar.show_pillar {each.host} && salt '{each.host}' saltutil.refresh_pillar",
                 each.host,
+                by_hand="correct the file that it names",
             )
         elif each.facts.get("gets_repo") is False:
             yield Finding(
                 "its pillar does not have the repo",
-                f"let {seen.settings.pillar_root}/top.sls give it the file with repo_config, then "
                 f"salt '{each.host}' saltutil.refresh_pillar",
                 each.host,
                 each.repo,
+                by_hand=f"let {seen.settings.pillar_root}/top.sls give it the file with repo_config",
             )
         elif each.facts.get("has_repo") is False:
             yield _stale(each, "the repo")
@@ -95,7 +114,7 @@ def secret(seen: Seen) -> Iterator[Finding]:
             yield Finding(
                 "the running master gives minions no secret and no pins, though its configuration has ext_pillar: it "
                 "was not restarted since",
-                f"{_RESTART}; then salt '*' saltutil.refresh_pillar",
+                f"{_RESTART} && sleep 10 && salt '*' saltutil.refresh_pillar",
             )
         elif each.facts.get("has_secret") is False:
             yield _stale(each, "its secret")
@@ -107,8 +126,9 @@ def signature(seen: Seen) -> Iterator[Finding]:
         if each.forged and each.facts.get("has_secret"):
             yield Finding(
                 f"its answers do not count: {each.forged}",
-                f"salt '{each.host}' saltutil.refresh_pillar; if it stays, look for a second master or minion of this id",
+                f"salt '{each.host}' saltutil.refresh_pillar",
                 each.host,
+                by_hand="look for a second master, or a second minion of this id",
             )
 
 
@@ -126,8 +146,9 @@ def payloads(seen: Seen) -> Iterator[Finding]:
     for each in silent:
         yield Finding(
             "it cannot see a payload that the master serves",
-            f"salt '{each.host}' cp.list_master; look at the log of this minion and of the master",
+            f"salt '{each.host}' cp.list_master",
             each.host,
+            by_hand="look at the logs of this minion and of the master",
         )
 
 
@@ -135,17 +156,16 @@ def git(seen: Seen) -> Iterator[Finding]:
     """Whether it can use git."""
     for each in seen.alive:
         if cause := each.facts.get("git"):
-            yield Finding(str(cause), f"salt '{each.host}' pkg.install git (2.25 or newer)", each.host)
+            yield Finding(str(cause), f"salt '{each.host}' pkg.install git", each.host)
 
 
 def programs(seen: Seen) -> Iterator[Finding]:
     """Whether it has what its transport runs."""
     for each in seen.alive:
         if lacking := str(each.facts.get("lacks", "")).split():
-            names = " ".join(map(package_of, lacking))
             yield Finding(
-                f"its transport needs {', '.join(lacking)}",
-                f"salt '{each.host}' cmd.run 'apt-get install -y {names}', or choose another transport",
+                f"its transport needs {' and '.join(lacking)}",
+                f"salt '{each.host}' pkg.install pkgs='{json.dumps(sorted({package_of(name) for name in lacking}))}'",
                 each.host,
                 each.repo,
             )
@@ -157,36 +177,10 @@ def configuration(seen: Seen) -> Iterator[Finding]:
         if cause := each.facts.get("config"):
             yield Finding(
                 f"its own pillar is not valid: {cause}",
-                f"salt-run pillar.show_pillar {each.host}",
+                f"salt '{each.host}' saltutil.refresh_pillar",
                 each.host,
                 each.repo,
-            )
-
-
-def rights(seen: Seen) -> Iterator[Finding]:
-    """Whether its minion may write where the repo lives."""
-    for each in seen.alive:
-        if each.facts.get("writable") is False:
-            place, user = each.facts.get("place"), each.facts.get("user")
-            yield Finding(
-                f"{place} is where {each.facts.get('location')} is to be made, and user {user} may not write there",
-                f"salt '{each.host}' cmd.run 'ls -ld {place}; findmnt -T {place}'; chown it to {user}, or correct location",
-                each.host,
-                each.repo,
-            )
-
-
-def disk(seen: Seen) -> Iterator[Finding]:
-    """Whether there is room for a release."""
-    for each in seen.alive:
-        place, free, inodes = (each.facts.get(key) for key in ("place", "free", "inodes"))
-        if isinstance(free, int) and free < _LEAST_FREE:
-            yield Finding(
-                f"{place} has {size(free)} left", f"salt '{each.host}' deploy.gc; df -h {place}", each.host
-            )
-        if isinstance(inodes, int) and 0 <= inodes < _LEAST_INODES:
-            yield Finding(
-                f"{place} has {inodes} inodes left", f"salt '{each.host}' deploy.gc; df -i {place}", each.host
+                by_hand=f"correct it; salt-run pillar.show_pillar {each.host} shows it",
             )
 
 
@@ -206,6 +200,10 @@ def clock(seen: Seen) -> Iterator[Finding]:
             )
 
 
+def _sync(host: str) -> str:
+    return f"salt '{host}' saltutil.sync_all"
+
+
 def _stale(each: Answers, what: str) -> Finding:
     return Finding(
         f"it has not read its pillar since that holds {what}",
@@ -215,5 +213,6 @@ def _stale(each: Answers, what: str) -> Finding:
 
 
 def _first_line(said: object) -> str:
-    lines = [line for line in str(said).splitlines() if line.strip()]
-    return (lines[-1] if lines and lines[0].startswith("Traceback") else lines[0] if lines else "")[:300]
+    """What an error says: of a traceback its end."""
+    lines = [line for line in str(said).splitlines() if line.strip()] or [""]
+    return lines[-1 if "Traceback" in lines[0] else 0][:300]

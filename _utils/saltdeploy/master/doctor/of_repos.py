@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator
 
 from saltdeploy.config import Repo, transports
@@ -22,11 +24,13 @@ def configuration(seen: Seen) -> Iterator[Finding]:
     """Whether every key of a repo is valid."""
     for name, error in seen.broken.items():
         where = f" at {error.path}" if error.path else ""
-        mend = (
-            error.next
-            or f"correct {error.path or f'repo_config:{name}'}; docs/configuration.md has every key"
+        key = error.path or f"repo_config:{name}"
+        yield Finding(
+            f"its pillar is not valid{where}: {error.cause}",
+            "salt '*' saltutil.refresh_pillar",
+            repo=name,
+            by_hand=error.next or f"correct {key}; docs/configuration.md has every key",
         )
-        yield Finding(f"its pillar is not valid{where}: {error.cause}", mend, repo=name)
 
 
 def source(seen: Seen) -> Iterator[Finding]:
@@ -41,11 +45,16 @@ def source(seen: Seen) -> Iterator[Finding]:
         if not has_tags:
             yield Finding(
                 f"its repository {repo.source} has no tag yet, and tags are what is deployed",
-                f"git -C {repo.source} tag -a v1 -m 'first release'"
-                if not found.is_remote
-                else "git tag -a v1 -m 'first release'; git push --tags",
+                first_tag(found),
                 repo=repo.name,
             )
+
+
+def first_tag(source: Source) -> str:
+    """The command that makes the first tag."""
+    if source.is_remote:
+        return "git tag v1 && git push origin v1"
+    return f"git --git-dir={shlex.quote(str(source.repository.git_dir))} tag v1"
 
 
 def packers(seen: Seen) -> Iterator[Finding]:
@@ -56,7 +65,7 @@ def packers(seen: Seen) -> Iterator[Finding]:
         if lacking:
             yield Finding(
                 f"transport {repo.transport} needs {', '.join(lacking)} on the master",
-                f"install {', '.join(map(programs.package_of, lacking))} on the master, or choose another transport",
+                f"salt-call --local pkg.install pkgs='{json.dumps(list(map(programs.package_of, lacking)))}'",
                 repo=repo.name,
             )
 
@@ -68,8 +77,9 @@ def urls(seen: Seen) -> Iterator[Finding]:
         if row and row.url and not getattr(repo, row.url):
             yield Finding(
                 f"transport {repo.transport} needs {row.url}, where targets fetch from, and there is none",
-                f"set repo_config:{repo.name}:{row.url} in the pillar",
+                "salt '*' saltutil.refresh_pillar",
                 repo=repo.name,
+                by_hand=f"set repo_config:{repo.name}:{row.url} in the pillar",
             )
 
 
@@ -98,13 +108,14 @@ def targets(seen: Seen) -> Iterator[Finding]:
             by_grain = f"deployment_target:{repo.name}" in repo.targets
             yield Finding(
                 f"no minion takes it: none matches {repo.targets!r} ({repo.targets_type})",
-                f"salt 'web*' grains.append deployment_target {repo.name}"
+                f"salt 'web*' grains.append deployment_target {shlex.quote(repo.name)}"
                 if by_grain
-                else f"salt-run deploy.targets {argument('repo', repo.name)}; correct repo_config:{repo.name}:targets",
+                else f"salt-run deploy.targets {argument('repo', repo.name)}",
                 repo=repo.name,
+                by_hand="name the hosts" if by_grain else f"correct repo_config:{repo.name}:targets",
             )
 
 
 def _of_error(error: DeployError, repo: Repo) -> Finding:
-    where = f"{error.path}: " if error.path else ""
-    return Finding(f"{where}{error.cause}", error.next or "see docs/configuration.md", repo=repo.name)
+    where = f"{error.path}: " if error.path and error.path not in error.cause else ""
+    return Finding(f"{where}{error.cause}", error.next, repo=repo.name)

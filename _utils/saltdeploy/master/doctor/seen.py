@@ -19,15 +19,17 @@ class Finding:
 
     Attributes:
         cause: what.
-        next: the command or the act that mends it.
+        next: commands that mend it, ready to paste; "" where no command can.
         host: where; "" for the master.
         repo: whose; "" where it is about more than one.
+        by_hand: what a person has to do before those commands; "" where they are enough.
     """
 
     cause: str
     next: str
     host: str = ""
     repo: str = ""
+    by_hand: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ class MasterSettings:
         root: the master's directory for deploys.
         file_servers: ``fileserver_backend``.
         ext_pillars: the names in ``ext_pillar``.
-        loads: doors of ours that Salt finds for a master: ``fileserver``, ``pillar``.
+        given: ``ext_pillar``, whole.
+        loads: kinds of doors of ours that Salt finds for a master: ``fileserver``, ``pillar``, ``output``.
+        has_git_python: whether GitPython is there for this master.
         pillar_cache: whether the master keeps pillars.
         waiting: minions whose key nobody has accepted.
+        denied: minions that came with another key than the one that is accepted.
     """
 
     id: str
@@ -57,8 +62,11 @@ class MasterSettings:
     file_servers: tuple[str, ...]
     ext_pillars: tuple[str, ...]
     loads: frozenset[str]
+    given: tuple[Any, ...] = ()
+    has_git_python: bool = True
     pillar_cache: bool = False
     waiting: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Answers:
 
     Attributes:
         ping: what ``test.ping`` gave; None where nothing came.
-        served: what ``cp.hash_file`` gave of a payload that lies ready.
+        served: what ``cp.hash_file`` gave of a payload that lies ready; False where none could be laid ready.
         doctor: what ``deploy.doctor`` gave.
         result: the same, read; None where it is no answer of ours.
         forged: why the answer does not count; "" where it does.

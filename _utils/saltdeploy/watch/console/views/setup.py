@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from saltdeploy.lib.spelling import argument
 from saltdeploy.watch.console.views.common import View, called, cell, listed, views
-from saltdeploy.watch.text import clean, count, hosts, natural, some
+from saltdeploy.watch.text import clean, hosts, natural, some
 
 _BECAME = {
     "printed": "{path} ({what}):",
@@ -12,6 +13,8 @@ _BECAME = {
     "present": "{what}: nothing to do, it is there",
 }
 _MOST_TEXT = 20_000
+_BELOW = " " * 12
+_ITS = "salt {host} "  # what is done at a host, when several have the same
 
 
 def init(view: View, now: float, colour: bool) -> list[str]:
@@ -23,7 +26,7 @@ def init(view: View, now: float, colour: bool) -> list[str]:
         if piece.get("state") != "present":
             lines += [
                 "",
-                *(f"    {clean(line, 500)}" for line in str(piece.get("text"))[:_MOST_TEXT].split("\n")),
+                *(_indented(line) for line in str(piece.get("text"))[:_MOST_TEXT].split("\n")),
             ]
     return [
         *lines,
@@ -33,35 +36,58 @@ def init(view: View, now: float, colour: bool) -> list[str]:
     ]
 
 
+def _indented(line: str) -> str:
+    """A line of YAML, whose indentation counts."""
+    depth = len(line) - len(line.lstrip(" "))
+    return f"    {' ' * min(depth, 40)}{clean(line, 500)}".rstrip()
+
+
 def doctor(view: View, now: float, colour: bool) -> list[str]:
-    """The view ``doctor``: a line for each thing that is wrong, hosts with the same one together."""
-    found: dict[tuple[str, str, str, bool], list[str]] = {}
+    """The view ``doctor``: a line for each check, and below it what is wrong; hosts with the same thing together."""
+    lines = []
+    states = [clean(each.get("state"), 20) for each in views(view.get("checks"))]
+    for check in views(view.get("checks")):
+        name, state = cell(check.get("name")), clean(check.get("state"), 20)
+        reason = f" ({clean(check.get('reason'), 500)})" if clean(check.get("reason")) else ""
+        lines.append(f"{state:<10}  {name}{reason}")
+        lines += _wrong(view, name)
+    hosts_told, repos_told = len(listed(view.get("hosts"))), len(listed(view.get("repos")))
+    looked = f"{repos_told} {'repo' if repos_told == 1 else 'repos'}, {hosts(hosts_told)}"
+    counted = ", ".join(f"{states.count(state)} {state}" for state in ("ok", "wrong", "cannot say"))
+    lines += ["", f"{counted}: {looked}"]
+    again = f" {argument('repo', clean(view.get('repo'), 200))}" if clean(view.get("repo")) else ""
+    if "wrong" in states:
+        lines.append(f"Next: mend the first thing that is wrong, then salt-run deploy.doctor{again}")
+    return lines
+
+
+def _wrong(view: View, check: str) -> list[str]:
+    """What a check has found."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for each in views(view.get("findings")):
+        if cell(each.get("check")) != check:
+            continue
+        host = clean(each.get("host"), 255) or "-"
+        mend = clean(each.get("next"), 2000).replace(f"salt '{host}' ", _ITS)
+        where = "master" if each.get("on_master") is True else ""
         key = (
+            where,
             clean(each.get("repo"), 200),
             clean(each.get("cause"), 2000),
-            clean(each.get("next"), 1000).replace(
-                f"salt '{clean(each.get('host'), 255)}' ", "salt '{host}' "
-            ),
-            each.get("on_master") is True,
+            clean(each.get("by_hand"), 1000),
+            mend,
         )
-        found.setdefault(key, []).append(clean(each.get("host"), 255) or "-")
-    lines = [_line(key, sorted(set(names), key=natural)) for key, names in found.items()]
-    looked = f"{count(view.get('checks'))} checks, {len(called(view.get('repos')))} repos, {hosts(len(listed(view.get('hosts'))))}"
-    if not lines:
-        return [f"nothing is wrong: {looked}"]
-    again = f" repo={cell(view.get('repo'))}" if clean(view.get("repo")) else ""
-    return [
-        *lines,
-        "",
-        f"{len(lines)} {'thing is' if len(lines) == 1 else 'things are'} wrong ({looked})",
-        f"Next: mend the first one, then salt-run deploy.doctor{again}",
-    ]
+        found.setdefault(key, []).append(host)
+    return [line for key, names in found.items() for line in _lines(key, sorted(set(names), key=natural))]
 
 
-def _line(key: tuple[str, str, str, bool], names: list[str]) -> str:
-    repo, cause, mend, on_master = key
-    where = "master" if on_master else some(names)
-    target = f"'{names[0]}'" if len(names) == 1 else f"-L {','.join(names)}"
-    command = mend.replace("'{host}'", target)
-    return f"{where}{f', repo {repo}' if repo else ''}: {cause}. Mend: {command}"
+def _lines(key: tuple[str, ...], names: list[str]) -> list[str]:
+    master, repo, cause, by_hand, mend = key
+    target = f"'{names[0]}'" if len(names) == 1 else f"-L '{','.join(names)}'"
+    about = f", repo {repo}" if repo else ""
+    lines = [f"{_BELOW}{master or some(names)}{about}: {cause}"]
+    if by_hand:
+        lines.append(f"{_BELOW}By hand: {by_hand}{', then' if mend else ''}")
+    if mend:
+        lines.append(f"{_BELOW}Mend: {mend.replace(_ITS, f'salt {target} ')}")
+    return lines

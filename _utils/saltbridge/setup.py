@@ -31,6 +31,7 @@ def settings(opts: Opts) -> MasterSettings:
         loads=_loads(opts),
         given=tuple(opts.get("ext_pillar") or ()),
         has_git_python=importlib.util.find_spec("git") is not None,
+        has_bus=opts.get("ipc_mode") == "tcp" or Path(opts["sock_dir"], "master_event_pull.ipc").exists(),
         pillar_cache=bool(opts.get("pillar_cache")),
         waiting=_keys(opts, "minions_pre"),
         denied=_keys(opts, "minions_denied"),

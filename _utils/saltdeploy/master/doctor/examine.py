@@ -53,6 +53,8 @@ def examine(
         open_master: Salt's world; raises where the master does not answer.
     """
     seen = _configured(Seen(settings, repo), pillar, site)
+    if not settings.has_bus:
+        return _view(replace(seen, bus_error=DeployError("there is no socket of its event bus")))
     with ExitStack() as world:
         try:  # around nothing else: an error of a check says nothing about the bus
             master = world.enter_context(open_master())

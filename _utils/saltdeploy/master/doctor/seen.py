@@ -48,6 +48,7 @@ class MasterSettings:
         given: ``ext_pillar``, whole.
         loads: kinds of doors of ours that Salt finds for a master: ``fileserver``, ``pillar``, ``output``.
         has_git_python: whether GitPython is there for this master.
+        has_bus: whether the socket of its event bus is there.
         pillar_cache: whether the master keeps pillars.
         waiting: minions whose key nobody has accepted.
         denied: minions that came with another key than the one that is accepted.
@@ -64,6 +65,7 @@ class MasterSettings:
     loads: frozenset[str]
     given: tuple[Any, ...] = ()
     has_git_python: bool = True
+    has_bus: bool = True
     pillar_cache: bool = False
     waiting: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from tests.functional.test_doors import configuration
+from tests.integration.host import programs_but_git
 from tests.support.installed import copy_doors
 from tests.support.repositories import Source, git, tree
 
@@ -90,10 +91,7 @@ def without(kind: str) -> Break:
 
 
 def no_git(place: Place) -> None:
-    empty = place.srv / "bin"
-    empty.mkdir()
-    (empty / "env").symlink_to("/usr/bin/env")
-    place.path = str(empty)
+    place.path = str(programs_but_git(place.srv / "bin"))
 
 
 @dataclass(frozen=True)

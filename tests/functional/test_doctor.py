@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.functional.test_doors import configuration
 from tests.integration.host import programs_but_git
@@ -260,3 +261,35 @@ def test_a_person_reads_a_line_for_each_check_and_below_it_what_is_wrong(place: 
     assert "cannot say  target: it answers (first: the master runs)" in lines
     assert lines[-1] == f"Next: mend the first thing that is wrong, then salt-run deploy.doctor repo={NAME}"
     assert done.returncode == 1
+
+
+def test_init_changes_no_file_that_is_there_and_prints_its_piece(place: Place) -> None:
+    shutil.rmtree(place.pillar)
+    place.pillar.mkdir()
+    place.top({})
+    before = (place.pillar / "top.sls").read_bytes()
+    init = ("deploy.init", "repo=site", f"source={place.source}", "location=/srv/www/site")
+    printed = place.run(*init)
+    assert (printed.returncode, len(list(place.pillar.iterdir()))) == (0, 1)
+    assert "master configuration: nothing to do, it is there" in printed.stdout
+    assert "    repo_config:\n      site:\n        source: " in printed.stdout
+    done = place.run(*init, "write=True")
+    assert f"{place.pillar}/top.sls (top file of the pillar) is there already" in done.stdout
+    assert (done.returncode, (place.pillar / "top.sls").read_bytes()) == (1, before)
+    assert (place.pillar / "deploy.sls").read_text().startswith("repo_config:\n  site:\n    source: ")
+
+
+def test_init_writes_what_a_master_lacks_beside_what_its_lists_hold(place: Place) -> None:
+    shutil.rmtree(place.pillar)
+    file = place.config / "master.d" / "zz.conf"
+    place.configure(fileserver_backend=["roots", "minion"], ext_pillar=[{"cmd_yaml": "true"}])
+    done = place.run(
+        *("deploy.init", "repo=site", f"source={place.source}", "write=True", f"config_file={file}")
+    )
+    assert done.returncode == 0, done.stdout
+    assert yaml.safe_load(file.read_text()) == {
+        "fileserver_backend": ["roots", "minion", "deploy_payloads"],
+        "ext_pillar": [{"cmd_yaml": "true"}, {"deploy_pins": {}}],
+    }
+    assert "salt-run deploy.sync repo=site tag=v0" in done.stdout
+    assert wrong(place.doctor()) == {NOT_RUNNING}

@@ -47,20 +47,3 @@ def test_the_quick_start_of_the_readme_leads_to_the_first_release(fresh: Setup, 
         assert done.status == 0, f"{line}\n{done.said}"
     assert "CONVERGED 1/1" in done.said
     assert (fresh.srv / "www/mediawiki/index").read_text() == "one\n"
-
-
-def test_what_is_there_already_is_never_changed_and_the_piece_is_printed(
-    fresh: Setup, checkout: Path
-) -> None:
-    source = fresh.source("mediawiki", TAG)
-    for line in quick_start(checkout, fresh.srv)[:3]:
-        assert fresh.type(line).status == 0
-    top = fresh.srv / "pillar/top.sls"
-    top.write_text("base: {}\n")
-    init = f"salt-run deploy.init repo=mediawiki source={source}"
-    assert "repo_config:\n      mediawiki:\n" in (printed := fresh.type(init)).said
-    assert (printed.status, sorted(fresh.srv.glob("pillar/*"))) == (0, [top])
-    done = fresh.type(f"{init} write=True")
-    assert f"{top} (top file of the pillar) is there already" in done.said
-    assert (done.status, top.read_text()) == (1, "base: {}\n")
-    assert (fresh.srv / "pillar/deploy.sls").read_text().startswith("repo_config:\n  mediawiki:\n")

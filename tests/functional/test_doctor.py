@@ -282,13 +282,13 @@ def test_init_changes_no_file_that_is_there_and_prints_its_piece(place: Place) -
 def test_init_writes_what_a_master_lacks_beside_what_its_lists_hold(place: Place) -> None:
     shutil.rmtree(place.pillar)
     file = place.config / "master.d" / "zz.conf"
-    place.configure(fileserver_backend=["roots", "minion"], ext_pillar=[{"cmd_yaml": "true"}])
+    place.configure(fileserver_backend=["roots", "s3fs"], ext_pillar=[{"cmd_yaml": "true"}])
     done = place.run(
         *("deploy.init", "repo=site", f"source={place.source}", "write=True", f"config_file={file}")
     )
     assert done.returncode == 0, done.stdout
     assert yaml.safe_load(file.read_text()) == {
-        "fileserver_backend": ["roots", "minion", "deploy_payloads"],
+        "fileserver_backend": ["roots", "s3fs", "deploy_payloads"],
         "ext_pillar": [{"cmd_yaml": "true"}, {"deploy_pins": {}}],
     }
     assert "salt-run deploy.sync repo=site tag=v0" in done.stdout

@@ -32,6 +32,7 @@ from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
 from saltdeploy.minion import configuration, downloads, masters_word, stages
+from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion.configuration import Configurations
@@ -314,6 +315,40 @@ def verify(repo, full=False, part=""):
         return answer if findings.ok else stages.differing(answer, findings, found)
 
     return _answer(repo, look)
+
+
+@_door
+def doctor(repo=None):
+    """
+    What this minion is and has, for ``salt-run deploy.doctor``, which judges it: versions, git, programs, rights, disk,
+    clock, and whether its pillar is the one that the master gives it now. Changes nothing.
+
+    repo
+        Name of the repo. Without it: only what is no repo's.
+
+    Returns the answer of a stage; what was found stands in ``facts``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.doctor 'test/testrepo'
+    """
+    try:
+        fresh = _plain(bridge.pillar_of_now(dict(__opts__), dict(__grains__), {}))
+    except (salt.exceptions.SaltException, OSError) as error:
+        fresh = {"_error": str(error)[:1000]}
+    record = Path(__opts__["cachedir"], "deploy")
+    site = str(__grains__.get("site", ""))
+    lacks = {
+        "_states": "deploy.pinned" not in __salt__["sys.list_state_functions"]("deploy"),
+        "_grains": not __grains__.get("saltext_deploy"),
+    }
+    lacking = [name for name, missing in lacks.items() if missing]
+    found = minion_doctor.look(
+        __opts__["id"], repo or "", _pillar(), fresh, site, time.time(), record, lacking
+    )
+    return _signed(found)
 
 
 @_door
@@ -635,7 +670,14 @@ def _kept():
 
 def _pillar():
     """The pillar as plain data; Salt masks values that are taken by pillar.get."""
-    wanted = {key: __pillar__.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    return _plain(__pillar__)
+
+
+def _plain(pillar):
+    """What of a pillar is for us; ``_error`` where the master could not compile it."""
+    wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    if pillar.get("_errors"):
+        wanted["_error"] = "; ".join(map(str, pillar["_errors"]))[:1000]
     return json.loads(json.dumps(wanted, default=str))
 
 

@@ -61,9 +61,11 @@ __load__ = [
     "answer",
     "changes",
     "checkout",
+    "doctor",
     "fetch",
     "forget",
     "gc",
+    "init",
     "lock",
     "locks",
     "log_",
@@ -551,6 +553,66 @@ def gc(repo="", test=False):
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
         return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+
+
+@_door
+def init(repo, source, location="", write=False, config_file="", pillar_file="", top_file=""):
+    """
+    Print the pieces of YAML with which a repo begins: the master's configuration, the pillar, the pillar's top file;
+    and the commands that follow. What is configured already is said, and left out.
+
+    repo
+        Name of the repo: a key of ``repo_config``, and what targets have in their grain ``deployment_target``.
+    source
+        The git repository that the master reads tags from: a path on the master, or a URL. It is looked at.
+    location
+        The live path on targets. Without it: the repo's name below ``/srv/deployment``.
+    write
+        Write each piece into the file that it names. A file that is there already is never changed: then its piece is
+        printed, to be added by hand, and the exit status is 1.
+    config_file, pillar_file, top_file
+        Paths of the files, in place of the usual ones: ``deploy.conf`` among the master's further configuration files,
+        and ``deploy.sls`` and ``top.sls`` in the first directory of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.init repo=mediawiki source=/srv/repositories/mediawiki location=/srv/www/mediawiki write=True
+    """
+    from saltbridge.setup import settings
+    from saltdeploy.master import beginning
+
+    wish = beginning.Wish(repo, source, location, write, config_file, pillar_file, top_file)
+    return beginning.begin(wish, settings(__opts__), pillar(__opts__))
+
+
+@_door
+def doctor(repo=""):
+    """
+    Look through everything that a deploy needs: master, minions, pillar, ext_pillar, file server, clocks, versions,
+    programs, rights, disks. A line for each thing that is wrong, with the command that mends it. Non-zero exit status
+    when anything is. Changes nothing.
+
+    repo
+        Name of the repo, and its targets. Without it: every repo of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.doctor repo=mediawiki
+    """
+    from saltbridge.setup import settings
+    from saltdeploy.master.doctor import examine
+
+    return examine(
+        repo,
+        settings(__opts__),
+        lambda: pillar(__opts__),
+        lambda: site(__opts__),
+        lambda: open_master(__opts__, _user()),
+    )
 
 
 @_door

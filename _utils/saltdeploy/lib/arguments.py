@@ -59,6 +59,11 @@ ONE_REPO: Readers = {
             "key",
             "stage",
             "transport",
+            "source",
+            "location",
+            "config_file",
+            "pillar_file",
+            "top_file",
             "host",
             "scheme",
             "next",
@@ -72,7 +77,7 @@ ONE_REPO: Readers = {
     ),
     "force": guards,
     **dict.fromkeys(
-        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json"), flag
+        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write"), flag
     ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),

@@ -29,7 +29,7 @@ from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
-from saltdeploy.minion import configuration, downloads, stages
+from saltdeploy.minion import configuration, downloads, own_orders, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion.configuration import Configurations
@@ -199,7 +199,7 @@ def rollback(repo, order=None):
     def back(found):
         jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
         epoch = stages.epoch(found, _host())
-        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found), group=_group(repo))
+        order = orders.Order(jid, epoch, orders.ROLLBACK, own_orders.previous(found), group=_group(repo))
         return stages.run([stages.Task(order, found)], _host())
 
     return _answer(repo, back)
@@ -402,7 +402,7 @@ def pin(repo, tag=None):
     if tag is None or pinned.get("tag") == tag:
         return pinned
     try:
-        order = stages.order_from_disk(tag, _config(repo), _host(), _group(repo))
+        order = own_orders.order_from_disk(tag, _config(repo), _host(), _group(repo))
     except errors.DeployError:
         return {}
     return (
@@ -419,7 +419,7 @@ def _pinned(repo):
     """The newest pin that is known here; none while the master cannot tell what it has pinned."""
     if repo in _ours().get("unknown", {}):
         return {}
-    return stages.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
+    return own_orders.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
 
 
 def _ask_the_master(lost=()):

@@ -26,6 +26,7 @@ saltdeploy.require("0.2.0")
 
 from saltdeploy import checks, config, upfront
 from saltdeploy.config.repo import unknown_in_pillar
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
@@ -281,7 +282,7 @@ def result(deploy, stage, repo, attempt=1):
 
 
 @_door
-def verify(repo, full=False):
+def verify(repo, full=False, part=""):
     """
     Compare what is live with the release that it should be; name missing, changed and extra files. Waits for a stage
     that is under way.
@@ -290,17 +291,22 @@ def verify(repo, full=False):
         Name of the repo.
     full
         Read every byte. Otherwise only files whose size, times or inode changed since they were written.
+    part
+        Read every byte of this part of the files besides: ``3/10`` is the third of ten. A path is in the same part on
+        each host and on each day.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt '*' deploy.verify 'test/testrepo' full=True
+        salt '*' deploy.verify 'test/testrepo' part=3/10
     """
 
     def look(found):
-        findings = stages.verify(found, _host(), full=full)
-        answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__)
+        findings = stages.verify(found, _host(), full=full, part=PathSlice.read(part) if part else None)
+        read = {"part": part} if part else {}
+        answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__, **read)
         return answer if findings.ok else stages.differing(answer, findings, found)
 
     return _answer(repo, look)

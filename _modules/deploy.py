@@ -24,7 +24,8 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltdeploy import checks, config, upfront
+from saltdeploy import config, upfront
+from saltdeploy.checks.http import client
 from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
@@ -596,7 +597,7 @@ def _host():
         send=_send,
         call=_call,
         clock=time.time,
-        get=checks.client(salt.utils.http.query, __opts__),
+        get=client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
         pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
         place=SwarmAccess(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),

@@ -16,7 +16,7 @@ from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.lib import mounts
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import ConfigError, Corrupt, NotReady, Unsupported
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.protocol import seals
 from saltdeploy.protocol.orders import CHECKOUT, Order
 
@@ -124,7 +124,7 @@ def test_after_a_reboot_the_next_fetch_mounts_again_without_the_network(host: Ho
     with pytest.raises(NotReady):
         layouts.of(host.repo).verify(full=False)
     host.has_no_network()
-    order = stages.order_from_disk("v1", host.repo, host.host)
+    order = own_orders.order_from_disk("v1", host.repo, host.host)
     assert order is not None
     assert host.run(order).ok
     holdings = stages.status(host.repo, host.host).holdings

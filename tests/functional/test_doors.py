@@ -23,6 +23,7 @@ DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart"
 RUNNERS = {
     *DEPLOYS,
     "changes",
+    "export",
     "forget",
     "gc",
     "lock",

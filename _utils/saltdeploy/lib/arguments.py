@@ -62,6 +62,7 @@ ONE_REPO: Readers = {
             "host",
             "scheme",
             "next",
+            "file",
             "filter",
             "old",
             "new",

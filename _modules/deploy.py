@@ -25,10 +25,11 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltdeploy import checks, config, upfront
+from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
-from saltdeploy.lib import arguments, errors, text, versions
+from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
 from saltdeploy.minion import configuration, downloads, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -465,7 +466,7 @@ def _refuse_unknown(repo):
     """The master cannot tell what it has pinned: that is not to have pinned nothing."""
     why = _ours().get("unknown", {}).get(repo)
     if why:
-        raise errors.from_wire(why)
+        raise wire_errors.from_wire(why)
 
 
 def _stage(stage, repo, order, without_tag):
@@ -507,7 +508,7 @@ def _answer(repo, ask, deploy=""):
     except errors.DeployError as error:
         return _refused(repo, error)
     except OSError as error:
-        return _refused(repo, errors.from_os(error))
+        return _refused(repo, os_errors.from_os(error))
     __context__["retcode"] = 0 if answer.ok else 1
     return _signed(answer)
 
@@ -543,7 +544,7 @@ def _config(repo, deploy=""):
         if found is not None:
             return found
         known = config.repo_names(_pillar())
-        better = errors.unknown_in_pillar(error, __opts__["id"], "this minion", known)
+        better = unknown_in_pillar(error, __opts__["id"], "this minion", known)
         better.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {better.next}"
         raise better from None
 

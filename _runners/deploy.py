@@ -28,11 +28,13 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import peer
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, call_forms, errors, lifetime
+from saltdeploy.config.repo import unknown_in_pillar
+from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -112,6 +114,8 @@ def _door(function, readers=arguments.ONE_REPO):
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
+            if "detach" in call.signature.parameters and peer.asks(__opts__, name):
+                return peer.begin(__opts__, name, bound.arguments)
             return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
@@ -132,13 +136,11 @@ def _view_of(act, about=None):
     try:
         return act()
     except errors.UnknownRepo as error:
-        failed = errors.unknown_in_pillar(
-            error, __opts__["id"], "this master", config.repo_names(pillar(__opts__))
-        )
+        failed = unknown_in_pillar(error, __opts__["id"], "this master", config.repo_names(pillar(__opts__)))
     except errors.DeployError as error:
         failed = error
     except OSError as error:
-        failed = errors.from_os(error)
+        failed = os_errors.from_os(error)
     except saltdeploy.PackageReplaced as error:
         failed = errors.DeployError(error.cause, next=error.next)
     except Exception as error:  # anything else would exit 0, or print a bare traceback

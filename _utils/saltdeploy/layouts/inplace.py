@@ -32,8 +32,9 @@ from saltdeploy.layouts.symlinked.tree import refuse_other_root
 from saltdeploy.lib import disk, landlock
 from saltdeploy.lib.below import Below
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import NotReady, Unsupported, from_os
+from saltdeploy.lib.errors import NotReady, Unsupported
 from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.merkle import is_root

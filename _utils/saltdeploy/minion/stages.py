@@ -32,8 +32,8 @@ from saltdeploy.lib.errors import (
     NoBase,
     NothingToRollBackTo,
     Unavailable,
-    from_os,
 )
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.minion import checks, configuration, downloads, services, signature

@@ -33,8 +33,9 @@ from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import TreeState, mark_suspect, refuse_other_root
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import Corrupt, DeployError, NotReady, from_os
+from saltdeploy.lib.errors import Corrupt, DeployError, NotReady
 from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.release import Release

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from saltdeploy.lib.errors import BadArguments, from_os
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol import events
 
 HEAD = {"saltdeploy": "export", "v": 1}

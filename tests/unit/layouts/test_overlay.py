@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from saltdeploy import layouts
 from saltdeploy.content import squashfs
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.layouts.overlay.mount import Mounted
 from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.lib import mounts
@@ -201,6 +202,8 @@ def test_a_directory_that_somebody_wrote_into_is_found_and_made_anew(host: Host,
     [layer] = [path for name, path in layers(host).items() if name.startswith(kind)]
     spoilt = {"base-": "big", "over-": "a"}[kind]
     (layer / spoilt).write_bytes(b"spoilt")
+    parts = [layouts.of(host.repo).verify(full=False, part=PathSlice(n, 3)).changed for n in (1, 2, 3)]
+    assert sorted(parts) == [[], [], [spoilt]]
     assert layouts.of(host.repo).verify(full=True).changed == [spoilt]
     assert layouts.of(host.repo).holdings().damaged
     host.goes_to(1)

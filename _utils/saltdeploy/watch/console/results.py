@@ -38,6 +38,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
 #: Those that draw, or are seldom asked for: loaded by who shows them.
 _LATER = {
     "changes": "changes",
+    "exported": "exported",
     "log": "log",
     "show": "show",
     "releases": "releases",

@@ -35,7 +35,11 @@ RUNNERS = {
     "targets",
     "watch",
     "overview",
+    "show",
+    "status",
+    "stage",
     "story",
+    "verify",
 }
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from saltdeploy.git import staging_tree
 from saltdeploy.git.staging_tree import StagingTree
-from saltdeploy.lib.errors import DeployError, NoSuchTag, from_os
+from saltdeploy.lib.errors import DeployError, NoSuchTag
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol.release import check_repo
 from saltdeploy.staging.deploy_files import DeployDirectory
 from saltdeploy.trebuchet import settings

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from saltdeploy.lib import errors
+from saltdeploy.lib import wire_errors
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import legible
@@ -71,7 +71,7 @@ def view_of(said: object, command: str) -> View:
             next=f"{command}; is this package installed on the master, and synced (salt-run saltutil.sync_all)?",
         )
     if said["view"] == "error":
-        raise errors.from_wire(said.get("error"))
+        raise wire_errors.from_wire(said.get("error"))
     return said
 
 

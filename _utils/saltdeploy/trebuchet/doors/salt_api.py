@@ -12,7 +12,8 @@ from typing import Any
 import requests
 
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import ConfigError, Corrupt, NoPermission, Unavailable, from_os
+from saltdeploy.lib.errors import ConfigError, Corrupt, NoPermission, Unavailable
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.rate_limit import Limits
 from saltdeploy.lib.text import legible
 from saltdeploy.lib.web_client import WebClient, cause_of

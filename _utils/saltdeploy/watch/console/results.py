@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from saltdeploy.watch.console.views import answers
-from saltdeploy.watch.console.views.changes import changes
 from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
-from saltdeploy.watch.console.views.log import log
-from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed
+from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed, staged
 from saltdeploy.watch.console.views.plan import plan
 from saltdeploy.watch.text import clean
 
@@ -24,15 +23,33 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "preseed": preseed,
     "gc": gc,
     "next_tag": next_tag,
+    "stage": staged,
     "forgotten": forgotten,
     "report": report,
     "targets": targets,
     "versions": versions,
-    "changes": changes,
     "locks": locks,
-    "log": log,
     "error": error,
 }
+
+#: Those that draw, or are seldom asked for: loaded by who shows them.
+_LATER = {
+    "changes": "changes",
+    "log": "log",
+    "show": "show",
+    "releases": "releases",
+    "status": "status",
+    "statuses": "status",
+    "verified": "status",
+}
+
+
+def _view_of(name: object) -> Callable[[View, float, bool], list[str]] | None:
+    if not isinstance(name, str) or name not in _LATER:
+        return _VIEWS.get(name) if isinstance(name, str) else None
+    module = importlib.import_module(f"saltdeploy.watch.console.views.{_LATER[name]}")
+    found: Callable[[View, float, bool], list[str]] = getattr(module, name)
+    return found
 
 
 def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | None:
@@ -48,7 +65,7 @@ def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | Non
     """
     if not isinstance(data, dict):
         return None
-    show = _VIEWS.get(data["view"]) if isinstance(data.get("view"), str) else None
+    show = _view_of(data.get("view"))
     if show is not None:
         return "\n".join(show(data, now, colour))
     if (told := answers.answers(data)) is not None:

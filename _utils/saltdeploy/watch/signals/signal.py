@@ -26,7 +26,7 @@ _MOST_STAGES = 50
 
 
 @dataclass(frozen=True)
-class StageSpan:
+class StageTook:
     """One stage of a deploy on one group, from its begin to its end, in seconds since the epoch."""
 
     name: str
@@ -39,7 +39,7 @@ class StageSpan:
 
 
 @dataclass(frozen=True)
-class HostSpan:
+class HostTook:
     """One host in one stage; ``status`` 0 is good, and None where it was never heard of again."""
 
     host: str
@@ -90,8 +90,8 @@ class Notification:
     text: str = ""
     choices: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
-    stages: tuple[StageSpan, ...] = ()
-    hosts_of_stages: tuple[HostSpan, ...] = ()
+    stages: tuple[StageTook, ...] = ()
+    hosts_of_stages: tuple[HostTook, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -196,16 +196,16 @@ class Teller:
             hosts_of_stages=tuple(span for stage in stages for span in self._hosts(stage)),
         )
 
-    def _span(self, stage: Stage) -> StageSpan:
+    def _span(self, stage: Stage) -> StageTook:
         end = stage.ended or self._view.now
-        return StageSpan(
+        return StageTook(
             stage.name, stage.group, stage.begun, end, stage.ok, stage.failed, count(stage.received)
         )
 
-    def _hosts(self, stage: Stage) -> list[HostSpan]:
+    def _hosts(self, stage: Stage) -> list[HostTook]:
         end = stage.ended or self._view.now
         return [
-            HostSpan(host.name, stage.name, stage.group, host.since, host.ended or end, host.status)
+            HostTook(host.name, stage.name, stage.group, host.since, host.ended or end, host.status)
             for host in stage.hosts.values()
         ]
 

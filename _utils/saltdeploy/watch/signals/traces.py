@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.text import public
-from saltdeploy.watch.signals.signal import FINISHED, HostSpan, Notification, StageSpan
+from saltdeploy.watch.signals.signal import FINISHED, HostTook, Notification, StageTook
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -105,7 +105,7 @@ class _Trace:
             "saltdeploy.hosts.total": signal.total,
         }
 
-    def _stage(self, stage: StageSpan, root: Any) -> None:
+    def _stage(self, stage: StageTook, root: Any) -> None:
         about = {
             "saltdeploy.stage": stage.name,
             "saltdeploy.group": stage.group,
@@ -119,7 +119,7 @@ class _Trace:
                 self._host(host, span)
         self._end(span, stage.ended, f"{stage.failed} failed" if stage.failed else "")
 
-    def _host(self, host: HostSpan, stage: Any) -> None:
+    def _host(self, host: HostTook, stage: Any) -> None:
         about: dict[str, Any] = {"host.name": host.host, "saltdeploy.stage": host.stage}
         span = self._begin(f"{host.stage} {host.host}", host.begun, stage, about)
         self._end(span, host.ended, "" if host.status == 0 else f"status {host.status}")

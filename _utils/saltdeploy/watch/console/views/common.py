@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltdeploy.lib.errors import from_wire
 from saltdeploy.lib.text import utc
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.protocol.merkle import is_root
 from saltdeploy.watch.text import clean, count, moment, outcome, short, some
 
@@ -122,6 +122,13 @@ def mapping(value: object) -> dict[str, View]:
     if not isinstance(value, dict):
         return {}
     return {clean(name, 255) or "-": host for name, host in value.items() if isinstance(host, dict)}
+
+
+def mapping_of_lists(value: object) -> dict[str, list[View]]:
+    """Several dicts by host."""
+    if not isinstance(value, dict):
+        return {}
+    return {clean(name, 255) or "-": views(each) for name, each in value.items()}
 
 
 def listed(value: object) -> list[Any]:

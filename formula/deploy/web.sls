@@ -1,12 +1,9 @@
-# The page that shows deploys, for the host of salt-api; docs/web.md says what salt-api needs.
-{% set deployment = salt['pillar.get']('deployment_config', {}) %}
-{% set place = deployment.get('page_dir', '/usr/local/share/saltext-deploy/page') %}
+# The page that shows deploys, for the host of salt-api; docs/web.md says what salt-api needs to serve it.
 
 page of deploys:
   file.recurse:
-    - name: {{ place | json }}
+    - name: /usr/local/share/saltext-deploy/page
     - source: salt://deploy/page
     - clean: True
-    - makedirs: True
     - dir_mode: '0755'
     - file_mode: '0644'

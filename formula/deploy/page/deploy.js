@@ -64,7 +64,7 @@ class DeployView {
     if (piece.waves) this.waves = piece.waves;
     if (piece.waves && !this.replay) this.deploy.plan(this.waves);
     this.events.push(...piece.events);
-    if (!this.replay) for (const event of piece.events) this.deploy.hear(event);
+    if (!this.replay) for (const event of piece.events) this.deploy.hear(event, this.app.api.now());
     const ended = this.events.length > 0 && this.events[this.events.length - 1].event === "finished";
     this.whole = !piece.more;
     if (ended && this.whole && !this.replay) this._replayable();
@@ -79,7 +79,7 @@ class DeployView {
       this.grid.clear();
       this.log.clear();
     }, (events, now) => {
-      for (const event of events) this.deploy.hear(event);
+      for (const event of events) this.deploy.hear(event, now);
       this.moment = now;
       this._dirty();
     });
@@ -87,8 +87,8 @@ class DeployView {
   }
 
   get now() {
-    if (this.replay) return Math.max(this.moment, this.deploy.now);
-    return this.runs ? Math.max(this.app.api.now(), this.deploy.now) : this.deploy.now;
+    if (this.replay) return Math.max(this.moment, this.deploy.at);
+    return this.runs ? Math.max(this.app.api.now(), this.deploy.at) : this.deploy.at;
   }
 
   get unfinished() {

@@ -10,21 +10,40 @@ export function homeView(app) {
   const element = h("div", null, h("h1", { class: "unseen" }, "Now"),
     h("section", { "aria-labelledby": "needs" }, h("h2", { id: "needs" }, "What needs attention"), attention),
     h("section", { "aria-labelledby": "all" }, h("h2", { id: "all" }, "Repositories"), repos));
-  const timer = setInterval(update, 20_000);
+  let [locks, closed] = [[], false];
+  const timers = [setInterval(update, 20_000), setInterval(ask, 60_000)];
+  ask();
+  async function ask() {
+    try {
+      locks = (await app.api.call("locks")).locks;
+    } catch (error) {
+      if (error.kind === "refused") clearInterval(timers[1]); // who may not see them asks no more
+    }
+    if (!closed) update();
+  }
   function update() {
     const minute = Math.floor(Date.now() / 20_000);
-    const key = JSON.stringify([app.repos, app.error?.message, minute]);
-    refill(attention, key, () => cards(app));
+    const key = JSON.stringify([app.repos, app.error?.message, locks, minute]);
+    refill(attention, key, () => cards(app, locks));
     refill(repos, key, () => table(app));
   }
-  return { element, update, close: () => clearInterval(timer) };
+  return { element, update, close: () => { closed = true; timers.forEach(clearInterval); } };
 }
 
-function cards(app) {
+function cards(app, locks) {
   if (!app.repos) return app.error ? problem(app.error) : h("p", { class: "calm" }, "Asking the master …");
   const found = app.repos.flatMap((repo) => [...underWay(app, repo), ...badly(app, repo), ...hosts(app, repo)]);
+  found.push(...locks.map(locked));
   if (found.length) say(plural(found.length, "thing needs", "things need") + " attention");
   return found.length ? found : h("p", { class: "calm good" }, h("i", { "aria-hidden": "true" }, "✓ "), app.repos.length ? "Nothing does. No deploy is under way, and all hosts that were heard of run what is pinned." : "There is no repository that you may see.");
+}
+
+function locked(lock) {
+  const [kind, ...name] = String(lock.scope || "").split(":");
+  const what = name.length ? name.join(":") : kind === "all" ? "Everything" : kind;
+  return card("warn", h("b", null, what), ` is locked by ${lock.user}`,
+    [lock.reason ? h("p", { class: "reason" }, "“", lock.reason, "”") : null,
+      h("p", { class: "dim" }, `${lock.since ? `since ${moment(lock.since)}` : ""}${lock.until ? `, until ${moment(lock.until)}` : ""}`), h("p", null, "Nobody deploys there until it is unlocked.")]);
 }
 
 const TITLES = { preparing: "is being prepared", running: "is running", waiting: "asks you something", died: "has died: its process is gone" };

@@ -11,7 +11,7 @@ const count = (value) => (Number.isFinite(Number(value)) ? Math.max(0, Number(va
 export class Deploy {
   constructor() {
     Object.assign(this, {
-      repo: "", tag: "", commit: "", user: "", action: "", reason: "", also: [], total: 0, leftOut: 0, begun: 0, now: 0,
+      repo: "", tag: "", commit: "", user: "", action: "", reason: "", also: [], total: 0, leftOut: 0, begun: 0, now: 0, at: 0,
       hosts: new Map(), stages: [], waves: [], lines: [], question: null, pause: null, aborted: null, outcome: null,
       received: 0, dropped: 0,
     });
@@ -25,9 +25,15 @@ export class Deploy {
     for (const wave of waves) for (const name of wave.hosts) this._host(name).wave = wave.name;
   }
 
-  hear(event) {
-    const kind = text(event?.event, 40);
-    if (kind !== "host_progress" && Number(event.time) > this.now) this.now = Number(event.time);
+  /** Take in one event. What a host tells may bear the time of its own clock, so it counts up to `latest` only. */
+  hear(event, latest) {
+    const [kind, time] = [text(event?.event, 40), Number(event?.time) || 0];
+    if (kind === "host_progress") {
+      this.at = Math.max(this.at, Math.min(time, latest));
+    } else {
+      this.now = Math.max(this.now, time);
+      this.at = this.now;
+    }
     this.begun ||= this.now;
     this[`_${kind}`]?.(event);
   }
@@ -60,7 +66,7 @@ export class Deploy {
   _host(name) {
     let host = this.hosts.get(name);
     if (!host) {
-      host = { name, state: "wait", wave: "", since: this.now, phase: "", done: 0, total: 0, unit: "", bytes: 0,
+      host = { name, state: "wait", wave: "", since: this.at, phase: "", done: 0, total: 0, unit: "", bytes: 0,
         live: "", error: null, ran: null, past: [] };
       this.hosts.set(name, host);
     }
@@ -145,7 +151,7 @@ export class Deploy {
     const known = this.hosts.get(name);
     if (!name || !stage || known?.ran === turn || !BUSY[stage.name]) return;
     const host = this._host(name);
-    if (host.turn !== turn) Object.assign(host, { turn, since: this.now, bytes: 0, error: null });
+    if (host.turn !== turn) Object.assign(host, { turn, since: this.at, bytes: 0, error: null });
     host.state = BUSY[stage.name];
     Object.assign(host, { phase: text(event.phase, 20), unit: text(event.unit, 20) });
     Object.assign(host, { done: count(event.done), total: count(event.total) });
@@ -158,8 +164,8 @@ export class Deploy {
     if (more <= 0) return;
     this.received += more;
     const last = this._samples[this._samples.length - 1];
-    if (last && this.now - last[0] < 0.25) last[1] += more;
-    else this._samples.push([this.now, more]);
+    if (last && this.at - last[0] < 0.25) last[1] += more;
+    else this._samples.push([this.at, more]);
   }
 
   _host_finished(event) {
@@ -167,7 +173,7 @@ export class Deploy {
     if (!name || !stage) return;
     const host = this._host(name);
     const turn = `${stage.name} ${stage.group} ${stage.again}`;
-    if (host.turn !== turn) Object.assign(host, { turn, since: this.now, bytes: 0 });
+    if (host.turn !== turn) Object.assign(host, { turn, since: this.at, bytes: 0 });
     const good = event.status === 0 && !event.error;
     if (count(event.bytes)) this._receive(host, count(event.bytes));
     Object.assign(host, { ran: turn, phase: "", live: text(event.live_tag || event.live, 200), error: null });

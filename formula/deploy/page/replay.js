@@ -7,8 +7,7 @@ export class Replay {
   /** `play(events)` is told what comes next; `reset()` that it begins from the start. */
   constructor(events, reset, play) {
     Object.assign(this, { _events: events, _reset: reset, _play: play, _next: events.length, _runs: false });
-    let latest = 0;
-    this._at = events.map((event) => (latest = event.event === "host_progress" ? latest || event.time : Math.max(latest, event.time)));
+    this._at = momentsOf(events);
     this._begin = this._at[0] || 0;
     this._end = this._at[this._at.length - 1] || 0;
     this._now = this._end;
@@ -57,7 +56,7 @@ export class Replay {
     this._now = moment;
     const first = this._next;
     while (this._next < this._events.length && this._at[this._next] <= moment) this._next++;
-    if (this._next > first || !first) this._play(this._events.slice(first, this._next), moment);
+    this._play(this._events.slice(first, this._next), moment);
   }
 
   _show() {
@@ -66,4 +65,17 @@ export class Replay {
     const whole = this._end - this._begin || 1;
     this._slider.value = Math.round((1000 * (this._now - this._begin)) / whole);
   }
+}
+
+/** When each is shown. What hosts tell bears the time of their clocks: it stays between what the master tells before and after. */
+function momentsOf(events) {
+  const found = events.map((event) => Number(event.time) || 0);
+  const isHosts = events.map((event) => event.event === "host_progress");
+  let after = Infinity;
+  for (let index = found.length - 1; index >= 0; index--) {
+    if (isHosts[index]) found[index] = Math.min(found[index], after);
+    else after = found[index];
+  }
+  let before = 0;
+  return found.map((time) => (before = Math.max(before, time)));
 }

@@ -220,6 +220,9 @@ def test_salt_api_restarts_and_the_page_goes_on_with_nothing_missed_and_nothing_
 
 @pytest.mark.repo()
 def test_two_thousand_hosts_are_shown_and_replayed(repo: Repo, page: Page, pictures: Path) -> None:
+    def cells(more: str = "") -> int:
+        return int(page.run("return document.querySelectorAll(arguments[0]).length", f".cell{more}"))
+
     write(repo.fleet.root, simulated(repo.name, ID, time.time() - 100, 2000, failing=7, word="mw"))
     page.log_in("deployer")
     page.run(
@@ -228,7 +231,7 @@ def test_two_thousand_hosts_are_shown_and_replayed(repo: Repo, page: Page, pictu
     )
     page.open("deploy", repo.name, ID)
     page.reads("MIXED 1993/2000")
-    assert page.run("return document.querySelectorAll('.cell').length") == 2000
+    wait_for(lambda: cells() == 2000 and cells('[data-state="fail"]') == 7)
     page.picture("fleet")
     figures = {"shown": page.run(_FIGURES)}
     page.press(".replay button")
@@ -240,7 +243,7 @@ def test_two_thousand_hosts_are_shown_and_replayed(repo: Repo, page: Page, pictu
     page.reads("MIXED 1993/2000")
     figures["replayed"] = page.run(_FIGURES)
     (pictures / "figures.json").write_text(json.dumps(figures, indent=1))
-    assert page.run("return document.querySelectorAll('.cell[data-state=\"fail\"]').length") == 7
+    wait_for(lambda: cells() == 2000 and cells('[data-state="fail"]') == 7)
 
 
 _FIGURES = """

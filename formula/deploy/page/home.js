@@ -40,7 +40,7 @@ function cards(app, locks) {
 
 function locked(lock) {
   const [kind, ...name] = String(lock.scope || "").split(":");
-  const what = name.length ? name.join(":") : kind === "all" ? "Everything" : kind;
+  const what = name.length ? name.join(":") : kind === "global" ? "Everything" : kind;
   return card("warn", h("b", null, what), ` is locked by ${lock.user}`,
     [lock.reason ? h("p", { class: "reason" }, "“", lock.reason, "”") : null,
       h("p", { class: "dim" }, `${lock.since ? `since ${moment(lock.since)}` : ""}${lock.until ? `, until ${moment(lock.until)}` : ""}`), h("p", null, "Nobody deploys there until it is unlocked.")]);

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import blobs as config_blobs
 from saltdeploy.config import checks as config_checks
-from saltdeploy.config import delivery, paths, transports
+from saltdeploy.config import delivery, paths, pointers, transports
 from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
+from saltdeploy.config.staging import StagePlan
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
@@ -68,6 +68,8 @@ class Repo:
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
+        staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -112,6 +114,8 @@ class Repo:
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
     tag_scheme: str = "release"
+    staging: StagePlan | None = None
+    revision_files: str = "beside"
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -213,7 +217,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
         supply=delivery.supply(deployment, keys, site),
-        blobs={**({config_blobs.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
+        blobs={**({pointers.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
         submodules=keys["checkout_submodules"],
         submodule_urls=keys["submodule_urls"],
         signing_key=deployment["signing_key"] or "",
@@ -230,6 +234,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "repo_config": {name: copy.deepcopy(repos[name])},
         },
         tag_scheme=keys["tag_scheme"],
+        staging=keys["stage"],
+        revision_files=keys["revision_files"],
     )
 
 

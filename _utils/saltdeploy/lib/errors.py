@@ -162,6 +162,13 @@ class NoSuchTag(DeployError):
     status = 148
 
 
+class NoSuchRevision(DeployError):
+    """A branch or a commit that is named does not exist in the source, or it is not clear which one is meant."""
+
+    kind = "no-such-revision"
+    status = 197
+
+
 class MovedTag(DeployError):
     """The tag names another commit than when it was deployed."""
 
@@ -377,6 +384,13 @@ class NotAsRecorded(DeployError):
 
     kind = "not-as-recorded"
     status = 188
+
+
+class NotAllowed(DeployError):
+    """Who asks the warm door has no right to what they ask for."""
+
+    kind = "not-allowed"
+    status = 195
 
 
 class DamagedFile(Corrupt):

@@ -157,11 +157,13 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     if is_live and not Record(host.cache, repo.name).is_unsettled():
         return {}
     live = layout.tree(holdings.live) if holdings.live else None
-    steps.run(checks.at("before fetch", repo.checks, CheckSite(repo, host, order.group, None, live)))
+    before = checks.left_by(order, holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
+    site = CheckSite(repo, host, order.group, None, live, order, before)
+    steps.run(checks.at("before fetch", repo.checks, site))
     with priority.gentle(repo.supply.nice):
         facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
-    site = CheckSite(repo, host, order.group, layout.tree(order.release.commit), live)
+    site = dataclasses.replace(site, tree=layout.tree(order.release.commit))
     known = (*repo.checks, *checks.of_release(layout, repo, order.release.commit))
     steps.run([*checks.calls(repo.fetch_calls, site), *checks.at("after fetch", known, site)])
     return facts

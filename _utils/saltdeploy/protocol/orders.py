@@ -94,6 +94,7 @@ class Order:
             () where there is nothing to share.
         seal: the root that the release's tree must have, and the signature; None where the master has none.
         swarm: who gives pieces of them to whom.
+        user: who deploys, for people; "" where that is not known.
     """
 
     deploy: str
@@ -110,6 +111,7 @@ class Order:
     turns: tuple[tuple[str, int], ...] = ()
     seal: Seal | None = None
     swarm: Swarm = Swarm()
+    user: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -128,6 +130,7 @@ class Order:
             **({"turns": dict(self.turns)} if self.turns else {}),
             **({"seal": self.seal.to_wire()} if self.seal else {}),
             "swarm": self.swarm.to_wire(),
+            **({"user": legible(self.user)} if self.user else {}),
         }
 
     @classmethod
@@ -385,6 +388,7 @@ _ORDER = {
     ),
     "seal": fields.Field(make=Seal.from_wire),
     "swarm": fields.Field(make=Swarm.from_wire),
+    "user": _text(200),
 }
 #: What came in a wrong form is left out, since an answer must always be read; but whose it is must be known.
 _RESULT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from saltdeploy.watch.console.views import answers
@@ -9,7 +10,7 @@ from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
-from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed
+from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed, staged
 from saltdeploy.watch.console.views.plan import plan
 from saltdeploy.watch.text import clean
 
@@ -22,6 +23,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "preseed": preseed,
     "gc": gc,
     "next_tag": next_tag,
+    "stage": staged,
     "forgotten": forgotten,
     "report": report,
     "targets": targets,
@@ -29,6 +31,22 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "locks": locks,
     "error": error,
 }
+
+#: Those that draw, or are seldom asked for: loaded by who shows them.
+_LATER = {
+    "changes": "changes",
+    "log": "log",
+    "show": "show",
+    "releases": "releases",
+}
+
+
+def _view_of(name: object) -> Callable[[View, float, bool], list[str]] | None:
+    if not isinstance(name, str) or name not in _LATER:
+        return _VIEWS.get(name) if isinstance(name, str) else None
+    module = importlib.import_module(f"saltdeploy.watch.console.views.{_LATER[name]}")
+    found: Callable[[View, float, bool], list[str]] = getattr(module, name)
+    return found
 
 
 def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | None:
@@ -44,7 +62,7 @@ def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | Non
     """
     if not isinstance(data, dict):
         return None
-    show = _VIEWS.get(data["view"]) if isinstance(data.get("view"), str) else None
+    show = _view_of(data.get("view"))
     if show is not None:
         return "\n".join(show(data, now, colour))
     if (told := answers.answers(data)) is not None:

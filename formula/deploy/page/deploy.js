@@ -35,12 +35,10 @@ class DeployView {
   /** Ask on from where it is: after a log-in, or at first. */
   again() {
     this.story?.stop();
-    const first = this.story?.next || 0;
-    this.story = new Story(this.app.api, this.repo, this.id, (piece) => this._take(piece), (error) => {
+    this.story = new Story(this.app.api, this.repo, this.id, this.events.length, (piece) => this._take(piece), (error) => {
       this.error = error;
       this._dirty();
     });
-    this.story.next = first;
   }
 
   sign(id) {

@@ -58,11 +58,11 @@ class Asker {
   }
 }
 
-/** The story of one deploy, piece by piece. Only one piece is asked for at a time: so nothing comes twice. */
+/** The story of one deploy behind its first `next` events, piece by piece, one at a time: so nothing comes twice. */
 export class Story extends Asker {
-  constructor(api, repo, id, take, failed) {
+  constructor(api, repo, id, next, take, failed) {
     super(STORY_GAP);
-    Object.assign(this, { failed, next: 0 });
+    Object.assign(this, { failed, next });
     this._run(async () => {
       const piece = await api.call("story", { repo, id, after: this.next });
       if (this._stopped) return 0;

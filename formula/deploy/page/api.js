@@ -68,7 +68,7 @@ export class Api extends EventTarget {
     return view;
   }
 
-  /** The same for what lasts as long as a deploy may: it goes on, also where nobody waits for the answer. */
+  /** The same for what may last: hosts are asked, or a deploy begins, which goes on also where nobody waits for the answer. */
   act(name, kwarg) {
     return this.call(name, kwarg, LONG);
   }

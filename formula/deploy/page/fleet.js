@@ -12,7 +12,7 @@ export function fleetView(app, repo = "") {
   const words = h("input", { type: "search", placeholder: "host, state or release", "aria-label": "Only hosts with", oninput: () => paint() });
   let only = "";
   const ask = doing("Ask all hosts now", told, async () => {
-    const found = await app.api.call("report", { repo: name() });
+    const found = await app.api.act("report", { repo: name() });
     const off = Object.entries(found.hosts).filter(([, host]) => host.state !== "pinned");
     fill(told, h("div", { class: `note ${off.length ? "warn" : "good"}`, role: "status" }, h("p", null, off.length ? `${plural(off.length, "host")} of ${Object.keys(found.hosts).length} do not run what is pinned.` : `All ${plural(Object.keys(found.hosts).length, "host")} answered and run what is pinned.`),
       off.length ? h("ul", null, off.slice(0, 30).map(([host, one]) => h("li", null, h("b", null, host), ` ${one.state}`))) : null));

@@ -44,7 +44,7 @@ export function startView(app, repo = "", tag = "") {
     fill(plan, h("p", { class: "calm" }, "Hosts are asked what they hold …"));
     let view;
     try {
-      view = await app.api.call("plan", wish);
+      view = await app.api.act("plan", wish);
     } catch (error) {
       if (mine === number) fill(plan);
       throw error;

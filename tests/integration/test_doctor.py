@@ -23,15 +23,14 @@ from tests.support.repositories import git
 NAME, TAG = "site", "v1"
 HOST = "web2"  # the one that is broken; the other one stays well
 
-POSSIBLE = {"fileserver_backend": ["roots", "deploy_payloads"], "ext_pillar": [{"deploy_pins": {}}]}
+RIGHT = {"fileserver_backend": ["roots", "deploy_payloads"], "ext_pillar": [{"deploy_pins": {}}]}
 
 
 class Site(Setup):
     """A fleet with one repo, which is right until somebody breaks it."""
 
     def complete(self) -> None:
-        """All that a set-up needs."""
-        (self.included / "deploy.conf").write_text(json.dumps(POSSIBLE))
+        """All that a set-up needs, besides its configuration."""
         self.sources = self.source(NAME, TAG)
         self.pillar()
         self.top()
@@ -44,6 +43,11 @@ class Site(Setup):
             done = self.type(line)
             assert done.status == 0, done.said
         assert self.is_well()
+
+    def doctor(self, repo: str = "") -> dict[str, Any]:
+        """In this process, which saves the seconds that ``salt-run`` needs to start."""
+        found: dict[str, Any] = self.fleet.run_here("deploy.doctor", repo=repo).data
+        return found
 
     def disk(self, host: str) -> Path:
         """Where a host has its releases."""
@@ -75,7 +79,7 @@ Break = Callable[[Site], AbstractContextManager[object]]
 def site(factories: Factories, short_directory: Path, checkout: Path) -> Iterator[Site]:
     directory = short_directory / "site"
     directory.mkdir()
-    setup = Site(factories, directory, checkout, ("web1", HOST), is_installed=True)
+    setup = Site(factories, directory, checkout, ("web1", HOST), is_installed=True, **RIGHT)
     with setup.running():
         setup.complete()
         yield setup
@@ -127,7 +131,7 @@ def another_version(site: Site) -> Iterator[None]:
 
 @contextmanager
 def not_in_top(site: Site) -> Iterator[None]:
-    site.top("web1", str(site.fleet.opts["id"]))
+    site.top("web1", "*master*")
     site.refresh()
     yield
     site.top()
@@ -137,7 +141,7 @@ def not_in_top(site: Site) -> Iterator[None]:
 @contextmanager
 def stale_pillar(site: Site) -> Iterator[None]:
     """The repo came into the pillar, and the minion was not told."""
-    site.top("web1", str(site.fleet.opts["id"]))
+    site.top("web1", "*master*")
     site.refresh()
     site.top()
     yield
@@ -180,6 +184,7 @@ def own_pillar(text: str) -> Break:
 @contextmanager
 def no_targets(site: Site) -> Iterator[None]:
     site.mend(f"salt 'web*' grains.remove deployment_target {NAME}")
+    wait_for(lambda: not site.fleet.run_here("deploy.targets", repo=NAME).data["hosts"])
     yield
     site.mend(f"salt 'web*' grains.append deployment_target {NAME}")
 
@@ -236,7 +241,7 @@ def unrestarted(**before: Any) -> Break:
         file.write_text(json.dumps(before))
         site.mend(RESTART)
         site.refresh()
-        file.write_text(json.dumps(POSSIBLE))
+        file.unlink()
         yield
         site.refresh()
 
@@ -352,7 +357,7 @@ def test_the_one_thing_that_is_wrong_is_named_with_what_mends_it(name: str, site
         if broken.is_pasted:
             site.mend(found["next"])
             assert site.is_well()
-    assert site.is_well()
+    assert broken.is_pasted or site.is_well()
 
 
 def test_a_minion_that_nobody_has_accepted_is_named_and_the_printed_command_accepts_it(
@@ -360,14 +365,14 @@ def test_a_minion_that_nobody_has_accepted_is_named_and_the_printed_command_acce
 ) -> None:
     directory = short_directory / "keys"
     directory.mkdir()
-    setup = Site(factories, directory, checkout, (HOST,), is_installed=True, open_mode=False, **POSSIBLE)
+    setup = Site(factories, directory, checkout, (HOST,), is_installed=True, open_mode=False, **RIGHT)
     begins = threading.Thread(target=setup.fleet.hosts[HOST].start)
     with setup.fleet.master_running():
         assert setup.type("salt-run saltutil.sync_all").status == 0
         begins.start()
-        pending = setup.config.parent / "pki" / "minions_pre" / HOST
-        wait_for(pending.exists)
-        found = [each for each in setup.doctor()["findings"] if each["check"] == "keys of minions"]
+        found = wait_for(
+            lambda: [each for each in setup.doctor()["findings"] if each["check"] == "keys of minions"]
+        )
         assert [each["cause"] for each in found] == [f"minion {HOST} waits for its key to be accepted"]
         setup.mend(found[0]["next"])
         begins.join()

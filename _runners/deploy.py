@@ -27,11 +27,13 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import peer
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, call_forms, errors, lifetime
+from saltdeploy.config.repo import unknown_in_pillar
+from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -76,11 +78,13 @@ __load__ = [
     "resume",
     "rollback",
     "show",
+    "status",
     "stage",
     "story",
     "sync",
     "targets",
     "unlock",
+    "verify",
     "versions",
     "watch",
 ]
@@ -109,6 +113,8 @@ def _door(function, readers=arguments.ONE_REPO):
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
+            if "detach" in call.signature.parameters and peer.asks(__opts__, name):
+                return peer.begin(__opts__, name, bound.arguments)
             return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
@@ -129,13 +135,11 @@ def _view_of(act, about=None):
     try:
         return act()
     except errors.UnknownRepo as error:
-        failed = errors.unknown_in_pillar(
-            error, __opts__["id"], "this master", config.repo_names(pillar(__opts__))
-        )
+        failed = unknown_in_pillar(error, __opts__["id"], "this master", config.repo_names(pillar(__opts__)))
     except errors.DeployError as error:
         failed = error
     except OSError as error:
-        failed = errors.from_os(error)
+        failed = os_errors.from_os(error)
     except saltdeploy.PackageReplaced as error:
         failed = errors.DeployError(error.cause, next=error.next)
     except Exception as error:  # anything else would exit 0, or print a bare traceback
@@ -146,7 +150,7 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold="",
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", on_inconclusive="", hold="",
          commit="", branch=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
@@ -160,8 +164,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     force
         Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
         ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
-        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these. It is
-        recorded in the history.
+        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these, and not past
+        ``epoch``: hosts that have seen a newer deploy, of another master or of a clock that was ahead, follow this one.
+        It is recorded in the history.
     limit
         A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
     reason
@@ -179,9 +184,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     unattended
         Nobody is there to answer, as in CI: each question (``hold: ask``, ``on_failure: ask``) gets its default at
         once. Without it a question waits for ``deploy.answer``, as long as ``question_timeout`` in the pillar says.
-    failure_limit, batch, on_failure, hold
+    failure_limit, batch, on_failure, on_inconclusive, hold
         For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
-        how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
+        how many switch at once, what follows when too many fail or that cannot be told, and what happens behind each group (``ask``, seconds,
         or 0). It counts for every group, also for one that has its own, and is recorded in the history.
     commit, branch
         In place of a tag: the id of a commit, in full or so much of it as is unambiguous, or a branch: the commit that it
@@ -209,19 +214,25 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         unattended=unattended,
         commit=commit,
         branch=branch,
-        overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
+        overrides=_overrides(
+            failure_limit=failure_limit,
+            batch=batch,
+            on_failure=on_failure,
+            on_inconclusive=on_inconclusive,
+            hold=hold,
+        ),  # fmt: skip
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold="",
-         commit="", branch=""):  # fmt: skip
+def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="",
+         on_inconclusive="", hold="", commit="", branch=""):  # fmt: skip
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold, commit, branch
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, on_inconclusive, hold, commit, branch
         See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
 
     CLI Example:
@@ -230,7 +241,8 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
+    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure,
+                      on_inconclusive=on_inconclusive, hold=hold)  # fmt: skip
     _refuse_no_release("plan", repo, tag or commit or branch)
     wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
                    commit=commit, branch=branch)  # fmt: skip
@@ -648,6 +660,60 @@ def report(repo):
     found = _config(repo)
     with open_master(__opts__) as master:
         return reports.of_fleet(found, master)
+
+
+@_door
+def status(repo=""):
+    """
+    Who runs what, a line for each host, the verdict first. ``deploy.report`` tells the same as a table. Non-zero exit
+    status unless every target runs what is pinned.
+
+    repo
+        Name of the repo; without it every repo of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.status repo=mediawiki
+        salt-run deploy.status | grep -v ^ok
+    """
+    names = [repo] if repo else config.repo_names(pillar(__opts__))
+    with open_master(__opts__) as master:
+        told = [{**reports.of_fleet(_config(name), master), "view": "status"} for name in names]
+    if repo:
+        return told[0]
+    return {"view": "statuses", "repos": told, "retcode": max((each["retcode"] for each in told), default=0)}
+
+
+@_door
+def verify(repo, full=False, part="", wait=600):
+    """
+    Let every target compare what is live with the release that it should be; a line for each, the verdict first.
+    Non-zero exit status unless all of them answer that nothing differs.
+
+    repo
+        Name of the repo.
+    full
+        Read every byte. Otherwise only files whose size, times or inode changed since they were written.
+    part
+        Read every byte of this part of the files besides: ``3/10`` is the third of ten. One part a day covers all of
+        them, and a path is in the same part on each host and on each day.
+    wait
+        Seconds to wait for the slowest host.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.verify repo=mediawiki full=True
+        salt-run deploy.verify repo=mediawiki part=3/7
+    """
+    from saltdeploy.master import verification
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return verification.verify(found, master, full=full, part=part, wait=wait)
 
 
 @_door

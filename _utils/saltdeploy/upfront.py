@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 
-from saltdeploy.config import check_kinds, transports
+from saltdeploy.config import check_kinds, pointers, transports
 
 #: What a deploy can need, from its plan to its end.
 DEPLOY = ("master.deploy", "master.results", "staging.schemes")
@@ -25,6 +25,7 @@ RUNNER = (
     "master.preview",
     "master.staged",
     "master.releases",
+    "master.verification",
     "master.stage",
     "staging.next_tag",
     "watch.console.log_lines",
@@ -35,13 +36,20 @@ RUNNER = (
     "web.story",
 )
 #: What the pillar of a minion can need.
-PILLAR = ("master.ext_pillar", "master.packing", "master.annex_urls", "master.source", "master.checks")
+PILLAR = (
+    "master.ext_pillar",
+    "master.packing",
+    "master.annex_urls",
+    "master.source",
+    "master.checks",
+    "master.locking.locks",
+)
 #: What a stage can need, and whatever else a minion is asked for.
 MINION = ("minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
 
 
 def load(modules: tuple[str, ...]) -> None:
-    """Load modules with all that they import, every transport and every kind of check.
+    """Load modules with all that they import, every transport, every kind of check and of pointers.
 
     Args:
         modules: :data:`DEPLOY`, :data:`RUNNER`, :data:`PILLAR` or :data:`MINION`.
@@ -51,6 +59,7 @@ def load(modules: tuple[str, ...]) -> None:
     """
     places = [row.does for row in transports.TABLE.built_in.values()]
     places += [kind.run for kind in check_kinds.TABLE.built_in.values()]
+    places += [kind.read for kind in pointers.TABLE.built_in.values()]
     for name in (
         *(f"saltdeploy.{module}" for module in modules),
         *(each.partition(":")[0] for each in places),

@@ -38,8 +38,10 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "status",
     "stage",
     "story",
+    "verify",
 }
 
 

@@ -15,7 +15,7 @@ import yaml
 from saltdeploy import config
 from saltdeploy.config import Repo
 from saltdeploy.lib.disk import aside_of, fsync_dir
-from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.doctor.of_master import EXT_PILLAR, FILE_SERVER
 from saltdeploy.master.doctor.of_repos import first_tag

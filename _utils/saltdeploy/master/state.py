@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy, from_os, from_wire
+from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy
+from saltdeploy.lib.os_errors import from_os
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
 from saltdeploy.master.rollout import outcome as rollout_outcome
@@ -179,7 +181,8 @@ class DeployState:
         return all(each["live"] == commits.get(each["repo"]) for each in events.of_each_repo(event))
 
     def _gate_finished(self, event: events.Event) -> None:
-        self.rollout.passed(Gate(event["point"], event["wave"]), ok=event["ok"], reason=event["reason"])
+        gate, untold = Gate(event["point"], event["wave"]), bool(event.get("untold"))
+        self.rollout.passed(gate, ok=event["ok"], reason=event["reason"], untold=untold)
 
     def _paused(self, event: events.Event) -> None:
         self.left[f"pause {event['wave']}"] = max(0.0, event["until"] - event["time"])

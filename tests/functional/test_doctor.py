@@ -1,7 +1,7 @@
 """Set-ups of a master that are broken in one way each: the doctor names what is wrong, and its commands mend it.
 
-Nothing runs here, which is one thing that the doctor says each time. What it takes targets to see stands in
-``tests/integration/test_doctor.py``.
+Nothing runs here, which is one thing that the doctor says each time. What it makes of the answers of targets stands in
+``tests/unit/master/test_doctor.py``.
 """
 
 from __future__ import annotations

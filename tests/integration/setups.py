@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from tests.support.installed import copy_doors
 from tests.support.repositories import Source, git, tree
 
 RESTART = "systemctl restart salt-master"
-_SETTLE = 30  # seconds; nothing is measured with it
 
 
 @dataclass(frozen=True)
@@ -108,29 +106,3 @@ class Setup:
             timeout=PATIENCE,
         )
         return Typed(done.returncode, done.stdout)
-
-    def mend(self, commands: str) -> None:
-        """Every command of a line, one after the other; a sleep is not needed, since a restart here waits for all."""
-        for command in commands.split(" && "):
-            if not command.startswith("sleep "):
-                done = self.type(command)
-                assert done.status == 0, (command, done.said)
-
-    def doctor(self, repo: str = "") -> dict[str, Any]:
-        """What ``deploy.doctor`` finds; minions may still be reading their pillar anew."""
-        return self.fleet.salt_run("deploy.doctor", repo=repo).data
-
-    def is_well(self) -> bool:
-        """Whether the doctor finds nothing, in the end."""
-        end = time.monotonic() + _SETTLE
-        while (found := self.doctor())["findings"]:
-            if time.monotonic() > end:
-                raise AssertionError(found["findings"])
-        return True
-
-    # -- what lies on the disks -----------------------------------------------------------------------------
-
-    def extmods(self, host: str, kind: str) -> Path:
-        """Where a minion keeps the doors of a kind that it was given by sync_all."""
-        cache = self.fleet.hosts[host].record.parent
-        return cache / "extmods" / kind

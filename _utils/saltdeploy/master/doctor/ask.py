@@ -117,6 +117,8 @@ def _read(master: Master, host: str, ping: _Job, served: _Job | None, doctor: _J
         forged = error.cause
     except DeployError:
         result = None
+    except OSError as error:  # it counts, and cannot be remembered
+        log.warning("%s: %s", host, error)
     (repo,) = doctor.arguments
     seen = served.given(host) if served else False
     return Answers(host, repo, ping.given(host), seen, said, result, forged, asked, heard)

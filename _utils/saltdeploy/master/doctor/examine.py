@@ -91,7 +91,11 @@ def judge(seen: Seen) -> list[Judged]:
         if reason := check.needs(seen) or (f"first: {explained[0]}" if explained else ""):
             judged.append(Judged(check.name, UNKNOWN, reason))
             continue
-        found = tuple(dict.fromkeys(check.find(seen)))
+        try:
+            found = tuple(dict.fromkeys(check.find(seen)))
+        except OSError as error:  # a disk that is read-only or full, which has a check of its own
+            judged.append(Judged(check.name, UNKNOWN, str(error)))
+            continue
         log.debug("check %r found: %s", check.name, found)
         if found:
             wrong.add(check.name)

@@ -33,7 +33,7 @@ def answers(seen: Seen) -> Iterator[Finding]:
 def blackout(seen: Seen) -> Iterator[Finding]:
     """Whether it may do anything."""
     for each in seen.answers:
-        if isinstance(each.doctor, str) and "blackout" in each.doctor.lower():
+        if _is_dark(each):
             yield Finding(
                 "the minion is in blackout mode and refuses everything",
                 f"salt '{each.host}' saltutil.refresh_pillar",
@@ -45,7 +45,7 @@ def blackout(seen: Seen) -> Iterator[Finding]:
 def extension(seen: Seen) -> Iterator[Finding]:
     """Whether this project is on it."""
     for each in seen.answers:
-        if each.result is not None or each.doctor is None or "blackout" in str(each.doctor).lower():
+        if each.result is not None or each.doctor is None or _is_dark(each):
             continue
         said = _first_line(each.doctor)
         missing = "is not available" in said or "not found" in said
@@ -134,10 +134,9 @@ def signature(seen: Seen) -> Iterator[Finding]:
 
 def payloads(seen: Seen) -> Iterator[Finding]:
     """Whether the running master serves payloads."""
-    silent = [each for each in seen.answers if each.ping is not None and not isinstance(each.served, dict)]
-    if silent and len({each.host for each in silent}) == len(
-        {each.host for each in seen.answers if each.ping}
-    ):
+    asked = [each for each in seen.answers if each.ping is not None and not _is_dark(each)]
+    silent = [each for each in asked if not isinstance(each.served, dict)]
+    if silent and len(silent) == len(asked):
         yield Finding(
             "the running master serves no payloads, though its configuration says so: it was not restarted since",
             _RESTART,
@@ -198,6 +197,10 @@ def clock(seen: Seen) -> Iterator[Finding]:
                 f"salt '{each.host}' cmd.run 'timedatectl set-ntp true; timedatectl'",
                 each.host,
             )
+
+
+def _is_dark(answers: Answers) -> bool:
+    return isinstance(answers.doctor, str) and "blackout" in answers.doctor.lower()
 
 
 def _sync(host: str) -> str:

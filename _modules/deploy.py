@@ -25,13 +25,15 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge import minion as bridge
-from saltdeploy import checks, config, upfront
+from saltdeploy import config, upfront
+from saltdeploy.checks.http import client
 from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
-from saltdeploy.minion import configuration, downloads, masters_word, stages
+from saltdeploy.minion import configuration, downloads, masters_word, own_orders, stages
+from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion.configuration import Configurations
@@ -204,7 +206,7 @@ def rollback(repo, order=None):
     def back(found):
         jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
         epoch = stages.epoch(found, _host())
-        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found), group=_group(repo))
+        order = orders.Order(jid, epoch, orders.ROLLBACK, own_orders.previous(found), group=_group(repo))
         return stages.run([stages.Task(order, found)], _host())
 
     return _answer(repo, back)
@@ -317,6 +319,40 @@ def verify(repo, full=False, part=""):
 
 
 @_door
+def doctor(repo=None):
+    """
+    What this minion is and has, for ``salt-run deploy.doctor``, which judges it: versions, git, programs, rights, disk,
+    clock, and whether its pillar is the one that the master gives it now. Changes nothing.
+
+    repo
+        Name of the repo. Without it: only what is no repo's.
+
+    Returns the answer of a stage; what was found stands in ``facts``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.doctor 'test/testrepo'
+    """
+    try:
+        fresh = _plain(bridge.pillar_of_now(dict(__opts__), dict(__grains__), {}))
+    except (salt.exceptions.SaltException, OSError) as error:
+        fresh = {"_error": str(error)[:1000]}
+    record = Path(__opts__["cachedir"], "deploy")
+    site = str(__grains__.get("site", ""))
+    lacks = {
+        "_states": "deploy.pinned" not in __salt__["sys.list_state_functions"]("deploy"),
+        "_grains": not __grains__.get("saltext_deploy"),
+    }
+    lacking = [name for name, missing in lacks.items() if missing]
+    found = minion_doctor.look(
+        __opts__["id"], repo or "", _pillar(), fresh, site, time.time(), record, lacking
+    )
+    return _signed(found)
+
+
+@_door
 def gc(repo=None, test=False, wanted=None):
     """
     Free what this minion keeps and nobody needs: releases beyond those to keep, payloads, what was on its way. A repo
@@ -419,7 +455,7 @@ def pin(repo, tag=None):
     if pinned.get("tag") == tag:
         return pinned
     try:
-        order = stages.order_from_disk(tag, _config(repo), _host(), _group(repo))
+        order = own_orders.order_from_disk(tag, _config(repo), _host(), _group(repo))
     except errors.DeployError:
         return {}
     return (
@@ -480,7 +516,7 @@ def _pinned(repo):
     """The newest pin that is known here; none while the master cannot tell what it has pinned."""
     if repo in _ours().get("unknown", {}):
         return {}
-    return stages.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
+    return own_orders.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
 
 
 def _ask_the_master(lost=(), again=False):
@@ -524,7 +560,7 @@ def _masters_pin(repo, without_tag, advice):
     _ask_the_master()
     if _is_alone() and _pinned(repo):
         return _pinned(repo)
-    seen, own = stages.epoch(_config(repo), _host()), stages.newest_pin({}, repo, _host())
+    seen, own = stages.epoch(_config(repo), _host()), own_orders.newest_pin({}, repo, _host())
     return masters_word.pin_of(_ours(), repo, seen, own, without_tag=without_tag, advice=advice)
 
 
@@ -635,7 +671,14 @@ def _kept():
 
 def _pillar():
     """The pillar as plain data; Salt masks values that are taken by pillar.get."""
-    wanted = {key: __pillar__.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    return _plain(__pillar__)
+
+
+def _plain(pillar):
+    """What of a pillar is for us; ``_error`` where the master could not compile it."""
+    wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    if pillar.get("_errors"):
+        wanted["_error"] = "; ".join(map(str, pillar["_errors"]))[:1000]
     return json.loads(json.dumps(wanted, default=str))
 
 
@@ -671,7 +714,7 @@ def _host():
         send=_send,
         call=_call,
         clock=time.time,
-        get=checks.client(salt.utils.http.query, __opts__),
+        get=client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
         pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
         place=SwarmAccess(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),

@@ -59,9 +59,15 @@ ONE_REPO: Readers = {
             "key",
             "stage",
             "transport",
+            "source",
+            "location",
+            "config_file",
+            "pillar_file",
+            "top_file",
             "host",
             "scheme",
             "next",
+            "file",
             "filter",
             "old",
             "new",
@@ -72,7 +78,7 @@ ONE_REPO: Readers = {
     ),
     "force": guards,
     **dict.fromkeys(
-        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json"), flag
+        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write"), flag
     ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),

@@ -41,7 +41,23 @@ def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
             path=where,
             next="let the release have a shorter name there, or give the repo a shorter location",
         )
+    if error.errno in (errno.EISDIR, errno.ENOTDIR):  # somebody has put the one in the place of the other
+        odd = _directory(error) or where
+        return DeployError(
+            f"{error.strerror}: something else than this project keeps there",
+            repo=repo,
+            path=odd,
+            next=f"look at it, move it away (mv -- {odd} {odd}.bad), then run the same command again",
+        )
     return DeployError(f"{type(error).__name__}: {error.strerror or error}", repo=repo, path=where)
+
+
+def _directory(error: OSError) -> str:
+    """Of the two names that a rename has the one that is a directory; "" where neither is."""
+    names = [
+        os.fsdecode(name) for name in (error.filename2, error.filename) if isinstance(name, (str, bytes))
+    ]
+    return next(filter(os.path.isdir, names), "")
 
 
 def _file_name(error: OSError) -> str:

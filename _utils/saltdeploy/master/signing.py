@@ -130,8 +130,8 @@ class Sealer:
         for other in self._home.glob(
             f"{file_name(self._repo.name)}+*"
         ):  # of a shape that the pillar had before
-            if other.stem != self._base.name:
-                other.unlink()
+            if other.stem != self._base.name and not other.is_dir():  # that is somebody's, or was set aside
+                other.unlink(missing_ok=True)
 
     def _file(self, kind: str) -> Path:
         return self._base.with_name(f"{self._base.name}{kind}")

@@ -59,6 +59,11 @@ ONE_REPO: Readers = {
             "key",
             "stage",
             "transport",
+            "source",
+            "location",
+            "config_file",
+            "pillar_file",
+            "top_file",
             "host",
             "scheme",
             "next",
@@ -72,12 +77,12 @@ ONE_REPO: Readers = {
     ),
     "force": guards,
     **dict.fromkeys(
-        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json"), flag
+        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write"), flag
     ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     **dict.fromkeys(("attempt", "after"), count),
-    **dict.fromkeys(("failure_limit", "batch", "on_failure", "hold"), term),
+    **dict.fromkeys(("failure_limit", "batch", "on_failure", "on_inconclusive", "hold"), term),
     **dict.fromkeys(("id", "deploy"), _deploy_id),
     "part": part,
     "plan": partial(code, digits=64),

@@ -16,8 +16,10 @@ than a day is left to ``salt-run deploy.resume``.
 It also keeps the warm door open, by which the command ``saltdeploy`` comes in (docs/warm-door.md).
 
 Where the pillar has ``deployment_config:redis``, a process beside it fills that redis from the journals (docs/redis.md).
+Where it has ``deployment_config:signals``, other systems are told what deploys do (docs/signals.md).
 """
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -27,17 +29,23 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltbridge.master import open_master, pillar, root, site
+from saltbridge.master import execute, open_master, pillar, root, site, store
 from saltdeploy import upfront
 from saltdeploy.config.redis import redis
+from saltdeploy.config.repo import repo_names
+from saltdeploy.config.signals import signals
 from saltdeploy.lib import errors
 from saltdeploy.master import background, deploy
 from saltdeploy.master.auto_resume import DeadDeploys
 from saltdeploy.master.door.keeper import DoorKeeper
 from saltdeploy.master.forgotten import ForgottenHosts
 from saltdeploy.master.journal import Journals
+from saltdeploy.master.told_positions import ToldPositions
 from saltdeploy.watch.redis_filler import RedisFiller
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings
+from saltdeploy.watch.signals.office import Office, World
+from saltdeploy.watch.signals.sink import SinkSettings
+from saltdeploy.web import standings
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +70,12 @@ def start(every=10, door=True):
     upfront.load(upfront.DEPLOY)  # the package may be replaced before the first of them is found
     orphans = DeadDeploys(root(__opts__), patience=6 * every)
     filler = None
+    office = _office()
     keeper = DoorKeeper(__opts__["conf_file"], root(__opts__) / "deploy.log") if door else None
     while True:
         if filler is None or not filler.is_alive():
             filler = _start_filler()
+        office.look()
         if keeper:
             keeper.keep(every)
         else:
@@ -98,6 +108,32 @@ def _start_filler():
     process = fork.Process(target=_fill, args=(os.getpid(),), name="deploy-redis", daemon=True)
     process.start()
     return process
+
+
+def _office():
+    """Where other systems are told what deploys do; each by a process of its own."""
+    here = root(__opts__)
+    world = World(
+        journals=Journals(here).paths,
+        positions=functools.partial(ToldPositions, here),
+        execute=functools.partial(execute, __opts__),
+        standing=functools.partial(_standing, here),
+    )
+    return Office(world, _signals)
+
+
+def _signals():
+    """What the pillar says of signals now; None where it cannot be read."""
+    try:
+        return [SinkSettings(**vars(sink)) for sink in signals(pillar(__opts__))]
+    except errors.DeployError as error:
+        log.error("Signals are not as the pillar says: %s", error)
+        return None
+
+
+def _standing(here):
+    """How the repos stand now, for metrics."""
+    return standings.of_all(repo_names(pillar(__opts__)), here, store(__opts__))
 
 
 def _fill(engine):

@@ -31,7 +31,7 @@ from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, errors, lifetime
+from saltdeploy.lib import arguments, call_forms, errors, lifetime
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -49,17 +49,22 @@ from saltdeploy.protocol import events, orders
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
+_MOST_RECORDS = 2_000  # lines of a log in one result
+
+__func_alias__ = {"log_": "log"}
 
 #: What Salt may call; what is imported here is for us alone.
 __load__ = [
     "abort",
     "answer",
+    "changes",
     "checkout",
     "fetch",
     "forget",
     "gc",
     "lock",
     "locks",
+    "log_",
     "next_tag",
     "overview",
     "plan",
@@ -68,6 +73,7 @@ __load__ = [
     "restart",
     "resume",
     "rollback",
+    "show",
     "story",
     "sync",
     "targets",
@@ -87,7 +93,7 @@ def __virtual__():
 
 def _door(function, readers=arguments.ONE_REPO):
     """Read the arguments, catch everything, set the exit status: Salt exits 0 for errors of these kinds."""
-    name = f"deploy.{function.__name__}"
+    name = f"deploy.{function.__name__.rstrip('_')}"
     call = arguments.Call(f"salt-run {name}", inspect.signature(function), readers)
 
     def door(*args, **kwargs):
@@ -97,7 +103,7 @@ def _door(function, readers=arguments.ONE_REPO):
 
         def act():
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
-            bound = call.read(args, kwargs, known)
+            bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
             return function(*bound.args, **bound.kwargs)
@@ -137,7 +143,8 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold=""):  # fmt: skip
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold="",
+         commit="", branch=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
 
@@ -173,12 +180,16 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
         how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
         or 0). It counts for every group, also for one that has its own, and is recorded in the history.
+    commit, branch
+        In place of a tag: the id of a commit, in full or so much of it as is unambiguous, or a branch: the commit that it
+        names now. The source is asked once, and the commit gets a tag on this master by ``tag_scheme``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.sync repo=mediawiki branch=main
         salt-run deploy.sync repo='{mediawiki: release/2026-11-23/1, l10n: release/2026-11-22/4}'
     """
     wish = _wish(
@@ -193,19 +204,22 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         wait=wait,
         transport=transport,
         unattended=unattended,
+        commit=commit,
+        branch=branch,
         overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold=""):
+def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold="",
+         commit="", branch=""):  # fmt: skip
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold
-        See ``deploy.sync``.
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold, commit, branch
+        See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
 
     CLI Example:
 
@@ -214,8 +228,9 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
     once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
-    wish = Request(SYNC, repo, tag, force=force, limit=limit,
-                transport=transport, overrides=once)  # fmt: skip
+    _refuse_no_release("plan", repo, tag or commit or branch)
+    wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
+                   commit=commit, branch=branch)  # fmt: skip
     from saltdeploy.master import preview
 
     with open_master(__opts__, _user()) as master:
@@ -223,21 +238,24 @@ def plan(repo, tag, force=False, limit="", transport="", failure_limit="", batch
 
 
 @_door_for_several
-def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False):
+def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False,
+          commit="", branch=""):  # fmt: skip
     """
     Bring a release to every target's disk, whole and verified. What users see does not change.
 
-    repo, tag, force, limit, reason, detach, transport, unattended
-        See ``deploy.sync``.
+    repo, tag, force, limit, reason, detach, transport, unattended, commit, branch
+        See ``deploy.sync``. Without any of tag, commit and branch: the tag that ``git deploy sync`` has written down in
+        the staging repository.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.fetch repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.fetch mediawiki
     """
     wish = _wish(orders.FETCH, repo, tag, force=force, limit=limit, reason=reason,
-                 transport=transport, unattended=unattended)  # fmt: skip
+                 transport=transport, unattended=unattended, commit=commit, branch=branch)  # fmt: skip
     return _deploy(wish, detach)
 
 
@@ -274,13 +292,14 @@ def checkout(repo, tag="", force=False, limit="", reason="", detach=False, unatt
     Switch every target to a release that all of them have fetched before.
 
     repo, tag, force, limit, reason, detach, unattended
-        See ``deploy.sync``.
+        See ``deploy.fetch``. As Trebuchet's users have it, ``True`` or ``False`` behind the repo is ``force``.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.checkout repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.checkout mediawiki,False
     """
     more = {"limit": limit, "reason": reason, "unattended": unattended}
     wish = _wish(orders.CHECKOUT, repo, tag, force=force, **more)
@@ -315,7 +334,7 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
 
 
 @_door_for_several
-def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
+def restart(repo, batch="", force=False, limit="", reason="", wait=0, detach=False):
     """
     Restart what runs on every target, group by group as in a checkout, with the same hooks, waits and checks.
 
@@ -323,16 +342,17 @@ def restart(repo, force=False, limit="", reason="", wait=0, detach=False):
 
     repo
         Name of the repo, or of several as for ``deploy.sync``.
-    force, limit, reason, wait, detach
-        See ``deploy.sync``.
+    batch, force, limit, reason, wait, detach
+        See ``deploy.sync``. As Trebuchet's users have it, what stands behind the repo is the batch.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run deploy.restart repo=mediawiki reason="new certificates"
+        salt-run deploy.restart mediawiki,10%
     """
-    more = {"limit": limit, "reason": reason, "wait": wait}
+    more = {"limit": limit, "reason": reason, "wait": wait, "overrides": _overrides(batch=batch)}
     return _deploy(_wish(RESTART, repo, "", force=force, **more), detach)
 
 
@@ -586,6 +606,68 @@ def versions(repo):
 
 
 @_door
+def changes(repo, old="", new=""):
+    """
+    What is between two releases: commits and their authors, files, and what is taken back. No host is asked.
+
+    repo
+        Name of the repo.
+    old
+        A tag. Without it: the release that is pinned; without ``new`` as well, the one that was accepted before that.
+    new
+        A tag. Without it: the release that is pinned.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.changes repo=mediawiki new=release/2026-11-23/1
+        salt-run deploy.changes repo=mediawiki
+    """
+    from saltdeploy.master import changes as master_changes
+
+    found = _config(repo)
+    return master_changes.changes(found, old, new, root(__opts__), _history(found.name))
+
+
+@_door
+def show(repo="", id=""):  # noqa: A002 - the word that operators type
+    """
+    One deploy, as it went on each host; or the hosts of a repo, by the release that they run.
+
+    ``--out=html`` makes one page of a deploy that needs nothing else, ``--out=svg`` its timeline as a picture.
+
+    repo
+        Name of the repo: its hosts by release, as they answer now. Non-zero exit status as for ``deploy.report``.
+    id
+        The deploy's id: that deploy. Without both: the newest deploy of the repo that is being deployed, or was last.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.show repo=mediawiki
+        salt-run deploy.show id=20261123101112000000
+        salt-run deploy.show id=20261123101112000000 --out=html > deploy.html
+    """
+    if repo and not id:
+        from saltdeploy.master import releases
+
+        found = _config(repo)
+        with open_master(__opts__) as master:
+            return releases.by_release(
+                reports.of_fleet(found, master), _history(found.name).versions(found.name)
+            )
+    from saltdeploy.watch.timeline import DeployTimeline
+
+    name, deploy = _find(repo, id)
+    timeline = DeployTimeline()
+    for event in journal.replay(journal.Journals(root(__opts__)).path(name, deploy)):
+        timeline.hear(event)
+    return timeline.view()
+
+
+@_door
 def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators type
     """
     How the next release of a repo is called. Makes no tag.
@@ -663,6 +745,56 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
         salt-run deploy.watch repo=mediawiki
     """
     return _watch(*_find_running(repo, id or deploy), interactive=interactive)
+
+
+@_door
+def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 - the words that operators type
+    """
+    The log of a deploy: what each host and the master told, line by line, through a filter.
+
+    filter
+        In scap's language: ``attribute operator value``, as often as needed; all must hold. Operators are ``=`` and ``==``
+        (globs), ``~`` (a regular expression), ``>``, ``>=``, ``<``, ``<=``. Without ``levelno`` in it, DEBUG is left out.
+    repo
+        Name of the repo. Without it: the repo that is being deployed, or was last.
+    id
+        The deploy's id. Without it: the newest one.
+    follow
+        Go on with what is told later, to the deploy's end.
+    json
+        One JSON document a line.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.log 'levelno >= WARNING host == web*' repo=mediawiki
+        salt-run deploy.log 'message ~ "no space left"' id=20261123101112000000 json=True
+        salt-run deploy.log repo=mediawiki follow=True
+    """
+    from saltdeploy.watch.console import log_lines
+    from saltdeploy.watch.log_filter import LogFilter
+
+    chosen = LogFilter.read(filter)
+    name, deploy = (_find_running if follow else _find)(repo, id)
+    view = {"view": "log", "repo": name, "deploy": deploy}
+    if lifetime.is_daemon(__opts__) or __opts__.get("output"):
+        if follow:
+            raise errors.BadArguments(
+                "follow=True writes lines as they come, and has no result to be formatted",
+                repo=name,
+                next=f"salt-run deploy.log {argument('repo', name)} id={deploy}",
+            )
+        kept = log_lines.KeptRecords(chosen, __opts__["id"], _MOST_RECORDS)
+        _read(name, deploy, kept, follow=False)
+        return {**view, "left_off": kept.left_off, "records": kept.records}
+    colour = bool(__opts__.get("color")) and sys.stdout.isatty()
+    lines = log_lines.LogLines(sys.stdout, chosen, __opts__["id"], colour=colour, as_json=json)
+    _tell(f"-- Opening log file: '{journal.Journals(root(__opts__)).path(name, deploy)}'")
+    _read(name, deploy, lines, follow=follow)
+    if lines.gone:
+        log_lines.let_go(sys.stdout)
+    return {**view, "shown": lines.shown, "seen": lines.seen, "records": []}
 
 
 @_door
@@ -791,6 +923,19 @@ def _follow(repo, deploy, watchers, looking, shown=None):
     return reports.of_watched(repo, deploy, last, root(__opts__))
 
 
+def _read(repo, deploy, watcher, follow):
+    """Tell a watcher what the journal of a deploy holds, and what is added to it later where that is wanted."""
+    from saltdeploy.watch import follow as watch_events
+    from saltdeploy.watch.console.signals import LookingOn
+
+    if follow:
+        told = following.follow(repo, deploy, root(__opts__), time.sleep)
+    else:
+        told = journal.replay(journal.Journals(root(__opts__)).path(repo, deploy))
+    with LookingOn() as looking:
+        watch_events(told, (watcher,), enough=lambda event: looking.leaves or getattr(watcher, "gone", False))
+
+
 @contextlib.contextmanager
 def _watcher(deploy, silent=False, interactive=False):
     """The terminal that started us; on stderr, so that the result on stdout stays whole."""
@@ -857,14 +1002,31 @@ def _busiest(journals):
 
 
 def _wish(action, repos, tag, **more):
-    wanted = [(name, own or tag) for name, own in repos]
-    if not wanted or (action not in (orders.ROLLBACK, RESTART) and not all(own for _, own in wanted)):
-        named = argument("repo", arguments.repos(repos) or "...")
-        raise errors.BadArguments(
-            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {named} tag=..."
-        )
+    revision = more.get("commit") or more.get("branch") or ""
+    wanted = [(name, own or tag or ("" if revision else _staged(action, name))) for name, own in repos]
+    named = wanted and all(own or revision for _, own in wanted)
+    _refuse_no_release(
+        action, arguments.repos(repos), named or (wanted and action in (orders.ROLLBACK, RESTART))
+    )
     (name, first), *also = wanted
     return Request(action, name, first, also=tuple(also), **more)
+
+
+def _refuse_no_release(action, repo, named):
+    if not named:
+        repo = argument("repo", repo or "...")
+        raise errors.BadArguments(
+            "missing a required argument: 'tag'", next=f"salt-run deploy.{action} {repo} tag=..."
+        )
+
+
+def _staged(action, name):
+    """The tag that the staging repository names, for the two stages that Trebuchet asked for by the repo alone."""
+    if action not in (orders.FETCH, orders.CHECKOUT) or not name:
+        return ""
+    from saltdeploy.master import staged
+
+    return staged.tag_of(_config(name), root(__opts__))
 
 
 def _overrides(**said):

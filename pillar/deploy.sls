@@ -45,6 +45,8 @@ deployment_config:
 
   # Trebuchet's redis, for dashboards that read it: the engine `deploy` fills it (docs/redis.md).
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
+  # What other systems hear of deploys: chat, forges, metrics, programs (docs/signals.md).
+  # signals: {irc: {host: tcpircbot.example.org}, prometheus: {port: 9469}}
 
 repo_config:
 
@@ -134,7 +136,8 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
-    # How `deploy.next_tag` calls the next release: release, semver, scap, sync or timestamp (docs/staging.md).
+    # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync
+    # or timestamp (docs/staging.md).
     # tag_scheme: release
 
     # Seconds that a host may take for one stage.

@@ -189,6 +189,22 @@ def _call(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, A
     return runner.cmd(function, arguments, kwarg=keywords, print_event=False, full_return=False)
 
 
+def execute(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """Call an execution function on the master, by its name.
+
+    Raises:
+        DeployError: it raised.
+    """
+    runner = salt.runner.RunnerClient(opts)
+    told = runner.cmd("salt.cmd", [function, *arguments], kwarg=keywords, print_event=False, full_return=True)
+    if told.get("success") is False:
+        last = str(told.get("return")).strip().rpartition("\n")[2]
+        raise errors.DeployError(
+            f"{function} raised: {last}", next=f"salt-run salt.cmd {function} ... shows all"
+        )
+    return told.get("return")
+
+
 def _secrets(opts: Opts) -> Callable[[str], str]:
     """Host to its secret; answers are not signed where the master has no ext_pillar ``deploy_pins``."""
     if not any("deploy_pins" in entry for entry in opts.get("ext_pillar", [])):

@@ -12,16 +12,21 @@ import importlib
 from saltdeploy.config import check_kinds, transports
 
 #: What a deploy can need, from its plan to its end.
-DEPLOY = ("master.deploy", "master.results")
+DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.changes",
     "master.forgotten",
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.staged",
+    "master.releases",
     "staging.next_tag",
+    "watch.console.log_lines",
     "watch.console.terminal",
+    "watch.timeline",
     "watch.redis_server",
     "web.overview",
     "web.story",

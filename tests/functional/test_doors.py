@@ -22,17 +22,20 @@ MODULES = {*STAGES, "join", "status", "result", "verify", "gc", "get_config", "s
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {
     *DEPLOYS,
+    "changes",
     "forget",
     "gc",
     "lock",
     "unlock",
     "locks",
+    "log",
     "next_tag",
     "report",
     "versions",
     "targets",
     "watch",
     "overview",
+    "show",
     "story",
 }
 

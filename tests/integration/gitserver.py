@@ -22,7 +22,7 @@ class GitServer:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[GitServer]:
-        thread = threading.Thread(target=self._server.serve_forever)
+        thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         thread.start()
         try:
             yield self

@@ -8,7 +8,8 @@ import pty
 import select
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from tests.integration.fleet import PATIENCE
 
@@ -53,8 +54,15 @@ class Terminal:
 
 
 @contextlib.contextmanager
-def terminal(command: list[str]) -> Iterator[Terminal]:
-    """Run a command as a person would who sits at a terminal."""
+def terminal(
+    command: list[str], directory: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Terminal]:
+    """Run a command as a person would who sits at a terminal.
+
+    Args:
+        directory: where they sit.
+        environment: all of their variables; those of this process where nothing is said.
+    """
     ours, its = pty.openpty()
     process = subprocess.Popen(
         command,
@@ -62,7 +70,8 @@ def terminal(command: list[str]) -> Iterator[Terminal]:
         stdout=its,
         stderr=its,
         start_new_session=True,
-        env={**os.environ, "TERM": "dumb", "COLUMNS": "120"},
+        cwd=directory,
+        env={**(environment or os.environ), "TERM": "dumb", "COLUMNS": "120"},
     )
     os.close(its)
     try:

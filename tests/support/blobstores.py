@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.blobs.source import places
-from saltdeploy.content.pointers import Pointer, read
+from saltdeploy.content.pointers import Pointer, places, read
 
 from tests.support.repositories import FILE, Entry, link
 from tests.support.serving import free_port, until

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from saltdeploy.blobs.source import hash_directories
+from saltdeploy.content.pointers.annex import hash_directories
 from saltdeploy.lib.errors import Corrupt
 
 #: Of the payloads that are lists.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from saltdeploy.blobs.cache import BlobCache
 from saltdeploy.blobs.http import Failed, Web
-from saltdeploy.blobs.source import Cap, Hear, places
-from saltdeploy.content.pointers import Pointer
+from saltdeploy.blobs.source import Cap, Hear
+from saltdeploy.content.pointers import Pointer, places
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.lib.text import public
 

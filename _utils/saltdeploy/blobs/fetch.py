@@ -13,8 +13,8 @@ from pathlib import Path
 from saltdeploy.blobs import upstream
 from saltdeploy.blobs.cache import BlobCache
 from saltdeploy.blobs.source import BlobSource, Cap
-from saltdeploy.config import Repo
-from saltdeploy.config.blobs import ANNEX
+from saltdeploy.config import Repo, pointers
+from saltdeploy.config.pointers import ANNEX
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.git.command import Progress
 from saltdeploy.lib import disk, reflink
@@ -22,7 +22,6 @@ from saltdeploy.lib.errors import DeployError, Unavailable
 
 _BLOCK = 4096
 _NAMED = 3  # sources and paths in a message
-_ANNEX_ADVICE = ", or give it a URL (git annex addurl --file PATH URL, then git push origin git-annex)"
 
 Wanted = dict[str, tuple[bytes, Pointer]]
 """Name of a content to a path that needs it, and the pointer."""
@@ -103,12 +102,13 @@ class BlobFetch:
         name, (path, pointer) = next(iter(wanted.items()))
         why = "; ".join(reasons.get(name, [])[-_NAMED:]) or "no source is known"
         others = f" (and of {len(wanted) - 1} more)" if len(wanted) > 1 else ""
+        advice = pointers.row(kind).advice
         named = f"{pointer.size} bytes {pointer.key or pointer.name}"
         return Unavailable(
             f"the content of this {kind} pointer{others} cannot be had, {named}: {why}",
             path=path.decode("utf-8", "backslashreplace"),
             next=f"put it into one of the sources, or add a source to repo_config:{self._repo.name}:blobs:{kind}"
-            f"{_ANNEX_ADVICE if kind == ANNEX else ''}; then run the same command again",
+            f"{f', or {advice}' if advice else ''}; then run the same command again",
         )
 
 

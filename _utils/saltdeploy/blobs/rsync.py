@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from saltdeploy.blobs.cache import BlobCache
-from saltdeploy.blobs.source import Cap, Hear, places
-from saltdeploy.content.pointers import Pointer
+from saltdeploy.blobs.source import Cap, Hear
+from saltdeploy.content.pointers import Pointer, places
 from saltdeploy.lib import disk, process, rsync
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.lib.text import public

@@ -12,8 +12,7 @@ from saltdeploy.blobs.directory import Directory, WebDirectory
 from saltdeploy.blobs.lfs import LfsServer
 from saltdeploy.blobs.rsync import RsyncSource
 from saltdeploy.blobs.source import BlobSource, Cap
-from saltdeploy.config import blobs
-from saltdeploy.config.blobs import FAT, LFS
+from saltdeploy.config import blobs, plugins, pointers
 from saltdeploy.git.command import settings
 from saltdeploy.lib import disk, rsync
 from saltdeploy.lib.errors import Corrupt
@@ -37,7 +36,7 @@ def named(place: str, cap: Cap) -> BlobSource:
 
 
 def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[BlobSource]:
-    """The sources that a release names for one kind; none for git-annex, whose tree names no place.
+    """The sources that a release names for one kind; see :class:`saltdeploy.config.pointers.PointerKind`.
 
     Args:
         tree: of the release.
@@ -47,13 +46,16 @@ def of_release(kind: str, tree: Path, url: str, cap: Cap) -> list[BlobSource]:
     Raises:
         Corrupt: its configuration file cannot be read.
     """
-    if kind == LFS:
-        return _lfs(_read(tree, ".lfsconfig").get("lfs.url", ""), url, cap)
-    return _fat(_read(tree, ".gitfat"), cap) if kind == FAT else []
+    place = pointers.row(kind).upstream
+    sources: list[BlobSource] = (
+        plugins.resolve(place, f"kind of pointers {kind}")(tree, url, cap) if place else []
+    )
+    return sources
 
 
-def _lfs(said: str, url: str, cap: Cap) -> list[BlobSource]:
+def lfs(tree: Path, url: str, cap: Cap) -> list[BlobSource]:
     """git-lfs, docs/api/server-discovery.md; over http only."""
+    said = _read(tree, ".lfsconfig").get("lfs.url", "")
     if blobs.WEB.match(said):
         return [LfsServer(said, cap)]
     if said or not blobs.WEB.match(url):
@@ -62,8 +64,9 @@ def _lfs(said: str, url: str, cap: Cap) -> list[BlobSource]:
     return [LfsServer(f"{bare if bare.endswith('.git') else f'{bare}.git'}/info/lfs", cap)]
 
 
-def _fat(said: dict[str, str], cap: Cap) -> list[BlobSource]:
+def fat(tree: Path, url: str, cap: Cap) -> list[BlobSource]:  # noqa: ARG001 - what each kind is asked with
     """git-fat, README: sections ``rsync`` and ``http``."""
+    said = _read(tree, ".gitfat")
     sources: list[BlobSource] = []
     place, site = said.get("rsync.remote", ""), said.get("http.remote", "")
     if _is_legal(place) and blobs.RSYNC.match(place):
@@ -83,7 +86,7 @@ def _fat(said: dict[str, str], cap: Cap) -> list[BlobSource]:
 
 def _is_legal(place: str) -> bool:
     try:
-        return bool(blobs.source(FAT, place))
+        return bool(blobs.source(pointers.row(pointers.FAT), place))
     except ValueError:
         return False
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from saltdeploy.config import pointers
 from saltdeploy.config.values import Wrong, text
-
-LFS, FAT, ANNEX = "lfs", "fat", "annex"
-KINDS = (LFS, FAT, ANNEX)
 
 #: What rsync takes for a place that is not on this host, what a web server is, and what a git-lfs server.
 RSYNC = re.compile(r"rsync://|(?![A-Za-z0-9+.-]+://)[^/:]+::?[^:]")
@@ -24,29 +22,31 @@ _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
 def blobs(value: Any) -> dict[str, tuple[str, ...]]:
     """Kind of pointers to the sources of their contents, the first choice first."""
     if not isinstance(value, dict):
-        raise Wrong(f"must be a table of kinds ({', '.join(KINDS)}) with sources")
+        raise Wrong(f"must be a table of kinds ({', '.join(pointers.TABLE.names())}) with sources")
     found = {}
     for kind, sources in value.items():
-        if kind not in KINDS:
-            raise Wrong(f"the kinds of blobs are {', '.join(KINDS)}", kind)
+        known = pointers.of_pillar(kind)
         listed = [] if sources is None else [sources] if isinstance(sources, str) else sources
         if not isinstance(listed, list):
             raise Wrong("must be a source or a list of them", kind)
         try:
-            found[kind] = tuple(source(kind, each) for each in listed)
+            found[kind] = tuple(source(known, each) for each in listed)
         except ValueError as error:
             raise Wrong(str(error), kind) from None
     return found
 
 
-def source(kind: str, value: Any) -> str:
+def source(kind: pointers.PointerKind, value: Any) -> str:
     """One source: see :mod:`saltdeploy.blobs.source`."""
     place = text(value)
     if _DASH.match(place):
         raise ValueError("neither a source nor its host may begin with a dash")
     if LFS_SERVER.match(place):
-        if kind != LFS:
-            raise ValueError("lfs+http(s)://... is a git-lfs server, which holds contents of kind lfs only")
+        if not kind.servers:
+            held = " and ".join(each.name for each in pointers.TABLE.rows() if each.servers)
+            raise ValueError(
+                f"lfs+http(s)://... is a git-lfs server, which holds contents of kind {held} only"
+            )
     elif not (place.startswith("/") or WEB.match(place) or RSYNC.match(place)):
         raise ValueError(
             "must be a directory, http(s)://..., rsync://..., host:path, or for lfs lfs+http(s)://..."

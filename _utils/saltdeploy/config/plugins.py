@@ -74,6 +74,10 @@ class Table(Generic[R]):
         self._loaded[name] = self._load(points[0])
         return self._loaded[name]
 
+    def known(self) -> list[R]:
+        """The rows that are built in, and those of packages that were asked for by name before."""
+        return [*self.built_in.values(), *self._loaded.values()]
+
     def rows(self) -> list[R]:
         """All rows, those that are built in first. What cannot be used is left out, and the log says why."""
         found = list(self.built_in.values())

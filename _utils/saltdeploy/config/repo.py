@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import blobs as config_blobs
 from saltdeploy.config import checks as config_checks
-from saltdeploy.config import delivery, paths, transports
+from saltdeploy.config import delivery, paths, pointers, transports
 from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
@@ -213,7 +212,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         require_signed=keys["require_signed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
         supply=delivery.supply(deployment, keys, site),
-        blobs={**({config_blobs.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
+        blobs={**({pointers.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
         submodules=keys["checkout_submodules"],
         submodule_urls=keys["submodule_urls"],
         signing_key=deployment["signing_key"] or "",

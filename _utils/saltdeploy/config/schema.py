@@ -152,6 +152,7 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "parent_dir": ("/srv/deployment", _path),
     "servers": ({}, _servers),
     "redis": ({}, _table),
+    "signals": ({}, _table),
     "freeze": ([], freeze.windows),
     "fanouts": ([], delivery.fanouts),
     "payload_dir": (None, _path),

@@ -143,8 +143,14 @@ class Reader:
             + (f": it names commit {found}, and tags are deployed" if found else ""),
             path=str(self.git_dir),
             next=(f"did you mean {' or '.join(near)}? If not: " if near else "")
-            + f"git -C {shlex.join(command)}, or push the tag; then the same command with {argument('tag', made)}",
+            + f"git -C {shlex.join(command)}, or push the tag; then the same command with {argument('tag', made)}"
+            + (f"; or let the deploy make a tag: {self._untagged(name, found)}" if found else ""),
         )
+
+    def _untagged(self, name: str, commit: str) -> str:
+        """How that is deployed which is no tag."""
+        is_branch = self.commit_of(f"refs/heads/{name}")
+        return argument("branch", name) if is_branch else argument("commit", commit)
 
     def has(self, commit: str) -> bool:
         """Whether the commit and its tree are here."""

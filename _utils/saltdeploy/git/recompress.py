@@ -136,6 +136,16 @@ class _Source:
         """The next ``size`` bytes, which are few."""
         return b"".join(self.pieces(size))
 
+    def line(self, most: int) -> bytes:
+        """What comes up to the end of the line, with it; or a little over ``most`` bytes of a longer one."""
+        found = bytearray()
+        while len(found) <= most and not found.endswith(b"\n"):
+            self._must_go_on()
+            end = self._data.find(b"\n", self._at) + 1 or len(self._data)
+            found += self._data[self._at : end]
+            self._at = end
+        return bytes(found)
+
     def number(self) -> bytes:
         """The bytes of a number: each but the last has the highest bit set."""
         found = b""
@@ -193,7 +203,7 @@ def _head(source: _Source) -> bytes:
     """The head of a bundle, which ends with an empty line."""
     head = bytearray()
     while not head.endswith(b"\n\n"):
-        head += source.take(1)
+        head += source.line(_LONGEST_HEAD)
         if len(head) > _LONGEST_HEAD:
             raise _corrupt("its head is of a senseless length")
     return bytes(head)

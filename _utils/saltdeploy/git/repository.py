@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from saltdeploy.git import bundle as git_bundle
@@ -35,6 +36,7 @@ from saltdeploy.lib.errors import (
     Unsigned,
     Unsupported,
 )
+from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit, check_tag
 
@@ -359,6 +361,25 @@ class Repository(Packer):
             if news:
                 self._remote("fetch", url, ["--no-tags", "--depth=1", "--", url, *news])
 
+    def fetch_history(self, url: str, tags: Collection[str]) -> None:
+        """Bring the commits that lead to tags; without their files, where the server can do that.
+
+        Raises:
+            Unavailable, NoSuchTag: see :meth:`fetch`.
+        """
+        refs = [f"+refs/tags/{check_tag(tag)}:refs/history/{tag}" for tag in tags]
+        # git leaves out files only for a remote that it may ask for them later; nobody ever does here
+        settings = {"remote.history.url": url, "remote.history.promisor": "true"}
+        try:
+            self._remote(
+                "fetch", url, ["--no-tags", "--filter=tree:0", "--", "history", *refs], settings=settings
+            )
+        except GitFailed as failed:
+            named = [self._advertised(url, tag) for tag in tags]
+            if any(self._suit(oid) for oid in named):
+                return self.fetch_history(url, tags)
+            raise _unavailable(url, ", ".join(tags), failed) from failed
+
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
             with growing(self.git_dir) as growth:
@@ -427,14 +448,22 @@ class Repository(Packer):
         Raises:
             Unavailable, NoSuchTag: see :meth:`fetch`.
         """
-        ref = f"refs/tags/{tag}"
+        ref, branch = f"refs/tags/{tag}", f"refs/heads/{tag}"
         try:
-            found = self._named(url, [ref])
+            found = self._named(url, [ref, branch])
         except GitFailed as failed:
             raise _unavailable(url, tag, failed) from failed
         if ref in found:
             return check_commit(found[ref])
-        raise NoSuchTag(f"there is no tag {tag} in {public(url)}", next="push the tag, then try again")
+        if branch in found:
+            raise NoSuchTag(
+                f"there is no tag {tag} in {public(url)}: it is a branch, and tags are deployed",
+                next=f"push a tag, then try again; or let the deploy make one: {argument('branch', tag)}",
+            )
+        raise NoSuchTag(
+            f"there is no tag {tag} in {public(url)}",
+            next="push the tag, then try again; a commit without one: commit=..., or branch=...",
+        )
 
     def _named(self, url: str, refs: Collection[str]) -> dict[str, str]:
         """Those of these refs that another repository has, to what each names there.
@@ -447,13 +476,23 @@ class Repository(Packer):
         return {name: oid for oid, name in named if name in refs}  # git gives those as well that end like one
 
     def _remote(
-        self, command: str, url: str, arguments: list[str], **options: Any
+        self,
+        command: str,
+        url: str,
+        arguments: list[str],
+        settings: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
     ) -> subprocess.CompletedProcess[bytes]:
         local = [_SERVE_LOCAL] if url.startswith(_LOCAL) else []
         bare, secret = credentials.apart(url)
         arguments = [bare if word == url else word for word in arguments]
+        more = [
+            word
+            for key, value in settings.items()
+            for word in ("-c", f"{key}={bare if value == url else value}")
+        ]
         return self._run(
-            [*STREAM, *_NO_REFS_BESIDE, command, *local, *arguments],
+            [*STREAM, *_NO_REFS_BESIDE, *more, command, *local, *arguments],
             environment={**ONLINE, **secret},
             **options,
         )

@@ -162,6 +162,13 @@ class NoSuchTag(DeployError):
     status = 148
 
 
+class NoSuchRevision(DeployError):
+    """A branch or a commit that is named does not exist in the source, or it is not clear which one is meant."""
+
+    kind = "no-such-revision"
+    status = 197
+
+
 class MovedTag(DeployError):
     """The tag names another commit than when it was deployed."""
 

@@ -69,6 +69,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     locks: bool = False,
     buffer: int = -1,
+    apart: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a group of its own; :func:`kill` ends it with all that it has started there.
 
@@ -78,6 +79,7 @@ def start(
         environment: all of its variables; None: those of this process.
         locks: it works on what our locks are for: they are held until it ends, also if we are killed.
         buffer: bytes that are read from it at once.
+        apart: False: it stays in our group, on our terminal, whose Ctrl-C it hears; :func:`kill` is not for it.
 
     Raises:
         OSError: it could not be started.
@@ -91,7 +93,7 @@ def start(
         env=environment,
         pass_fds=flock.held_locks() if locks else (),
         bufsize=buffer,
-        start_new_session=True,
+        start_new_session=apart,
     )
 
 

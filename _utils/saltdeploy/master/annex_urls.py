@@ -11,7 +11,7 @@ from pathlib import Path
 
 from saltdeploy.blobs import annex_urls
 from saltdeploy.config import Repo, transports
-from saltdeploy.config.blobs import ANNEX
+from saltdeploy.config.pointers import ANNEX
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.objects import read_changes

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.master import dependencies, guards, history, opening, pins, swarm
+from saltdeploy.master import dependencies, guards, history, naming, opening, pins, swarm
 from saltdeploy.master.context import Master
 from saltdeploy.master.driver import Driver
 from saltdeploy.master.locking.several import Leases, hold
@@ -45,7 +45,7 @@ def run(request: Request, pillar: dict[str, Any], site: str, deploy: str, master
     tell_preparing(request, deploy, master)
     guards.refuse_early(request, repos, master)  # whoever may not deploy does not wait for a lock
     with hold(request, repos, deploy, master) as leases:
-        draft = make_plan(request, repos, leases, master)
+        draft = naming.named(make_plan(request, repos, leases, master), deploy)
         plan, offers = pack(draft, deploy, master)
         with (
             opening.open_journal(plan, leases, draft.warnings, master, request.once) as recorder,

@@ -99,7 +99,8 @@ def _collect_mirrors(names: list[str], master: Master, sweep: Cleanup) -> None:
     """Drop mirrors of repos that are not in the pillar any more."""
     for mirror in sorted((master.root / "mirrors").glob("*.git")):
         try:
-            known = repo_of(mirror.name.removesuffix(".git").removesuffix(".submodules")) in names
+            name = mirror.name.removesuffix(".git").removesuffix(".submodules").removesuffix("+commits")
+            known = repo_of(name) in names
         except BadName:  # nobody of ours has made it
             continue
         if not known:

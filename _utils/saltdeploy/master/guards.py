@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 from saltdeploy.config import Repo
 from saltdeploy.config.freeze import active
 from saltdeploy.config.layouts import refuse_contents
-from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets
+from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned
 from saltdeploy.master import check_places, checks, dependencies, release_guards, removal
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
@@ -169,6 +169,13 @@ def _bad_release(one: ResolvedRepo) -> None:
 
 
 def _signature(one: ResolvedRepo) -> None:
+    if one.repo.require_signed and one.untagged is not None:
+        raise Unsigned(
+            f"{one.request.revision} has no tag, and the pillar wants one that is signed",
+            repo=one.repo.name,
+            path=f"repo_config:{one.repo.name}:require_signed",
+            next=f"git tag --sign {one.release.tag} {one.release.commit}, push it, and deploy that tag",
+        )
     if one.source is not None:
         release_guards.refuse_unsigned(one.repo, one.source, one.tag)
 

@@ -45,7 +45,7 @@ def refuse_moved(one: ResolvedRepo, waves: tuple[Wave, ...]) -> None:
     raise PlanMoved(
         _what_moved(repo, known, facts, one.master),
         repo=repo.name,
-        next=f"salt-run deploy.plan repo={repo.name} {argument('tag', one.release.tag)}",
+        next=f"salt-run deploy.plan repo={repo.name} {one.request.release_argument or argument('tag', one.release.tag)}",
     )
 
 
@@ -58,7 +58,7 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
     repo = one.repo
     swarm = packing.by_swarm(one.request.transport, repo)
     facts = {
-        "tag": one.release.tag,
+        "tag": one.said,
         "commit": one.release.commit,
         "transport": ", ".join(sorted(set(one.wanted.values()))) + (" by swarm" if swarm else ""),
         "transports": one.wanted,

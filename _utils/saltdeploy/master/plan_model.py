@@ -35,6 +35,8 @@ class Request:
         overrides: what counts for this deploy in place of the pillar's keys; see :mod:`saltdeploy.master.overrides`.
         also: more repos that are deployed as one with it, each with its tag.
         transport: instead of the repo's own; "" for that.
+        commit: in place of a tag, the id of a commit, in full or short.
+        branch: in place of a tag, a branch: the commit that it names now.
     """
 
     action: str
@@ -50,13 +52,16 @@ class Request:
     transport: str = ""
     overrides: tuple[tuple[str, object], ...] = ()
     also: tuple[tuple[str, str], ...] = ()
+    commit: str = ""
+    branch: str = ""
 
     def __post_init__(self) -> None:
-        """A deploy cannot ask and be left alone.
+        """A deploy cannot ask and be left alone; and it is of one tag, one commit or one branch.
 
         Raises:
-            BadArguments: it should do both.
+            BadArguments: it should do both; or the release is named twice, or is one of several repos.
         """
+        self._refuse_two_names()
         if self.interactive and self.unattended:
             raise BadArguments(
                 "interactive asks somebody, unattended nobody: give one of them",
@@ -64,14 +69,44 @@ class Request:
                 next=f"{self.command} unattended=True",
             )
 
+    def _refuse_two_names(self) -> None:
+        named = [
+            argument(key, getattr(self, key)) for key in ("tag", "commit", "branch") if getattr(self, key)
+        ]
+        command = f"salt-run deploy.{self.action} {argument('repo', self.repo)}"
+        if len(named) > 1:
+            raise BadArguments(
+                f"the release is named {len(named)} times, by {' and '.join(named)}: give one of them",
+                repo=self.repo,
+                next=f"{command} {named[0]}",
+            )
+        if self.revision and self.also:
+            raise BadArguments(
+                f"{self.revision} can be deployed of one repo at a time, and this deploy is of several",
+                repo=self.repo,
+                next=f"{command} {named[0]}, then the others by their tags",
+            )
+
+    @property
+    def revision(self) -> str:
+        """What is deployed that may have no tag yet: ``commit abc1234``, ``branch main``; "" for a tag."""
+        return f"commit {self.commit}" if self.commit else f"branch {self.branch}" if self.branch else ""
+
+    @property
+    def release_argument(self) -> str:
+        """How the release is named on a command line; "" where it is not."""
+        for key in ("commit", "branch"):
+            if getattr(self, key):
+                return argument(key, getattr(self, key))
+        return argument("to" if self.action == ROLLBACK else "tag", self.tag) if self.tag else ""
+
     @property
     def command(self) -> str:
         """What asks for the same, without any other argument."""
         name = f"salt-run deploy.{self.action}"
         if self.also:
             return f"{name} {argument('repo', dict(self.parts))}"
-        tag = argument("to" if self.action == ROLLBACK else "tag", self.tag) if self.tag else ""
-        return f"{name} {argument('repo', self.repo)} {tag}".rstrip()
+        return f"{name} {argument('repo', self.repo)} {self.release_argument}".rstrip()
 
     def forces(self, guard: str) -> bool:
         """Whether the operator goes past this guard."""
@@ -80,7 +115,8 @@ class Request:
     @property
     def once(self) -> dict[str, Any]:
         """What was said for this deploy alone, as its events and the history tell it."""
-        return {**dict(self.overrides), **({"force": named(self.force)} if self.force else {})}
+        revision = {key: getattr(self, key) for key in ("commit", "branch") if getattr(self, key)}
+        return {**revision, **dict(self.overrides), **({"force": named(self.force)} if self.force else {})}
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:

@@ -62,12 +62,15 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
     places = check_places.of(repo, source.repository, one.tag.commit)
     restarts = list(_told(repo.restart))
+    of_the_master = restarts or any(each["source"] == "pillar" for each in places)
     return {
         "view": "plan",
         "retcode": 1 if refusals else 0,
         "repo": repo.name,
         "tag": one.release.tag,
         "commit": one.release.commit,
+        "revision": one.request.revision,
+        "untagged": one.untagged is not None,
         "limit": draft.request.limit,
         "once": draft.request.transport,
         "overrides": dict(draft.request.overrides),
@@ -82,9 +85,20 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
-        "remarks": [_OF_THE_MASTER] if restarts or any(each["source"] == "pillar" for each in places) else [],
+        "remarks": [*_naming(one), *([_OF_THE_MASTER] if of_the_master else [])],
         "left_out": one.left_out,
     }
+
+
+def _naming(one: ResolvedRepo) -> Iterator[str]:
+    """What a commit is called that is deployed without a tag."""
+    if one.untagged is not None:
+        yield (
+            f"{one.request.revision} is {one.release.commit} now. It has no tag yet: the deploy makes one on this master, "
+            f"{one.release.tag} if nobody takes that before; this plan makes none"
+        )
+    elif one.request.revision:
+        yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
 
 
 def _reason(error: DeployError) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from saltdeploy.config import Repo
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import BadArguments, NoTargets, NothingToRestart
-from saltdeploy.master import transport_choice
+from saltdeploy.master import revisions, transport_choice
 from saltdeploy.master import way_back as master_way_back
 from saltdeploy.master.context import Master
 from saltdeploy.master.history import History, history_of
@@ -15,6 +15,7 @@ from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import RESTART, Request
+from saltdeploy.master.revisions import Untagged
 from saltdeploy.master.source import Source
 from saltdeploy.master.waves import limited
 from saltdeploy.master.way_back import WayBack
@@ -52,6 +53,7 @@ class ResolvedRepo:
         source: where the release was read from; None of one that is known from before.
         history: complete up to the newest deploy that has ended.
         way_back: of a roll back.
+        untagged: of a commit that is deployed without a tag; ``tag`` and ``release`` have the one that it would get.
     """
 
     asked: RepoRequest
@@ -64,6 +66,7 @@ class ResolvedRepo:
     release: Release
     history: History
     way_back: WayBack | None = None
+    untagged: Untagged | None = None
 
     @property
     def request(self) -> Request:
@@ -88,6 +91,12 @@ class ResolvedRepo:
         return self.pin.release.tag if self.pin else ""
 
     @property
+    def said(self) -> str:
+        """What the deploy is of, in a form that stays as long as it means the same: a name that is made each time does not."""
+        request = self.request
+        return f"commit {self.release.commit}" if request.commit else request.revision or self.release.tag
+
+    @property
     def is_pinned(self) -> bool:
         """Whether the fleet should be running the release already."""
         return self.pin is not None and self.pin.release == self.release
@@ -108,7 +117,7 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
 
     Raises:
         NoTargets: for nobody.
-        NoSuchTag, Unavailable, NothingToRestart, NothingToRollBackTo: for no release.
+        NoSuchTag, NoSuchRevision, Unavailable, NothingToRestart, NothingToRollBackTo: for no release.
         ConfigError: the transport that is wanted does not exist or does not fit.
     """
     request, repo, master = asked.request, asked.repo, asked.master
@@ -122,9 +131,16 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
     back = (
         master_way_back.find(repo, asked.tag, hosts, history, master) if request.action == ROLLBACK else None
     )
-    source, tag, release = _known(back.release) if back else _release(asked, hosts)
     pin = Pins(master.root).get(repo.name)
-    return ResolvedRepo(asked, pin, everybody, hosts, wanted, source, tag, release, history, back)
+    if request.revision:
+        source = Source(repo, master.root)
+        tag, untagged = revisions.find(request, source, repo, history, master.bus.now())
+        release = Release(repo.name, tag.name, tag.commit)
+        return ResolvedRepo(
+            asked, pin, everybody, hosts, wanted, source, tag, release, history, None, untagged
+        )
+    opened, tag, release = _known(back.release) if back else _release(asked, hosts)
+    return ResolvedRepo(asked, pin, everybody, hosts, wanted, opened, tag, release, history, back)
 
 
 def _nobody(repo: Repo) -> NoTargets:

@@ -9,7 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.config import Repo, transports
-from saltdeploy.config.blobs import ANNEX
+from saltdeploy.config.pointers import ANNEX
+from saltdeploy.git.commits import CommitReader
+from saltdeploy.git.histories import TAGS, Histories
+from saltdeploy.git.naming import NamingRepository
 from saltdeploy.git.reader import Reader, git_dir_at
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.git.submodule_store import SubmoduleStore
@@ -29,8 +32,16 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://|[^/]+@?[^/]*:")
 class Source:
     """Where the master reads a repo's tags: the repository itself when it is on this host, else a mirror of it.
 
+    Tags that were made here, for commits that had none, are in the mirror alone; nothing is ever written into the source.
+
     Args:
         root: the master's directory.
+
+    Attributes:
+        repository: where releases are read and packed.
+        mirror: the master's own; of a source on this host there is one once a tag was made.
+        is_remote: whether the source is on another host.
+        place: the source, as a path or a URL.
     """
 
     def __init__(self, repo: Repo, root: Path) -> None:
@@ -44,18 +55,24 @@ class Source:
             )
         self._repo = repo
         self._mirrors = root / "mirrors"
-        self._remote = bool(_URL.match(repo.source))
-        if self._remote:
-            self.repository = Repository(self._mirrors / f"{file_name(repo.name)}.git")
-        else:
-            self.repository = Repository(_git_dir(repo))
+        self.is_remote = bool(_URL.match(repo.source))
+        self.place = repo.source
+        self.mirror = NamingRepository(self._mirrors / f"{file_name(repo.name)}.git")
+        self.repository: Repository = self.mirror
+        if not self.is_remote:
+            self._see_mirror(_git_dir(repo))
         self._resolved = False
         self._followed: set[str] = set()
+
+    def _see_mirror(self, git_dir: Path) -> None:
+        """The commits of tags that were made here are there also when the source has lost them."""
+        beside = self.mirror.git_dir if self.mirror.git_dir.is_dir() else None
+        self.repository = Repository(git_dir, beside)
 
     @property
     def work_tree(self) -> Path | None:
         """The staging tree that the repository belongs to; None where it has none on this host."""
-        if self._remote:
+        if self.is_remote:
             return None
         place, git_dir = Path(self._repo.source), self.repository.git_dir
         if (place / ".git").exists():
@@ -70,34 +87,102 @@ class Source:
         """
         self._resolved = True
         try:
-            if not self._remote:
+            if not self.is_remote:
                 return self.repository.tag(name)
-            # whoever makes a plan has not the lock of the repo, and would disturb a deploy in its fetch
-            with flock.alone(self.repository.git_dir.with_suffix(".lock")):
+            with self.alone():
                 log.debug("%s: fetching tag %s from %s", self._repo.name, name, public(self._repo.source))
-                self.repository.ensure()
-                self.repository.recover()  # a master that was killed may have left locks
-                found = self.repository.fetch_tag(self._repo.source, check_tag(name))
-                if ANNEX in self._repo.blobs:
-                    annex_branches.follow(self.repository, self._repo.source)
+                found = self.mirror.fetch_tag(self._repo.source, check_tag(name))
+                self._follow_annex()
                 return found
         except (NoSuchTag, Unavailable) as error:
+            made = self._made(name) if isinstance(error, NoSuchTag) else None
+            if made is not None:
+                return made
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
+    def _made(self, name: str) -> Tag | None:
+        """A tag that was made here."""
+        if f"{TAGS}{name}" not in self.made_tags():
+            return None
+        return self.mirror.tag(name)
+
+    def made_tags(self) -> dict[str, str]:
+        """The refs of the tags that were made here, to their commits."""
+        if not self.mirror.git_dir.is_dir():
+            return {}
+        refs = Histories(self.mirror.git_dir).refs()
+        return {ref: commit for ref, commit in refs.items() if ref.startswith(TAGS)}
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """The mirror; nobody else uses it while the block runs, and it is there.
+
+        Whoever makes a plan has not the lock of the repo, and would disturb a deploy in its fetch.
+        """
+        with flock.alone(self.mirror.git_dir.with_suffix(".lock")):
+            self.mirror.ensure()
+            self.mirror.recover()  # a master that was killed may have left locks
+            yield
+
+    def histories(self) -> Histories:
+        """Where commits are looked up; of a source on another host its mirror of histories, as it was fetched last."""
+        if not self.is_remote:
+            return Histories(self.repository.git_dir)
+        return Histories(self._mirrors / f"{file_name(self._repo.name)}+commits.git")
+
+    def bring_commit(self, commit: str, ref: str) -> None:
+        """Let the mirror hold a commit; only in a block of :meth:`alone`.
+
+        Args:
+            ref: a branch or tag that reaches it.
+
+        Raises:
+            Unavailable: it cannot be had.
+        """
+        self._resolved = True
+        if self.is_remote:
+            self.mirror.bring_commit(self._repo.source, commit, ref)
+            self._follow_annex()
+        else:
+            git_dir = self.repository.git_dir
+            self.mirror.bring_commit(str(git_dir.absolute()), commit, ref)
+            self._see_mirror(git_dir)
+
+    def _follow_annex(self) -> None:
+        if ANNEX in self._repo.blobs:
+            annex_branches.follow(self.mirror, self._repo.source)
+
     def tags(self) -> list[str]:
-        """The names of all tags where the repository is; a mirror fetches nothing for it.
+        """The names of all tags where the repository is, and of those that were made here; a mirror fetches nothing for it.
 
         Raises:
             Unavailable, GitFailed: it could not be read.
         """
-        if not self._remote:
-            return self.repository.tags()
-        with flock.alone(self.repository.git_dir.with_suffix(".lock")):
-            self.repository.ensure()
+        made = [ref.removeprefix(TAGS) for ref in self.made_tags()]
+        if not self.is_remote:
+            return list(dict.fromkeys([*self.repository.tags(), *made]))
+        with self.alone():
             try:
-                return self.repository.tags(self._repo.source)
+                return list(dict.fromkeys([*self.mirror.tags(self._repo.source), *made]))
             except Unavailable as error:
                 raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+
+    def history(self, *tags: str) -> CommitReader:
+        """A repository that has the commits which lead to these tags. A mirror of snapshots has not: that of histories fetches them.
+
+        Raises:
+            Unavailable, NoSuchTag: see :meth:`tag`.
+        """
+        histories = self.histories()
+        if self.is_remote:
+            with self.alone():
+                histories.ensure()
+                histories.recover()
+                try:
+                    histories.fetch_history(self._repo.source, tags)
+                except (NoSuchTag, Unavailable) as error:
+                    raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+        return CommitReader(histories.git_dir)
 
     @contextlib.contextmanager
     def packer(self, commit: str, transport: str) -> Iterator[Repository]:
@@ -153,7 +238,7 @@ class Source:
     @contextlib.contextmanager
     def _parts(self) -> Iterator[SubmoduleStore]:
         """The mirror of submodules; nobody else uses it while the block runs."""
-        top = self._repo.source if self._remote else self.repository.setting("remote.origin.url")
+        top = self._repo.source if self.is_remote else self.repository.setting("remote.origin.url")
         urls = Urls(top or self._repo.source, self._repo.submodule_urls)
         git_dir = self._mirrors / f"{file_name(self._repo.name)}.submodules.git"
         mirror = SubmoduleStore(git_dir, urls, beside=self.repository.git_dir)

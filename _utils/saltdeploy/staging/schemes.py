@@ -36,6 +36,11 @@ def sync(tags: Iterable[str], repo: str, now: datetime, part: str) -> str:
     return _at_a_time(set(tags), now, f"{repo}-sync-%Y%m%d-%H%M%S")
 
 
+def start(tags: Iterable[str], repo: str, now: datetime) -> str:
+    """``<repo>-start-20261123-120000``, as Trigger calls where a deployment began; no release has such a name."""
+    return _at_a_time(set(tags), now, f"{repo}-start-%Y%m%d-%H%M%S")
+
+
 def timestamp(tags: Iterable[str], repo: str, now: datetime, part: str) -> str:
     """``scap_2026-11-23T12-00-00Z``."""
     return _at_a_time(set(tags), now.astimezone(timezone.utc), "scap_%Y-%m-%dT%H-%M-%SZ")

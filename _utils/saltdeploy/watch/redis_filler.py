@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.protocol import journal
+from saltdeploy.watch.carried import Carried
 from saltdeploy.watch.redis_keys import Command, Projection
 from saltdeploy.watch.redis_server import RedisServer
 
@@ -51,7 +51,7 @@ class RedisFiller:
         self._serial: int | None = None
         self._read: dict[str, int] = {}
         self._sizes: dict[str, int] = {}
-        self._open: dict[str, tuple[int, Projection]] = {}
+        self._carried = Carried(self._new)
         self._wait = 0.0
 
     def look(self) -> float:
@@ -92,7 +92,8 @@ class RedisFiller:
         serial = int(self._server.text(SERIAL) or 0)
         if serial != self._serial:
             self._read = {name: int(at) for name, at in self._server.table(POSITIONS).items()}
-            self._sizes, self._open, self._serial, self._gone = {}, {}, serial, {}
+            self._sizes, self._serial, self._gone = {}, serial, {}
+            self._carried.clear()
 
     def _forget(self) -> None:
         gone = dict(self._forgotten())
@@ -101,7 +102,8 @@ class RedisFiller:
                 self._server.forget(host)
                 self._write([("HSET", _FORGOTTEN, host, repr(moment))])
         if gone != self._gone:
-            self._gone, self._open = gone, {}
+            self._gone = gone
+            self._carried.clear()
 
     def _was_brought(self, host: str, moment: float) -> bool:
         return self._server.table(_FORGOTTEN).get(host) == repr(moment)
@@ -111,27 +113,17 @@ class RedisFiller:
         at = self._read.get(name, 0)
         if size <= at or self._sizes.get(name) == size:
             return
-        projection = self._projection(path, at)
-        told = journal.positions(path, at)
+        told = self._carried.following(path, at)
         while batch := list(islice(told, _AT_ONCE)):
-            commands = [command for event, _ in batch for command in projection.hear(event)]
-            at = batch[-1][1]
+            commands = [command for event, _, projection in batch for command in projection.hear(event)]
+            _, at, projection = batch[-1]
             self._write([*commands, ("HSET", POSITIONS, name, at)])
             self._read[name] = at
-            self._open[name] = (at, projection)
+            self._carried.keep(path, at, projection)
         self._sizes[name] = size
 
-    def _projection(self, path: Path, at: int) -> Projection:
-        """What knows the deploy up to there: what a journal told before is needed to understand the rest."""
-        known = self._open.get(path.stem)
-        if known is not None and known[0] == at:
-            return known[1]
-        projection = Projection(self._gone, self._server.settings.most_events)
-        for event, end in journal.positions(path):
-            if end > at:
-                break
-            projection.hear(event)
-        return projection
+    def _new(self) -> Projection:
+        return Projection(self._gone, self._server.settings.most_events)
 
     def _write(self, commands: list[Command]) -> None:
         following = (self._serial or 0) + 1

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from saltdeploy.lib.text import size, utc
-from saltdeploy.watch.notes import AnswerNote, CheckNote, OutcomeNote, PauseNote, QuestionNote
-from saltdeploy.watch.stage import HostProgress, Stage
+from saltdeploy.watch.notes import (
+    AnswerNote,
+    CheckNote,
+    Failure,
+    OutcomeNote,
+    PauseNote,
+    Pinned,
+    QuestionNote,
+)
+from saltdeploy.watch.stage import HostFacts, HostProgress, Stage
 from saltdeploy.watch.state import DeployView
 from saltdeploy.watch.text import clock, duration, hosts, outcome, short, with_next
 
 _MOST_NAMED = 3
+_PROGRESS = "%s: %s stage(s): %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the time and the spinner
 _MASTER = "master"
 _MOST_GROUPS = 12
 
@@ -73,6 +82,74 @@ def ending(end: OutcomeNote) -> str:
     return with_next(f"{word}: {end.reason}" if end.reason else word, end.next)
 
 
+def pinned(pin: Pinned) -> str:
+    """What hosts should be running from now on."""
+    return f"{pin.repo}: pinned {pin.tag} ({short(pin.commit)})"
+
+
+def stage_started(state: DeployView, stage: Stage) -> str:
+    """That hosts are asked, and how many."""
+    return f"{state.repo}: {stage.title} stage started on {hosts(stage.total)}"
+
+
+def stage_finished(state: DeployView, stage: Stage) -> str:
+    """That they have answered, how long it took, and what came over the network."""
+    took = duration(state.elapsed(stage))
+    return f"{state.repo}: {stage.title} stage finished (duration: {took}{received(stage)})"
+
+
+def counts(state: DeployView, stage: Stage) -> str:
+    """How far a stage is, byte for byte as scap says it."""
+    in_flight = "" if stage.in_flight is None else f"in-flight: {stage.in_flight}; "
+    return _PROGRESS % (
+        state.repo,
+        stage.title,
+        stage.percent,
+        in_flight,
+        stage.ok,
+        stage.failed,
+        stage.left,
+    )
+
+
+def failed(failure: Failure) -> str:
+    """Why a host failed, and what to do."""
+    return with_next(failure.cause, failure.next)
+
+
+def warned(text: str) -> str:
+    """What stops nothing."""
+    return f"Warning: {text}"
+
+
+def waits(question: QuestionNote, state: DeployView) -> list[str]:
+    """That the deploy waits for an operator, for how long, and how to answer; nothing where nobody is asked."""
+    if question.until <= state.now:
+        return []
+    what = f"{choices(question)} ({otherwise(question, state)})"
+    return [
+        f"{state.repo}: waits for an answer: {what}",
+        f"{state.repo}: to answer: {how_to_answer(question, state)}",
+    ]
+
+
+def doing(host: HostProgress, now: float) -> str:
+    """What a host does, how far it is and for how long: ``receive 40%, 00:12``."""
+    percent = "" if host.percent is None else f" {host.percent}%"
+    return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
+
+
+def done(stage: Stage, host: HostProgress, told: HostFacts) -> str:
+    """That a host has done what it was asked for: ``fetch is done in 2.3 s: 120 files, 3.4 MB from fanout1``."""
+    if host.unchanged:
+        return f"{stage.label}: it runs the release already"
+    amounts = [f"{told.files} files" if told.files else "", size(told.bytes) if told.bytes else ""]
+    what = ", ".join(filter(None, amounts))
+    source = f" from {told.source}" if told.source else ""
+    took = f" in {told.seconds:.1f} s" if told.seconds else ""
+    return f"{stage.label} is done{took}" + (f": {what}{source}" if what else "")
+
+
 def checked(check: CheckNote, repo: str) -> str:
     """What a check of the master found, in scap's words where it has them; text that says so by itself is enough."""
     if check.text.startswith(f"Check '{check.name}' "):
@@ -125,17 +202,12 @@ def waited_for(state: DeployView, stage: Stage) -> str:
         named = [*silent, *stage.slowest(_MOST_NAMED)]
     if len(named) != missing or missing > _MOST_NAMED:
         return hosts(missing) + (f"; no sign yet of {state.unheard()}" if state.unheard() else "")
-    return ", ".join(f"{host.name} ({_doing(host, state.now)})" for host in named)
+    return ", ".join(f"{host.name} ({doing(host, state.now)})" for host in named)
 
 
 def left(until: float, state: DeployView) -> float:
     """Seconds until a moment."""
     return max(0.0, until - state.now)
-
-
-def _doing(host: HostProgress, now: float) -> str:
-    percent = "" if host.percent is None else f" {host.percent}%"
-    return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
 
 
 def _name(state: DeployView) -> str:

@@ -41,6 +41,22 @@ class HostProgress:
         return min(100, 100 * self.done // self.total) if self.total else None
 
 
+@dataclass(frozen=True)
+class HostFacts:
+    """What a host told with its answer, for people; 0 and "" where it told nothing of that.
+
+    Attributes:
+        files, bytes: what it wrote, and what it received.
+        seconds: how long it took there.
+        source: who served it.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    source: str = ""
+
+
 @dataclass
 class Stage:
     """See the module.

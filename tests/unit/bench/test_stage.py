@@ -28,7 +28,7 @@ def served(tmp_path):
     payloads.mkdir()
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=payloads)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield payloads, f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.blobs.source import hash_directories
+from saltdeploy.content.pointers.annex import hash_directories
 from saltdeploy.master.ext_pillar import data_for
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins

@@ -16,6 +16,8 @@ from tests.support.repositories import FILE, Entry, Source, repo, tree
 from tests.support.serving import until
 from tests.support.targets import Target
 
+pytestmark = pytest.mark.component("sources in processes that are killed, hang and lie")
+
 CONTENT = bytes(range(256)) * 1000
 OTHER = CONTENT[::-1]
 

@@ -50,7 +50,7 @@ def web() -> Iterator[Web]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         site = Web(server.server_address[1])
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield site
         server.shutdown()
 

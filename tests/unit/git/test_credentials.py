@@ -45,7 +45,7 @@ class Asked(BaseHTTPRequestHandler):
 def server() -> Iterator[HTTPServer]:
     Asked.heard = []
     with HTTPServer(("127.0.0.1", 0), Asked) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()

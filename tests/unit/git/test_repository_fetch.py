@@ -20,6 +20,8 @@ from tests.integration.gitserver import GitServer
 from tests.support import remotes
 from tests.support.repositories import Source, configure, git, tree
 
+pytestmark = pytest.mark.component("git's daemon, ssh's, nginx and web servers, each asked by git")
+
 #: Servers that choose what a client lacks.
 SMART = ["file", "smart http", "nginx", "daemon", "ssh"]
 BATCH = "-o BatchMode=yes"  # as a job of a minion, which has no terminal
@@ -43,7 +45,7 @@ class _Silent(SimpleHTTPRequestHandler):
 def dumb(tmp_path: Path) -> Iterator[str]:
     """An http server that knows files only."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(tmp_path / "served")))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

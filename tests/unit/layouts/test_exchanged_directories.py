@@ -17,6 +17,8 @@ from saltdeploy.lib.errors import DeployError
 from tests.support.exchanging import exchanging
 from tests.support.repositories import Entry, Source, Tree, deploy, prepare, repo, snapshot
 
+pytestmark = pytest.mark.component("an attacker who writes while releases are written")
+
 _ROUNDS = 200_000  # far more than the deploys of one test can see
 _DEPLOYS = 12
 _FILES = 40

@@ -22,6 +22,8 @@ from tests.support.repositories import (
     tree,
 )
 
+pytestmark = pytest.mark.component("git beside us, from every awkward tree to every other")
+
 KEEP = tree(keep="k", dir__keep="k")
 DEEP = b"/".join([b"d%d" % n for n in range(150)])
 LONG = b"n" * 255

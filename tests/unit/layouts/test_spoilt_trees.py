@@ -16,6 +16,8 @@ from saltdeploy.lib import reflink
 
 from tests.support.repositories import GITLINK, Entry, Source, deploy, prepare, repo, snapshot, tree
 
+pytestmark = pytest.mark.component("trees that git and others write, deploy upon deploy, in each layout")
+
 RELEASES = [
     {
         **tree(a=str(n), d__same="same", d__deep__one="1", e__two="2", **{f"only{n}__x": "x"}),

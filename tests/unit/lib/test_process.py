@@ -13,6 +13,8 @@ from saltdeploy.lib import process
 
 from tests.support.serving import is_alive, until
 
+pytestmark = pytest.mark.component("programs that hang, and time that passes until they are stopped")
+
 ESCAPE = "import os,sys,time; os.fork() and os._exit(0); os.setsid(); open(sys.argv[1],'w').write(str(os.getpid())+' '); time.sleep(600)"
 
 

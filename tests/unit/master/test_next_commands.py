@@ -17,6 +17,8 @@ from saltdeploy.protocol.orders import ROLLBACK
 from tests.support.repositories import Source, tree
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 
+pytestmark = pytest.mark.component("whole deploys of three hosts, which are stopped or lose one")
+
 HOSTS = ("web1", "web2", "web3")
 
 

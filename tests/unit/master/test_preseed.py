@@ -201,6 +201,7 @@ def test_targets_share_two_fanouts_evenly(bench: Bench) -> None:
     assert hosts["web1"]["why"].endswith(", its turn among 2")
 
 
+@pytest.mark.component("seeders of libtorrent in processes of their own")
 def test_where_the_repo_wants_it_targets_are_served_by_swarm(bench: Bench) -> None:
     bench.keys["transport"] = "swarm"
     view = bench.preseed(targets=True)

@@ -18,6 +18,8 @@ from tests.support.repositories import Source, git, snapshot
 from tests.support.targets import Target
 from tests.support.travels import Traveller
 
+pytestmark = pytest.mark.component("git upon stores that are damaged in every way")
+
 
 def only_pack(store: Path) -> Path:
     packs = list(store.glob("objects/pack/*.pack"))

@@ -16,6 +16,8 @@ from saltdeploy.protocol.orders import CHECKOUT, Result
 from tests.support.repositories import Source, snapshot, tree
 from tests.support.targets import Target
 
+pytestmark = pytest.mark.component("deploys in every layout, before and after what they left is deleted")
+
 LAYOUTS = ["slots", "releases", "inplace"]
 LONG_AGO = 1_000.0
 

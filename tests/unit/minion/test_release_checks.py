@@ -12,6 +12,8 @@ import pytest
 from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, link
 from tests.support.serving import ServingHost
 
+pytestmark = pytest.mark.component("services and the checks that a release brings, in processes of their own")
+
 SAY = b'#!/bin/sh\necho "$1 $(cat "$SCAP_FINAL_PATH/VERSION" 2>/dev/null || echo nothing)" >> "$2"\nexit "${3:-0}"\n'
 
 Bring = Callable[..., ServingHost]

@@ -17,6 +17,8 @@ from saltdeploy.protocol.orders import Result
 from tests.support.repositories import Source, repo, tree
 from tests.support.targets import Target
 
+pytestmark = pytest.mark.component("deploys in one layout after another, and what the kernel has mounted")
+
 UNMOUNTED = ["slots", "releases", "inplace"]
 OWN = {
     "slots": {"slots"},

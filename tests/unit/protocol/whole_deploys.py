@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import os
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -207,7 +208,7 @@ class Fleet:
     def look(self) -> None:
         """Note every file that is there now: ``master:``, ``minion:``, ``area:`` or ``live:``, and its path."""
         for kind, root in self._roots():
-            self.seen |= {f"{kind}:{path.relative_to(root)}" for path in _files(root)}
+            self.seen |= {f"{kind}:{path}" for path in _files(root)}
 
     def _roots(self) -> Iterator[tuple[str, Path]]:
         yield "master", self.root
@@ -218,13 +219,18 @@ class Fleet:
                 yield "live", minion.location
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """Files and links; nothing is looked for below a link."""
-    for path in root.iterdir() if root.is_dir() else ():
-        if path.is_dir() and not path.is_symlink():
-            yield from _files(path)
-        else:
-            yield path
+def _files(root: Path) -> Iterator[str]:
+    """Files and links, as paths below it; nothing is looked for below a link. It is asked for at every step."""
+    waiting = [""] if root.is_dir() else []
+    while waiting:
+        directory = waiting.pop()
+        with os.scandir(root / directory) as entries:
+            for entry in entries:
+                path = os.path.join(directory, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                else:
+                    yield path
 
 
 @contextmanager

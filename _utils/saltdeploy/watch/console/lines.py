@@ -22,9 +22,7 @@ from saltdeploy.watch.failures import FoldedFailures
 from saltdeploy.watch.settings import WatchSettings
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import DeployView
-from saltdeploy.watch.text import duration, hosts, short, with_next
 
-_PROGRESS = "%s %s: %3.0f%% (%sok: %d; fail: %d; left: %d)"  # scap's, less the spinner
 _EVERY = 3.0  # seconds
 _PREPARING_EVERY = 5.0  # seconds
 _PAUSE_EVERY = 30.0  # seconds; scap's own measure
@@ -97,7 +95,7 @@ class Lines:
         self._say_that_the_group_is_done()
         pin = self._state.pinned
         if pin is not None:
-            self._say(f"{pin.repo}: pinned {pin.tag} ({short(pin.commit)})")
+            self._say(watch_sentences.pinned(pin))
 
     def _finished(self) -> None:
         end = self._state.outcome
@@ -122,7 +120,7 @@ class Lines:
             self._write("")
             self._write(f"== {stage.group.upper()} ==")
         self._told, self._told_of = self._state.now, (0, 0)
-        self._say(f"{self._state.repo}: {stage.title} stage started on {hosts(stage.total)}")
+        self._say(watch_sentences.stage_started(self._state, stage))
 
     def _stage_finished(self) -> None:
         stage = self._state.stage
@@ -130,9 +128,7 @@ class Lines:
             return
         self._say_who_failed_alike()
         self._counts(stage)
-        received = watch_sentences.received(stage)
-        took = duration(self._state.elapsed(stage))
-        self._say(f"{self._state.repo}: {stage.title} stage finished (duration: {took}{received})")
+        self._say(watch_sentences.stage_finished(self._state, stage))
         self._switched = stage.group if stage.name == "checkout" and stage.ok == stage.total else ""
 
     def _say_that_the_group_is_done(self) -> None:
@@ -155,11 +151,8 @@ class Lines:
             return
         self._say_that_the_group_is_done()
         self._say(f"{state.repo}: {question.text}")
-        if question.until <= state.now:  # nobody is asked
-            return
-        what = f"{watch_sentences.choices(question)} ({watch_sentences.otherwise(question, state)})"
-        self._say(f"{state.repo}: waits for an answer: {what}")
-        self._say(f"{state.repo}: to answer: {watch_sentences.how_to_answer(question, state)}")
+        for line in watch_sentences.waits(question, state):
+            self._say(line)
 
     def _answered(self) -> None:
         if self._state.answer is not None:
@@ -172,10 +165,10 @@ class Lines:
         for failure in state.failures[self._failures :]:
             self._failures += 1
             if self._folded.is_new(failure):
-                self._say(f"{failure.host}: {with_next(failure.cause, failure.next)}")
+                self._say(f"{failure.host}: {watch_sentences.failed(failure)}")
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
-            self._say(f"Warning: {warning}")
+            self._say(watch_sentences.warned(warning))
         for check in state.checks[self._checks :]:
             self._checks += 1
             self._say(watch_sentences.checked(check, state.repo))
@@ -215,12 +208,8 @@ class Lines:
             self._told = self._state.now
 
     def _counts(self, stage: Stage) -> None:
-        in_flight = "" if stage.in_flight is None else f"in-flight: {stage.in_flight}; "
-        name = f"{self._state.repo}: {stage.title} stage(s)"
         self._told_of = (stage.ok, stage.failed)
-        self._write(
-            _PROGRESS % (self._now(), name, stage.percent, in_flight, stage.ok, stage.failed, stage.left)
-        )
+        self._say(watch_sentences.counts(self._state, stage))
         self._write(f"{stage.ok}/{stage.total} minions completed {stage.label}")
 
     # -- how --------------------------------------------------------------------------------------------

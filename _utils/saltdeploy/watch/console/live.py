@@ -320,7 +320,7 @@ class Live:
                 self._print(_failure(failure))
         for warning in state.warnings[self._warnings :]:
             self._warnings += 1
-            self._print(Text(f"Warning: {warning}", style="yellow"))
+            self._print(Text(watch_sentences.warned(warning), style="yellow"))
         for check in state.checks[self._checks :]:
             self._checks += 1
             style = _VERDICT_STYLES.get(check.verdict, "yellow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from saltdeploy.watch.console.views import answers
@@ -30,6 +31,22 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "error": error,
 }
 
+#: Those that draw, or are seldom asked for: loaded by who shows them.
+_LATER = {
+    "changes": "changes",
+    "log": "log",
+    "show": "show",
+    "releases": "releases",
+}
+
+
+def _view_of(name: object) -> Callable[[View, float, bool], list[str]] | None:
+    if not isinstance(name, str) or name not in _LATER:
+        return _VIEWS.get(name) if isinstance(name, str) else None
+    module = importlib.import_module(f"saltdeploy.watch.console.views.{_LATER[name]}")
+    found: Callable[[View, float, bool], list[str]] = getattr(module, name)
+    return found
+
 
 def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | None:
     """A result of the runner, or answers of hosts to ``deploy.status`` and ``deploy.verify``, as text.
@@ -44,7 +61,7 @@ def render(data: object, *, now: float = 0.0, colour: bool = False) -> str | Non
     """
     if not isinstance(data, dict):
         return None
-    show = _VIEWS.get(data["view"]) if isinstance(data.get("view"), str) else None
+    show = _view_of(data.get("view"))
     if show is not None:
         return "\n".join(show(data, now, colour))
     if (told := answers.answers(data)) is not None:

@@ -1,1 +1,1 @@
-"""A transport and a kind of check that saltdeploy does not have."""
+"""A transport, a kind of check, a kind of pointers and a tag scheme that saltdeploy does not have."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from saltdeploy.config import values
 from saltdeploy.config.check_kinds import CheckKind
+from saltdeploy.config.pointers import PointerKind
 from saltdeploy.config.tag_schemes import TagSchemeRow
 from saltdeploy.config.transports import TransportRow
 
@@ -16,5 +17,12 @@ EXISTS = CheckKind(
     by_hand="deploy_example.exists:exists_by_hand",
     keys={"path": values.text},
     required=("path",),
+)
+STUB = PointerKind(
+    "stub",
+    read="deploy_example.stubs:read",
+    places="deploy_example.stubs:places",
+    upstream="deploy_example.stubs:upstream",
+    advice="run stub-push",
 )
 WEEKLY = TagSchemeRow("weekly", "deploy_example.weekly:weekly", "2026-W48.1")

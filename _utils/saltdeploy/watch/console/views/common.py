@@ -124,6 +124,13 @@ def mapping(value: object) -> dict[str, View]:
     return {clean(name, 255) or "-": host for name, host in value.items() if isinstance(host, dict)}
 
 
+def mapping_of_lists(value: object) -> dict[str, list[View]]:
+    """Several dicts by host."""
+    if not isinstance(value, dict):
+        return {}
+    return {clean(name, 255) or "-": views(each) for name, each in value.items()}
+
+
 def listed(value: object) -> list[Any]:
     """A list; empty when it is none."""
     return list(value) if isinstance(value, (list, tuple)) else []

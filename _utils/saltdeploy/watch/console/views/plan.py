@@ -128,7 +128,7 @@ def _next(view: View) -> list[str]:
     limit, once = clean(view.get("limit"), 1000), clean(view.get("once"), 64)
     words = [
         argument("repo", repo(view)),
-        argument("tag", clean(view.get("tag"))),
+        _release_argument(view),
         argument("limit", limit) if limit else "",
         argument("transport", once) if once else "",
         *_overrides(view),
@@ -141,6 +141,12 @@ def _next(view: View) -> list[str]:
             f"Next: look at what the guards say; to deploy all the same: {command} force=True",
         ]
     return [f"Plan: {known}", f"Next: {command}"]
+
+
+def _release_argument(view: View) -> str:
+    """``tag=v1``; ``branch=main`` or ``commit=abc1234`` where that was asked for."""
+    kind, _, name = clean(view.get("revision"), 300).partition(" ")
+    return argument(kind, name) if name else argument("tag", clean(view.get("tag")))
 
 
 def _number(view: View, key: str) -> str:

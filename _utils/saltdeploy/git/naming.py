@@ -1,0 +1,63 @@
+"""A repository in which tags are made: of a commit that another one has, each name once whoever else makes one."""
+
+from __future__ import annotations
+
+from saltdeploy.git.command import no_progress
+from saltdeploy.git.repository import Repository, Tag
+from saltdeploy.lib.errors import GitFailed, Unavailable
+from saltdeploy.lib.text import public
+from saltdeploy.protocol.release import check_commit, check_tag
+
+_ASKED = "refs/deploy-asked/release"
+
+
+class NamingRepository(Repository):
+    """The master's mirror of a source."""
+
+    def bring_commit(self, url: str, commit: str, ref: str) -> None:
+        """Fetch one commit with its tree, without what is behind it.
+
+        Args:
+            url: of the repository that has it.
+            ref: one that reaches it, for servers that give no commit by its id; with it the whole history comes.
+
+        Raises:
+            Unavailable: it cannot be had.
+        """
+        self.ensure()
+        self._suit(check_commit(commit))
+        if self.commit_of(f"refs/deploy/{commit}") and self.has(commit):
+            return
+        error: GitFailed | None = None
+        try:
+            for *depth, wanted in (["--depth=1", commit], [ref]):
+                try:
+                    options = ["--no-tags", "--progress", *depth, "--", url, f"+{wanted}:{_ASKED}"]
+                    self._remote("fetch", url, options, progress=no_progress)
+                except GitFailed as failed:
+                    error = error or failed
+                    continue
+                if self.has(commit):
+                    self.keep(commit)
+                    return
+        finally:
+            self._run(["update-ref", "-d", _ASKED], check=False)
+        raise Unavailable(
+            f"cannot fetch commit {commit} from {public(url)}: {error.cause if error else f'{ref} has moved'}",
+            next=f"git ls-remote {public(url)} {ref}",
+        )
+
+    def create_tag(self, name: str, commit: str, tagger: str, message: str) -> Tag:
+        """Make an annotated tag. Git itself sees to it that the name was free: of several callers one gets it.
+
+        Args:
+            tagger: name, e-mail, seconds and zone, as git writes them.
+
+        Raises:
+            GitFailed: there is one of the name, or somebody else makes one just now.
+        """
+        head = f"object {check_commit(commit)}\ntype commit\ntag {check_tag(name)}\ntagger {tagger}\n\n"
+        written = self._run(["mktag"], input=f"{head}{message.rstrip()}\n".encode()).stdout
+        oid = check_commit(written.decode().strip())
+        self._run(["update-ref", f"refs/tags/{name}", oid, "0" * len(oid)])
+        return Tag(name, oid, commit)

@@ -1,0 +1,63 @@
+"""What people read after and during deploys, of a real fleet, as they type it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.integration.fleet import Fleet
+from tests.integration.repo import Repo, converged
+from tests.integration.rollouts import detached
+
+
+def lines(fleet: Fleet, *arguments: str, **named: str) -> list[str]:
+    """What ``salt-run deploy.log`` writes into a pipe, without the time."""
+    command = [word for word in fleet.command("deploy.log", *arguments, **named) if word != "--out=json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.startswith("-- Opening log file: '"), done.stderr
+    assert "\033" not in done.stdout
+    return done.stdout.splitlines()
+
+
+@pytest.mark.repo(checks={"fails": {"command": "test DISK/gate -ef /nowhere", "after": "checkout"}})
+def test_a_log_tells_what_one_host_did_and_why_it_failed(repo: Repo) -> None:
+    done = repo.sync("v1")
+    host = sorted(repo.hosts)[0]
+    failed, *_ = lines(repo.fleet, f"levelno >= ERROR host == {host}", repo=repo.name)
+    assert f"[{host}] checkout: Check 'fails' failed" in failed
+    told = [
+        json.loads(each) for each in lines(repo.fleet, "host == web*", id=done.data["deploy"], json="True")
+    ]
+    assert {each["host"] for each in told} == set(repo.hosts)
+    assert {each["levelname"] for each in told} <= {"INFO", "ERROR"}
+
+
+@pytest.mark.repo(fetch_module_calls={"gate.wait": ["DISK/gate"]})
+def test_a_log_follows_a_deploy_to_its_end(repo: Repo) -> None:
+    command = [
+        word
+        for word in repo.fleet.command("deploy.log", repo=repo.name, follow="True")
+        if word != "--out=json"
+    ]
+    with repo.held("web1"):
+        detached(repo, "v1")
+        repo.wait_until_held("web1")
+        following = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert following.stdout is not None
+        first = following.stdout.readline()
+    rest = following.stdout.read().splitlines()
+    assert following.wait() == 0
+    assert f"Started deploy [{repo.name}@" in first
+    assert "CONVERGED" in rest[-1]
+    converged(repo.run("watch"))
+
+
+def test_what_a_release_would_bring_is_told_against_what_is_pinned(repo: Repo) -> None:
+    repo.has("v0")
+    told = repo.run("changes", new="v2").data
+    assert (told["old"]["tag"], told["brings"]["count"]) == ("v0", 2)
+    assert {each["path"] for each in told["files"]["listed"]} >= {"big/20", "lib/a"}
+    assert "it brings 2 commits by Test (2)" in repo.fleet.shown("deploy.changes", repo=repo.name, new="v2")

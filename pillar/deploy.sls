@@ -136,6 +136,9 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
+    # Where REVISION and DEPLOY_HEAD tell what is live: beside the trees, or none (docs/layouts.md).
+    # revision_files: beside
+
     # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync
     # or timestamp (docs/staging.md).
     # tag_scheme: release

@@ -13,8 +13,8 @@ from tests.support.repositories import EXECUTABLE, FILE, GITLINK, Entry, Source,
 from tests.support.targets import Target
 
 _AREA = {
-    "slots": {"store.git", "slots", "incoming"},
-    "releases": {"store.git", "releases", "records", "incoming"},
+    "slots": {"store.git", "slots", "incoming", "REVISION", "DEPLOY_HEAD"},
+    "releases": {"store.git", "releases", "records", "incoming", "REVISION", "DEPLOY_HEAD"},
 }
 _chance = random.SystemRandom()
 

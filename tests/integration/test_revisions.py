@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import yaml
 
 from tests.integration.repo import Repo, converged
 from tests.support.repositories import git
@@ -47,3 +50,22 @@ def test_a_commit_and_a_branch_are_deployed_and_history_has_their_names(repo: Re
     assert git(repo.git_dir, "tag").decode().split() == ["v0", "v1", "v2", "v3", "v4"]
     converged(repo.sync(tag))
     assert repo.run("report").status == 0
+
+
+@pytest.mark.repo(layout="releases", groups=[{"name": "canary", "targets": "web1", "targets_type": "list"}])
+def test_each_host_tells_in_two_files_what_is_live_forth_and_back(repo: Repo) -> None:
+    def told(host: str) -> tuple[str, dict[str, Any]]:
+        area = repo.place(host).with_name(f".{repo.place(host).name}.deploy")
+        return (area / "REVISION").read_text().strip(), yaml.safe_load((area / "DEPLOY_HEAD").read_text())
+
+    repo.has("v0")
+    done = converged(repo.sync("v1"))
+    old, new = repo.releases.commit("v0"), repo.releases.commit("v1")
+    for host, group in (("web1", "canary"), ("web2", "default")):
+        revision, head = told(host)
+        assert (revision, head["commit"], head["tag"], head["host"]) == (new, new, "v1", host)
+        assert (head["previous_tag"], head["previous_commit"], head["group"]) == ("v0", old, group)
+        assert head["deploy"] == done.data["deploy"]
+    converged(repo.run("rollback"))
+    for host in repo.hosts:
+        assert (told(host)[0], told(host)[1]["tag"], told(host)[1]["previous_tag"]) == (old, "v0", "v1")

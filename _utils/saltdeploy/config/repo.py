@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import difflib
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
+from saltdeploy.config.staging import StagePlan
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
@@ -67,6 +70,8 @@ class Repo:
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
+        staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -111,6 +116,8 @@ class Repo:
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
     tag_scheme: str = "release"
+    staging: StagePlan | None = None
+    revision_files: str = "beside"
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -229,6 +236,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "repo_config": {name: copy.deepcopy(repos[name])},
         },
         tag_scheme=keys["tag_scheme"],
+        staging=keys["stage"],
+        revision_files=keys["revision_files"],
     )
 
 
@@ -321,3 +330,23 @@ def _staging(parent_dir: str, name: str) -> str:
 def _by_grain(name: str, grain: str | None) -> str:
     values = [name] if grain in (None, name) else [name, grain]
     return " or ".join(f"G@deployment_target:{value}" for value in values)
+
+
+def unknown_in_pillar(error: UnknownRepo, minion: str, whose: str, known: Sequence[str]) -> UnknownRepo:
+    """The same, with the minion id whose pillar was compiled, and what top.sls does not give it.
+
+    Args:
+        whose: what that id is: ``this minion``, or ``this master``.
+        known: the repos in that pillar.
+    """
+    shown = shlex.join(["salt-run", "pillar.show_pillar", minion])
+    if known:
+        more = f" and {len(known) - 5} more" if len(known) > 5 else ""
+        has = f"it has {', '.join(known[:5])}{more}"
+        lead = f"{error.next}; else add" if error.next.startswith("did you mean") else "add"
+        act = f"{lead} repo_config:{error.repo} to an sls that top.sls gives {minion}"
+    else:
+        has = "it has no repo_config at all: no entry in top.sls that matches this id names an sls with one"
+        act = f"let an entry of top.sls that matches {minion} name the sls with repo_config"
+    cause = f"{error.cause} of {minion}, the id of {whose}; {has}"
+    return UnknownRepo(cause, repo=error.repo, next=f"{act}; {shown} shows what it has")

@@ -17,6 +17,7 @@ from saltdeploy.config import (
     freeze,
     layouts,
     rollout,
+    staging,
     tag_schemes,
     transports,
     values,
@@ -145,7 +146,9 @@ REPO_KEYS: dict[str, Key] = {
     "fanouts": ([], delivery.fanouts),
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
+    "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
+    "stage": (None, staging.staging),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {

@@ -215,7 +215,8 @@ def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str
     served = fanouts.sources(repo, master.targets)
     transport = transport_choice.most(travels)
     seal = meanwhile(lambda: _seal(one, transport))
-    order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served)
+    order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served,
+                  user=master.user)  # fmt: skip
     others = travel.others(travels, order.transport)
     offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
     if action != CHECKOUT:

@@ -23,6 +23,9 @@ from saltdeploy.lib.errors import (
 )
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.steps import Step
+from saltdeploy.protocol.holdings import Holdings
+from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.release import Release
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class CheckSite:
         group: the group that it is in; "" for none.
         tree: of the release that the stage is about; None before it is there.
         done: the tree of the release that was live and well before; None when there was none.
+        order: of the stage; None where somebody calls a function by hand.
+        before: the release that is left by the stage, or was by the last one; None where none is known.
     """
 
     repo: Repo
@@ -40,6 +45,8 @@ class CheckSite:
     group: str = ""
     tree: Path | None = None
     done: Path | None = None
+    order: Order | None = None
+    before: Release | None = None
 
     def place(self) -> CheckContext:
         """Where checks run at this moment."""
@@ -56,8 +63,36 @@ class CheckSite:
             call=self.host.call,
             get=self.host.get,
             directory=directory if directory.is_dir() else None,
-            environment={name: str(value) for name, value in variables.items()},
+            environment={name: str(value) for name, value in {**variables, **self._release()}.items()},
         )
+
+    def _release(self) -> dict[str, str]:
+        """What is deployed, for programs: all names are there always, so that a script finds none of another run."""
+        order, before = self.order, self.before
+        return {
+            "DEPLOY_REPO": self.repo.name,
+            "DEPLOY_TAG": order.release.tag if order else "",
+            "DEPLOY_COMMIT": order.release.commit if order else "",
+            "DEPLOY_PREVIOUS_TAG": before.tag if before else "",
+            "DEPLOY_PREVIOUS_COMMIT": before.commit if before else "",
+            "DEPLOY_GROUP": self.group,
+            "DEPLOY_HOST": self.host.name,
+            "DEPLOY_STAGE": order.stage if order else "",
+            "DEPLOY_ID": order.deploy if order else "",
+            "DEPLOY_USER": order.user if order else "",
+        }
+
+
+def left_by(order: Order, holdings: Holdings, *, unsettled: bool) -> Release | None:
+    """The release that was live and well before that of an order; None where none is known.
+
+    Args:
+        unsettled: a switch has begun here and not come to a good end: what is live may not be well.
+    """
+    well = holdings.previous if unsettled or holdings.live == order.release.commit else holdings.live
+    if not well or well == order.release.commit:
+        return None
+    return Release(order.release.repo, holdings.tags.get(well, ""), well)
 
 
 def of_release(layout: Layout, repo: Repo, commit: str) -> tuple[Check, ...]:

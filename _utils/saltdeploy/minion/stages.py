@@ -20,6 +20,7 @@ from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.config.paths import refuse_on_disk
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
@@ -31,8 +32,8 @@ from saltdeploy.lib.errors import (
     NoBase,
     NothingToRollBackTo,
     Unavailable,
-    from_os,
 )
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.minion import checks, configuration, downloads, services, signature
@@ -157,11 +158,13 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     if is_live and not Record(host.cache, repo.name).is_unsettled():
         return {}
     live = layout.tree(holdings.live) if holdings.live else None
-    steps.run(checks.at("before fetch", repo.checks, CheckSite(repo, host, order.group, None, live)))
+    before = checks.left_by(order, holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
+    site = CheckSite(repo, host, order.group, None, live, order, before)
+    steps.run(checks.at("before fetch", repo.checks, site))
     with priority.gentle(repo.supply.nice):
         facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
-    site = CheckSite(repo, host, order.group, layout.tree(order.release.commit), live)
+    site = dataclasses.replace(site, tree=layout.tree(order.release.commit))
     known = (*repo.checks, *checks.of_release(layout, repo, order.release.commit))
     steps.run([*checks.calls(repo.fetch_calls, site), *checks.at("after fetch", known, site)])
     return facts
@@ -341,13 +344,13 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
     return {**answer, **steps.facts()}
 
 
-def verify(repo: Repo, host: Host, *, full: bool) -> Findings:
+def verify(repo: Repo, host: Host, *, full: bool, part: PathSlice | None = None) -> Findings:
     """Compare what is live with what it should be; see :meth:`saltdeploy.content.manifest.Manifest.verify`.
 
     It waits for a stage that is under way: a tree that is found to be wrong is noted not to be trusted.
     """
     with flock.locked(Record(host.cache, repo.name).lock, wait=True):
-        return layouts.of(repo).verify(full=full)
+        return layouts.of(repo).verify(full=full, part=part)
 
 
 def differing(answer: Result, findings: Findings, repo: Repo) -> Result:

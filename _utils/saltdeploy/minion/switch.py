@@ -26,7 +26,7 @@ from typing import Any
 from saltdeploy import layouts
 from saltdeploy.config.rollout import Restart
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.minion import checks, services, signature
+from saltdeploy.minion import checks, revision_files, services, signature
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.record import Record
@@ -85,12 +85,15 @@ class _Side:
         self.is_done = is_live and not unsettled and not holdings.damaged and not task.order.anew
         well = holdings.previous if unsettled else holdings.live
         done = self._layout.tree(well) if well else None
-        self._site = CheckSite(task.repo, host, task.order.group, tree, done)
+        self._before = checks.left_by(task.order, holdings, unsettled=unsettled)
+        self._site = CheckSite(task.repo, host, task.order.group, tree, done, task.order, self._before)
 
     def activate(self) -> str:
         """Make the release live."""
         back = self._order.stage == ROLLBACK or self._order.back
         self.facts.update(self._layout.activate(self._order.release, back=back))
+        host = self._site.host
+        revision_files.write(self._order, self.repo, self._before, host.name, host.clock())
         return self._order.release.tag
 
     def phases(self, restart: Restart) -> Phases:

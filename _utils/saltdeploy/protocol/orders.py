@@ -13,8 +13,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from saltdeploy.lib.errors import DeployError, Forged, from_wire, is_status
+from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.lib.text import legible
+from saltdeploy.lib.wire_errors import from_wire, is_status
 from saltdeploy.protocol import fanout as places
 from saltdeploy.protocol import fields
 from saltdeploy.protocol.holdings import Holdings, legal
@@ -94,6 +95,7 @@ class Order:
             () where there is nothing to share.
         seal: the root that the release's tree must have, and the signature; None where the master has none.
         swarm: who gives pieces of them to whom.
+        user: who deploys, for people; "" where that is not known.
     """
 
     deploy: str
@@ -110,6 +112,7 @@ class Order:
     turns: tuple[tuple[str, int], ...] = ()
     seal: Seal | None = None
     swarm: Swarm = Swarm()
+    user: str = ""
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -128,6 +131,7 @@ class Order:
             **({"turns": dict(self.turns)} if self.turns else {}),
             **({"seal": self.seal.to_wire()} if self.seal else {}),
             "swarm": self.swarm.to_wire(),
+            **({"user": legible(self.user)} if self.user else {}),
         }
 
     @classmethod
@@ -385,6 +389,7 @@ _ORDER = {
     ),
     "seal": fields.Field(make=Seal.from_wire),
     "swarm": fields.Field(make=Swarm.from_wire),
+    "user": _text(200),
 }
 #: What came in a wrong form is left out, since an answer must always be read; but whose it is must be known.
 _RESULT = {

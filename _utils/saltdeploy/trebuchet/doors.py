@@ -11,10 +11,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from saltdeploy.lib import errors, process
+from saltdeploy.lib import process
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import legible
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.trebuchet.refusal import CONFIGURATION, Refusal
 from saltdeploy.trebuchet.settings import Settings
 
@@ -151,7 +152,7 @@ def view_of(said: object, command: str) -> View:
             next=f"{command}; is this package installed on the master, and synced (salt-run saltutil.sync_all)?",
         )
     if said["view"] == "error":
-        raise errors.from_wire(said.get("error"))
+        raise from_wire(said.get("error"))
     return said
 
 

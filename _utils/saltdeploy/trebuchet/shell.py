@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from saltdeploy.git.staging_tree import StagingTree
-from saltdeploy.lib.errors import DeployError, from_os
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.trebuchet import commands, refusal, settings
 from saltdeploy.trebuchet.commands import Command, Invocation
 from saltdeploy.trebuchet.console import Operator

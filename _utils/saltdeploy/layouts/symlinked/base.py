@@ -12,6 +12,7 @@ from pathlib import Path
 
 from saltdeploy.config import Repo
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.tree_digest import Unreadable
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.objects import read_changes
@@ -62,7 +63,7 @@ class SymlinkedTrees(abc.ABC):
             roots={s.commit: s.root for s in complete.values() if s.root and not s.suspect},
         )
 
-    def verify(self, *, full: bool) -> Findings:
+    def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
         """Compare the live tree with its manifest. A tree that differs is rebuilt by the next fetch of its release.
 
         Raises:
@@ -87,7 +88,7 @@ class SymlinkedTrees(abc.ABC):
         try:
             with view.live.manifest() as manifest:
                 self._check_manifest(manifest, state, full=full)
-                findings = manifest.verify(view.live.tree, full=full, damaged=damaged.append)
+                findings = manifest.verify(view.live.tree, full=full, part=part, damaged=damaged.append)
         except Unreadable:
             mark_suspect(view.live, state)
             raise

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
 import pytest
 from saltclient import command
 from saltdeploy.protocol import events
 
-from tests.integration.door import COMMAND, Door
+from tests.integration.door import Door
 from tests.integration.fleet import Fleet
 from tests.integration.repo import Repo, converged
 from tests.integration.rollouts import told
-from tests.integration.terminal import terminal
 from tests.support.nobody import as_nobody
 
 HELD = {"fetch_module_calls": {"gate.wait": ["DISK/gate"]}}
@@ -116,27 +114,3 @@ def test_the_terminal_goes_and_the_deploy_goes_on(door: Door, repo: Repo, number
         terminal.communicate()
     converged(door.run("watch", f"repo={repo.name}"))
     assert repo.on_disk() == repo.everywhere("v1")
-
-
-def test_at_a_terminal_it_looks_as_with_salt_run_and_takes_what_is_typed(door: Door, repo: Repo) -> None:
-    repo.has("v0")
-    command = [sys.executable, str(COMMAND), "-c", str(door.config), "sync", f"repo={repo.name}", "tag=v1"]
-    with terminal(
-        [*command, "interactive=True"], environment={**os.environ, "PATH": "/nonexistent"}
-    ) as person:
-        person.until("[y]es,[n]o,[r]etry):")
-        person.type("y")
-        assert person.end() == 0
-        assert "Traceback" not in person.seen
-    assert repo.on_disk() == repo.everywhere("v1")
-
-
-def test_bars_are_drawn_on_the_terminal_of_who_asks(door: Door, repo: Repo) -> None:
-    command = [sys.executable, str(COMMAND), "-c", str(door.config), "sync", f"repo={repo.name}", "tag=v0"]
-    # a terminal that can move its cursor
-    with terminal(
-        ["env", "TERM=xterm-256color", *command], environment={**os.environ, "PATH": "/usr/bin:/bin"}
-    ) as person:
-        assert person.end() == 0
-    assert "\N{BOX DRAWINGS HEAVY HORIZONTAL}" in person.seen, person.seen
-    assert "CONVERGED" in person.seen

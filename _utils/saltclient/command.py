@@ -128,7 +128,7 @@ def _greeted(door: socket.socket, frames: wire.Frames, config: str) -> None:
         while not told:
             piece = door.recv(wire.MOST_BYTES)
             if not piece:
-                raise Elsewhere("the door was shut")
+                raise Elsewhere("the door has no room, or is about to load what was replaced")
             told = frames.feed(piece)
     except (OSError, wire.WireError) as error:
         raise Elsewhere(str(error)) from None
@@ -136,7 +136,7 @@ def _greeted(door: socket.socket, frames: wire.Frames, config: str) -> None:
         _say(str(told[0]["refused"]))
         raise SystemExit(1)
     if not places.is_same(str(told[0].get("config", "")), os.path.join(config, "master")):
-        raise Elsewhere("the door has no room now, or is another master's")
+        raise Elsewhere("the door is another master's")
 
 
 def _result(door: socket.socket, frames: wire.Frames, request: bytes) -> int:
@@ -201,6 +201,8 @@ class _Signals:
 def _salt_run(config: str, options: list[str], words: list[str], reason: str) -> int:
     beside = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "salt-run")
     program = beside if os.access(beside, os.X_OK) else "salt-run"
+    if "--log-level=debug" in options or "--log-level=info" in options:
+        _say(f"{reason}: this becomes salt-run")
     sys.stdout.flush()
     try:
         os.execvp(program, [program, "-c", config, *options, *words])

@@ -20,6 +20,8 @@ HEAVY = ("rich", "git", "requests", "libtorrent", "cryptography", "psutil", "tor
 SPINE = ("saltdeploy.master.deploy", "saltdeploy.transports", "saltdeploy.layouts", "saltdeploy.content")
 #: Of 179, when each command loaded all.
 MOST_AT_THE_DOOR, MOST_IN_ALL = 80, 95
+#: What `saltdeploy` loads beside a bare Python, with sockets and JSON of the standard library.
+MOST_OF_THE_COMMAND = 50
 
 
 def loaded_by(directory: Path, checkout: Path, cli: str, *command: str) -> dict[str, list[str]]:
@@ -127,3 +129,19 @@ def test_what_is_loaded_up_front_leaves_nothing_to_be_loaded_later(what: str, ch
     live = {"saltdeploy.watch.console.live"}  # for terminals, and before anything begins
     assert late - loaded - live == set()
     assert among(("rich", "git", "libtorrent"), everything) == []
+
+
+def test_the_command_of_the_warm_door_loads_next_to_nothing(checkout: Path) -> None:
+    shown = "import sys; print(*sorted(sys.modules))"
+
+    def loaded(program: str) -> set[str]:
+        python = [sys.executable, "-I", "-S", "-c", program]
+        return set(subprocess.run(python, capture_output=True, text=True, check=True).stdout.split())
+
+    asking = f"import sys; sys.path.append({str(checkout / '_utils')!r}); import saltclient.command; {shown}"
+    found = loaded(asking) - loaded(shown)
+    assert len(found) <= MOST_OF_THE_COMMAND
+    assert (
+        among(("saltdeploy", "salt", "typing", "pathlib", "subprocess", "argparse", "yaml"), sorted(found))
+        == []
+    )

@@ -28,7 +28,7 @@ def door(fleet: Fleet) -> Door:
 def test_a_release_goes_out_by_the_door_and_back(door: Door, repo: Repo) -> None:
     for tag in ("v0", "v1"):
         done = converged(door.run("sync", f"repo={repo.name}", f"tag={tag}"))
-        assert "3/3 minions completed" in done.told or "minions completed fetch" in done.told
+        assert "minions completed fetch" in done.told
         assert repo.on_disk() == repo.everywhere(tag)
     versions = door.run("versions", f"repo={repo.name}")
     assert [(each["tag"], each["user"]) for each in versions.data["versions"]] == [

@@ -19,7 +19,7 @@ from tests.conftest import CHECKOUT
 PATIENCE = 30.0  # seconds; only a broken test waits for so long
 
 _PROGRAM = """
-import sys, time
+import os, sys
 from pathlib import Path
 from saltdeploy.master.door import rights, session
 from saltdeploy.master.door.listening import DoorListener
@@ -28,6 +28,12 @@ def act(request, caller):
     who = rights.operator(caller, request.environment)
     print(request.function, *request.arguments, "for", who, flush=True)
     if request.function == "wait":
+        sys.stdin.read()
+    if request.function == "screen":
+        print(sys.stdout.isatty(), os.get_terminal_size(1).columns, os.environ.get("TERM"), flush=True)
+        print("typed", sys.stdin.readline().strip(), flush=True)
+    if request.function == "pid":
+        print("pid", os.getpid(), flush=True)
         sys.stdin.read()
     if request.function == "talk":
         while True:

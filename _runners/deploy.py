@@ -148,7 +148,7 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold="",
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", on_inconclusive="", hold="",
          commit="", branch=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
@@ -162,8 +162,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     force
         Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
         ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
-        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these. It is
-        recorded in the history.
+        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these, and not past
+        ``epoch``: hosts that have seen a newer deploy, of another master or of a clock that was ahead, follow this one.
+        It is recorded in the history.
     limit
         A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
     reason
@@ -181,9 +182,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     unattended
         Nobody is there to answer, as in CI: each question (``hold: ask``, ``on_failure: ask``) gets its default at
         once. Without it a question waits for ``deploy.answer``, as long as ``question_timeout`` in the pillar says.
-    failure_limit, batch, on_failure, hold
+    failure_limit, batch, on_failure, on_inconclusive, hold
         For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
-        how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
+        how many switch at once, what follows when too many fail or that cannot be told, and what happens behind each group (``ask``, seconds,
         or 0). It counts for every group, also for one that has its own, and is recorded in the history.
     commit, branch
         In place of a tag: the id of a commit, in full or so much of it as is unambiguous, or a branch: the commit that it
@@ -211,19 +212,25 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         unattended=unattended,
         commit=commit,
         branch=branch,
-        overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
+        overrides=_overrides(
+            failure_limit=failure_limit,
+            batch=batch,
+            on_failure=on_failure,
+            on_inconclusive=on_inconclusive,
+            hold=hold,
+        ),  # fmt: skip
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold="",
-         commit="", branch=""):  # fmt: skip
+def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="",
+         on_inconclusive="", hold="", commit="", branch=""):  # fmt: skip
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold, commit, branch
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, on_inconclusive, hold, commit, branch
         See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
 
     CLI Example:
@@ -232,7 +239,8 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
+    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure,
+                      on_inconclusive=on_inconclusive, hold=hold)  # fmt: skip
     _refuse_no_release("plan", repo, tag or commit or branch)
     wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
                    commit=commit, branch=branch)  # fmt: skip

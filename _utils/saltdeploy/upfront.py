@@ -34,7 +34,14 @@ RUNNER = (
     "web.story",
 )
 #: What the pillar of a minion can need.
-PILLAR = ("master.ext_pillar", "master.packing", "master.annex_urls", "master.source", "master.checks")
+PILLAR = (
+    "master.ext_pillar",
+    "master.packing",
+    "master.annex_urls",
+    "master.source",
+    "master.checks",
+    "master.locking.locks",
+)
 #: What a stage can need, and whatever else a minion is asked for.
 MINION = ("minion.stages", "minion.preseed", "minion.gc")
 

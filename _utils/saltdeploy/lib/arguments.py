@@ -77,7 +77,7 @@ ONE_REPO: Readers = {
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
     **dict.fromkeys(("attempt", "after"), count),
-    **dict.fromkeys(("failure_limit", "batch", "on_failure", "hold"), term),
+    **dict.fromkeys(("failure_limit", "batch", "on_failure", "on_inconclusive", "hold"), term),
     **dict.fromkeys(("id", "deploy"), _deploy_id),
     "part": part,
     "plan": partial(code, digits=64),

@@ -77,6 +77,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "previous": one.previous,
         "hash": plan_hash.keep(facts, repo, master),
         "waves": facts["waves"],
+        "policies": list(_policies(draft)),
         "transport": facts["transport"],
         "ways": [way.to_wire() for way in travels],
         "hosts": changes,
@@ -99,6 +100,16 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
         )
     elif one.request.revision:
         yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
+
+
+def _policies(draft: Draft) -> Iterator[str]:
+    """What follows when things go wrong; the default as well, of which the pillar says nothing."""
+    failed, untold = draft.rules.on_failure, draft.rules.on_inconclusive
+    yield f"More hosts fail than may: {failed}"
+    yield f"That cannot be told (hosts are silent, checks have no verdict): {untold or f'{failed}, as if they had failed'}"
+    for wave in {wave.group: wave for wave in draft.waves}.values():
+        if wave.on_inconclusive != untold:
+            yield f"That cannot be told of {wave.group}: {wave.on_inconclusive or failed}"
 
 
 def _reason(error: DeployError) -> str:

@@ -41,6 +41,7 @@ from saltdeploy.protocol.release import file_name, repo_of
 
 log = logging.getLogger(__name__)
 
+_EPOCHS = ".epochs"  # no name of a repo begins with a dot
 _POLL = 0.2  # seconds
 _NAME_TRIES = 100
 _NAME_PAUSE = 0.01  # seconds
@@ -67,7 +68,7 @@ class Locks:
     ) -> None:
         self._root = root
         self._directory = root / "lock"
-        self._epochs = self._directory / ".epochs"  # no name of a repo begins with a dot
+        self._epochs = self._directory / _EPOCHS
         self._claims = Records(store, CLAIMS, _as_claim)
         self._manual = OperatorLocks(self._directory, store, clock)
         self._clock = clock
@@ -85,6 +86,7 @@ class Locks:
         *,
         wait: float = 0.0,
         force: bool = False,
+        above: int = 0,
         waiting: Callable[[Locked], None] | None = None,
     ) -> Iterator[Lease]:
         """Hold a repo for a deploy while the block runs.
@@ -95,6 +97,7 @@ class Locks:
             holder: who deploys, with the deploy's id and the reason.
             wait: seconds to wait for whatever is in the way.
             force: go past locks by hand, which is recorded; never past another deploy.
+            above: the epoch shall be greater than this as well.
             waiting: told what is in the way, whenever that changes.
 
         Yields:
@@ -105,7 +108,7 @@ class Locks:
             Unavailable: the store does not answer.
         """
         groups = tuple(groups)
-        lease = self._patiently(lambda: self._take(repo, groups, holder, force), wait, waiting)
+        lease = self._patiently(lambda: self._take(repo, groups, holder, force, above), wait, waiting)
         log.info("%s is locked by deploy %s of %s, epoch %d", repo, holder.deploy, holder.user, lease.epoch)
         try:
             yield lease
@@ -214,7 +217,7 @@ class Locks:
                     told = error.cause
             self._pause(min(_POLL, left))
 
-    def _take(self, repo: str, groups: tuple[str, ...], holder: Holder, force: bool) -> Lease:
+    def _take(self, repo: str, groups: tuple[str, ...], holder: Holder, force: bool, above: int) -> Lease:
         with contextlib.ExitStack() as trial:
             durable.private_directory(self._directory)
             if not trial.enter_context(flock.taken(self._lock_file(repo))):
@@ -223,12 +226,12 @@ class Locks:
             if in_the_way and not force:
                 raise refusal(in_the_way[0])
             trial.callback(os.truncate, self._lock_file(repo), 0)  # nobody is named any more
-            claim = self._claim(repo, groups, holder)
+            claim = self._claim(repo, groups, holder, above)
             for lock in in_the_way:
                 self._manual.record("deployed past", lock, holder, holder.reason)
             return Lease(self._claims, repo, claim, trial.pop_all(), self._elapsed)
 
-    def _claim(self, repo: str, groups: tuple[str, ...], holder: Holder) -> dict[str, Any]:
+    def _claim(self, repo: str, groups: tuple[str, ...], holder: Holder, above: int) -> dict[str, Any]:
         """Note the taking, with its epoch; for everybody who shares the store as well."""
         seen = self._claims.get(repo)
         now = self._clock()
@@ -238,7 +241,7 @@ class Locks:
         claim = {
             **taken.to_wire(),
             "groups": list(groups),
-            "epoch": self._next_epoch(repo, seen, now),
+            "epoch": self._next_epoch(repo, seen, now, above),
             "beat": now,
             "domain": self._domain(),
         }
@@ -249,14 +252,14 @@ class Locks:
             raise self._refusal_of_master(seen)
         return claim
 
-    def _next_epoch(self, repo: str, claim: dict[str, Any], now: float) -> int:
+    def _next_epoch(self, repo: str, claim: dict[str, Any], now: float, above: int) -> int:
         """Above every one that is known, and not below the time: a master that lost its state goes on upwards.
 
         In microseconds, so that two masters that begin together do not get the same one. Durable when this returns:
         no host may hear of an epoch that could be given again.
         """
         note = self._epochs / f"{file_name(repo)}.json"
-        known = max(self._last_epoch(repo, note, claim), int(claim.get("epoch", 0)))
+        known = max(self._last_epoch(repo, note, claim), int(claim.get("epoch", 0)), above)
         epoch = max(known + 1, int(now * 1e6))
         durable.private_directory(self._epochs)
         disk.fsync_dir(self._directory)
@@ -356,6 +359,15 @@ class Locks:
 
     def _lock_file(self, repo: str) -> Path:
         return self._directory / file_name(repo)
+
+
+def last_epoch(root: Path, repo: str) -> int:
+    """The last epoch that this master has given; 0 where it remembers none. The next deploy mends a damaged note."""
+    try:
+        note = root / "lock" / _EPOCHS / f"{file_name(repo)}.json"
+        return durable.read(note, durable.whole_number, 0, repo=repo)
+    except (DamagedFile, OSError):
+        return 0
 
 
 def is_held(root: Path, repo: str) -> bool:

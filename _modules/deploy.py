@@ -25,13 +25,14 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge import minion as bridge
-from saltdeploy import checks, config, upfront
+from saltdeploy import config, upfront
+from saltdeploy.checks.http import client
 from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
-from saltdeploy.minion import configuration, downloads, masters_word, stages
+from saltdeploy.minion import configuration, downloads, masters_word, own_orders, stages
 from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -205,7 +206,7 @@ def rollback(repo, order=None):
     def back(found):
         jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
         epoch = stages.epoch(found, _host())
-        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found), group=_group(repo))
+        order = orders.Order(jid, epoch, orders.ROLLBACK, own_orders.previous(found), group=_group(repo))
         return stages.run([stages.Task(order, found)], _host())
 
     return _answer(repo, back)
@@ -454,7 +455,7 @@ def pin(repo, tag=None):
     if pinned.get("tag") == tag:
         return pinned
     try:
-        order = stages.order_from_disk(tag, _config(repo), _host(), _group(repo))
+        order = own_orders.order_from_disk(tag, _config(repo), _host(), _group(repo))
     except errors.DeployError:
         return {}
     return (
@@ -515,7 +516,7 @@ def _pinned(repo):
     """The newest pin that is known here; none while the master cannot tell what it has pinned."""
     if repo in _ours().get("unknown", {}):
         return {}
-    return stages.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
+    return own_orders.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
 
 
 def _ask_the_master(lost=(), again=False):
@@ -559,7 +560,7 @@ def _masters_pin(repo, without_tag, advice):
     _ask_the_master()
     if _is_alone() and _pinned(repo):
         return _pinned(repo)
-    seen, own = stages.epoch(_config(repo), _host()), stages.newest_pin({}, repo, _host())
+    seen, own = stages.epoch(_config(repo), _host()), own_orders.newest_pin({}, repo, _host())
     return masters_word.pin_of(_ours(), repo, seen, own, without_tag=without_tag, advice=advice)
 
 
@@ -713,7 +714,7 @@ def _host():
         send=_send,
         call=_call,
         clock=time.time,
-        get=checks.client(salt.utils.http.query, __opts__),
+        get=client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
         pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
         place=SwarmAccess(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),

@@ -15,6 +15,7 @@ import functools
 import inspect
 import logging
 import os
+import pwd
 import sys
 import threading
 import time
@@ -45,6 +46,7 @@ from saltdeploy.master.locking.locks import Locks, is_held
 from saltdeploy.master.locking.model import Holder, scope_of
 from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.master.rollout.model import CONVERGED
 from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
 
@@ -62,6 +64,7 @@ __load__ = [
     "changes",
     "checkout",
     "doctor",
+    "export",
     "fetch",
     "forget",
     "gc",
@@ -760,7 +763,7 @@ def changes(repo, old="", new=""):
 
 
 @_door
-def show(repo="", id=""):  # noqa: A002 - the word that operators type
+def show(repo="", id="", file=""):  # noqa: A002 - the word that operators type
     """
     One deploy, as it went on each host; or the hosts of a repo, by the release that they run.
 
@@ -770,6 +773,8 @@ def show(repo="", id=""):  # noqa: A002 - the word that operators type
         Name of the repo: its hosts by release, as they answer now. Non-zero exit status as for ``deploy.report``.
     id
         The deploy's id: that deploy. Without both: the newest deploy of the repo that is being deployed, or was last.
+    file
+        A deploy that ``deploy.export`` has written, as for ``deploy.watch``.
 
     CLI Example:
 
@@ -779,7 +784,7 @@ def show(repo="", id=""):  # noqa: A002 - the word that operators type
         salt-run deploy.show id=20261123101112000000
         salt-run deploy.show id=20261123101112000000 --out=html > deploy.html
     """
-    if repo and not id:
+    if repo and not id and not file:
         from saltdeploy.master import releases
 
         found = _config(repo)
@@ -789,9 +794,10 @@ def show(repo="", id=""):  # noqa: A002 - the word that operators type
             )
     from saltdeploy.watch.timeline import DeployTimeline
 
-    name, deploy = _find(repo, id)
     timeline = DeployTimeline()
-    for event in journal.replay(journal.Journals(root(__opts__)).path(name, deploy)):
+    for event in (
+        _exported(file) if file else journal.replay(journal.Journals(root(__opts__)).path(*_find(repo, id)))
+    ):
         timeline.hear(event)
     return timeline.view()
 
@@ -883,7 +889,7 @@ def targets(repo):
 
 
 @_door
-def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
+def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
     """
     Replay a deploy and follow it to its end; to be joined at any time, from any terminal of the master.
 
@@ -895,6 +901,8 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
         The same as ``id``.
     interactive
         Answer the deploy's questions at this terminal, as with ``deploy.sync interactive=True``.
+    file
+        Replay a deploy that ``deploy.export`` has written, here or elsewhere; ``-`` is the standard input.
 
     CLI Example:
 
@@ -902,11 +910,80 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
 
         salt-run deploy.watch repo=mediawiki
     """
+    if file:
+        return _watch_again(file)
     return _watch(*_find_running(repo, id or deploy), interactive=interactive)
 
 
 @_door
-def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 - the words that operators type
+def export(id="", repo="", file=""):  # noqa: A002
+    """
+    A deploy as one text, which ``deploy.watch``, ``deploy.log`` and ``deploy.show`` replay elsewhere by ``file=``. It
+    goes to the standard output; the plan of the deploy is left out.
+
+    id, repo
+        Which deploy, as for ``deploy.abort``.
+    file
+        A new file, for its owner alone. Only for whom this process runs as: it has that user's rights.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.export id=20261123101112000000 > deploy.jsonl
+    """
+    from saltdeploy.protocol import exports
+
+    if file:
+        _only_for_its_user(file)
+    name, deploy = _find(repo, id)
+    told = journal.replay(journal.Journals(root(__opts__)).path(name, deploy))
+    view = {"view": "exported", "repo": name, "deploy": deploy}
+    if file:
+        return {**view, "file": file, "lines": exports.write(told, Path(file))}
+    if lifetime.is_daemon(__opts__) or __opts__.get("output"):
+        return {**view, "text": list(exports.lines(told))}
+    for line in exports.lines(told):
+        print(line)
+    return view
+
+
+def _watch_again(file):
+    """An exported deploy, once more on this terminal."""
+    from saltdeploy.watch import follow as watch_events
+
+    told = list(_exported(file))
+    with _watcher("") as watchers:
+        last = watch_events(told, watchers)
+    keys = ("repo", "deploy", "tag", "outcome", "ok", "total", "reason", "next", "also")
+    known = {key: last[key] for key in keys if key in last}
+    return {"view": "watched", **known, "retcode": 0 if known.get("outcome") == CONVERGED else 1}
+
+
+def _exported(file):
+    """The events of an exported deploy."""
+    from saltdeploy.protocol import exports
+
+    if file == "-" and not lifetime.is_daemon(__opts__):
+        return exports.read(sys.stdin, "standard input")
+    _only_for_its_user(file)
+    return exports.read(exports.opened(Path(file)), file)
+
+
+def _only_for_its_user(file):
+    """A file is opened with the rights of this process: never for somebody else, who may have fewer."""
+    own = pwd.getpwuid(os.geteuid()).pw_name
+    if lifetime.is_daemon(__opts__) or _user() not in ("", own):
+        raise errors.NotAllowed(
+            f"only {own} may name a file of this host here",
+            path=file,
+            next="let your shell open it: salt-run deploy.export id=ID > deploy.jsonl; "
+            "salt-run deploy.watch file=- < deploy.jsonl",
+        )
+
+
+@_door
+def log_(filter="", *, repo="", id="", follow=False, json=False, file=""):  # noqa: A002 - the words that operators type
     """
     The log of a deploy: what each host and the master told, line by line, through a filter.
 
@@ -921,6 +998,8 @@ def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 
         Go on with what is told later, to the deploy's end.
     json
         One JSON document a line.
+    file
+        A deploy that ``deploy.export`` has written, as for ``deploy.watch``.
 
     CLI Example:
 
@@ -934,7 +1013,15 @@ def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 
     from saltdeploy.watch.log_filter import LogFilter
 
     chosen = LogFilter.read(filter)
-    name, deploy = (_find_running if follow else _find)(repo, id)
+    told = list(_exported(file)) if file else None
+    if told is not None:
+        follow, name, deploy = (
+            False,
+            str(told[0]["repo"]) if told else "",
+            str(told[0]["deploy"]) if told else "",
+        )
+    else:
+        name, deploy = (_find_running if follow else _find)(repo, id)
     view = {"view": "log", "repo": name, "deploy": deploy}
     if lifetime.is_daemon(__opts__) or __opts__.get("output"):
         if follow:
@@ -944,12 +1031,12 @@ def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 
                 next=f"salt-run deploy.log {argument('repo', name)} id={deploy}",
             )
         kept = log_lines.KeptRecords(chosen, __opts__["id"], _MOST_RECORDS)
-        _read(name, deploy, kept, follow=False)
+        _read(name, deploy, kept, False, told)
         return {**view, "left_off": kept.left_off, "records": kept.records}
     colour = bool(__opts__.get("color")) and sys.stdout.isatty()
     lines = log_lines.LogLines(sys.stdout, chosen, __opts__["id"], colour=colour, as_json=json)
-    _tell(f"-- Opening log file: '{journal.Journals(root(__opts__)).path(name, deploy)}'")
-    _read(name, deploy, lines, follow=follow)
+    _tell(f"-- Opening log file: '{file or journal.Journals(root(__opts__)).path(name, deploy)}'")
+    _read(name, deploy, lines, follow, told)
     if lines.gone:
         log_lines.let_go(sys.stdout)
     return {**view, "shown": lines.shown, "seen": lines.seen, "records": []}
@@ -1081,12 +1168,17 @@ def _follow(repo, deploy, watchers, looking, shown=None):
     return reports.of_watched(repo, deploy, last, root(__opts__))
 
 
-def _read(repo, deploy, watcher, follow):
-    """Tell a watcher what the journal of a deploy holds, and what is added to it later where that is wanted."""
+def _read(repo, deploy, watcher, follow, told=None):
+    """Tell a watcher what the journal of a deploy holds, and what is added to it later where that is wanted.
+
+    told: the events, where they come from elsewhere.
+    """
     from saltdeploy.watch import follow as watch_events
     from saltdeploy.watch.console.signals import LookingOn
 
-    if follow:
+    if told is not None:
+        pass
+    elif follow:
         told = following.follow(repo, deploy, root(__opts__), time.sleep)
     else:
         told = journal.replay(journal.Journals(root(__opts__)).path(repo, deploy))

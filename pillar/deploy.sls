@@ -145,6 +145,8 @@ repo_config:
     # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync
     # or timestamp (docs/staging.md).
     # tag_scheme: release
+    # What `deploy.stage` makes releases of, where `source` is a plain directory that people edit (docs/staging.md).
+    # stage: null
 
     # Seconds that a host may take for one stage.
     timeout: 120

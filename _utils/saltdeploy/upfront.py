@@ -27,6 +27,7 @@ RUNNER = (
     "master.releases",
     "master.verification",
     "master.stage",
+    "protocol.exports",
     "staging.next_tag",
     "watch.console.log_lines",
     "watch.console.terminal",

@@ -25,6 +25,7 @@ RUNNERS = {
     "init",
     "doctor",
     "changes",
+    "export",
     "forget",
     "gc",
     "lock",

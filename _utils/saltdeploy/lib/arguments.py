@@ -67,6 +67,7 @@ ONE_REPO: Readers = {
             "host",
             "scheme",
             "next",
+            "file",
             "filter",
             "old",
             "new",

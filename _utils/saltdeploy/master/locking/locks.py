@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 import os
 import secrets
 import time
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import disk, durable, flock
-from saltdeploy.lib.errors import BadArguments, BadName, DamagedFile, Locked
+from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked
 from saltdeploy.master import rebuild
-from saltdeploy.master.cache import CLAIMS, Records, Store, name_of
+from saltdeploy.master.cache import CLAIMS, Records, Store
 from saltdeploy.master.journal import Journals
+from saltdeploy.master.locking.claims import as_claim, named_in, unreadable
 from saltdeploy.master.locking.lease import LEASE, Lease, is_fresh
 from saltdeploy.master.locking.model import (
     GLOBAL,
@@ -69,7 +69,7 @@ class Locks:
         self._root = root
         self._directory = root / "lock"
         self._epochs = self._directory / _EPOCHS
-        self._claims = Records(store, CLAIMS, _as_claim)
+        self._claims = Records(store, CLAIMS, as_claim)
         self._manual = OperatorLocks(self._directory, store, clock)
         self._clock = clock
         self._pause = pause
@@ -123,9 +123,9 @@ class Locks:
         files = [path for path in sorted(self._directory.glob("*")) if path.name[0] != "."]
         names = [name for path in files if (name := legal(path.name, repo_of))]
         foreign = [lock for name in names if (lock := self._foreign(name))]
-        claims = [claim for path in files if flock.is_taken(path) and (claim := _named_in(path))]
+        claims = [claim for path in files if flock.is_taken(path) and (claim := named_in(path))]
         claims = [claim for claim in claims if claim.get("scope") not in [lock.scope for lock in foreign]]
-        others = self._claims.all(_unreadable_claim)
+        others = self._claims.all(unreadable)
         claims += [claim for claim in others if not self._is_ours(claim) and is_fresh(claim, now)]
         found = [*foreign, *map(Lock.from_wire, claims)]
         return [lock for lock in found if repo in ("", parts_of(lock.scope)[0])]
@@ -319,7 +319,7 @@ class Locks:
         """Who holds the repo; a winner of this very moment is waited for until its name is there."""
         found: dict[str, Any] = {}
         for _ in range(_NAME_TRIES):
-            found = _named_in(self._lock_file(repo))
+            found = named_in(self._lock_file(repo))
             if Path(f"/proc/{found.get('pid')}").exists() or not flock.is_taken(self._lock_file(repo)):
                 break
             self._pause(_NAME_PAUSE)
@@ -330,7 +330,7 @@ class Locks:
         file = self._lock_file(repo)
         pids = flock.holders(file)
         for _ in range(_NAME_TRIES):
-            if not pids or _named_in(file).get("pid") in pids:
+            if not pids or named_in(file).get("pid") in pids:
                 return None
             self._pause(_NAME_PAUSE)
             pids &= flock.holders(file)
@@ -379,41 +379,10 @@ def running_here(root: Path, repo: str) -> Lock | None:
     """The deploy of the repo that a process of this master runs right now; what its lock does not tell is not known."""
     if not is_held(root, repo):
         return None
-    return Lock.from_wire(_named_in(root / "lock" / file_name(repo)))
-
-
-def _named_in(lock_file: Path) -> dict[str, Any]:
-    """The claim that is written in a lock file; empty while its winner has not written it whole."""
-    try:
-        return durable.read(lock_file, _as_claim, {})
-    except DamagedFile:  # it is for people: the lock itself is the kernel's
-        return {}
-
-
-def _as_claim(data: Any) -> dict[str, Any]:
-    """``data`` when it is a claim; raises where it is not."""
-    claim = durable.mapping(data)
-    parts_of(Lock.from_wire(claim).scope)
-    durable.whole_number(claim.get("epoch", 0))
-    float(claim.get("beat", 0))
-    return claim
+    return Lock.from_wire(named_in(root / "lock" / file_name(repo)))
 
 
 def _as_name(data: Any) -> str:
     if not isinstance(data, str) or not data:
         raise ValueError("no name stands there")
     return data
-
-
-def _unreadable_claim(key: str, error: DamagedFile) -> dict[str, Any]:
-    """Shown for a claim that cannot be read, as nobody can deploy its repo until it is mended."""
-    try:
-        scope = scope_of(name_of(key))
-    except BadName:  # none of ours
-        return {}
-    return {
-        "scope": scope,
-        "reason": f"its record is damaged. {error.next}",
-        "token": "damaged",
-        "beat": math.inf,
-    }

@@ -37,6 +37,7 @@ _LATER = {
     "changes": "changes",
     "doctor": "setup",
     "init": "setup",
+    "exported": "exported",
     "log": "log",
     "show": "show",
     "releases": "releases",

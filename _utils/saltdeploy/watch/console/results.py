@@ -10,7 +10,6 @@ from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
-from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed, staged
 from saltdeploy.watch.console.views.plan import plan
 from saltdeploy.watch.text import clean
 
@@ -20,11 +19,6 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "detached": detached,
     "told": told,
     "plan": plan,
-    "preseed": preseed,
-    "gc": gc,
-    "next_tag": next_tag,
-    "stage": staged,
-    "forgotten": forgotten,
     "report": report,
     "targets": targets,
     "versions": versions,
@@ -38,6 +32,11 @@ _LATER = {
     "exported": "exported",
     "doctor": "setup",
     "init": "setup",
+    "forgotten": "maintenance",
+    "gc": "maintenance",
+    "next_tag": "maintenance",
+    "preseed": "maintenance",
+    "stage": "maintenance",
     "log": "log",
     "show": "show",
     "releases": "releases",

@@ -100,7 +100,7 @@ def forgotten(view: View, now: float, colour: bool) -> list[str]:
     return [f"{cell(view.get('host'))} is forgotten: {where}"]
 
 
-def staged(view: View, now: float, colour: bool) -> list[str]:
+def stage(view: View, now: float, colour: bool) -> list[str]:
     """The view ``stage``: what was made of what, and the command that deploys it."""
     name, tag = repo(view), clean(view.get("tag"))
     if not view.get("new"):

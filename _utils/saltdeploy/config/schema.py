@@ -17,6 +17,7 @@ from saltdeploy.config import (
     freeze,
     layouts,
     rollout,
+    shared,
     tag_schemes,
     transports,
     values,
@@ -145,6 +146,7 @@ REPO_KEYS: dict[str, Key] = {
     "fanouts": ([], delivery.fanouts),
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
+    "shared": ({}, shared.shared),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
 }

@@ -255,7 +255,41 @@ def test_what_somebody_put_in_place_of_a_link_is_kept_and_named(made: Repo, sour
 # -- power and full disks -------------------------------------------------------------------------------
 
 
+class PowerCut(BaseException):
+    """The process ends here."""
+
+
+def cut(*_: object, **__: object) -> bool:
+    raise PowerCut
+
+
+@pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_move_that_was_cut_short_is_finished(
+    made: Repo, source: Source, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
+) -> None:
+    made.location.mkdir(parents=True)
+    (made.location / "uploads").mkdir()
+    (made.location / "uploads/cat.png").write_text("cat")
+    layout = layouts.of(made)
+    prepare(layout, source, 0)
+    if not can_exchange:
+        monkeypatch.setattr(shared_area.disk, "exchange_at", lambda *_: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(shared_area.disk, "exchange_at", cut) if can_exchange else patch.setattr(
+            shared_area.os, "rename", cut
+        )
+        with pytest.raises(PowerCut):
+            layout.activate(source.release(0))
+    assert (made.location / "uploads/cat.png").read_text() == "cat"
+    prepare(layout, source, 0)
+    layout.activate(source.release(0))
+    assert (made.location / "uploads/cat.png").read_text() == "cat"
+    assert (made.area / "shared/uploads/cat.png").read_text() == "cat"
+    assert not [path for path in (made.area / "shared").iterdir() if path.name.startswith(".")]
+    assert not (made.area / "taking.json").exists()
+
+
+def test_a_move_whose_link_is_missing_gets_it(
     made: Repo, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.location.mkdir(parents=True)
@@ -263,21 +297,26 @@ def test_a_move_that_was_cut_short_is_finished(
     (made.location / "uploads/cat.png").write_text("cat")
     layout = layouts.of(made)
     prepare(layout, source, 0)
+    symlink = os.symlink
 
-    class PowerCut(BaseException):
-        pass
+    def cut_at_the_second(*arguments: Any, **named: Any) -> None:
+        nonlocal links
+        links += 1
+        if links == 2:
+            raise PowerCut
+        symlink(*arguments, **named)
 
-    def cut(*_: object, **__: object) -> None:
-        raise PowerCut
-
+    links = 0
     with monkeypatch.context() as patch:
-        patch.setattr(shared_area.os, "symlink", cut)
+        patch.setattr(shared_area.disk, "exchange_at", lambda *_: False)
+        patch.setattr(shared_area.os, "symlink", cut_at_the_second)
         with pytest.raises(PowerCut):
             layout.activate(source.release(0))
-    assert (made.area / "shared/uploads/cat.png").read_text() == "cat"
+    assert not (made.location / "uploads").exists()
+    prepare(layout, source, 0)
+    assert (made.location / "uploads/cat.png").read_text() == "cat", "at once, and not only with the switch"
     layout.activate(source.release(0))
     assert (made.location / "uploads/cat.png").read_text() == "cat"
-    assert not [path for path in (made.area / "shared").iterdir() if path.name.startswith(".")]
 
 
 def test_a_changed_list_makes_trees_new_and_loses_nothing(made: Repo, source: Source) -> None:

@@ -23,27 +23,25 @@ from saltdeploy.content.source import Contents
 from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.layouts.symlinked.changes import Changes
+from saltdeploy.layouts.symlinked.shared_place import SharedPlace, parents, sync
 from saltdeploy.lib import disk
 from saltdeploy.lib.below import Below
-from saltdeploy.lib.errors import Corrupt, NotReady, Unsupported, from_os
+from saltdeploy.lib.errors import Corrupt, NotReady, from_os
 
 log = logging.getLogger(__name__)
 
 _MAKING = re.compile(rb"\.deploy-making-[0-9a-f]{8}")
-_TAKING = ".deploy-taking.json"
-_READ = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TAKING = "taking.json"
 
 
-class SharedArea:
+class SharedArea(SharedPlace):
     """The shared paths of one repo on this host. Only one process at a time uses it."""
 
     def __init__(self, repo: Repo, changes: Changes, incoming: Path) -> None:
-        self._repo = repo
+        super().__init__(repo)
         self._changes = changes
         self._incoming = incoming
-        self._place = repo.shared_place
-        self._paths = tuple(os.fsencode(path) for path in repo.shared.paths)
-        self._dirs = {os.fsencode(path) for path in repo.shared.dirs}
+        self._taking = repo.area / _TAKING  # ours alone: the place may be the users'
 
     # -- making -----------------------------------------------------------------------------------------
 
@@ -108,7 +106,9 @@ class SharedArea:
                 if real == os.path.realpath(target):
                     return False
                 self._make_parents(path)
-                os.symlink(real, target)  # as the operator has it
+                with Below(self._place) as place:
+                    name, at = place.place(path)
+                    os.symlink(real, name, dir_fd=at)  # as the operator has it
                 return True
             if stat.S_ISDIR(seen.st_mode) != (path in self._dirs):
                 raise self._unfit(
@@ -137,7 +137,7 @@ class SharedArea:
                         path=self._at(path),
                         next=f"put it there: install -D -m 640 FILE {shlex.quote(self._at(path))}; then run the same command again",
                     )
-                for parent in _parents(aside + b"/" + path + b"/x"):
+                for parent in parents(aside + b"/" + path + b"/x"):
                     if below.seen(parent) is None:
                         below.make_directory(parent)
             disk.sync_all(self._place)
@@ -147,7 +147,7 @@ class SharedArea:
             try:
                 new, at = below.place(path)
                 os.rename(name, new, src_dir_fd=source, dst_dir_fd=at)
-                _sync(at)
+                sync(at)
             finally:
                 os.close(source)
         finally:
@@ -178,92 +178,6 @@ class SharedArea:
                     return False
         return True
 
-    def _make_parents(self, path: bytes) -> None:
-        with Below(self._place) as below:
-            for parent in _parents(path):
-                if below.seen(parent) is None:
-                    below.make_directory(parent)
-
-    # -- links ------------------------------------------------------------------------------------------
-
-    def link(self, tree: Path, *, strict: bool = True) -> None:
-        """See to it that a tree has a link at each shared path.
-
-        Args:
-            strict: something else that is there is an error; else it stays.
-
-        Raises:
-            Unsupported: the release has a link or a file where a directory must be, or something else is in the way.
-        """
-        if not self._paths:
-            return
-        try:
-            with Below(tree) as below:
-                for path in self._paths:
-                    self._link_one(below, path, strict=strict)
-        except OSError as error:
-            raise from_os(error, repo=self._repo.name, path=str(tree)) from error
-
-    def _link_one(self, below: Below, path: bytes, *, strict: bool) -> None:
-        for parent in _parents(path):
-            seen = below.seen(parent)
-            if seen is None:
-                below.make_directory(parent)
-            elif not stat.S_ISDIR(seen.st_mode):
-                raise self._unfit(
-                    path,
-                    f"the release has something else than a directory at {os.fsdecode(parent)}",
-                    "take it out of `shared`, or out of the release",
-                )
-        name, at = below.place(path)
-        text, seen = os.fsencode(self._text(below, path)), below.seen(path)
-        if seen is None:
-            os.symlink(text, name, dir_fd=at)
-        elif not stat.S_ISLNK(seen.st_mode):
-            self._tell_in_the_way(below, path, strict=strict)
-            return
-        elif os.readlink(name, dir_fd=at) == text:
-            return
-        else:
-            aside = b".%s.%s" % (name, secrets.token_hex(4).encode())
-            os.symlink(text, aside, dir_fd=at)
-            os.rename(aside, name, src_dir_fd=at, dst_dir_fd=at)
-        _sync(at)
-
-    def links(self, tree: Path) -> dict[bytes, bool]:
-        """Each shared path to whether the tree has its link there."""
-        found = {}
-        with Below(tree) as below:
-            for path in self._paths:
-                seen = below.seen(path)
-                is_link = seen is not None and stat.S_ISLNK(seen.st_mode)
-                found[path] = is_link and self._reads(below, path) == os.fsencode(self._text(below, path))
-        return found
-
-    @staticmethod
-    def _reads(below: Below, path: bytes) -> bytes:
-        name, at = below.place(path)
-        return os.readlink(name, dir_fd=at)
-
-    def _text(self, below: Below, path: bytes) -> str:
-        """What the link says: beside the releases it is relative, so that it holds wherever all of that is seen."""
-        target = self._at(path)
-        if self._repo.shared.place:
-            return target
-        return os.path.relpath(target, os.path.dirname(os.fsdecode(below.at(path))))
-
-    def _tell_in_the_way(self, below: Below, path: bytes, *, strict: bool) -> None:
-        there = os.fsdecode(below.at(path))
-        if strict:
-            raise self._unfit(
-                path,
-                f"somebody has put something at {there}, where the link to it belongs",
-                f"on the host: mv -- {shlex.quote(there)} {shlex.quote(there + '.kept')}; then run the same command again",
-            )
-        log.warning(
-            "%s: %s stays, and is not shared: the tree is of a time when it was not", self._repo.name, there
-        )
-
     # -- taking over ------------------------------------------------------------------------------------
 
     def take_over(self, live: Path) -> dict[str, Any]:
@@ -291,55 +205,47 @@ class SharedArea:
         return {"taken_over": ", ".join(taken)} if taken else {}
 
     def _take_one(self, tree: Below, place: Below, path: bytes) -> None:
-        source = os.fsdecode(tree.at(path))
+        """One step where the kernel can do that: a link that leads to itself, which nobody has read, becomes the tree's."""
+        source, target = os.fsdecode(tree.at(path)), os.fsencode(self._at(path))
         self._make_parents(path)
-        disk.write_json(self._place / _TAKING, {"from": source, "path": os.fsdecode(path)}, mode=0o600)
         (name, at), (new, there) = tree.place(path), place.place(path)
-        os.rename(name, new, src_dir_fd=at, dst_dir_fd=there)
-        os.symlink(os.fsencode(self._at(path)), name, dir_fd=at)
-        _sync(there)
-        _sync(at)
-        (self._place / _TAKING).unlink()
+        os.symlink(target, new, dir_fd=there)
+        if not disk.exchange_at(name, at, new, there):
+            os.unlink(new, dir_fd=there)
+            disk.write_json(self._taking, {"from": source, "path": os.fsdecode(path)}, mode=0o600)
+            os.rename(name, new, src_dir_fd=at, dst_dir_fd=there)
+            os.symlink(target, name, dir_fd=at)
+        sync(there)
+        sync(at)
+        (self._taking).unlink(missing_ok=True)
         log.info("%s: %s is shared from now on, at %s", self._repo.name, source, self._at(path))
 
     def _recover(self) -> None:
         """Finish what a process that was killed has begun, and delete what it was making."""
-        if not self._place.is_dir():
-            return
+        if self._place.is_dir():
+            self._clear()
+        disk.clear_asides(self._taking)
+        taking = disk.read_json(self._taking, {})
+        if taking:
+            source, target = taking["from"], self._at(os.fsencode(taking["path"]))
+            is_moved = os.path.lexists(target) and not os.path.lexists(source)
+            if is_moved and os.path.isdir(os.path.dirname(source)):
+                os.symlink(target, source)
+            self._taking.unlink()
+
+    def _clear(self) -> None:
+        """Delete what a process that was killed was making."""
         with Below(self._place) as below:
             for name, _ in below.entries(b""):
                 if _MAKING.fullmatch(name):
                     below.remove(name)
-        disk.clear_asides(self._place / _TAKING)
-        taking = disk.read_json(self._place / _TAKING, {})
-        if taking:
-            source, target = taking["from"], self._at(os.fsencode(taking["path"]))
-            if (
-                os.path.lexists(target)
-                and not os.path.lexists(source)
-                and os.path.isdir(os.path.dirname(source))
-            ):
-                os.symlink(target, source)
-            (self._place / _TAKING).unlink()
-
-    def _at(self, path: bytes) -> str:
-        return str(self._place / os.fsdecode(path))
-
-    def _unfit(self, path: bytes, why: str, hint: str) -> Unsupported:
-        return Unsupported(f"{os.fsdecode(path)} cannot be shared: {why}", repo=self._repo.name,
-                           path=self._at(path), next=hint)  # fmt: skip
-
-
-def _parents(path: bytes) -> list[bytes]:
-    """The directories above a path, the topmost first."""
-    parts = path.split(b"/")[:-1]
-    return [b"/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-
-
-def _sync(at: int) -> None:
-    """Make the names in an open directory survive a power cut."""
-    fd = os.open(".", _READ, dir_fd=at)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+            for path in self._paths:
+                seen = below.seen(path)
+                if (
+                    seen is not None
+                    and stat.S_ISLNK(seen.st_mode)
+                    and self._reads(below, path) == os.fsencode(self._at(path))
+                ):
+                    # it leads to itself, and should have changed places with what is live
+                    name, at = below.place(path)
+                    os.unlink(name, dir_fd=at)

@@ -13,6 +13,8 @@ Such a deploy is one whose journal has no end and whose lock nobody holds. Each 
 nothing is done twice. When going on does not succeed, it is tried again later, and then later still. What is older
 than a day is left to ``salt-run deploy.resume``.
 
+It also keeps the warm door open, by which the command ``saltdeploy`` comes in (docs/warm-door.md).
+
 Where the pillar has ``deployment_config:redis``, a process beside it fills that redis from the journals (docs/redis.md).
 Where it has ``deployment_config:signals``, other systems are told what deploys do (docs/signals.md).
 """
@@ -35,6 +37,7 @@ from saltdeploy.config.signals import signals
 from saltdeploy.lib import errors
 from saltdeploy.master import background, deploy
 from saltdeploy.master.auto_resume import DeadDeploys
+from saltdeploy.master.door.keeper import DoorKeeper
 from saltdeploy.master.forgotten import ForgottenHosts
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.told_positions import ToldPositions
@@ -55,22 +58,28 @@ def __virtual__():
     return __virtualname__
 
 
-def start(every=10):
+def start(every=10, door=True):
     """
-    Look for deploys without a process, for as long as the master runs.
+    Look for deploys without a process, and open the warm door, for as long as the master runs.
 
     every
         Seconds between two looks. The first one comes after as many: minions have to find the master again.
+    door
+        Let the command ``saltdeploy`` in, which needs no start of Salt.
     """
     upfront.load(upfront.DEPLOY)  # the package may be replaced before the first of them is found
     orphans = DeadDeploys(root(__opts__), patience=6 * every)
     filler = None
     office = _office()
+    keeper = DoorKeeper(__opts__["conf_file"], root(__opts__) / "deploy.log") if door else None
     while True:
         if filler is None or not filler.is_alive():
             filler = _start_filler()
         office.look()
-        time.sleep(every)
+        if keeper:
+            keeper.keep(every)
+        else:
+            time.sleep(every)
         for orphan in orphans.due(time.time()):
             log.warning("Going on with deploy %s of %s: its process died.", orphan.deploy, orphan.repo)
             _go_on(orphan)

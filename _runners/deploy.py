@@ -74,6 +74,7 @@ __load__ = [
     "resume",
     "rollback",
     "show",
+    "stage",
     "story",
     "sync",
     "targets",
@@ -696,6 +697,35 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
     tags = Source(found, root(__opts__)).tags()
     tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
     return {"view": "next_tag", "repo": found.name, "tag": tag}
+
+
+@_door
+def stage(repo, directory="", archive="", reason=""):
+    """
+    Make a release on the master, with a tag of its own: of a plain directory, of an archive, or composed of several
+    repositories. Nothing is deployed. Where nothing has changed it says so, and makes nothing.
+
+    repo
+        Name of the repo.
+    directory
+        All that lies in it becomes the release, also what ``.gitignore`` names. Without it and ``archive``: what the
+        pillar's ``stage`` says, or the directory that ``source`` names.
+    archive
+        A tar or a zip that a CI made.
+    reason
+        Why; it stands in the commit and in the tag.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.stage repo=mediawiki reason='fix the logo'
+        salt-run deploy.stage repo=site archive=/srv/builds/site-1842.tar.gz
+    """
+    from saltdeploy.master import stage as master_stage
+
+    request = master_stage.StageRequest(directory, archive, _user(), reason)
+    return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
 
 
 @_door

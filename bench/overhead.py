@@ -57,8 +57,10 @@ def main(words: list[str] | None = None) -> int:
             [f"web{number}" for number in range(1, options.minions + 1)],
             pillar=pillar(directory),
             values={"hosts": str(directory / "hosts")},
+            master={"engines": [{"deploy": {}}]},
         )
         with fleet:
+            fleet.await_door()
             rows = [measure(fleet, directory / "site", number) for number in range(options.releases + 3)]
         return report(rows[3:])  # the first ones fill the slots
     finally:
@@ -95,8 +97,13 @@ def measure(fleet: Fleet, site: Path, number: int) -> Row:
         row = deploy(fleet, release(site, number, "client"), lambda tag: sync_here(runner, tag))
     words = [seconds(lambda: fleet.salt("*", "test.ping")) for _ in range(2)]
     tag = release(site, number, "command")
-    command = seconds(lambda: sync_by_command(fleet, tag))
+    command = seconds(lambda: sync_by_command(fleet.salt_run, "deploy.sync", tag))
+    nothing = seconds(lambda: sync_by_command(fleet.salt_run, "deploy.sync", tag))
+    tag = release(site, number, "door")
+    warm = seconds(lambda: sync_by_command(fleet.saltdeploy, "sync", tag))
+    nothing_warm = seconds(lambda: sync_by_command(fleet.saltdeploy, "sync", tag))
     row |= {"two pings": pings, "two salt test.ping": sum(words), "salt-run deploy.sync": command}
+    row |= {"salt-run, nothing to do": nothing, "saltdeploy sync": warm, "saltdeploy, nothing": nothing_warm}
     print(json.dumps({name: round(value, 3) for name, value in row.items()}), flush=True)
     return row
 
@@ -132,9 +139,11 @@ def sync_here(runner: Any, tag: str) -> dict[str, Any]:
     return view
 
 
-def sync_by_command(fleet: Fleet, tag: str) -> None:
-    """Deploy as an operator does."""
-    done = fleet.salt_run("deploy.sync", f"repo={REPO}", f"tag={tag}", "--out=json")
+def sync_by_command(
+    command: Callable[..., subprocess.CompletedProcess[str]], function: str, tag: str
+) -> None:
+    """Deploy as an operator does, by ``salt-run`` or by ``saltdeploy``."""
+    done = command(function, f"repo={REPO}", f"tag={tag}", "--out=json")
     if done.returncode:
         raise SystemExit(f"deploy of {tag} failed:\n{done.stdout}\n{done.stderr}")
 
@@ -167,6 +176,12 @@ def report(rows: list[Row]) -> int:
     print(f"\nmedians of {len(rows)} releases, and how often two rounds of test.ping that is:")
     for name, value in middle.items():
         print(f"  {name:24}{value:8.3f} s{value / base:8.2f}")
+    for cold, warm in (
+        ("salt-run deploy.sync", "saltdeploy sync"),
+        ("salt-run, nothing to do", "saltdeploy, nothing"),
+    ):
+        ratio = statistics.median(row[warm] / row[cold] for row in rows)
+        print(f"{warm}: {ratio:.2f} of {cold}")
     beyond = statistics.median((row["sync"] - row["work"]) / row["two pings"] for row in rows)
     print(f"beyond its work, a deploy costs {beyond:.2f} times two rounds; {ALLOWED} are allowed")
     if beyond > ALLOWED:

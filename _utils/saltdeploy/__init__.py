@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 __version__ = "0.2.0"
-_BRIDGE = "saltbridge"  # it lies beside this package, is replaced with it, and keeps parts of it
+_BESIDE = ("saltbridge", "saltclient")  # they lie beside this package, and are replaced with it
 _SYNC = "sync all (salt-run saltutil.sync_all; salt '*' saltutil.sync_all)"
 _SELF = Path(__file__)
 
@@ -68,7 +68,7 @@ class OneVersion(importlib.abc.MetaPathFinder):
         Raises:
             PackageReplaced: they are.
         """
-        if name.partition(".")[0] not in (__name__, _BRIDGE) or name in (__name__, _BRIDGE):
+        if name.partition(".")[0] not in (__name__, *_BESIDE) or name in (__name__, *_BESIDE):
             return
         seen = self._look()
         if seen and seen == self._seen:
@@ -109,7 +109,7 @@ def require(version: str) -> None:
     """
     if version == __version__:
         return
-    for name in [name for name in sys.modules if name.split(".")[0] in (__name__, _BRIDGE)]:
+    for name in [name for name in sys.modules if name.split(".")[0] in (__name__, *_BESIDE)]:
         del sys.modules[name]
     found = importlib.import_module(__name__).__version__
     if found != version:

@@ -23,6 +23,7 @@ RUNNER = (
     "master.preview",
     "master.staged",
     "master.releases",
+    "master.stage",
     "staging.next_tag",
     "watch.console.log_lines",
     "watch.console.terminal",

@@ -1,8 +1,12 @@
-"""This project: ``salt-run deploy.sync``, with its defaults; the layout ``slots`` and one peer for each transport."""
+"""This project: ``salt-run deploy.sync``, with its defaults; the layout ``slots`` and one peer for each transport.
+
+The same by the warm door is a peer as well: its column beside the first one is what the start of Salt costs.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 
 from bench.peers.peer import ATOMIC_REUSE, Peer
@@ -19,6 +23,7 @@ class Ours(Peer):
     programs = ("git",)
     way = ATOMIC_REUSE
     transport = "bundle"
+    engines: tuple[str, ...] = ()
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
@@ -30,7 +35,8 @@ class Ours(Peer):
             "transport": self.transport,
             "timeout": 7200,
         }
-        with fleet(self.rig, {REPO: repo}) as self.fleet:
+        engines = [{name: {}} for name in self.engines]
+        with fleet(self.rig, {REPO: repo}, master={"engines": engines}) as self.fleet:
             yield
 
     def install(self, tag: str) -> None:
@@ -49,9 +55,28 @@ class Ours(Peer):
             raise SystemExit(f"not everybody answers a ping: {done.stdout}")
 
     def _ask(self, *words: str) -> None:
-        done = self.fleet.salt_run(*words, "--out=json")
+        done = self._command(*words, "--out=json")
         if done.returncode:
             raise SystemExit(f"{' '.join(words)} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+
+    def _command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.fleet.salt_run(*words)
+
+
+class Warm(Ours):
+    """By the command ``saltdeploy`` and the engine ``deploy``."""
+
+    name, engines = "deploy:warm", ("deploy",)
+    source = "docs/warm-door.md"
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[None]:
+        with super().ready():
+            self.fleet.await_door()
+            yield
+
+    def _command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.fleet.saltdeploy(*words)
 
 
 class Tar(Ours):
@@ -67,4 +92,4 @@ class Delta(Ours):
     programs = ("git", "zstd", "xdelta3")
 
 
-PEERS = (Ours, Tar, Delta)
+PEERS = (Ours, Warm, Tar, Delta)

@@ -36,6 +36,7 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "stage",
     "story",
 }
 

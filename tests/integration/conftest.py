@@ -108,7 +108,8 @@ def fleet(
             "pillar_dirs": [str(checkout / "_pillar")],  # the checkout's own pillar/ hides _pillar/
             "pillar_roots": {"base": [str(HERE / "salt" / "pillar"), str(pillar.directory)]},
             "file_roots": {"base": [str(HERE / "salt" / "files")]},
-            "engines": [{"deploy_payloads": {"port": payload_port}}],
+            # it keeps the warm door, and looks for dead deploys when all tests are over: tests resume by themselves
+            "engines": [{"deploy_payloads": {"port": payload_port}}, {"deploy": {"every": 86_400}}],
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},

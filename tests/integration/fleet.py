@@ -150,8 +150,12 @@ class Fleet:
         """The same, not waited for."""
         command = self.command(function, *arguments, **named)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self._begun.append(process)
+        self.will_end(process)
         return process
+
+    def will_end(self, process: subprocess.Popen[str]) -> None:
+        """End a process with the fleet at the latest."""
+        self._begun.append(process)
 
     def command(self, *arguments: str, **named: Any) -> list[str]:
         """The command line of ``salt-run``."""

@@ -19,6 +19,7 @@ from saltdeploy.config.freeze import Window
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
 from saltdeploy.config.shared import SharedPaths, refuse_place
+from saltdeploy.config.staging import StagePlan
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
@@ -69,6 +70,7 @@ class Repo:
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
         shared: what is the host's own and stays whatever is deployed.
+        staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
@@ -114,6 +116,7 @@ class Repo:
     release_keys: tuple[str, ...]
     trebuchet: dict[str, Any]
     tag_scheme: str = "release"
+    staging: StagePlan | None = None
     revision_files: str = "beside"
     shared: SharedPaths = SharedPaths()
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -240,6 +243,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             "repo_config": {name: copy.deepcopy(repos[name])},
         },
         tag_scheme=keys["tag_scheme"],
+        staging=keys["stage"],
         revision_files=keys["revision_files"],
         shared=_shared(name, keys["shared"], location),
     )

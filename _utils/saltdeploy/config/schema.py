@@ -18,6 +18,7 @@ from saltdeploy.config import (
     layouts,
     rollout,
     shared,
+    staging,
     tag_schemes,
     transports,
     values,
@@ -149,6 +150,7 @@ REPO_KEYS: dict[str, Key] = {
     "shared": ({}, shared.shared),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
+    "stage": (None, staging.staging),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {

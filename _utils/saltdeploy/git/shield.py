@@ -32,6 +32,8 @@ _WRITTEN = ("refs", "packed-refs", "shallow")
 _THERE_OR_NOT = ("reftable", "logs", "worktrees")
 # whatever .gitattributes says, and whoever has configured the filter: git-lfs's own reads the owner's configuration
 _ATTRIBUTES = b"* -filter\n"
+#: For taking in files with the bytes that they have.
+EXACT = b"* -filter -text -ident -working-tree-encoding\n"
 # without these git cannot read the repository, or writes into it what its users cannot read
 _FORMAT = (
     "core.repositoryformatversion",
@@ -51,12 +53,15 @@ _NO_LOGS = b"[core]\nlogallrefupdates = false\n"  # as in a bare repository
 
 
 @contextlib.contextmanager
-def shielded(git_dir: Path, tree: Path | None = None) -> Iterator[dict[str, str]]:
+def shielded(
+    git_dir: Path, tree: Path | None = None, attributes: bytes = _ATTRIBUTES
+) -> Iterator[dict[str, str]]:
     """The environment for git's work on a git directory.
 
     Args:
         git_dir: not that of a linked work tree.
         tree: the work tree; None for an empty one, so that no attributes are read from where this process is.
+        attributes: what counts before all attributes of the tree.
 
     Raises:
         Corrupt: its configuration is none.
@@ -65,7 +70,7 @@ def shielded(git_dir: Path, tree: Path | None = None) -> Iterator[dict[str, str]
     place = git_dir.absolute()
     config = _format(_read(place / "config"), str(place / "config"))
     try:
-        common = _common(place, config if tree else config + _NO_LOGS)
+        common = _common(place, config if tree else config + _NO_LOGS, attributes)
     except OSError as error:
         raise from_os(error, path=tempfile.gettempdir()) from error
     yield {
@@ -118,21 +123,21 @@ class _Made:
     looks: tuple[tuple[int, ...], ...]
 
 
-#: By process, git directory, configuration, and what is linked to; a forked child has its own.
-_MADE: dict[tuple[int, Path, bytes, tuple[str, ...]], _Made] = {}
+#: By process, git directory, configuration, what is linked to, and attributes; a forked child has its own.
+_MADE: dict[tuple[int, Path, bytes, tuple[str, ...], bytes], _Made] = {}
 
 
-def _common(place: Path, config: bytes) -> Path:
+def _common(place: Path, config: bytes, attributes: bytes) -> Path:
     """The common directory for a git directory: the one that this process has made, as long as nothing in it has changed."""
     links = (*_WRITTEN, *(each for each in _THERE_OR_NOT if (place / each).exists()))
-    key = (os.getpid(), place, config, links)
+    key = (os.getpid(), place, config, links, attributes)
     made = _MADE.get(key)
     if made is None or made.looks != _looks(made.path):
         path = Path(tempfile.mkdtemp(prefix="saltdeploy-"))
         Finalize(
             None, shutil.rmtree, (path, True), exitpriority=0
         )  # also at the end of a forked job of Salt's
-        _furnish(path, place, config, links)
+        _furnish(path, place, config, links, attributes)
         made = _MADE[key] = _Made(path, _looks(path))
     return made.path
 
@@ -143,10 +148,10 @@ def forget() -> None:
         shutil.rmtree(_MADE.pop(key).path, ignore_errors=True)
 
 
-def _furnish(common: Path, place: Path, config: bytes, links: tuple[str, ...]) -> None:
+def _furnish(common: Path, place: Path, config: bytes, links: tuple[str, ...], attributes: bytes) -> None:
     (common / "empty").mkdir()
     (common / "info").mkdir()
-    (common / "info" / "attributes").write_bytes(_ATTRIBUTES)
+    (common / "info" / "attributes").write_bytes(attributes)
     (common / "config").write_bytes(config)
     for name in links:
         (common / name).symlink_to(place / name)

@@ -64,6 +64,8 @@ ONE_REPO: Readers = {
             "filter",
             "old",
             "new",
+            "directory",
+            "archive",
         ),
         name,
     ),

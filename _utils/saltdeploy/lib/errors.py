@@ -386,6 +386,13 @@ class NotAsRecorded(DeployError):
     status = 188
 
 
+class NotAllowed(DeployError):
+    """Who asks the warm door has no right to what they ask for."""
+
+    kind = "not-allowed"
+    status = 195
+
+
 class DamagedFile(Corrupt):
     """What the master wrote down for later is not there as it was written; ``path`` is the file, or bank and key."""
 

@@ -19,6 +19,7 @@ from saltdeploy.git.submodule_store import SubmoduleStore
 from saltdeploy.git.submodules import Urls
 from saltdeploy.lib import flock
 from saltdeploy.lib.errors import ConfigError, Corrupt, GitFailed, NoSuchTag, Unavailable
+from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.master import annex_branches
 from saltdeploy.master.annex_branches import Annex
@@ -42,6 +43,7 @@ class Source:
         mirror: the master's own; of a source on this host there is one once a tag was made.
         is_remote: whether the source is on another host.
         place: the source, as a path or a URL.
+        is_staged: there is no repository at the source: releases are made here by ``deploy.stage``.
     """
 
     def __init__(self, repo: Repo, root: Path) -> None:
@@ -59,7 +61,12 @@ class Source:
         self.place = repo.source
         self.mirror = NamingRepository(self._mirrors / f"{file_name(repo.name)}.git")
         self.repository: Repository = self.mirror
-        if not self.is_remote:
+        self.is_staged = (
+            repo.staging is not None and not self.is_remote and not _is_repository(Path(repo.source))
+        )
+        if self.is_staged:
+            self.mirror.ensure()
+        elif not self.is_remote:
             self._see_mirror(_git_dir(repo))
         self._resolved = False
         self._followed: set[str] = set()
@@ -98,6 +105,8 @@ class Source:
             made = self._made(name) if isinstance(error, NoSuchTag) else None
             if made is not None:
                 return made
+            if self.is_staged and isinstance(error, NoSuchTag):
+                error.next = f"salt-run deploy.stage {argument('repo', self._repo.name)}"
             raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
 
     def _made(self, name: str) -> Tag | None:
@@ -246,6 +255,14 @@ class Source:
             mirror.ensure()
             mirror.recover()
             yield mirror
+
+
+def _is_repository(place: Path) -> bool:
+    try:
+        git_dir_at(place)
+    except (GitFailed, OSError):
+        return False
+    return True
 
 
 def _git_dir(repo: Repo) -> Path:

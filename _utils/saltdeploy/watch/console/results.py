@@ -10,7 +10,7 @@ from saltdeploy.watch.console.views.common import View, detached, error, told
 from saltdeploy.watch.console.views.deploy import outcome, watched
 from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
-from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed
+from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed, staged
 from saltdeploy.watch.console.views.plan import plan
 from saltdeploy.watch.text import clean
 
@@ -23,6 +23,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "preseed": preseed,
     "gc": gc,
     "next_tag": next_tag,
+    "stage": staged,
     "forgotten": forgotten,
     "report": report,
     "targets": targets,

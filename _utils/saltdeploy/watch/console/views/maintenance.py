@@ -93,6 +93,24 @@ def forgotten(view: View, now: float, colour: bool) -> list[str]:
     return [f"{cell(view.get('host'))} is forgotten: {where}"]
 
 
+def staged(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``stage``: what was made of what, and the command that deploys it."""
+    name, tag = repo(view), clean(view.get("tag"))
+    if not view.get("new"):
+        return [f"{name}: nothing has changed since {release(view)}; nothing was made"]
+    numbers = [f"{count(view.get(key))} {key}" for key in ("added", "changed", "removed")]
+    files = (
+        f" ({', '.join(numbers)})"
+        if any(count(view.get(key)) for key in ("added", "changed", "removed"))
+        else ""
+    )
+    lines = [f"{name}: staged {release(view)}{files}", f"of {clean(view.get('origin'))}"]
+    commands = (
+        f"salt-run deploy.{verb} {argument('repo', name)} {argument('tag', tag)}" for verb in ("plan", "sync")
+    )
+    return [*lines, f"Next: {'; then '.join(commands)}"]
+
+
 def next_tag(view: View, now: float, colour: bool) -> list[str]:
     """The view ``next_tag``: the tag alone, for scripts."""
     return [clean(view.get("tag"))]

@@ -34,7 +34,8 @@ def test_what_users_own_is_taken_over_and_there_in_each_release(repo: Repo, way:
         (repo.place(host) / "stray").write_text("not shared")
     plan = repo.run("plan", tag="v0")
     assert any("index, lib, uploads" in remark for remark in plan.data["remarks"])
-    converged(repo.sync("v0"))
+    done = converged(repo.sync("v0"))
+    assert {host["taken_over"] for host in done.data["hosts"].values()} == {"uploads"}
     for host in repo.hosts:
         assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
         assert sorted(os.listdir(lib(host))) == ["a", "b"], "the release's own copy, where nobody had one"

@@ -16,9 +16,9 @@ from saltdeploy.config import checks as config_checks
 from saltdeploy.config import delivery, paths, pointers, transports
 from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
+from saltdeploy.config.paths import SharedPaths, refuse_place
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
-from saltdeploy.config.shared import SharedPaths, refuse_place
 from saltdeploy.config.staging import StagePlan
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from saltdeploy.config.shared import NOTHING_SHARED, SharedPaths
+from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
 from saltdeploy.content import pointers
 from saltdeploy.content.compare import Sums
 from saltdeploy.content.database import remove

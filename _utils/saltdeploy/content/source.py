@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
-from saltdeploy.config.shared import NOTHING_SHARED, SharedPaths
+from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
 from saltdeploy.git.objects import SYMLINK, Blobs, Change, drop_changes, list_blobs, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.lib.below import Below

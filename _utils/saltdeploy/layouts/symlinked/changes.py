@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
-from saltdeploy.config.shared import NOTHING_SHARED, SharedPaths
+from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
 from saltdeploy.git.objects import drop_changes, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Repository

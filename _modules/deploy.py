@@ -25,9 +25,11 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltdeploy import checks, config, upfront
+from saltdeploy.config.repo import unknown_in_pillar
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
-from saltdeploy.lib import arguments, errors, text, versions
+from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
 from saltdeploy.minion import configuration, downloads, stages
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -280,7 +282,7 @@ def result(deploy, stage, repo, attempt=1):
 
 
 @_door
-def verify(repo, full=False):
+def verify(repo, full=False, part=""):
     """
     Compare what is live with the release that it should be; name missing, changed and extra files. Waits for a stage
     that is under way.
@@ -289,17 +291,22 @@ def verify(repo, full=False):
         Name of the repo.
     full
         Read every byte. Otherwise only files whose size, times or inode changed since they were written.
+    part
+        Read every byte of this part of the files besides: ``3/10`` is the third of ten. A path is in the same part on
+        each host and on each day.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt '*' deploy.verify 'test/testrepo' full=True
+        salt '*' deploy.verify 'test/testrepo' part=3/10
     """
 
     def look(found):
-        findings = stages.verify(found, _host(), full=full)
-        answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__)
+        findings = stages.verify(found, _host(), full=full, part=PathSlice.read(part) if part else None)
+        read = {"part": part} if part else {}
+        answer = stages.with_facts(stages.status(found, _host()), **findings.__dict__, **read)
         return answer if findings.ok else stages.differing(answer, findings, found)
 
     return _answer(repo, look)
@@ -459,7 +466,7 @@ def _refuse_unknown(repo):
     """The master cannot tell what it has pinned: that is not to have pinned nothing."""
     why = _ours().get("unknown", {}).get(repo)
     if why:
-        raise errors.from_wire(why)
+        raise wire_errors.from_wire(why)
 
 
 def _stage(stage, repo, order, without_tag):
@@ -501,7 +508,7 @@ def _answer(repo, ask, deploy=""):
     except errors.DeployError as error:
         return _refused(repo, error)
     except OSError as error:
-        return _refused(repo, errors.from_os(error))
+        return _refused(repo, os_errors.from_os(error))
     __context__["retcode"] = 0 if answer.ok else 1
     return _signed(answer)
 
@@ -537,7 +544,7 @@ def _config(repo, deploy=""):
         if found is not None:
             return found
         known = config.repo_names(_pillar())
-        better = errors.unknown_in_pillar(error, __opts__["id"], "this minion", known)
+        better = unknown_in_pillar(error, __opts__["id"], "this minion", known)
         better.next = f"salt '{__opts__['id']}' saltutil.refresh_pillar; {better.next}"
         raise better from None
 

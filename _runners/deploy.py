@@ -27,11 +27,13 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import peer
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
-from saltdeploy.lib import arguments, call_forms, errors, lifetime
+from saltdeploy.config.repo import unknown_in_pillar
+from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
@@ -74,11 +76,13 @@ __load__ = [
     "resume",
     "rollback",
     "show",
+    "status",
     "stage",
     "story",
     "sync",
     "targets",
     "unlock",
+    "verify",
     "versions",
     "watch",
 ]
@@ -107,6 +111,8 @@ def _door(function, readers=arguments.ONE_REPO):
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
+            if "detach" in call.signature.parameters and peer.asks(__opts__, name):
+                return peer.begin(__opts__, name, bound.arguments)
             return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
@@ -127,13 +133,11 @@ def _view_of(act, about=None):
     try:
         return act()
     except errors.UnknownRepo as error:
-        failed = errors.unknown_in_pillar(
-            error, __opts__["id"], "this master", config.repo_names(pillar(__opts__))
-        )
+        failed = unknown_in_pillar(error, __opts__["id"], "this master", config.repo_names(pillar(__opts__)))
     except errors.DeployError as error:
         failed = error
     except OSError as error:
-        failed = errors.from_os(error)
+        failed = os_errors.from_os(error)
     except saltdeploy.PackageReplaced as error:
         failed = errors.DeployError(error.cause, next=error.next)
     except Exception as error:  # anything else would exit 0, or print a bare traceback
@@ -586,6 +590,60 @@ def report(repo):
     found = _config(repo)
     with open_master(__opts__) as master:
         return reports.of_fleet(found, master)
+
+
+@_door
+def status(repo=""):
+    """
+    Who runs what, a line for each host, the verdict first. ``deploy.report`` tells the same as a table. Non-zero exit
+    status unless every target runs what is pinned.
+
+    repo
+        Name of the repo; without it every repo of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.status repo=mediawiki
+        salt-run deploy.status | grep -v ^ok
+    """
+    names = [repo] if repo else config.repo_names(pillar(__opts__))
+    with open_master(__opts__) as master:
+        told = [{**reports.of_fleet(_config(name), master), "view": "status"} for name in names]
+    if repo:
+        return told[0]
+    return {"view": "statuses", "repos": told, "retcode": max((each["retcode"] for each in told), default=0)}
+
+
+@_door
+def verify(repo, full=False, part="", wait=600):
+    """
+    Let every target compare what is live with the release that it should be; a line for each, the verdict first.
+    Non-zero exit status unless all of them answer that nothing differs.
+
+    repo
+        Name of the repo.
+    full
+        Read every byte. Otherwise only files whose size, times or inode changed since they were written.
+    part
+        Read every byte of this part of the files besides: ``3/10`` is the third of ten. One part a day covers all of
+        them, and a path is in the same part on each host and on each day.
+    wait
+        Seconds to wait for the slowest host.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.verify repo=mediawiki full=True
+        salt-run deploy.verify repo=mediawiki part=3/7
+    """
+    from saltdeploy.master import verification
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return verification.verify(found, master, full=full, part=part, wait=wait)
 
 
 @_door

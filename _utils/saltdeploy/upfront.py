@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 
-from saltdeploy.config import check_kinds, transports
+from saltdeploy.config import check_kinds, pointers, transports
 
 #: What a deploy can need, from its plan to its end.
 DEPLOY = ("master.deploy", "master.results", "staging.schemes")
@@ -23,6 +23,7 @@ RUNNER = (
     "master.preview",
     "master.staged",
     "master.releases",
+    "master.verification",
     "master.stage",
     "staging.next_tag",
     "watch.console.log_lines",
@@ -39,7 +40,7 @@ MINION = ("minion.stages", "minion.preseed", "minion.gc")
 
 
 def load(modules: tuple[str, ...]) -> None:
-    """Load modules with all that they import, every transport and every kind of check.
+    """Load modules with all that they import, every transport, every kind of check and of pointers.
 
     Args:
         modules: :data:`DEPLOY`, :data:`RUNNER`, :data:`PILLAR` or :data:`MINION`.
@@ -49,6 +50,7 @@ def load(modules: tuple[str, ...]) -> None:
     """
     places = [row.does for row in transports.TABLE.built_in.values()]
     places += [kind.run for kind in check_kinds.TABLE.built_in.values()]
+    places += [kind.read for kind in pointers.TABLE.built_in.values()]
     for name in (
         *(f"saltdeploy.{module}" for module in modules),
         *(each.partition(":")[0] for each in places),

@@ -36,8 +36,10 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "status",
     "stage",
     "story",
+    "verify",
 }
 
 

@@ -110,6 +110,7 @@ def fleet(
             "file_roots": {"base": [str(HERE / "salt" / "files")]},
             # it keeps the warm door, and looks for dead deploys when all tests are over: tests resume by themselves
             "engines": [{"deploy_payloads": {"port": payload_port}}, {"deploy": {"every": 86_400}}],
+            "peer_run": {"web8": ["deploy.*"]},  # the deployment server of those who reach the master so
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},

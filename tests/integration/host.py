@@ -35,6 +35,11 @@ class Host:
     def start(self) -> None:
         self._daemon.start()
 
+    @property
+    def salt_call(self) -> list[str]:
+        """The words of ``salt-call`` on this host."""
+        return list(self._daemon.salt_call_cli(timeout=60).cmdline("no.function")[:-1])
+
     def kill(self) -> None:
         """SIGKILL to the minion and to all of its jobs, as a power cut would."""
         self._daemon.terminate()

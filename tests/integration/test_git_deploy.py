@@ -7,12 +7,15 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.integration.fleet import Fleet
 from tests.integration.repo import Repo
+from tests.integration.rollouts import IS_WELL, journal, unwell
+from tests.integration.saltapi import SECRET
 from tests.integration.terminal import Terminal, terminal
 from tests.unit.trebuchet.deployers import COMMAND, Deployer
 
@@ -170,3 +173,85 @@ def test_F04_trebuchets_own_forms_take_the_tag_that_was_written_down(repo: Repo,
     switched = repo.fleet.run_here("deploy.checkout", f"{repo.name},False")
     assert (switched.status, switched.data["tag"], switched.data["outcome"]) == (0, tag, "CONVERGED")
     assert shown(repo) == dict.fromkeys(repo.hosts, "one")
+
+
+@pytest.mark.repo(checks={"well": IS_WELL}, restart_command=["true"])
+def test_F04_a_service_restarts_so_many_hosts_at_once_and_goes_past_no_guard(
+    repo: Repo, tmp_path: Path
+) -> None:
+    alice = deployer(repo, tmp_path)
+    alice.commits("one")
+    alice.deploys("start")
+    assert alice.deploys("sync", typing="y\ny\n").code == 0
+    done = alice.deploys("service", "restart", "--batch", "1")
+    assert (done.code, done.told.splitlines()[-2:]) == (0, ["web1: True", "web2: True"]), done.told
+    assert journal(repo)[0]["once"] == {"batch": 1}
+    again = repo.fleet.run_here("deploy.restart", f"{repo.name},50%")
+    assert (again.status, journal(repo)[0]["once"]) == (0, {"batch": "50%"})
+    with unwell(repo, "web2"):
+        failed = alice.deploys("service", "restart")
+    assert failed.code == 201
+    assert "web2: False\n" in failed.told and "Check 'well' failed" in failed.told
+    assert "Next: " in failed.told.splitlines()[-1]
+
+
+@pytest.fixture(params=["peer", "api"])
+def door(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """What is configured for a door that leads from another host to the master."""
+    name: str = request.param
+    common = {"door": name, "salt_run": "no-such-salt-run"}
+    if name == "peer":
+        yield {**common, "salt_call": shlex.join(fleet.hosts["web8"].salt_call)}
+        return
+    token = {
+        "api_token_file": str(tmp_path / "keys" / "token"),
+        "api_user": "deployer",
+        "api_eauth": "sharedsecret",
+    }
+    with fleet.api() as url:
+        yield {**common, **token, "api_url": url}
+
+
+@pytest.mark.repo(**GATE)
+def test_by_another_door_the_same_is_done_and_seen(repo: Repo, tmp_path: Path, door: dict[str, str]) -> None:
+    alice = deployer(repo, tmp_path, **door)
+    alice.commits("one")
+    assert alice.deploys("start").code == 0
+    if door["door"] == "api":
+        refused = alice.deploys("sync")
+        assert refused.code == 163
+        assert (
+            f"path {door['api_token_file']}: there is no token for salt-api. Next: git deploy login"
+            in refused.told
+        )
+        log_in(alice)
+    with repo.refusing("web2"):
+        held = alice.deploys("sync", typing="d\nn\n")
+    assert held.code == 163
+    assert "1/2 minions completed fetch" in held.told and "web2: \n\tfetch status: 159 " in held.told
+    assert "Check 'gate.wait' failed" in held.told
+    done = alice.deploys("sync", typing="y\ny\n")
+    assert done.code == 0, done.told
+    assert "2/2 minions completed fetch" in done.told and "2/2 minions completed checkout" in done.told
+    assert shown(repo) == dict.fromkeys(repo.hosts, "one")
+    assert (
+        "2/2 minions completed fetch; 2/2 minions completed checkout" in alice.deploys("report", "sync").told
+    )
+
+    alice.commits("two")
+    assert alice.deploys("start").code == 0
+    assert alice.deploys("sync", typing="y\ny\n").code == 0
+    assert shown(repo) == dict.fromkeys(repo.hosts, "two")
+    back = alice.deploys("revert", typing="\n")
+    assert back.code == 0, back.told
+    assert shown(repo) == dict.fromkeys(repo.hosts, "one")
+    assert alice.deploys("status").code == 0
+
+
+def log_in(person: Deployer) -> None:
+    """``git deploy login`` with the password that the fleet knows."""
+    with terminal([sys.executable, str(COMMAND), "login"], **person.at_home()) as sitting:
+        sitting.until("Password of deployer: ")
+        sitting.type(SECRET)
+        assert sitting.end() == 0, sitting.seen
+    assert SECRET not in sitting.seen

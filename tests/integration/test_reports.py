@@ -61,3 +61,35 @@ def test_what_a_release_would_bring_is_told_against_what_is_pinned(repo: Repo) -
     assert (told["old"]["tag"], told["brings"]["count"]) == ("v0", 2)
     assert {each["path"] for each in told["files"]["listed"]} >= {"big/20", "lib/a"}
     assert "it brings 2 commits by Test (2)" in repo.fleet.shown("deploy.changes", repo=repo.name, new="v2")
+
+
+def test_a_fleet_reads_its_files_part_by_part(repo: Repo) -> None:
+    repo.has("v1")
+    for part in ("1/2", "2/2"):
+        run = repo.run("verify", part=part)
+        assert (run.status, set(run.data["hosts"]), run.data["part"]) == (0, set(repo.hosts), part)
+    (repo.place("web1") / "VERSION").write_text("spoilt")
+    run = repo.run("verify", part="1/2")
+    assert (run.status, run.data["hosts"]["web1"]["facts"]["changed"]) == (1, ["VERSION"])
+    told = repo.fleet.shown("deploy.verify", repo=repo.name).splitlines()
+    assert told[0].startswith("DIFFERS   web1: ")
+    status = repo.fleet.shown("deploy.status", repo=repo.name).splitlines()
+    assert status[0].startswith("DAMAGED     web1: v1 ")
+
+
+def test_a_deploy_is_a_page_and_a_picture_of_itself(repo: Repo) -> None:
+    deploy = repo.sync("v1").data["deploy"]
+    page, picture = (
+        subprocess.run(
+            [word for word in repo.fleet.command("deploy.show", id=deploy) if word != "--out=json"]
+            + [f"--out={kind}"],
+            capture_output=True,
+            text=True,
+        ).stdout
+        for kind in ("html", "svg")
+    )
+    assert page.startswith("<!doctype html>") and "CONVERGED" in page
+    assert picture.startswith("<svg ")
+    assert all(f">{host}<" in page and f">{host}<" in picture for host in repo.hosts)
+    shown = repo.fleet.shown("deploy.show", repo=repo.name)
+    assert "*tag: v1" in shown

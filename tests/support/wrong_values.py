@@ -45,6 +45,7 @@ FINE = {
     readers.flag: {"a truth value", "False as text"},
     readers.term: TEXTS | {"a number", "a whole number"},
     readers.number: {"a number", "a whole number"},
+    readers.part: set(),
     readers.count: {"a whole number"},
     readers.wires: {"a list", "a dict", "nothing"},
 }

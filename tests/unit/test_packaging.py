@@ -50,6 +50,7 @@ def test_a_wheel_tells_salt_where_its_doors_are(wheel: zipfile.ZipFile, tmp_path
     parser = configparser.ConfigParser()
     parser.read(entry_points)
     assert dict(parser["salt.loader"]) == {"deploy": "saltdeploy.loader:dirs"}
+    assert parser["console_scripts"]["git-deploy"] == "saltdeploy.trebuchet.shell:main"
     spec = importlib.util.spec_from_file_location("installed", tmp_path / "saltdeploy" / "loader.py")
     assert spec and spec.loader
     installed = importlib.util.module_from_spec(spec)

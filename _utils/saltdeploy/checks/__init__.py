@@ -7,11 +7,11 @@ Which kinds there are says :mod:`saltdeploy.config.check_kinds`; what there is t
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from saltdeploy.checks import metrics
 from saltdeploy.checks.base import FAIL, INCONCLUSIVE, PASS, CheckContext, Response, Verdict
 from saltdeploy.checks.http import client
 from saltdeploy.config import check_kinds, plugins
@@ -48,7 +48,8 @@ def by_hand(check: Check, place: CheckContext) -> str:
 def measure(check: Check, place: CheckContext) -> float | None:
     """The number that a check of kind ``metric`` is about; None when there is none."""
     try:
-        return metrics.read(check, place).value
+        number: float | None = _metrics().read(check, place).value
+        return number
     except Exception:  # a server may answer anything
         return None
 
@@ -63,7 +64,13 @@ def judge(check: Check, value: float | None, baseline: float | None) -> Verdict:
     Returns:
         INCONCLUSIVE without a number, and without a baseline that a limit needs, unless another limit is broken.
     """
+    metrics = _metrics()
     return _worded(check, metrics.judge(check, metrics.Reading(value), baseline))
+
+
+def _metrics() -> Any:
+    """The file of kind ``metric``; as that of each kind, it is imported when it is used."""
+    return importlib.import_module("saltdeploy.checks.metrics")
 
 
 def _function(kind: str, which: str) -> Callable[[Check, CheckContext], Any]:

@@ -9,7 +9,8 @@ import sqlite3
 from pathlib import Path
 
 from saltdeploy.content.tree_digest import unreadable
-from saltdeploy.lib.errors import DeployError, DiskFull, Immutable, NoPermission, ReadOnly, from_os
+from saltdeploy.lib.errors import DeployError, DiskFull, Immutable, NoPermission, ReadOnly
+from saltdeploy.lib.os_errors import from_os
 
 
 def remove(path: Path) -> None:

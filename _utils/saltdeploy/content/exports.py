@@ -15,7 +15,8 @@ from saltdeploy.git.objects import GITLINK, SYMLINK, Change, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import Corrupt, from_os
+from saltdeploy.lib.errors import Corrupt
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol.release import check_commit, file_name
 
 

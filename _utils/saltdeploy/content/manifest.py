@@ -22,6 +22,7 @@ from saltdeploy.content.compare import FileEntry, digest_of
 from saltdeploy.content.database import explained
 from saltdeploy.content.directory_ctimes import DirectoryCtimes
 from saltdeploy.content.pointers import Pointer
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.tree_digest import Digests, copy_rows
 from saltdeploy.content.verify import Findings, differences, findings_of
 from saltdeploy.git.objects import GITLINK, Change
@@ -300,6 +301,7 @@ class Manifest:
         root: Path,
         *,
         full: bool,
+        part: PathSlice | None = None,
         among: Collection[bytes] | None = None,
         stray: Callable[[bytes], None] | None = None,
         damaged: Callable[[str], None] | None = None,
@@ -308,7 +310,7 @@ class Manifest:
 
         Args:
             root: the work tree.
-            full: read every byte, see :func:`saltdeploy.content.verify.verify_tree`.
+            full, part: what is read, see :func:`saltdeploy.content.verify.verify_tree`.
             among: only what is directly in these directories, see
                 :meth:`saltdeploy.content.directory_ctimes.DirectoryCtimes.changed`; never ``full``.
             stray, damaged: see :func:`saltdeploy.content.verify.findings_of`.
@@ -316,7 +318,7 @@ class Manifest:
         if among is not None:
             with contextlib.closing(self.ctimes.differences(root, among)) as seen:
                 return findings_of(seen, stray, damaged)
-        found = differences(self.entries(), root, full=full, is_expected=self.holds)
+        found = differences(self.entries(), root, full=full, part=part, is_expected=self.holds)
         with contextlib.closing(found):
             return findings_of(found, stray, damaged)
 

@@ -22,7 +22,7 @@ from saltdeploy.content.source import Stored, supplied
 from saltdeploy.git.objects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.lib import programs
-from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.os_errors import from_os
 
 _TIME = str(content_tar.TIME)
 _SQFSTAR = [

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saltdeploy.content.compare import FileEntry, compare
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.lib.below import Below
 
 _NAMED = 1000
@@ -44,6 +45,7 @@ def verify_tree(
     root: Path,
     *,
     full: bool,
+    part: PathSlice | None = None,
     is_expected: Callable[[bytes], bool] | None = None,
     unreadable: bool = False,
 ) -> Findings:
@@ -54,11 +56,14 @@ def verify_tree(
         root: the tree.
         full: read every byte. Otherwise a file whose stat (size, times, inode) is as it was when it was last known to
             be right is taken as unchanged, and only the others are read.
+        part: files that are read in any case.
         is_expected: whether the tree should hold a path; asked after all files were compared. None: what else is
             in the tree is no difference.
         unreadable: a file that cannot be read is ``changed``, as in a damaged image; otherwise its error is raised.
     """
-    return findings_of(differences(expected, root, full=full, is_expected=is_expected, unreadable=unreadable))
+    return findings_of(
+        differences(expected, root, full=full, part=part, is_expected=is_expected, unreadable=unreadable)
+    )
 
 
 def findings_of(
@@ -90,6 +95,7 @@ def differences(
     root: Path,
     *,
     full: bool,
+    part: PathSlice | None = None,
     is_expected: Callable[[bytes], bool] | None = None,
     unreadable: bool = False,
 ) -> Generator[Difference, None, None]:
@@ -97,7 +103,7 @@ def differences(
     with Below(root) as below:  # who looks for users of the tree would find this process
         for entry in expected:
             try:
-                kind = compare_below(below, entry, full=full)
+                kind = compare_below(below, entry, full=full or (part is not None and entry.path in part))
             except OSError:
                 if not unreadable:
                     raise

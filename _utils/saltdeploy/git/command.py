@@ -16,7 +16,8 @@ from multiprocessing import connection
 from typing import IO, Any
 
 from saltdeploy.lib import process as processes
-from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable, from_os
+from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, GitUnusable
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.text import public
 
 MIN_GIT = (2, 25)

@@ -35,6 +35,33 @@ class Change:
     old_oid: str = field(default="-", compare=False)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """What one commit has and another has not.
+
+    Attributes:
+        added, changed, removed: paths; submodules count as one each.
+        lost: bytes by which all files together shrank; negative when they grew.
+    """
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    lost: int = 0
+
+    @property
+    def fewer(self) -> int:
+        """By how many files there are less; a file that was moved is one that was removed and one that was added."""
+        return max(0, self.removed - self.added)
+
+
+def kind_of(change: Change) -> str:
+    """``added``, ``changed`` or ``removed``."""
+    if change.old_mode == NOTHING:
+        return "added"
+    return "removed" if change.mode == NOTHING else "changed"
+
+
 class Blobs:
     """The output of ``git cat-file --batch``, one blob after the other."""
 

@@ -11,7 +11,8 @@ from typing import IO
 
 from saltdeploy.git import bundle, thin
 from saltdeploy.git.reader import Reader, Tag
-from saltdeploy.lib.errors import DiskFull, from_os
+from saltdeploy.lib.errors import DiskFull
+from saltdeploy.lib.os_errors import from_os
 
 _PACK = ("pack-objects", "--stdout", "--delta-base-offset", "--quiet")
 

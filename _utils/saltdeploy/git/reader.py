@@ -22,8 +22,10 @@ from saltdeploy.git.objects import (
     NOTHING,
     Blobs,
     Change,
+    Difference,
     entries,
     fields,
+    kind_of,
     read_changes,
     ways_to,
 )
@@ -50,26 +52,6 @@ class Tag:
     name: str
     oid: str
     commit: str
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What one commit has and another has not.
-
-    Attributes:
-        added, changed, removed: paths; submodules count as one each.
-        lost: bytes by which all files together shrank; negative when they grew.
-    """
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    lost: int = 0
-
-    @property
-    def fewer(self) -> int:
-        """By how many files there are less; a file that was moved is one that was removed and one that was added."""
-        return max(0, self.removed - self.added)
 
 
 class Reader:
@@ -308,7 +290,7 @@ class Reader:
         ):
             self.diff(old, new, spool)
             for change in read_changes(spool):
-                counts[_kind(change)] += 1
+                counts[kind_of(change)] += 1
                 if change.old_mode not in (NOTHING, GITLINK):
                     before.write(f"{change.old_oid}\n".encode())
                 if change.mode not in (NOTHING, GITLINK):
@@ -393,28 +375,6 @@ class Reader:
             yield {**environment, **self._seeing}
 
 
-def git_dir_at(place: Path) -> Path:
-    """Where git has the repository at a path: of a bare one the path itself, of a work tree what all its work trees share.
-
-    Raises:
-        GitFailed: git finds none there; one further up is none there.
-    """
-    said = _ask_at(place, ["rev-parse", "--git-common-dir"]).stdout
-    return place / os.fsdecode(said.removesuffix(b"\n"))
-
-
-def checked_out(place: Path) -> str:
-    """The commit that is checked out in the work tree at a path; "" for none."""
-    said = _ask_at(place, ["rev-parse", "--verify", "--quiet", "HEAD^{commit}"], check=False)
-    return said.stdout.decode().strip()
-
-
-def _ask_at(place: Path, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-    """Let git look for a repository by itself, as its owner has made it. Only for what looks at no tree, and so runs nothing."""
-    here = {"GIT_CEILING_DIRECTORIES": str(place.resolve().parent)}
-    return run(["-C", str(place), *arguments], path=str(place), environment=here, **options)
-
-
 def _widen(pipe: IO[bytes]) -> None:
     """Let a pipe hold more, so that two processes that work on many small things wait less often for each other."""
     with contextlib.suppress(OSError):  # the user has no more memory for pipes, see pipe(7)
@@ -429,9 +389,3 @@ def _quoted(path: Path) -> str:
     """A path as git reads it in a list divided by colons, see GIT_ALTERNATE_OBJECT_DIRECTORIES in git(1)."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _kind(change: Change) -> str:
-    if change.old_mode == NOTHING:
-        return "added"
-    return "removed" if change.mode == NOTHING else "changed"

@@ -25,7 +25,8 @@ from pathlib import Path
 
 from saltdeploy.git.command import run, settings
 from saltdeploy.lib import landlock
-from saltdeploy.lib.errors import Corrupt, DeployError, from_os
+from saltdeploy.lib.errors import Corrupt, DeployError
+from saltdeploy.lib.os_errors import from_os
 
 # what is read and written where the owner has it; the objects are named by a variable of their own
 _WRITTEN = ("refs", "packed-refs", "shallow")

@@ -17,6 +17,16 @@ from saltdeploy.protocol.release import check_tag
 LEVELS = ("system", "global", "local")
 
 _FIELDS = ("%(refname:strip=2)", "%(objectname)", "%(*objectname)", "%(creatordate:unix)")
+_LIST = ("--includes", "--null", "--list")
+
+
+def own_configuration() -> dict[str, str]:
+    """What the system's and the user's files say, wherever one is: ``section.name`` to its last value."""
+    found: dict[str, str] = {}
+    for level in ("system", "global"):
+        listed = run(["config", f"--{level}", *_LIST], check=False).stdout
+        found |= _listed(listed.decode("utf-8", "backslashreplace"))
+    return found
 
 
 @dataclass(frozen=True)
@@ -62,9 +72,7 @@ class StagingTree:
 
     def configuration(self, level: str) -> dict[str, str]:
         """What one of :data:`LEVELS` says: ``section.name`` to its last value; {} where there is no such file."""
-        listed = self._run(["config", f"--{level}", "--includes", "--null", "--list"], check=False)
-        said = (line.partition("\n") for line in listed.split("\0") if line)
-        return {key: value for key, _, value in said}
+        return _listed(self._run(["config", f"--{level}", *_LIST], check=False))
 
     def head(self) -> str:
         """The commit that is checked out; "" before the first one."""
@@ -145,3 +153,8 @@ class StagingTree:
     def _run(self, words: list[str], *, check: bool = True) -> str:
         done = run(["-C", str(self.top), *words], path=str(self.top), check=check)
         return done.stdout.decode("utf-8", "backslashreplace")
+
+
+def _listed(text: str) -> dict[str, str]:
+    said = (line.partition("\n") for line in text.split("\0") if line)
+    return {key: value for key, _, value in said}

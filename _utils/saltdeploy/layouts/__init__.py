@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository
@@ -95,8 +96,12 @@ class Layout(Protocol):
             Corrupt: it is not a plain file of at most ``most`` bytes.
         """
 
-    def verify(self, *, full: bool) -> Findings:
+    def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
         """Compare what is live with what it should be.
+
+        Args:
+            full: every file is read; otherwise those that look as if they had changed.
+            part: files that are read besides. Only ``full`` clears a tree that was found to differ.
 
         Raises:
             NotReady: nothing is live.

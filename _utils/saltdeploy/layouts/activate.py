@@ -19,7 +19,7 @@ from typing import Any
 from saltdeploy.layouts.symlinked.selection import R, Selection
 from saltdeploy.layouts.symlinked.tree import ReleaseTree, TreeState
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol.release import Release
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
 from saltdeploy.content import release_root
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents, Stored
 from saltdeploy.content.verify import Findings, differences
 from saltdeploy.git.repository import Progress, Repository, no_progress
@@ -31,8 +32,9 @@ from saltdeploy.layouts.symlinked.tree import refuse_other_root
 from saltdeploy.lib import disk, landlock
 from saltdeploy.lib.below import Below
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import NotReady, Unsupported, from_os
+from saltdeploy.lib.errors import NotReady, Unsupported
 from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.merkle import is_root
@@ -255,11 +257,12 @@ class Inplace:
         """A file as git has it: the tree shows the release only once it is live."""
         return self.store.file(commit, path, most) if self.store.has(commit) else None
 
-    def verify(self, *, full: bool) -> Findings:
+    def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
         """What ``git status`` says of the tree.
 
         Args:
             full: every file is read, by git and by us; otherwise git reads those whose stat has changed.
+            part: files that we read besides.
         """
         live = self.store.commit_of("HEAD") if self._is_installed() else ""
         if not live:
@@ -281,9 +284,9 @@ class Inplace:
                 kind = "extra" if line[:2] in ("??", "!!") else "missing" if "D" in line[:2] else "changed"
                 found.add(line[3:].encode("utf-8", "surrogateescape"))
                 findings.add(kind, line[3:].encode("utf-8", "surrogateescape"))
-        if full:
+        if full or part is not None:
             self._root(live)
-            self._compare(live, found, findings)
+            self._compare(live, found, findings, None if full else part)
         self._note_damage(live, findings, full=full)
         return findings
 
@@ -294,10 +297,11 @@ class Inplace:
         elif full:
             self._unlink(self._damaged)
 
-    def _compare(self, live: str, found: set[bytes], findings: Findings) -> None:
+    def _compare(self, live: str, found: set[bytes], findings: Findings, part: PathSlice | None) -> None:
         """Compare the sha256 of every file, unless git has found it to differ: a collision of git's own ids would show."""
         with Manifest(self._catalogue()) as manifest:
-            expected = (entry for entry in manifest.entries() if entry.path not in found)
+            wanted = manifest.entries() if part is None else (e for e in manifest.entries() if e.path in part)
+            expected = (entry for entry in wanted if entry.path not in found)
             for kind, path, _ in differences(expected, self._location.resolve(), full=True):
                 if kind and not self._is_converted(live, path, manifest.digest(path)):
                     findings.add(kind, path)

@@ -2,7 +2,7 @@
 
 An error carries things (repo, host, path, next command), never text that somebody must match later.
 It crosses Salt as plain data (:meth:`DeployError.to_wire`) and comes back as the same class
-(:func:`from_wire`).
+(:func:`saltdeploy.lib.wire_errors.from_wire`).
 
 Status numbers: 0-128 belong to Trebuchet and to git (a failed git command reports git's own exit code),
 129 is git's usage error, so the numbers of this project start at 140.
@@ -10,13 +10,8 @@ Status numbers: 0-128 belong to Trebuchet and to git (a failed git command repor
 
 from __future__ import annotations
 
-import errno
-import os
-import shlex
-from collections.abc import Sequence
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar
 
-from saltdeploy.lib import obstacles
 from saltdeploy.lib.text import legible
 
 
@@ -416,96 +411,3 @@ class DamagedFile(Corrupt):
             path=str(path),
             next=f"{aside}, then {after or 'run the same command again'}",
         )
-
-
-def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
-    return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
-
-
-_BY_KIND = {cls.kind: cls for cls in _tree(DeployError)}
-
-
-def from_wire(data: object) -> DeployError:
-    """Rebuild an error that came over Salt; parts of the wrong form are left out."""
-    if not isinstance(data, dict):
-        return DeployError("the host gave an error of an unreadable form")
-    kind, status = data.get("kind"), data.get("status")
-    cls = _BY_KIND.get(kind, DeployError) if isinstance(kind, str) else DeployError
-    return cls(
-        _text(data, "cause", 4000),
-        repo=_text(data, "repo", 256),
-        host=_text(data, "host", 256),
-        path=_text(data, "path", 4096),
-        next=_text(data, "next", 1000),
-        status=status if is_status(status) else None,
-    )
-
-
-def unknown_in_pillar(error: UnknownRepo, minion: str, whose: str, known: Sequence[str]) -> UnknownRepo:
-    """The same, with the minion id whose pillar was compiled, and what top.sls does not give it.
-
-    Args:
-        whose: what that id is: ``this minion``, or ``this master``.
-        known: the repos in that pillar.
-    """
-    shown = shlex.join(["salt-run", "pillar.show_pillar", minion])
-    if known:
-        more = f" and {len(known) - 5} more" if len(known) > 5 else ""
-        has = f"it has {', '.join(known[:5])}{more}"
-        lead = f"{error.next}; else add" if error.next.startswith("did you mean") else "add"
-        act = f"{lead} repo_config:{error.repo} to an sls that top.sls gives {minion}"
-    else:
-        has = "it has no repo_config at all: no entry in top.sls that matches this id names an sls with one"
-        act = f"let an entry of top.sls that matches {minion} name the sls with repo_config"
-    cause = f"{error.cause} of {minion}, the id of {whose}; {has}"
-    return UnknownRepo(cause, repo=error.repo, next=f"{act}; {shown} shows what it has")
-
-
-def _file_name(error: OSError) -> str:
-    name = error.filename
-    return os.fsdecode(name) if isinstance(name, (str, bytes, os.PathLike)) else ""
-
-
-def is_status(value: object) -> TypeGuard[int]:
-    """Whether ``value`` can be a status number: git's, Trebuchet's or one of ours."""
-    return isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= 255
-
-
-def _text(data: dict[str, Any], key: str, most: int) -> str:
-    value = data.get(key)
-    return legible(value[:most]) if isinstance(value, str) else ""
-
-
-def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
-    """Turn an operating system's error into ours: full disk, permission, or unexpected."""
-    where = path or _file_name(error)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(
-            f"no space left while writing ({error.strerror})",
-            repo=repo,
-            path=where,
-            next=f"free space (df -h {where or '/'}; df -i {where or '/'}), then run the same command again",
-        )
-    if error.errno == errno.EROFS:
-        cause, act = obstacles.advice_on_mount(where or "/")
-        return ReadOnly(cause, repo=repo, path=where, next=act)
-    named = [name for name in (_file_name(error), where) if name] if error.errno == errno.EPERM else []
-    for place, letter in map(obstacles.attribute, named):
-        if letter:
-            cause, act = obstacles.advice_on_attribute(place, letter)
-            return Immutable(cause, repo=repo, path=where, next=act)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return NoPermission(
-            f"not permitted ({error.strerror})",
-            repo=repo,
-            path=where,
-            next="check the owner and mode of this path, and the user that Salt runs as",
-        )
-    if error.errno == errno.ENAMETOOLONG:
-        return BadName(
-            f"{error.strerror}: the file system allows 255 bytes for a name, and 4,095 for a whole path",
-            repo=repo,
-            path=where,
-            next="let the release have a shorter name there, or give the repo a shorter location",
-        )
-    return DeployError(f"{type(error).__name__}: {error.strerror or error}", repo=repo, path=where)

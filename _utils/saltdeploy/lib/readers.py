@@ -18,6 +18,8 @@ Named = tuple[str, str]
 
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _MOST = 1e9  # seconds or hours; more is a slip, and no moment in time
+_PART = re.compile(r"([0-9]{1,4})/([0-9]{1,4})", re.ASCII)
+_MOST_PARTS = 1000
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _KINDS = {bool: "the truth value", type(None): "the empty value", int: "the number", float: "the number"}
 _LONGEST_COUNT = 10  # digits
@@ -141,6 +143,18 @@ def term(given: Given) -> int | float | str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
     raise NotValid(f"is neither a number nor a word: {_shown(value)}", 0)
+
+
+def part(given: Given) -> str:
+    """A slice of something: ``3/10`` is the third of ten.
+
+    Raises:
+        NotValid: it is none.
+    """
+    found = _PART.fullmatch(given.value) if isinstance(given.value, str) else None
+    if found is None or not 1 <= int(found[1]) <= int(found[2]) <= _MOST_PARTS:
+        raise NotValid(f"is no part such as 3/10, of at most {_MOST_PARTS}: {_shown(given.value)}", "1/7")
+    return f"{int(found[1])}/{int(found[2])}"
 
 
 def count(given: Given) -> int:

@@ -19,7 +19,6 @@ from typing import Any
 
 import msgpack
 
-from saltdeploy.git import shield
 from saltdeploy.master.context import Listener
 from saltdeploy.protocol import events
 
@@ -55,6 +54,8 @@ def start(work: Work, log: Path) -> int:
         _leave(log)
         if os.fork() == 0:  # whoever started us may live long, and shall not have to bury us
             _deploy(work, writer)
+            from saltdeploy.git import shield  # whoever deploys has loaded it, and nobody else needs it
+
             shield.forget()
     finally:
         os._exit(0)

@@ -10,7 +10,8 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.config import transports
-from saltdeploy.lib.errors import DeployError, from_os
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins, master_secret
 from saltdeploy.master.swarm_identity import identity

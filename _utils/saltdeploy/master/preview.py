@@ -11,7 +11,7 @@ from typing import Any
 
 from saltdeploy.config import Repo, transports
 from saltdeploy.config.rollout import Restart
-from saltdeploy.git.reader import Difference
+from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
 from saltdeploy.master import check_places, dependencies, minions, plan_hash, transport_choice

@@ -8,8 +8,8 @@ import shlex
 
 from saltdeploy.config import Repo
 from saltdeploy.git import flaws
-from saltdeploy.git.reader import checked_out
 from saltdeploy.git.repository import Tag
+from saltdeploy.git.work_tree import checked_out
 from saltdeploy.lib.errors import BadRelease, Corrupt, MovedTag, NotAsRecorded, Unsigned
 from saltdeploy.master.history import History
 from saltdeploy.master.source import Source

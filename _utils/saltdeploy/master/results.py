@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,16 +107,27 @@ def of_versions(repo: str, history: History, root: Path) -> dict[str, Any]:
     """The view ``versions``: the history, newest first; and ``before``, the tag that a roll back leads to, as far as it tells.
 
     A deploy that has not ended stands in ``unfinished``, see :meth:`saltdeploy.master.unfinished.Unfinished.to_wire`.
+    Each version has ``hosts``: how many run its release now, of ``of_hosts``, as they answered last; nobody is asked.
     """
     versions = history.versions(repo)
+    live = _live(repo, root)
+    now_on = Counter(live.values())
     before = lineage(repo, versions).before
     return {
         "view": "versions",
         "repo": repo,
         "before": before.tag if before else "",
         **_unfinished(unfinished(repo, root, versions)),
-        "versions": versions,
+        "of_hosts": len(live),
+        "versions": [{**version, "hosts": now_on[version["commit"]]} for version in versions],
     }
+
+
+def _live(repo: str, root: Path) -> dict[str, str]:
+    """What each host that has a pin ran when it answered last; "" where it ran nothing."""
+    pins = Pins(root)
+    ours = {host for pin in pins.all(repo) for host in pin.hosts}
+    return {host: held.live for host, held in pins.holdings(repo).items() if host in ours}
 
 
 def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:

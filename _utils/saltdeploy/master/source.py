@@ -13,10 +13,11 @@ from saltdeploy.config.pointers import ANNEX
 from saltdeploy.git.commits import CommitReader
 from saltdeploy.git.histories import TAGS, Histories
 from saltdeploy.git.naming import NamingRepository
-from saltdeploy.git.reader import Reader, git_dir_at
+from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.git.submodule_store import SubmoduleStore
 from saltdeploy.git.submodules import Urls
+from saltdeploy.git.work_tree import git_dir_at
 from saltdeploy.lib import flock
 from saltdeploy.lib.errors import ConfigError, Corrupt, GitFailed, NoSuchTag, Unavailable
 from saltdeploy.lib.spelling import argument

@@ -24,7 +24,8 @@ from saltdeploy.git.reader import EMPTY_TREE
 from saltdeploy.git.repository import Difference
 from saltdeploy.git.snapshots import STAGED, SnapshotRepository
 from saltdeploy.lib import process
-from saltdeploy.lib.errors import BadRelease, ConfigError, DeployError, HookFailed, from_os
+from saltdeploy.lib.errors import BadRelease, ConfigError, DeployError, HookFailed
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.master.cache import Store

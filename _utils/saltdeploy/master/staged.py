@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from saltdeploy.config import Repo
-from saltdeploy.lib.errors import DamagedFile, from_os
+from saltdeploy.lib.errors import DamagedFile
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.master.source import Source
 from saltdeploy.protocol.release import check_tag
 from saltdeploy.staging.deploy_files import DeployDirectory

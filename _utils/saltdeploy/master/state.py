@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy, from_os, from_wire
+from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy
+from saltdeploy.lib.os_errors import from_os
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
 from saltdeploy.master.rollout import outcome as rollout_outcome

@@ -21,7 +21,8 @@ from saltdeploy.download.swarm.client import Member, Party, SwarmDownloader
 from saltdeploy.download.swarm.spool import Spool
 from saltdeploy.git.repository import Progress
 from saltdeploy.lib import priority
-from saltdeploy.lib.errors import DeployError, Unavailable, from_os
+from saltdeploy.lib.errors import DeployError, Unavailable
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.rate_limit import Limits
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.record import Record

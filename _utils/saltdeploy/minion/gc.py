@@ -16,7 +16,8 @@ from saltdeploy.content.payloads import Payloads, alias
 from saltdeploy.layouts import remains
 from saltdeploy.lib import flock
 from saltdeploy.lib.cleanup import Cleanup, left_out
-from saltdeploy.lib.errors import DeployError, from_os
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.minion import downloads
 from saltdeploy.minion.configuration import left_behind
 from saltdeploy.minion.context import Host

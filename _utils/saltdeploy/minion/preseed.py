@@ -12,7 +12,8 @@ from saltdeploy.config import Repo
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.download.failover import Failover
 from saltdeploy.lib import disk, flock, priority
-from saltdeploy.lib.errors import DeployError, from_os
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.minion import downloads
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.progress import Reporter

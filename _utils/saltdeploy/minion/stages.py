@@ -20,6 +20,7 @@ from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.config.paths import refuse_on_disk
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
@@ -31,8 +32,8 @@ from saltdeploy.lib.errors import (
     NoBase,
     NothingToRollBackTo,
     Unavailable,
-    from_os,
 )
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.minion import checks, configuration, downloads, services, signature
@@ -344,13 +345,13 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
     return {**answer, **steps.facts()}
 
 
-def verify(repo: Repo, host: Host, *, full: bool) -> Findings:
+def verify(repo: Repo, host: Host, *, full: bool, part: PathSlice | None = None) -> Findings:
     """Compare what is live with what it should be; see :meth:`saltdeploy.content.manifest.Manifest.verify`.
 
     It waits for a stage that is under way: a tree that is found to be wrong is noted not to be trusted.
     """
     with flock.locked(Record(host.cache, repo.name).lock, wait=True):
-        return layouts.of(repo).verify(full=full)
+        return layouts.of(repo).verify(full=full, part=part)
 
 
 def differing(answer: Result, findings: Findings, repo: Repo) -> Result:

@@ -13,8 +13,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from saltdeploy.lib.errors import DeployError, Forged, from_wire, is_status
+from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.lib.text import legible
+from saltdeploy.lib.wire_errors import from_wire, is_status
 from saltdeploy.protocol import fanout as places
 from saltdeploy.protocol import fields
 from saltdeploy.protocol.holdings import Holdings, legal

@@ -9,7 +9,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from saltdeploy.lib.errors import BadRelease, from_os
+from saltdeploy.lib.errors import BadRelease
+from saltdeploy.lib.os_errors import from_os
 
 _MODE_BITS = 16  # where a zip keeps the mode of a file, in its external attributes
 

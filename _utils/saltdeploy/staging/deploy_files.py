@@ -143,14 +143,13 @@ class DeployDirectory:
         disk.write_atomically(self.deploy_path, _bytes(said), _MODE)
 
     def note_deploy(self, stage: str, deploy: str) -> None:
-        """Add which deploy of the fleet did a stage, for who asks later; a file that is damaged stays as it is."""
-        said: Any = None
+        """Add which deploy of the fleet did a stage, for who asks later; where that cannot be, nothing is lost but its times."""
         with contextlib.suppress(OSError):
             said = _read(self.deploy_path)
-        if said is not None:
-            ids = said.get("deploys")
-            said["deploys"] = {**(ids if isinstance(ids, dict) else {}), stage: deploy}
-            disk.write_atomically(self.deploy_path, _bytes(said), _MODE)
+            if said is not None:
+                ids = said.get("deploys")
+                said["deploys"] = {**(ids if isinstance(ids, dict) else {}), stage: deploy}
+                disk.write_atomically(self.deploy_path, _bytes(said), _MODE)
 
     def _make_directory(self) -> None:
         """Make the directory of both files; its mode is for the umask to say."""

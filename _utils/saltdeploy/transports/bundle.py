@@ -18,7 +18,7 @@ from saltdeploy.content import compressed, payloads
 from saltdeploy.git import recompress
 from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.programs import is_installed
 from saltdeploy.protocol.holdings import SQUEEZED, Holdings
 from saltdeploy.protocol.orders import Order, Payload

@@ -20,7 +20,8 @@ from saltdeploy.content.source import ContentStream, Files, Piece, Stored
 from saltdeploy.git.objects import Change
 from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import Corrupt, GitFailed, from_os
+from saltdeploy.lib.errors import Corrupt, GitFailed
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.programs import is_installed
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.transports import shared_trees

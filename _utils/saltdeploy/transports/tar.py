@@ -16,7 +16,7 @@ from saltdeploy.content.source import Contents, Stored, supplied
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Progress, Repository, Tag
-from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.transports import shared_trees
 from saltdeploy.transports.base import Arrival, Brought, Transport

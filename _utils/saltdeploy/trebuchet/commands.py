@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from functools import cached_property
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.trebuchet import back, looking, refusal
 from saltdeploy.trebuchet.console import Operator
-from saltdeploy.trebuchet.doors import Door, open_door
+from saltdeploy.trebuchet.doors import Door
+from saltdeploy.trebuchet.doors.opening import open_door
+from saltdeploy.trebuchet.doors.salt_api import SaltApi
 from saltdeploy.trebuchet.progress import StageProgress, combined, of_deploy
 from saltdeploy.trebuchet.refusal import Refusal, because
 from saltdeploy.trebuchet.report import report as report_of
@@ -204,6 +207,21 @@ def attach(typed: Invocation) -> None:
     except DeployError as error:
         raise because("There is nothing to attach to.", refusal.NOT_SYNCED, error, repo) from None
     typed.operator.tell(*(ending(view) or [f"{view.get('outcome')} {view.get('ok')}/{view.get('total')}"]))
+
+
+def login(typed: Invocation) -> None:
+    """Log in at salt-api, for the door api; the token is kept where only you can read it."""
+    settings = typed.staging.settings
+    user = settings.door.get("deploy.api-user") or getpass.getuser()
+    eauth = settings.door.get("deploy.api-eauth", "pam")
+    try:
+        door = SaltApi(settings)
+        door.login(user, getpass.getpass(f"Password of {user}: "), eauth)
+    except EOFError:
+        raise Refusal("Nobody is here to type a password.", refusal.CONFIGURATION) from None
+    except DeployError as error:
+        raise because("You are not logged in.", refusal.CONFIGURATION, error, settings.repo) from None
+    typed.operator.tell(f"Logged in as {user}.")
 
 
 def _as_told(door: Door, repo: str, stage: str, deploy: str) -> StageProgress:

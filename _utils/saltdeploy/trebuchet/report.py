@@ -32,15 +32,20 @@ def report(repo: str, tag: str, stages: Sequence[StageProgress], now: float, *, 
     """
     counts = [f"{len(stage.done)}/{len(stage.hosts)} minions completed {stage.name}" for stage in stages]
     lines = [f"Repo: {repo}", f"Tag: {tag}", "", "; ".join(counts)]
-    return [*lines, "", "Details:", "", *_details(stages, now)] if detailed else lines
+    return [*lines, "", "Details:", "", *details(stages, now, every=len(stages) > 1)] if detailed else lines
 
 
-def _details(stages: Sequence[StageProgress], now: float) -> list[str]:
+def details(stages: Sequence[StageProgress], now: float, *, every: bool) -> list[str]:
+    """The lines of hosts.
+
+    Args:
+        every: also of hosts that have completed the stage.
+    """
     names = sorted({host for stage in stages for host in stage.hosts}, key=natural)
     lines: list[str] = []
     for name in names:
         known = [(stage.name, stage.hosts.get(name, HostStage())) for stage in stages]
-        if len(known) == 1 and known[0][1].done:
+        if not every and all(host.done for _, host in known):
             continue
         lines.append(f"{clean(name)}: ")
         lines += [f"\t{stage} {_status(host, now)}" for stage, host in known]

@@ -27,6 +27,8 @@ DOOR_KEYS = (
     "deploy.api-url",
     "deploy.api-token-file",
     "deploy.api-ca-file",
+    "deploy.api-eauth",
+    "deploy.api-user",
 )
 _DRIVERS = {
     f"deploy.{name.lower()}-driver": f"trebuchet.local.{name}Driver"
@@ -95,6 +97,15 @@ def read(tree: StagingTree) -> Settings:
         found.get("deploy.checkout-submodules", "false").lower() in _TRUE,
         {key: value for key, value in {**system, **own}.items() if key in DOOR_KEYS},
     )
+
+
+def of_doors(repo: str, own: Mapping[str, str]) -> Settings:
+    """The settings of who asks about a repo and is in no staging repository.
+
+    Args:
+        own: what the system's and the user's files say.
+    """
+    return Settings(repo, {}, None, False, {key: value for key, value in own.items() if key in DOOR_KEYS})
 
 
 def check_umask(wanted: int | None, present: int, repo: str) -> None:

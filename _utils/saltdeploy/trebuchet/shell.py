@@ -5,112 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from saltdeploy.git.staging_tree import StagingTree
-from saltdeploy.lib.errors import DeployError, from_os
-from saltdeploy.trebuchet import commands, refusal, settings
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
+from saltdeploy.trebuchet import refusal, settings
 from saltdeploy.trebuchet.commands import Command, Invocation
 from saltdeploy.trebuchet.console import Operator
 from saltdeploy.trebuchet.refusal import Refusal
 from saltdeploy.trebuchet.staging import Staging
+from saltdeploy.trebuchet.subcommands import TABLE
 
 _DESCRIPTION = "Git command-line interface for trebuchet"
-
-
-@dataclass(frozen=True)
-class Option:
-    """A word that a subcommand takes, as ``argparse`` is told of it."""
-
-    names: tuple[str, ...]
-    default: object = None
-    metavar: str = ""
-    help: str = ""
-    may_lack: bool = False
-
-    def add(self, parser: argparse.ArgumentParser) -> None:
-        """Tell a parser of it."""
-        if self.default is False:
-            parser.add_argument(*self.names, action="store_true", help=self.help)
-        elif self.names[0].startswith("-"):
-            parser.add_argument(
-                *self.names, default=self.default, help=self.help, metavar=self.metavar or None
-            )
-        else:
-            nargs = "?" if self.may_lack else None
-            parser.add_argument(*self.names, help=self.help, metavar=self.metavar, nargs=nargs)
-
-
-_TAKE_OVER = Option(("--take-over",), False, help="Go on with a deployment that another user started.")
-_WHY = Option(("--message", "-m"), "", "<why>", "What this is about; for the tag and the history.")
-_BACK = (
-    Option(("tag",), metavar="<tag>", help="Where to; without it you are asked.", may_lack=True),
-    _WHY,
-    _TAKE_OVER,
-)
-_SUBCOMMANDS: dict[str, tuple[Command, tuple[Option, ...]]] = {
-    "abort": (
-        commands.abort,
-        (
-            Option(("--noreset",), False, help="Do not reset the working tree to the start tag."),
-            Option(("--force",), False, help="Abort even if another user started this deployment."),
-        ),
-    ),
-    "finish": (commands.finish, (_TAKE_OVER,)),
-    "report": (
-        commands.report,
-        (
-            Option(("action",), metavar="<action>", help="Service action to take: sync|service"),
-            Option(("--detailed",), False, help="Show report for all minions rather than a summary"),
-        ),
-    ),
-    "service": (
-        commands.service,
-        (
-            Option(("action",), metavar="<action>", help="Service action to take: stop|start|restart|reload"),
-            Option(
-                ("--batch",),
-                "10%",
-                "<batch>",
-                "Number or percentage of targets to target for batch processing.",
-            ),
-        ),
-    ),
-    "start": (commands.start, ()),
-    "sync": (
-        commands.sync,
-        (
-            Option(("--force",), False, help="Force a sync even if nothing changed locally."),
-            _WHY,
-            _TAKE_OVER,
-        ),
-    ),
-    "revert": (
-        commands.revert,
-        (*_BACK, Option(("--noreset",), False, help="Do not reset the working tree to the tag.")),
-    ),
-    "rollback": (commands.rollback, _BACK),
-    "show": (commands.show, (Option(("--all",), False, help="All of them, not the last 20."),)),
-    "show-tag": (commands.show_tag, ()),
-    "log": (commands.log, ()),
-    "status": (commands.status, ()),
-    "lock": (
-        commands.lock,
-        (Option(("reason",), metavar="<reason>", help="Why, for those who are refused."),),
-    ),
-    "unlock": (
-        commands.unlock,
-        (Option(("--force",), False, help="Unlock even if another user locked; needs a message."), _WHY),
-    ),
-    "attach": (commands.attach, ()),
-}
-
-_OF_HELP = (
-    Option(("subcommand",), metavar="<subcommand>", help="Display help for <subcommand>.", may_lack=True),
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -146,7 +56,7 @@ def _run(words: list[str], operator: Operator) -> int:
         return refusal.USAGE
     typed = parser.parse_args(words)
     if typed.command == "help":
-        return show_help(parser, subparsers, typed.subcommand, operator)
+        return _show_help(parser, subparsers, typed.subcommand, operator)
     tree = StagingTree(Path.cwd())
     known = settings.read(tree)
     settings.check_umask(known.required_umask, _present_umask(), known.repo)
@@ -165,20 +75,27 @@ def _parsers() -> tuple[argparse.ArgumentParser, Subparsers]:
     )
     group = parser.add_subparsers(metavar="<subcommand>", dest="command")
     found: Subparsers = {}
-    for name, (run, options) in sorted(_ALL.items()):
-        text = (run.__doc__ or "").strip()
-        one = found[name] = group.add_parser(name, help=text, description=text, add_help=False)
-        one.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
-        one.set_defaults(run=run)
-        for option in options:
+    for row in sorted(TABLE.rows(), key=lambda row: row.name):
+        one = found[row.name] = _subparser(group, row.name, row.summary)
+        one.set_defaults(run=row.run)
+        for option in row.options:
             option.add(one)
+    found["help"] = _subparser(group, "help", "Display help about this program or one of its subcommands.")
+    found["help"].add_argument(
+        "subcommand", metavar="<subcommand>", nargs="?", help="Display help for <subcommand>."
+    )
     return parser, found
 
 
-def show_help(
+def _subparser(group: Any, name: str, text: str) -> argparse.ArgumentParser:
+    one: argparse.ArgumentParser = group.add_parser(name, help=text, description=text, add_help=False)
+    one.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
+    return one
+
+
+def _show_help(
     parser: argparse.ArgumentParser, subparsers: Subparsers, name: str | None, operator: Operator
 ) -> int:
-    """Display help about this program or one of its subcommands."""
     if name and name not in subparsers:
         operator.tell(f"'{name}' is not a valid subcommand")
         return refusal.CONFIGURATION
@@ -191,12 +108,6 @@ def _present_umask() -> int:
     present = os.umask(0o077)
     os.umask(present)
     return present
-
-
-_ALL: Mapping[str, tuple[Callable[..., object], tuple[Option, ...]]] = {
-    **_SUBCOMMANDS,
-    "help": (show_help, _OF_HELP),
-}
 
 
 if __name__ == "__main__":

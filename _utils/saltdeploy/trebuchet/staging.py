@@ -6,7 +6,8 @@ import socket
 from datetime import datetime
 
 from saltdeploy.git.staging_tree import StagingTree, TagLine
-from saltdeploy.lib.errors import DeployError, from_os
+from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.staging import schemes
 from saltdeploy.staging.deploy_files import DeployDirectory, DeployFile, StagingLock
 from saltdeploy.staging.next_tag import next_tag

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy import layouts
-from saltdeploy.lib.errors import BadRelease, Immutable, NoPermission, ReadOnly, from_os
+from saltdeploy.lib.errors import BadRelease, Immutable, NoPermission, ReadOnly
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.minion import gc, stages
 from saltdeploy.protocol.orders import FETCH
 

@@ -11,17 +11,11 @@ import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.lib import errors, text
-from saltdeploy.lib.errors import (
-    Corrupt,
-    DeployError,
-    DiskFull,
-    GitFailed,
-    NoPermission,
-    ReadOnly,
-    from_os,
-    from_wire,
-)
+from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, GitFailed, NoPermission, ReadOnly
+from saltdeploy.lib.os_errors import from_os
+from saltdeploy.lib.wire_errors import from_wire
 
 from tests.support.rounds import rounds
 from tests.unit.strategies import anything
@@ -152,7 +146,7 @@ def test_F16_a_repo_that_is_not_in_the_pillar_names_the_id_and_what_top_sls_does
     known: list[str], hint: str, says: str, act: str
 ) -> None:
     error = errors.UnknownRepo("there is no repo demo in the pillar", repo="demo", next=hint)
-    told = errors.unknown_in_pillar(error, "m1", "this master", known)
+    told = unknown_in_pillar(error, "m1", "this master", known)
     assert told.cause.startswith("there is no repo demo in the pillar of m1, the id of this master; ")
     assert says in told.cause
     assert told.next.startswith(act)

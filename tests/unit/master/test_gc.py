@@ -10,7 +10,7 @@ import pytest
 from saltdeploy import config
 from saltdeploy.checks import CheckContext
 from saltdeploy.lib import flock
-from saltdeploy.lib.errors import from_wire
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.master import gc
 from saltdeploy.master.context import Master
 from saltdeploy.master.pin import Pin, pin_order

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from saltdeploy import config
 from saltdeploy.config import Repo
-from saltdeploy.lib.errors import BadName, ConfigError, from_os
+from saltdeploy.lib.errors import BadName, ConfigError
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.minion import stages
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, Result

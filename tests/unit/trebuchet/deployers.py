@@ -67,6 +67,10 @@ class Deployer:
         )
         return done.stdout
 
+    def finds(self, packages: Path) -> None:
+        """From now on their Python finds these packages too."""
+        self._environment["PYTHONPATH"] = str(packages)
+
     def at_home(self) -> dict[str, Any]:
         """Where a terminal of theirs runs, and with which variables."""
         return {"directory": self.place, "environment": self._environment}

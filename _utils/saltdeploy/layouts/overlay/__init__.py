@@ -18,6 +18,7 @@ from typing import Any
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
 from saltdeploy.content.images import Layers
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository, no_progress
@@ -32,8 +33,9 @@ from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import TreeState, mark_suspect, refuse_other_root
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import Corrupt, DeployError, NotReady, from_os
+from saltdeploy.lib.errors import Corrupt, DeployError, NotReady
 from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.release import Release
@@ -85,7 +87,7 @@ class Overlay:
         held.mount()
         return disk.read_below(held.tree, path, most)
 
-    def verify(self, *, full: bool) -> Findings:
+    def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
         """Compare what is mounted and live with the commit's trees; a release that differs is rebuilt by the next deploy."""
         view = self._look()
         if view.live is None or not view.states[view.live].complete:
@@ -97,7 +99,7 @@ class Overlay:
         state = view.states[view.live]
         shown = self._shown()
         alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
-        findings = self._comparison.compare(shown, state.commit, full=full, alone=alone)
+        findings = self._comparison.compare(shown, state.commit, full=full, part=part, alone=alone)
         if not findings.ok:
             self._mark_suspect(view, view.live)
         elif full and state.root and self._comparison.root_of(view.live.tree, state.commit) != state.root:

@@ -12,6 +12,7 @@ from typing import IO
 from saltdeploy.content import release_root
 from saltdeploy.content.compare import FileEntry
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import ContentStream, Files
 from saltdeploy.content.verify import Findings, verify_tree
 from saltdeploy.git.objects import read_changes
@@ -34,11 +35,14 @@ class Comparison:
         self._trees = trees
         self._catalogue = catalogue
 
-    def compare(self, tree: Path, commit: str, *, full: bool, alone: bool) -> Findings:
+    def compare(
+        self, tree: Path, commit: str, *, full: bool, alone: bool, part: PathSlice | None = None
+    ) -> Findings:
         """Compare a tree with a commit.
 
         Args:
             full: every byte; otherwise which files there are, and their modes.
+            part: files of which every byte is compared besides.
             alone: no other releases are below it, whose files would be no difference.
 
         Raises:
@@ -55,9 +59,9 @@ class Comparison:
                     next=self._trees.advice,
                 ) from error
             digests = catalogue if catalogue.commit() == commit else None
-            expected = _expected(tree, content, known, digests, full=full)
+            expected = _expected(tree, content, known, digests, full=full, part=part)
             is_expected = known.__contains__ if alone else None
-            return verify_tree(expected, tree, full=full, is_expected=is_expected, unreadable=True)
+            return verify_tree(expected, tree, full=full, part=part, is_expected=is_expected, unreadable=True)
 
     def root_of(self, tree: Path, commit: str) -> str:
         """The root of a mounted release; what has changed since the last that it was asked of is read.
@@ -94,7 +98,13 @@ class _Mount:
 
 
 def _expected(
-    tree: Path, content: IO[bytes], known: set[bytes], digests: Manifest | None, *, full: bool
+    tree: Path,
+    content: IO[bytes],
+    known: set[bytes],
+    digests: Manifest | None,
+    *,
+    full: bool,
+    part: PathSlice | None,
 ) -> Iterator[FileEntry]:
     """The files of a commit. An image does not change: without ``full`` a file is what is there, if its mode fits.
 
@@ -107,7 +117,7 @@ def _expected(
     for change in read_changes(content):
         known.add(change.path)
         entry = FileEntry(change.path, change.mode, change.oid)
-        if full:
+        if full or (part is not None and change.path in part):
             yield entry._replace(digest=digests.digest(change.path) if digests else None)
         else:
             yield _as_it_is(entry, os.path.join(root, change.path))

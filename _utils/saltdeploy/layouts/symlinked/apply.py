@@ -36,7 +36,8 @@ from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.paths import TreePaths, legal
 from saltdeploy.lib import disk
 from saltdeploy.lib.below import make_directory_at
-from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull, from_os
+from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull
+from saltdeploy.lib.os_errors import from_os
 
 _TOLD_EVERY = 64
 _Noted = tuple[bytes, os.stat_result]  # the digest of what was written, and how it was seen then

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from saltdeploy.config import Repo
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.tree_digest import Unreadable
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.objects import read_changes
@@ -64,7 +65,7 @@ class SymlinkedTrees(abc.ABC):
             roots={s.commit: s.root for s in complete.values() if s.root and not s.suspect},
         )
 
-    def verify(self, *, full: bool) -> Findings:
+    def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
         """Compare the live tree with its manifest. A tree that differs is rebuilt by the next fetch of its release.
 
         Raises:
@@ -89,7 +90,7 @@ class SymlinkedTrees(abc.ABC):
         try:
             with view.live.manifest() as manifest:
                 self._check_manifest(manifest, state, full=full)
-                findings = self._compared(manifest, view.live.tree, damaged, full=full)
+                findings = self._compared(manifest, view.live.tree, damaged, full=full, part=part)
         except Unreadable:
             mark_suspect(view.live, state)
             raise
@@ -100,12 +101,14 @@ class SymlinkedTrees(abc.ABC):
             view.live.note(dataclasses.replace(state, suspect=False))
         return findings
 
-    def _compared(self, manifest: Manifest, tree: Path, damaged: list[str], *, full: bool) -> Findings:
+    def _compared(
+        self, manifest: Manifest, tree: Path, damaged: list[str], *, full: bool, part: PathSlice | None
+    ) -> Findings:
         """Compare a tree with its manifest, and its links to what is shared."""
         if not self._repo.shared:
-            return manifest.verify(tree, full=full, damaged=damaged.append)
+            return manifest.verify(tree, full=full, part=part, damaged=damaged.append)
         strays: list[bytes] = []
-        findings = manifest.verify(tree, full=full, damaged=damaged.append, stray=strays.append)
+        findings = manifest.verify(tree, full=full, part=part, damaged=damaged.append, stray=strays.append)
         links = self._shared.links(tree)
         for path in strays:
             if not links.get(path.removesuffix(b"/")):

@@ -22,7 +22,7 @@ from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.tree import Slot
 from saltdeploy.lib import reflink
 from saltdeploy.lib.below import Below
-from saltdeploy.lib.errors import from_os
+from saltdeploy.lib.os_errors import from_os
 
 log = logging.getLogger(__name__)
 

@@ -32,8 +32,9 @@ from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import Immutable, NotReady, from_os
+from saltdeploy.lib.errors import Immutable, NotReady
 from saltdeploy.lib.open_files import users_of
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.release import Release
 

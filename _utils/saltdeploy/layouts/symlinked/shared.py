@@ -26,7 +26,8 @@ from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.shared_place import SharedPlace, parents, sync
 from saltdeploy.lib import disk
 from saltdeploy.lib.below import Below
-from saltdeploy.lib.errors import Corrupt, NotReady, from_os
+from saltdeploy.lib.errors import Corrupt, NotReady
+from saltdeploy.lib.os_errors import from_os
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from saltdeploy.config import Repo
 from saltdeploy.lib.below import Below
-from saltdeploy.lib.errors import Unsupported, from_os
+from saltdeploy.lib.errors import Unsupported
+from saltdeploy.lib.os_errors import from_os
 
 log = logging.getLogger(__name__)
 

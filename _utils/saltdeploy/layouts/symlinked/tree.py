@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from saltdeploy.content import database
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import BadName, Corrupt, Immutable, from_os
+from saltdeploy.lib.errors import BadName, Corrupt, Immutable
+from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol import merkle
 from saltdeploy.protocol.release import Release, check_commit
 

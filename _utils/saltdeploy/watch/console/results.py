@@ -38,6 +38,9 @@ _LATER = {
     "log": "log",
     "show": "show",
     "releases": "releases",
+    "status": "status",
+    "statuses": "status",
+    "verified": "status",
 }
 
 

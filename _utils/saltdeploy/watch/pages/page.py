@@ -19,7 +19,7 @@ _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:1.5rem auto;padding:0 1rem}
 h1{font-size:1.3rem}h2{font-size:1.05rem;margin-top:1.8rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.2rem .8rem .2rem 0;vertical-align:top}
-th{font-weight:600}td{overflow-wrap:anywhere}code,pre{font-family:ui-monospace,monospace}
+th{font-weight:600}th[scope=row]{width:11rem}td{overflow-wrap:anywhere}code,pre{font-family:ui-monospace,monospace}
 pre{overflow-x:auto;white-space:pre-wrap}.word{font-weight:700}.figure{overflow-x:auto}
 .CONVERGED{color:#2e7d32}.HELD,.ROLLED{color:#b26a00}.MIXED{color:#c62828}
 @media(prefers-color-scheme:dark){.CONVERGED{color:#7bc67e}.HELD,.ROLLED{color:#ffb74d}.MIXED{color:#ff7b7b}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltdeploy.lib.errors import from_wire
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.watch.console.views.common import View, called, cell, listed, part
 from saltdeploy.watch.text import clean, count, short, some, with_next
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltdeploy.lib.errors import from_wire
 from saltdeploy.lib.text import utc
+from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.protocol.merkle import is_root
 from saltdeploy.watch.text import clean, count, moment, outcome, short, some
 

@@ -54,7 +54,7 @@ def report(view: View, now: float, colour: bool) -> list[str]:
         lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
     if not part(view, "unfinished"):
         lines += before(view)
-    next_act = _next(view, shown, pinned, partial)
+    next_act = next_of_fleet(view, shown, pinned, partial)
     return [*lines, f"Next: {next_act}"] if next_act else lines
 
 
@@ -89,7 +89,7 @@ def targets(view: View, now: float, colour: bool) -> list[str]:
     return [f"{repo(view)}: {hosts(len(found))} by {by}", *found]
 
 
-def _next(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
+def next_of_fleet(view: View, shown: dict[str, View], pinned: View | None, partial: list[View]) -> str:
     """The command that leads on: for a deploy that has not ended, else for the first host that is not as it should be."""
     if unrecorded := part(
         view, "unrecorded"
@@ -138,14 +138,22 @@ def versions(view: View, now: float, colour: bool) -> list[str]:
     found = views(view.get("versions"))
     if not found:
         return [*unfinished(view), f"{repo(view)}: never deployed"]
-    heading = ("TIME", "ACTION", "TAG", "COMMIT", "WHO", "OUTCOME", "DEPLOY", "BAD", "REASON")
+    heading = ("TIME", "ACTION", "TAG", "COMMIT", "WHO", "OUTCOME", "DEPLOY", "HOSTS", "BAD", "REASON")
     under_way = part(view, "unfinished")
     rows = [_row(version, under_way) for version in found]
     lines = [*unfinished(view), f"{repo(view)}: its deploys, the newest first", ""]
-    lines += table(_without_empty_ends([heading, *rows]))
-    remarks = [*_causes(found), *_bad(found), *([] if under_way else before(view))]
+    known = bool(count(view.get("of_hosts")))
+    lines += table(
+        _without_empty_ends([heading, *rows] if known else [_unknown(r) for r in [heading, *rows]])
+    )
+    remarks = [*_now_on(view, known), *_causes(found), *_bad(found), *([] if under_way else before(view))]
     remarks += [f"Next: {next_of_unfinished(view)}"] if next_of_unfinished(view) else []
     return [*lines, "", *remarks] if remarks else lines
+
+
+def _now_on(view: View, known: bool) -> list[str]:
+    said = f"HOSTS: how many of {hosts(count(view.get('of_hosts')))} run it now, as they answered last"
+    return [f"{said}; salt-run deploy.status repo={repo(view)} asks them"] if known else []
 
 
 def _row(version: View, under_way: View) -> tuple[str, ...]:
@@ -157,9 +165,18 @@ def _row(version: View, under_way: View) -> tuple[str, ...]:
         cell(version.get("user")),
         word(version) or _not_ended(version, under_way),
         cell(version.get("deploy")),
+        str(count(version.get("hosts")) or "-"),
         "bad" if clean(version.get("bad")) else "-",
         _reason(version) or "-",
     )
+
+
+_HOSTS = 7  # the column of how many hosts run it
+
+
+def _unknown(row: tuple[str, ...]) -> tuple[str, ...]:
+    """Less that column."""
+    return (*row[:_HOSTS], *row[_HOSTS + 1 :])
 
 
 def _reason(version: View) -> str:

@@ -1,0 +1,42 @@
+"""Whether each host of a fleet holds what it should: every host compares its files, the master tells them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saltdeploy.config import Repo
+from saltdeploy.lib.errors import NoTargets
+from saltdeploy.master.context import Master
+from saltdeploy.master.minions import gather
+
+
+def verify(repo: Repo, master: Master, *, full: bool, part: str, wait: float) -> dict[str, Any]:
+    """The view ``verified``: the answer of each host to ``deploy.verify``; None of one that gave none in time.
+
+    Args:
+        full, part: what is read on each host, see ``deploy.verify`` of a minion.
+        wait: seconds until a host that has not answered is left out.
+
+    Raises:
+        NoTargets: no minion takes the repo.
+    """
+    hosts = master.targets(repo.targets, repo.targets_type)
+    if not hosts:
+        raise NoTargets(
+            f"no minion matches {repo.targets} ({repo.targets_type})",
+            repo=repo.name,
+            next=f"salt-run deploy.targets repo={repo.name}",
+        )
+    # a host of an older version knows no parts, and has to be asked only for what it knows
+    asked = [repo.name, full, part] if part else [repo.name, full]
+    answers = gather(master, hosts, "deploy.verify", asked, wait)
+    fine = len(answers) == len(hosts) and all(answer.ok for answer in answers.values())
+    return {
+        "view": "verified",
+        "retcode": 0 if fine else 1,
+        "repo": repo.name,
+        "full": full,
+        "part": part,
+        "wait": wait,
+        "hosts": {host: answers[host].to_wire() if host in answers else None for host in hosts},
+    }

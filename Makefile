@@ -7,17 +7,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1
+# make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1 WEB=1
 REPO ?=
 TAGS ?=
 MINIONS ?= 5
 KEEP ?=
+WEB ?=
 
 .PHONY: help demo demo-stop test unit components fault functional integration lint format bench peers clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
-	@echo '  make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1'
+	@echo '  make demo REPO=/any/git/repository TAGS="a b c" MINIONS=8 KEEP=1 WEB=1'
 
 # One environment for all; rebuilt when the dependencies may have changed.
 $(READY): setup.cfg tools/venv
@@ -25,9 +26,9 @@ $(READY): setup.cfg tools/venv
 	@touch $@
 
 demo: $(READY)  ## a real master and minions on this machine take two releases and refuse a broken one
-	@$(BIN)/python -m demo --repo "$(REPO)" --tags "$(TAGS)" --minions "$(MINIONS)" $(if $(KEEP),--keep)
+	@$(BIN)/python -m demo --repo "$(REPO)" --tags "$(TAGS)" --minions "$(MINIONS)" $(if $(KEEP),--keep) $(if $(WEB),--web)
 
-demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` left up
+demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` or `WEB=1` left up
 	@$(BIN)/python -m demo --stop
 
 test: programs lint unit components fault functional integration  ## everything

@@ -11,12 +11,12 @@ import inspect
 import json
 import logging
 import os
+import secrets
 import shlex
 import time
 from pathlib import Path
 
 import salt.exceptions
-import salt.pillar
 import salt.utils.args
 import salt.utils.http
 import salt.version
@@ -24,17 +24,21 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltdeploy import checks, config, upfront
+from saltbridge import minion as bridge
+from saltdeploy import config, upfront
+from saltdeploy.checks.http import client
 from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
-from saltdeploy.minion import configuration, downloads, stages
+from saltdeploy.minion import configuration, downloads, masters_word, own_orders, stages
+from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
+from saltdeploy.protocol.pillar import ASKED, LOST
 from saltdeploy.protocol.swarm import Identity
 
 # A stage may take an hour, and a sync replaces the package in a moment: nothing is left to be loaded later. In a minion
@@ -48,6 +52,8 @@ __outputter__ = {"status": "deploy", "verify": "deploy"}
 
 #: The id of the Salt job that calls; a state or another function that calls has none.
 _JOB = contextvars.ContextVar("job", default="")
+#: Whether the master was asked by the call that calls: the stages of one call ask once.
+_HAS_ASKED = contextvars.ContextVar("has_asked", default=False)
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
 
@@ -200,7 +206,7 @@ def rollback(repo, order=None):
     def back(found):
         jid = time.strftime("%Y%m%d%H%M%S", time.gmtime()) + f"{time.time_ns() % 1_000_000_000 // 1000:06d}"
         epoch = stages.epoch(found, _host())
-        order = orders.Order(jid, epoch, orders.ROLLBACK, stages.previous(found), group=_group(repo))
+        order = orders.Order(jid, epoch, orders.ROLLBACK, own_orders.previous(found), group=_group(repo))
         return stages.run([stages.Task(order, found)], _host())
 
     return _answer(repo, back)
@@ -313,6 +319,40 @@ def verify(repo, full=False, part=""):
 
 
 @_door
+def doctor(repo=None):
+    """
+    What this minion is and has, for ``salt-run deploy.doctor``, which judges it: versions, git, programs, rights, disk,
+    clock, and whether its pillar is the one that the master gives it now. Changes nothing.
+
+    repo
+        Name of the repo. Without it: only what is no repo's.
+
+    Returns the answer of a stage; what was found stands in ``facts``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.doctor 'test/testrepo'
+    """
+    try:
+        fresh = _plain(bridge.pillar_of_now(dict(__opts__), dict(__grains__), {}))
+    except (salt.exceptions.SaltException, OSError) as error:
+        fresh = {"_error": str(error)[:1000]}
+    record = Path(__opts__["cachedir"], "deploy")
+    site = str(__grains__.get("site", ""))
+    lacks = {
+        "_states": "deploy.pinned" not in __salt__["sys.list_state_functions"]("deploy"),
+        "_grains": not __grains__.get("saltext_deploy"),
+    }
+    lacking = [name for name, missing in lacks.items() if missing]
+    found = minion_doctor.look(
+        __opts__["id"], repo or "", _pillar(), fresh, site, time.time(), record, lacking
+    )
+    return _signed(found)
+
+
+@_door
 def gc(repo=None, test=False, wanted=None):
     """
     Free what this minion keeps and nobody needs: releases beyond those to keep, payloads, what was on its way. A repo
@@ -369,8 +409,10 @@ def get_config(repo):
 @_door
 def sync_all():
     """
-    Fetch and check out the pinned release of every repo that this minion has a pin for: what its pillar says, or what a
-    deploy has brought since. Where neither leads on, the master is asked again.
+    Fetch and check out the pinned release of every repo that this minion takes. The master is asked what is pinned, since
+    a pillar may be old. ``status`` is 0 when each repo is where the master wants it now. One of which something is here and
+    nothing is pinned is not, nor is any where the master's word is an old one. ``left`` names what was left alone, and why:
+    what was never deployed here, and what a deploy is bringing.
 
     CLI Example:
 
@@ -378,20 +420,23 @@ def sync_all():
 
         salt web1 deploy.sync_all
     """
-    stats = {}
-    own = [repo for repo in config.repo_names(_pillar()) if _pinned(repo)]
-    for repo in sorted({*own, *_ours().get("pins", {}), *_ours().get("unknown", {})}):
-        stats[repo] = {"deploy.fetch": fetch(repo)}
-        if stats[repo]["deploy.fetch"]["status"] == 0:
-            stats[repo]["deploy.checkout"] = checkout(repo)
-    failed = any(answer["status"] != 0 for answers in stats.values() for answer in answers.values())
-    return {"status": 1 if failed else 0, "stats": stats}
+    try:
+        _ask_the_master()
+    except errors.DeployError as error:
+        __context__["retcode"] = 1
+        return {"status": 1, "stats": {}, "error": error.at(host=__opts__["id"]).to_wire()}
+    asked = _HAS_ASKED.set(True)
+    try:
+        return _converge()
+    finally:
+        _HAS_ASKED.reset(asked)
 
 
 @_door
 def pin(repo, tag=None):
     """
-    The release that this minion should be running: ``tag``, ``commit`` and an order for it; {} when unknown.
+    The release that this minion should be running, as the master tells it now: ``tag``, ``commit`` and an order for it;
+    {} when unknown, or only ``error`` where the master does not tell it.
 
     repo
         Name of the repo.
@@ -404,16 +449,62 @@ def pin(repo, tag=None):
 
         salt web1 deploy.pin 'test/testrepo'
     """
+    if tag is None:
+        return _pinned_now(repo)
     pinned = _pinned(repo)
-    if tag is None or pinned.get("tag") == tag:
+    if pinned.get("tag") == tag:
         return pinned
     try:
-        order = stages.order_from_disk(tag, _config(repo), _host(), _group(repo))
+        order = own_orders.order_from_disk(tag, _config(repo), _host(), _group(repo))
     except errors.DeployError:
         return {}
     return (
         {"tag": order.release.tag, "commit": order.release.commit, "order": order.to_wire()} if order else {}
     )
+
+
+def _converge():
+    """Each repo to its pin, as the master tells it now."""
+    stats, left = {}, {}
+    own = [repo for repo in config.repo_names(_pillar()) if _pinned(repo)]
+    for repo in sorted({*own, *masters_word.repos_of(_ours())}):
+        why = _left_alone(repo)
+        if not why:
+            stats[repo] = _bring(repo)
+            why = _overtaken(repo, stats[repo])
+        if why:
+            stats.pop(repo, None)
+            left[repo] = why
+    failed = any(answer["status"] != 0 for answers in stats.values() for answer in answers.values())
+    __context__["retcode"] = 1 if failed else 0
+    return {"status": 1 if failed else 0, "stats": stats, **({"left": left} if left else {})}
+
+
+def _bring(repo):
+    answers = {"deploy.fetch": fetch(repo)}
+    if answers["deploy.fetch"]["status"] == 0:
+        answers["deploy.checkout"] = checkout(repo)
+    return answers
+
+
+def _overtaken(repo, answers):
+    """Why a repo was left alone after all: a deploy has begun meanwhile; "" where none has."""
+    if not any(answer.get("error", {}).get("kind") == errors.Fenced.kind for answer in answers.values()):
+        return ""
+    try:
+        _ask_the_master(again=True)
+    except errors.DeployError:
+        return ""
+    return _left_alone(repo)
+
+
+def _left_alone(repo):
+    try:
+        found = _config(repo)
+        seen, answer = stages.epoch(found, _host()), stages.status(found, _host())
+    except errors.DeployError:  # the stage says so
+        return ""
+    return masters_word.left_alone(_ours(), repo, seen, answer.commit) if answer.ok else ""
 
 
 def _group(repo):
@@ -425,41 +516,57 @@ def _pinned(repo):
     """The newest pin that is known here; none while the master cannot tell what it has pinned."""
     if repo in _ours().get("unknown", {}):
         return {}
-    return stages.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
+    return own_orders.newest_pin(_ours().get("pins", {}).get(repo, {}), repo, _host())
 
 
-def _ask_the_master(lost=()):
-    """Read our pillar anew, for this job.
+def _ask_the_master(lost=(), again=False):
+    """Read our pillar anew, for this job. Without a master we know our own.
 
     lost
         Repos for which the pin must offer a way from nothing.
+    again
+        Though the call that calls has asked.
     """
-    known = __opts__.get("saltenv"), __opts__.get("pillarenv")
+    if _is_alone() or (_HAS_ASKED.get() and not lost and not again):
+        return
+    word = secrets.token_hex(16)
     try:
-        asked = salt.pillar.get_pillar(
-            dict(__opts__),
-            dict(__grains__),
-            __opts__["id"],
-            known[0],
-            pillarenv=known[1],
-            extra_minion_data={"deploy_lost": list(lost)},
-        )
-        __pillar__["deploy"] = asked.compile_pillar().get("deploy", {})
+        told = bridge.pillar_of_now(dict(__opts__), dict(__grains__), {LOST: list(lost), ASKED: word})
     except (salt.exceptions.SaltException, OSError) as error:
-        log.warning("The master does not tell what it has pinned: %s", error)
+        cause = f"the master does not tell what it has pinned: {error}"
+        raise errors.Unavailable(cause, next=f"salt-run pillar.show_pillar {__opts__['id']}") from error
+    if (
+        told.get("deploy") or told.get("_errors") or config.repo_names(told)
+    ):  # else there is nothing to be told
+        masters_word.refuse_old(told.get("deploy") or {}, word, __opts__["id"])
+    for key in ("deployment_config", "repo_config", "deploy"):
+        if key in told:
+            __pillar__[key] = told[key]
+
+
+def _pinned_now(repo):
+    """The pin as the master tells it now; {} where there is none, ``error`` where that cannot be known."""
+    try:
+        return _masters_pin(repo, FETCH_WITHOUT_TAG, "")
+    except errors.NoSuchTag:
+        return {}
+    except errors.DeployError as error:
+        return {"error": error.at(repo=repo, host=__opts__["id"]).to_wire()}
+
+
+def _masters_pin(repo, without_tag, advice):
+    """The pin as the master tells it now; without a master what a deploy has brought here."""
+    _config(repo)  # who asks for a repo that is nowhere need not ask the master
+    _ask_the_master()
+    if _is_alone() and _pinned(repo):
+        return _pinned(repo)
+    seen, own = stages.epoch(_config(repo), _host()), own_orders.newest_pin({}, repo, _host())
+    return masters_word.pin_of(_ours(), repo, seen, own, without_tag=without_tag, advice=advice)
 
 
 def _wanted(repo, order, without_tag, advice):
     """What the master asks for, or the order of what it has pinned."""
-    wanted = order or _pinned(repo).get("order")
-    if not order and (not wanted or wanted["epoch"] < stages.epoch(_config(repo), _host())):
-        _ask_the_master()  # our pillar is older than what deploys have told us
-        wanted = _pinned(repo).get("order")
-    if not wanted:
-        _refuse_unknown(repo)
-        cause = "the master has pinned no release of this repo for this minion"
-        raise errors.NoSuchTag(cause, status=without_tag, next=advice)
-    return wanted
+    return order or _masters_pin(repo, without_tag, advice)["order"]
 
 
 def _refuse_unknown(repo):
@@ -493,7 +600,11 @@ def _deploy_of(order):
 
 def _from_nothing(answer, task):
     """Nothing that this minion holds fits what is pinned, as when it lost its disk: the master has a payload for that."""
-    _ask_the_master(lost=[task.repo.name])
+    try:
+        _ask_the_master(lost=[task.repo.name])
+    except errors.DeployError as error:
+        log.warning("No other way to %s: %s", task.order.release.tag, error)
+        return answer
     known = _ours().get("pins", {}).get(task.repo.name, {}).get("order")
     order = known and orders.Order.from_wire({**known, "stage": task.order.stage})
     if not order or order.release != task.order.release or order.payloads == task.order.payloads:
@@ -560,7 +671,14 @@ def _kept():
 
 def _pillar():
     """The pillar as plain data; Salt masks values that are taken by pillar.get."""
-    wanted = {key: __pillar__.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    return _plain(__pillar__)
+
+
+def _plain(pillar):
+    """What of a pillar is for us; ``_error`` where the master could not compile it."""
+    wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config", "deploy")}
+    if pillar.get("_errors"):
+        wanted["_error"] = "; ".join(map(str, pillar["_errors"]))[:1000]
     return json.loads(json.dumps(wanted, default=str))
 
 
@@ -596,7 +714,7 @@ def _host():
         send=_send,
         call=_call,
         clock=time.time,
-        get=checks.client(salt.utils.http.query, __opts__),
+        get=client(salt.utils.http.query, __opts__),
         ca_bundle=salt.utils.http.get_ca_bundle(__opts__) or "",
         pins={repo: pinned.get("commit", "") for repo, pinned in _ours().get("pins", {}).items()},
         place=SwarmAccess(Identity.from_wire(_ours().get("swarm")), str(opts.get("master_ip") or "")),

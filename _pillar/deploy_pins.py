@@ -20,6 +20,7 @@ saltdeploy.require("0.2.0")
 
 from saltdeploy.lib import lifetime
 from saltdeploy.master import ext_pillar as pins
+from saltdeploy.protocol.pillar import ASKED, LOST
 
 __virtualname__ = "deploy_pins"
 
@@ -36,7 +37,8 @@ def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
     """The minion's secret and pins; see :func:`saltdeploy.master.ext_pillar.data_for`.
 
     extra_minion_data
-        What the minion said when it asked: under ``deploy_lost`` the repos for which it needs a way from nothing.
+        What the minion said when it asked: under ``deploy_lost`` the repos for which it needs a way from nothing, under
+        ``deploy_asked`` a word that it wants to hear again.
     """
     wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config")}
     plain = json.loads(json.dumps(wanted, default=str))
@@ -45,6 +47,9 @@ def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
         found = salt.utils.minions.CkMinions(__opts__).check_minions(expression, kind)
         return minion_id in found["minions"]
 
-    lost = (extra_minion_data or {}).get("deploy_lost")
+    said = extra_minion_data or {}
+    lost, word = said.get(LOST), said.get(ASKED)
     lost = [str(repo) for repo in lost] if isinstance(lost, list) else []
-    return {"deploy": pins.data_for(minion_id, Path(__opts__["cachedir"], "deploy"), plain, is_target, lost)}
+    word = word[:64] if isinstance(word, str) else ""
+    root = Path(__opts__["cachedir"], "deploy")
+    return {"deploy": pins.data_for(minion_id, root, plain, is_target, lost, word)}

@@ -15,6 +15,7 @@ import functools
 import inspect
 import logging
 import os
+import pwd
 import sys
 import threading
 import time
@@ -45,6 +46,7 @@ from saltdeploy.master.locking.locks import Locks, is_held
 from saltdeploy.master.locking.model import Holder, scope_of
 from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.master.rollout.model import CONVERGED
 from saltdeploy.master.unfinished import question_for
 from saltdeploy.protocol import events, orders
 
@@ -61,9 +63,12 @@ __load__ = [
     "answer",
     "changes",
     "checkout",
+    "doctor",
+    "export",
     "fetch",
     "forget",
     "gc",
+    "init",
     "lock",
     "locks",
     "log_",
@@ -148,7 +153,7 @@ def _view_of(act, about=None):
 
 @_door_for_several
 def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait=0, plan="", detach=False,
-         transport="", unattended=False, failure_limit="", batch="", on_failure="", hold="",
+         transport="", unattended=False, failure_limit="", batch="", on_failure="", on_inconclusive="", hold="",
          commit="", branch=""):  # fmt: skip
     """
     Take a release to every target: fetch everywhere, wait until all are ready, switch group by group.
@@ -162,8 +167,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     force
         Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
         ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
-        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these. It is
-        recorded in the history.
+        ``bad_release``, ``submodules``, ``empty_release``, ``max_removed``. ``True`` goes past all of these, and not past
+        ``epoch``: hosts that have seen a newer deploy, of another master or of a clock that was ahead, follow this one.
+        It is recorded in the history.
     limit
         A compound target expression or the name of a group: only those of the targets. The rest keeps its pin.
     reason
@@ -181,9 +187,9 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     unattended
         Nobody is there to answer, as in CI: each question (``hold: ask``, ``on_failure: ask``) gets its default at
         once. Without it a question waits for ``deploy.answer``, as long as ``question_timeout`` in the pillar says.
-    failure_limit, batch, on_failure, hold
+    failure_limit, batch, on_failure, on_inconclusive, hold
         For this deploy alone, what the pillar's keys of these names say for all: how many hosts of a group may fail,
-        how many switch at once, what follows when too many fail, and what happens behind each group (``ask``, seconds,
+        how many switch at once, what follows when too many fail or that cannot be told, and what happens behind each group (``ask``, seconds,
         or 0). It counts for every group, also for one that has its own, and is recorded in the history.
     commit, branch
         In place of a tag: the id of a commit, in full or so much of it as is unambiguous, or a branch: the commit that it
@@ -211,19 +217,25 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         unattended=unattended,
         commit=commit,
         branch=branch,
-        overrides=_overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold),
+        overrides=_overrides(
+            failure_limit=failure_limit,
+            batch=batch,
+            on_failure=on_failure,
+            on_inconclusive=on_inconclusive,
+            hold=hold,
+        ),  # fmt: skip
     )
     return _deploy(wish, detach, interactive)
 
 
 @_door
-def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="", hold="",
-         commit="", branch=""):  # fmt: skip
+def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", batch="", on_failure="",
+         on_inconclusive="", hold="", commit="", branch=""):  # fmt: skip
     """
     Tell what ``deploy.sync`` would do, and change nothing: groups, files and bytes for each host, restarts, checks,
     and the guards that would refuse it. Non-zero exit status when one would.
 
-    repo, tag, force, limit, transport, failure_limit, batch, on_failure, hold, commit, branch
+    repo, tag, force, limit, transport, failure_limit, batch, on_failure, on_inconclusive, hold, commit, branch
         See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
 
     CLI Example:
@@ -232,7 +244,8 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
 
         salt-run deploy.plan repo=mediawiki tag=release/2026-11-23/1
     """
-    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure, hold=hold)
+    once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure,
+                      on_inconclusive=on_inconclusive, hold=hold)  # fmt: skip
     _refuse_no_release("plan", repo, tag or commit or branch)
     wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
                    commit=commit, branch=branch)  # fmt: skip
@@ -546,6 +559,66 @@ def gc(repo="", test=False):
 
 
 @_door
+def init(repo, source, location="", write=False, config_file="", pillar_file="", top_file=""):
+    """
+    Print the pieces of YAML with which a repo begins: the master's configuration, the pillar, the pillar's top file;
+    and the commands that follow. What is configured already is said, and left out.
+
+    repo
+        Name of the repo: a key of ``repo_config``, and what targets have in their grain ``deployment_target``.
+    source
+        The git repository that the master reads tags from: a path on the master, or a URL. It is looked at.
+    location
+        The live path on targets. Without it: the repo's name below ``/srv/deployment``.
+    write
+        Write each piece into the file that it names. A file that is there already is never changed: then its piece is
+        printed, to be added by hand, and the exit status is 1.
+    config_file, pillar_file, top_file
+        Paths of the files, in place of the usual ones: ``deploy.conf`` among the master's further configuration files,
+        and ``deploy.sls`` and ``top.sls`` in the first directory of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.init repo=mediawiki source=/srv/repositories/mediawiki location=/srv/www/mediawiki write=True
+    """
+    from saltbridge.setup import settings
+    from saltdeploy.master import beginning
+
+    wish = beginning.Wish(repo, source, location, write, config_file, pillar_file, top_file)
+    return beginning.begin(wish, settings(__opts__), pillar(__opts__))
+
+
+@_door
+def doctor(repo=""):
+    """
+    Look through everything that a deploy needs: master, minions, pillar, ext_pillar, file server, clocks, versions,
+    programs, rights, disks. A line for each thing that is wrong, with the command that mends it. Non-zero exit status
+    when anything is. Changes nothing.
+
+    repo
+        Name of the repo, and its targets. Without it: every repo of the pillar.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.doctor repo=mediawiki
+    """
+    from saltbridge.setup import settings
+    from saltdeploy.master.doctor import examine
+
+    return examine(
+        repo,
+        settings(__opts__),
+        lambda: pillar(__opts__),
+        lambda: site(__opts__),
+        lambda: open_master(__opts__, _user()),
+    )
+
+
+@_door
 def forget(host):
     """
     Take a host that is gone for good out of redis: out of ``n/m minions``, of every repo. It comes back when it is
@@ -690,7 +763,7 @@ def changes(repo, old="", new=""):
 
 
 @_door
-def show(repo="", id=""):  # noqa: A002 - the word that operators type
+def show(repo="", id="", file=""):  # noqa: A002 - the word that operators type
     """
     One deploy, as it went on each host; or the hosts of a repo, by the release that they run.
 
@@ -700,6 +773,8 @@ def show(repo="", id=""):  # noqa: A002 - the word that operators type
         Name of the repo: its hosts by release, as they answer now. Non-zero exit status as for ``deploy.report``.
     id
         The deploy's id: that deploy. Without both: the newest deploy of the repo that is being deployed, or was last.
+    file
+        A deploy that ``deploy.export`` has written, as for ``deploy.watch``.
 
     CLI Example:
 
@@ -709,7 +784,7 @@ def show(repo="", id=""):  # noqa: A002 - the word that operators type
         salt-run deploy.show id=20261123101112000000
         salt-run deploy.show id=20261123101112000000 --out=html > deploy.html
     """
-    if repo and not id:
+    if repo and not id and not file:
         from saltdeploy.master import releases
 
         found = _config(repo)
@@ -719,9 +794,10 @@ def show(repo="", id=""):  # noqa: A002 - the word that operators type
             )
     from saltdeploy.watch.timeline import DeployTimeline
 
-    name, deploy = _find(repo, id)
     timeline = DeployTimeline()
-    for event in journal.replay(journal.Journals(root(__opts__)).path(name, deploy)):
+    for event in (
+        _exported(file) if file else journal.replay(journal.Journals(root(__opts__)).path(*_find(repo, id)))
+    ):
         timeline.hear(event)
     return timeline.view()
 
@@ -813,7 +889,7 @@ def targets(repo):
 
 
 @_door
-def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
+def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
     """
     Replay a deploy and follow it to its end; to be joined at any time, from any terminal of the master.
 
@@ -825,6 +901,8 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
         The same as ``id``.
     interactive
         Answer the deploy's questions at this terminal, as with ``deploy.sync interactive=True``.
+    file
+        Replay a deploy that ``deploy.export`` has written, here or elsewhere; ``-`` is the standard input.
 
     CLI Example:
 
@@ -832,11 +910,80 @@ def watch(repo="", id="", deploy="", interactive=False):  # noqa: A002
 
         salt-run deploy.watch repo=mediawiki
     """
+    if file:
+        return _watch_again(file)
     return _watch(*_find_running(repo, id or deploy), interactive=interactive)
 
 
 @_door
-def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 - the words that operators type
+def export(id="", repo="", file=""):  # noqa: A002
+    """
+    A deploy as one text, which ``deploy.watch``, ``deploy.log`` and ``deploy.show`` replay elsewhere by ``file=``. It
+    goes to the standard output; the plan of the deploy is left out.
+
+    id, repo
+        Which deploy, as for ``deploy.abort``.
+    file
+        A new file, for its owner alone. Only for whom this process runs as: it has that user's rights.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.export id=20261123101112000000 > deploy.jsonl
+    """
+    from saltdeploy.protocol import exports
+
+    if file:
+        _only_for_its_user(file)
+    name, deploy = _find(repo, id)
+    told = journal.replay(journal.Journals(root(__opts__)).path(name, deploy))
+    view = {"view": "exported", "repo": name, "deploy": deploy}
+    if file:
+        return {**view, "file": file, "lines": exports.write(told, Path(file))}
+    if lifetime.is_daemon(__opts__) or __opts__.get("output"):
+        return {**view, "text": list(exports.lines(told))}
+    for line in exports.lines(told):
+        print(line)
+    return view
+
+
+def _watch_again(file):
+    """An exported deploy, once more on this terminal."""
+    from saltdeploy.watch import follow as watch_events
+
+    told = list(_exported(file))
+    with _watcher("") as watchers:
+        last = watch_events(told, watchers)
+    keys = ("repo", "deploy", "tag", "outcome", "ok", "total", "reason", "next", "also")
+    known = {key: last[key] for key in keys if key in last}
+    return {"view": "watched", **known, "retcode": 0 if known.get("outcome") == CONVERGED else 1}
+
+
+def _exported(file):
+    """The events of an exported deploy."""
+    from saltdeploy.protocol import exports
+
+    if file == "-" and not lifetime.is_daemon(__opts__):
+        return exports.read(sys.stdin, "standard input")
+    _only_for_its_user(file)
+    return exports.read(exports.opened(Path(file)), file)
+
+
+def _only_for_its_user(file):
+    """A file is opened with the rights of this process: never for somebody else, who may have fewer."""
+    own = pwd.getpwuid(os.geteuid()).pw_name
+    if lifetime.is_daemon(__opts__) or _user() not in ("", own):
+        raise errors.NotAllowed(
+            f"only {own} may name a file of this host here",
+            path=file,
+            next="let your shell open it: salt-run deploy.export id=ID > deploy.jsonl; "
+            "salt-run deploy.watch file=- < deploy.jsonl",
+        )
+
+
+@_door
+def log_(filter="", *, repo="", id="", follow=False, json=False, file=""):  # noqa: A002 - the words that operators type
     """
     The log of a deploy: what each host and the master told, line by line, through a filter.
 
@@ -851,6 +998,8 @@ def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 
         Go on with what is told later, to the deploy's end.
     json
         One JSON document a line.
+    file
+        A deploy that ``deploy.export`` has written, as for ``deploy.watch``.
 
     CLI Example:
 
@@ -864,7 +1013,15 @@ def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 
     from saltdeploy.watch.log_filter import LogFilter
 
     chosen = LogFilter.read(filter)
-    name, deploy = (_find_running if follow else _find)(repo, id)
+    told = list(_exported(file)) if file else None
+    if told is not None:
+        follow, name, deploy = (
+            False,
+            str(told[0]["repo"]) if told else "",
+            str(told[0]["deploy"]) if told else "",
+        )
+    else:
+        name, deploy = (_find_running if follow else _find)(repo, id)
     view = {"view": "log", "repo": name, "deploy": deploy}
     if lifetime.is_daemon(__opts__) or __opts__.get("output"):
         if follow:
@@ -874,12 +1031,12 @@ def log_(filter="", *, repo="", id="", follow=False, json=False):  # noqa: A002 
                 next=f"salt-run deploy.log {argument('repo', name)} id={deploy}",
             )
         kept = log_lines.KeptRecords(chosen, __opts__["id"], _MOST_RECORDS)
-        _read(name, deploy, kept, follow=False)
+        _read(name, deploy, kept, False, told)
         return {**view, "left_off": kept.left_off, "records": kept.records}
     colour = bool(__opts__.get("color")) and sys.stdout.isatty()
     lines = log_lines.LogLines(sys.stdout, chosen, __opts__["id"], colour=colour, as_json=json)
-    _tell(f"-- Opening log file: '{journal.Journals(root(__opts__)).path(name, deploy)}'")
-    _read(name, deploy, lines, follow=follow)
+    _tell(f"-- Opening log file: '{file or journal.Journals(root(__opts__)).path(name, deploy)}'")
+    _read(name, deploy, lines, follow, told)
     if lines.gone:
         log_lines.let_go(sys.stdout)
     return {**view, "shown": lines.shown, "seen": lines.seen, "records": []}
@@ -1011,12 +1168,17 @@ def _follow(repo, deploy, watchers, looking, shown=None):
     return reports.of_watched(repo, deploy, last, root(__opts__))
 
 
-def _read(repo, deploy, watcher, follow):
-    """Tell a watcher what the journal of a deploy holds, and what is added to it later where that is wanted."""
+def _read(repo, deploy, watcher, follow, told=None):
+    """Tell a watcher what the journal of a deploy holds, and what is added to it later where that is wanted.
+
+    told: the events, where they come from elsewhere.
+    """
     from saltdeploy.watch import follow as watch_events
     from saltdeploy.watch.console.signals import LookingOn
 
-    if follow:
+    if told is not None:
+        pass
+    elif follow:
         told = following.follow(repo, deploy, root(__opts__), time.sleep)
     else:
         told = journal.replay(journal.Journals(root(__opts__)).path(repo, deploy))

@@ -69,6 +69,9 @@ def pinned(name, tag=None):
     wanted = __salt__["deploy.pin"](name, tag)
     if not wanted:
         return {**answer, "result": False, "comment": _unknown(name, tag)}
+    if "error" in wanted:
+        error = wanted["error"]
+        return {**answer, "result": False, "comment": f"{name}: {error['cause']}. Next: {error['next']}"}
     before = __salt__["deploy.status"](name)
     held = before.get("holdings", {})
     well = before["status"] == 0 and not held.get("unsettled") and not held.get("damaged")

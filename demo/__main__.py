@@ -22,6 +22,7 @@ import yaml
 from demo import processes, sample
 from demo.fleet import Fleet, FleetError
 from demo.proof import release_in
+from demo.web import Web
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PREFIX = "deploy-demo-"
@@ -41,6 +42,7 @@ def main() -> int:
     )
     parser.add_argument("--minions", type=int, default=5)
     parser.add_argument("--keep", action="store_true", help="leave the fleet up")
+    parser.add_argument("--web", action="store_true", help="show it on the page too, and leave the fleet up")
     parser.add_argument("--stop", action="store_true", help="stop what --keep left up")
     arguments = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -62,6 +64,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         (directory / "owner").write_text(str(os.getpid()))
         repository, tags = _repository(arguments.repo, arguments.tags.split(), directory)
+        web = Web(CHECKOUT) if arguments.web else None
         fleet = Fleet(
             directory,
             CHECKOUT,
@@ -73,16 +76,22 @@ def _run(arguments: argparse.Namespace) -> int:
                 **({} if arguments.repo else {"rollout": sample.ROLLOUT}),
             },
             grains={"deployment_target": [REPO]},
+            master=web.settings() if web else None,
             tell=_say,
         )
         _say(f"starting a Salt master and {arguments.minions} minions in {directory}")
         with fleet:
             _say(f"up after {time.monotonic() - began:.0f} s; deploying {', '.join(tags)} of {repository}")
+            if web:
+                fleet.serve(web.url)
+                _say(f"the page: {web.log_in}")
             status = _tour(fleet, repository, tags, fails=not arguments.repo)
-            if arguments.keep:
+            if arguments.keep or web:
                 fleet.keep()
                 kept = True
                 _say(_what_to_try(fleet, tags))
+            if web:
+                _say(f"\nthe page: {web.log_in}")
     finally:
         # a second Ctrl-C shall not leave processes behind
         signal.signal(signal.SIGINT, signal.SIG_IGN)

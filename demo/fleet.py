@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,21 @@ class Fleet:
     def salt(self, *arguments: str, show: bool = False) -> subprocess.CompletedProcess[str]:
         """Run ``salt`` on the master, as :meth:`salt_run`."""
         return self._command("salt", arguments, show)
+
+    def serve(self, url: str) -> None:
+        """Start salt-api, which the master's settings must name, and wait until it answers.
+
+        Raises:
+            FleetError: it does not.
+        """
+        command = [*self._enter("master"), _salt("salt-api"), "-c", str(self.config)]
+        self._daemons["salt-api"] = processes.launch(self.directory, command, self.config / "api.out")
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
+                return
+            self._check(deadline, ["salt-api"])
+            time.sleep(0.2)
 
     def saltdeploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``saltdeploy`` on the master; whoever wants its warm door configures the engine ``deploy``."""

@@ -106,8 +106,8 @@ repo_config:
     # failure_limit: 0
 
     # The order in which the targets switch. A group without `targets` takes the rest; `hold` (seconds, or `ask`) comes
-    # before the next one. Each may have group_size, and batch, rollback_batch, failure_limit and transport of its own in the
-    # place of the repo's. A roll back knows no holds.
+    # before the next one. Each may have group_size, and batch, rollback_batch, failure_limit, on_inconclusive and transport of
+    # its own in the place of the repo's. A roll back knows no holds.
     #   - {name: canary, targets: 'web1,web2', targets_type: list, hold: ask}
     #   - {name: default, batch: 25%, failure_limit: 2}
     # groups: []
@@ -115,6 +115,9 @@ repo_config:
     # What follows when too many hosts fail (rollback, hold or ask), and when an operator stops the deploy
     # (rollback or hold). A question that nobody answers in time gets its default.
     # on_failure: rollback
+    # The same where it cannot be told whether they failed: hosts are silent, checks have no verdict. As on_failure says,
+    # where nothing stands here.
+    # on_inconclusive: null
     # on_abort: rollback
     # question_timeout: 3600
 
@@ -146,6 +149,8 @@ repo_config:
     # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync
     # or timestamp (docs/staging.md).
     # tag_scheme: release
+    # What `deploy.stage` makes releases of, where `source` is a plain directory that people edit (docs/staging.md).
+    # stage: null
 
     # Seconds that a host may take for one stage.
     timeout: 120

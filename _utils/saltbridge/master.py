@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import functools
 import json
+import re
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -23,9 +26,13 @@ from saltdeploy import checks
 from saltdeploy.lib import errors
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
-from saltdeploy.protocol import events, orders, release
+from saltdeploy.protocol import events, holdings, orders, release
 
 Opts = dict[str, Any]
+_NODEGROUP = re.compile(r"\bN@([^\s()]+)")
+
+#: Seconds until a bus on which nobody hears himself is said to be silent; where no master runs, one try takes two of them.
+_HELLO = 8.0
 
 
 @contextlib.contextmanager
@@ -49,7 +56,7 @@ def open_master(
                 bus=bus,
                 store=store(opts),
                 targets=functools.partial(targets, opts),
-                accepted=lambda: targets(opts, "*", "glob"),
+                accepted=lambda: accepted(opts),
                 secret=_secrets(opts),
                 user=user,
                 place=checks.CheckContext(
@@ -98,7 +105,8 @@ class SaltBus:
         """Hear ourselves before anybody is asked: a subscription that is not up yet would miss the answers."""
         hello = events.hello(self.new_jid(), "", self.now())
         tag = events.tag_of(hello)
-        for _ in range(20):
+        end = self.elapsed() + _HELLO
+        while self.elapsed() < end:
             self.fire(tag, hello)
             heard = self.next(0.25)
             while heard:
@@ -113,9 +121,43 @@ class SaltBus:
 
 
 def targets(opts: Opts, expression: str, kind: str) -> list[str]:
-    """The accepted minions that match, sorted."""
-    found = salt.utils.minions.CkMinions(opts).check_minions(expression, kind)
-    return sorted(release.check_host(host) for host in found["minions"])
+    """The accepted minions that match, sorted.
+
+    Raises:
+        NoTargets: it names a nodegroup that there is not, which Salt takes for one without minions.
+        BadName: the id of one that matches cannot stand in a path or a command.
+    """
+    _refuse_unknown_nodegroups(opts, expression, kind)
+    found = salt.utils.minions.CkMinions(opts).check_minions(expression, kind)["minions"]
+    for host in found:
+        try:
+            release.check_host(host)
+        except errors.BadName as error:
+            raise errors.BadName(
+                f"{error.cause}: the minion with this id takes it, and ids stand in paths, event tags and commands",
+                next=f"give that minion another id (id: in its configuration), then salt-key -y -d {shlex.quote(host)}",
+            ) from None
+    return sorted(found)
+
+
+def accepted(opts: Opts) -> list[str]:
+    """The accepted minions, sorted; without those whose id nothing of ours can hold, since they take part in no deploy."""
+    known = salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"]
+    return sorted(filter(None, (holdings.legal(host, release.check_host) for host in known)))
+
+
+def _refuse_unknown_nodegroups(opts: Opts, expression: str, kind: str) -> None:
+    known = sorted(map(str, opts.get("nodegroups") or {}))
+    named = [expression] if kind == "nodegroup" else []
+    named += _NODEGROUP.findall(expression) if kind == "compound" else []
+    for name in named:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? Else name" if near else "name"
+            raise errors.NoTargets(
+                f"the master's configuration has no nodegroup {name!r}; it has {', '.join(known) or 'none'}",
+                next=f"{hint} it below nodegroups: in the master's configuration, then systemctl restart salt-master",
+            )
 
 
 def root(opts: Opts) -> Path:

@@ -16,6 +16,8 @@ DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.beginning",
+    "master.doctor",
     "master.changes",
     "master.forgotten",
     "master.gc",
@@ -25,6 +27,7 @@ RUNNER = (
     "master.releases",
     "master.verification",
     "master.stage",
+    "protocol.exports",
     "staging.next_tag",
     "watch.console.log_lines",
     "watch.console.terminal",
@@ -34,9 +37,16 @@ RUNNER = (
     "web.story",
 )
 #: What the pillar of a minion can need.
-PILLAR = ("master.ext_pillar", "master.packing", "master.annex_urls", "master.source", "master.checks")
+PILLAR = (
+    "master.ext_pillar",
+    "master.packing",
+    "master.annex_urls",
+    "master.source",
+    "master.checks",
+    "master.locking.locks",
+)
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = ("minion.stages", "minion.preseed", "minion.gc")
+MINION = ("minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
 
 
 def load(modules: tuple[str, ...]) -> None:

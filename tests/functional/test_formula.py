@@ -49,3 +49,16 @@ def test_a_server_gets_a_directory_for_each_repo_of_the_pillar(host: salt.client
     states = host.cmd("state.show_sls", "deploy.server")
     directories = {name for name, state in states.items() if "file" in state}
     assert directories == {"/srv/deployment", "/srv/deployment/demo", "/srv/deployment/test/testrepo"}
+
+
+def test_the_host_of_salt_api_gets_every_file_of_the_page(
+    host: salt.client.Caller, checkout: Path, tmp_path: Path
+) -> None:
+    """The state leads to the files; they are brought to a place of this test's own."""
+    (state,) = host.cmd("state.show_sls", "deploy.web").values()
+    settings = {key: value for each in state["file"] if isinstance(each, dict) for key, value in each.items()}
+    assert host.cmd("cp.get_dir", settings["source"], str(tmp_path / "brought"))
+    brought, own = tmp_path / "brought" / "page", checkout / "formula" / "deploy" / "page"
+    assert {path.name: path.read_bytes() for path in brought.iterdir()} == {
+        path.name: path.read_bytes() for path in own.iterdir()
+    }

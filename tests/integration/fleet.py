@@ -124,8 +124,21 @@ class Fleet:
 
     def restart_master(self) -> None:
         """What is published before :meth:`all_connected` may reach nobody, as on any fleet."""
-        self._master.terminate()
+        self.stop_master()
         self._master.start()
+
+    def stop_master(self) -> None:
+        """Minions stay, and nobody answers them."""
+        self._master.terminate()
+
+    @contextlib.contextmanager
+    def master_running(self) -> Iterator[None]:
+        """The master alone; minions are for the test to start and to kill."""
+        self._master.start()
+        try:
+            yield
+        finally:
+            self._master.terminate()
 
     def all_connected(self) -> None:
         """Wait until every minion has found a master that was restarted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -13,14 +14,25 @@ from tests.support.serving import free_port
 
 PATIENCE = 120  # seconds
 SECRET = "of this fleet of a test"
+PAGE = Path(__file__).resolve().parents[2] / "formula" / "deploy" / "page"
+#: ``onlooker`` may look at this repo and at nothing else.
+LOOKED_AT = "looked-at"
+_LOOKS = ("overview", "story", "versions", "plan")
 
 
 def settings() -> dict[str, Any]:
-    """What the master's configuration needs, so that ``deployer`` may call runners by salt-api."""
+    """What the master's configuration needs, so that ``deployer`` may call runners by salt-api, and the page is there."""
+    looks = [{f"deploy.{name}$": {"kwargs": {"repo": f"{LOOKED_AT}$"}}} for name in _LOOKS]
     return {
-        "rest_cherrypy": {"host": "127.0.0.1", "port": free_port(), "disable_ssl": True},
+        "rest_cherrypy": {
+            "host": "127.0.0.1",
+            "port": free_port(),
+            "disable_ssl": True,
+            "app": str(PAGE / "index.html"),
+            "static": str(PAGE),
+        },
         "netapi_enable_clients": ["runner"],
-        "external_auth": {"sharedsecret": {"deployer": ["@runner"]}},
+        "external_auth": {"sharedsecret": {"deployer": ["@runner"], "onlooker": [{"@runner": looks}]}},
         "sharedsecret": SECRET,
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from saltdeploy import loader
 
-_SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils")
+_SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils", "formula")
 DOORS = tuple(f"_{kind}" for kind in loader.KINDS)
 
 

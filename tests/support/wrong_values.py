@@ -19,6 +19,7 @@ USUAL = {
     "stage": "fetch",
     "name": "no/such",
     "host": "web1",
+    "source": "/no/such",
 }
 VALUES: dict[str, Any] = {
     "a number": 1.1,

@@ -35,7 +35,7 @@ def test_each_make_target_that_the_page_names_is_there(checkout: Path) -> None:
 
 def test_each_door_that_imports_the_package_asks_for_its_version(checkout: Path) -> None:
     doors = [door for door in checkout.glob("_*/*.py") if "import saltdeploy" in door.read_text()]
-    assert len(doors) == 10
+    assert len(doors) == 12
     for door in doors:
         asked = re.findall(r"(?:require\(|__version__ != )\"([^\"]+)\"", door.read_text())
         assert asked == [saltdeploy.__version__], door

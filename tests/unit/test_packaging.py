@@ -14,7 +14,7 @@ import pytest
 import saltdeploy
 from saltdeploy import loader
 
-SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils")
+SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils", "formula")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from saltdeploy.checks.base import FAIL, INCONCLUSIVE, PASS, CheckContext, Response, Verdict
-from saltdeploy.checks.http import client
 from saltdeploy.config import check_kinds, plugins
 from saltdeploy.config.rollout import Check
 from saltdeploy.lib import process
@@ -97,7 +96,6 @@ __all__ = [
     "Response",
     "Verdict",
     "by_hand",
-    "client",
     "judge",
     "measure",
     "run",

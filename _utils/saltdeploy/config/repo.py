@@ -53,6 +53,7 @@ class Repo:
         timeout: seconds that a host may take for one stage.
         groups: the order in which the targets switch; empty: all of them are one group.
         on_failure: what follows when too many hosts fail: ``rollback``, ``hold`` or ``ask``.
+        on_inconclusive: what follows where that cannot be told, likewise; "" as ``on_failure`` says.
         on_abort: what follows when an operator stops the deploy: ``rollback`` or ``hold``.
         question_timeout: seconds until a question that nobody answers gets its default.
         restart: what makes a host's processes take up the release.
@@ -100,6 +101,7 @@ class Repo:
     checkout_calls: dict[str, list[Any]]
     groups: tuple[Group, ...]
     on_failure: str
+    on_inconclusive: str
     on_abort: str
     question_timeout: float
     restart: Restart
@@ -217,6 +219,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         checkout_calls=keys["checkout_module_calls"],
         groups=keys["groups"],
         on_failure=keys["on_failure"],
+        on_inconclusive=keys["on_inconclusive"] or "",
         on_abort=keys["on_abort"],
         question_timeout=keys["question_timeout"],
         restart=_restart(name, keys),

@@ -51,6 +51,7 @@ class Group:
         size: the group is split into parts of this many hosts, one after the other; 0: it is not.
         hold: what happens before the next group: "" nothing, a number of seconds, or :data:`ASK`.
         transport: how releases travel to its hosts; "" as the repo says.
+        on_inconclusive: what follows when it cannot be told whether too many of its hosts failed; "" as the repo says.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Group:
     size: int = 0
     hold: str = ""
     transport: str = ""
+    on_inconclusive: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,7 @@ def groups(value: Any) -> tuple[Group, ...]:
         "group_size": values.whole(1),
         "hold": hold,
         "transport": transports.of_group,
+        "on_inconclusive": one_of("rollback", "hold", "ask"),
     }
     found: list[Group] = []
     for number, entry in enumerate(values.list_of(value, "groups")):

@@ -132,6 +132,7 @@ REPO_KEYS: dict[str, Key] = {
     "timeout": (600, values.whole(1, 86_400)),
     "groups": ([], rollout.groups),
     "on_failure": ("rollback", values.one_of("rollback", "hold", "ask")),
+    "on_inconclusive": (None, values.one_of("rollback", "hold", "ask")),
     "on_abort": ("rollback", values.one_of("rollback", "hold")),
     "question_timeout": (3600, values.seconds(1)),
     "service_port": (None, values.ports),

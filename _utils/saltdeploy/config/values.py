@@ -12,6 +12,12 @@ from typing import Any
 from saltdeploy.lib.errors import ConfigError
 
 _SHARE = re.compile(r"[0-9]{1,9}|(100|[0-9]{1,2})%")
+_FLAGS = ("true", "false", "yes", "no", "on", "off")  # as YAML has them where they stand without quotes
+#: Trebuchet's keys that are gone -> what does the same now.
+_FORMER = {
+    "submodule_sed_regex": "Trebuchet wrote other URLs into .gitmodules by it; here submodule_urls says them, each by "
+    "the begin of the old one: docs/submodules.md",
+}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -29,6 +35,7 @@ def refuse_unknown(section: dict[str, Any], known: Collection[str], path: str, r
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]}" if near else f"the keys are {', '.join(known)}"
+            hint = _FORMER.get(key, hint)
             raise ConfigError(
                 f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
             )
@@ -66,6 +73,8 @@ def name(value: Any) -> str:
 
 def flag(value: Any) -> bool:
     """True or false."""
+    if isinstance(value, str) and value.lower() in _FLAGS:
+        raise Wrong(f"must be true or false, and not a text: write {value.lower()} without quotes")
     if not isinstance(value, bool):
         raise Wrong("must be true or false")
     return value
@@ -95,7 +104,7 @@ def whole(least: int, most: float = math.inf) -> Callable[[Any], int]:
 
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise Wrong(f"must be a whole number from {least}{to}")
+            raise Wrong(f"must be a whole number from {least}{to}{_without_quotes(value)}")
         return value
 
     return check
@@ -106,10 +115,18 @@ def seconds(least: float = 0.0) -> Callable[[Any], float]:
 
     def check(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 86_400 * 7:
-            raise Wrong(f"must be a number of seconds from {least:g} to 604800")
+            raise Wrong(f"must be a number of seconds from {least:g} to 604800{_without_quotes(value)}")
         return float(value)
 
     return check
+
+
+def _without_quotes(value: Any) -> str:
+    return (
+        f", and not a text: write {value} without quotes"
+        if isinstance(value, str) and value.isdecimal()
+        else ""
+    )
 
 
 def share(value: Any) -> str:

@@ -61,6 +61,15 @@ class Http:
                     file.write(piece)
                     progress("receive", file.tell(), payload.size, "bytes")
 
+    def offer(self, payload: Payload) -> None:
+        """Ask for a payload as :meth:`fetch` does, and take none of its bytes.
+
+        Raises:
+            Unavailable: the server does not have it, is silent, or would send something else.
+        """
+        with DirectClient(self._limits, self._ca_bundle) as client, self._ask(client, payload, 0) as answer:
+            self._begin(answer, payload.size, 0)
+
     def _ask(self, client: WebClient, payload: Payload, have: int) -> requests.Response:
         wanted = {"Range": f"bytes={have}-"} if have else {}
         with self._named():

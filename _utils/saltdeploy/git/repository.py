@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Collection, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from saltdeploy.git import credentials
+from saltdeploy.git import credentials, shield
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress
 from saltdeploy.git.growth import growing
 from saltdeploy.git.objects import Difference
@@ -245,9 +246,19 @@ class Repository(ObjectStore):
             try:
                 empty._run(["verify-tag", written.stdout.decode().strip()])
             except GitFailed as failed:
-                raise _unsigned(tag, failed.cause) from None
+                raise self._unverified(tag, failed.cause) from None
         if f"\ntag {tag.name}\n".encode() not in data.partition(b"\n\n")[0] + b"\n":
             raise _unsigned(tag, "what was signed bears another name")
+
+    def _unverified(self, tag: Tag, cause: str) -> Unsigned:
+        """Git does not accept a signature; by SSH it needs a list of those who may sign, and takes none from a repository."""
+        error = _unsigned(tag, cause)
+        if "allowedSignersFile" in cause:
+            own = shield.setting(self.git_dir, "gpg.ssh.allowedsignersfile")
+            if own:
+                error.cause += f"; the one that the repository names ({own}) does not count: whoever may push could name it"
+            error.next = f"git config --system gpg.ssh.allowedSignersFile {shlex.quote(own or '/etc/git/allowed_signers')}"
+        return error
 
 
 def _unsigned(tag: Tag, cause: str) -> Unsigned:
@@ -258,11 +269,14 @@ def _unsigned(tag: Tag, cause: str) -> Unsigned:
 
 
 def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
-    return Unavailable(
-        f"cannot fetch from {public(url)}: {error.cause}",
-        status=error.status,
-        next=f"git ls-remote {public(url)} refs/tags/{tag}",
-    )
+    next_act = f"git ls-remote {public(url)} refs/tags/{tag}"
+    cause = error.cause
+    if "promisor remote" in cause:  # git names the object, and not what is wrong
+        cause = f"it is a partial clone (git clone --filter) and lacks files of the release: {cause}"
+        next_act = (
+            "git clone --mirror, without --filter, of what it was cloned from; then name that in the pillar"
+        )
+    return Unavailable(f"cannot fetch from {public(url)}: {cause}", status=error.status, next=next_act)
 
 
 __all__ = ["Difference", "Progress", "Repository", "Tag", "git_version", "no_progress"]

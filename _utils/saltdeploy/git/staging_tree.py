@@ -104,7 +104,7 @@ class StagingTree:
             ["rev-parse", "--verify", "--quiet", f"refs/tags/{check_tag(tag)}^{{commit}}"], check=False
         )
         if not found:
-            raise NoSuchTag(f"there is no tag {tag}", path=str(self.top), next="git deploy log")
+            raise NoSuchTag(f"there is no tag {tag}", path=str(self.top), next="git deploy show")
         return found.strip()
 
     def make_tag(self, name: str, message: str, identity: Mapping[str, str]) -> None:

@@ -162,8 +162,9 @@ class ObjectStore(Packer):
         """The bytes of a file of the commit; None where there is none.
 
         Raises:
-            Corrupt: it is larger than ``most`` bytes.
+            Corrupt: it is larger than ``most`` bytes; or the path leads over a symbolic link, of which hosts take none.
         """
+        self._refuse_link(commit, path)
         spec = f"{check_commit(commit)}:{path}"
         size = self._ask(["cat-file", "-s", spec]).strip()
         if not size:
@@ -171,6 +172,19 @@ class ObjectStore(Packer):
         if int(size) > most:
             raise Corrupt(f"{path} is larger than {most} bytes", path=str(self.git_dir))
         return self._run(["cat-file", "blob", spec]).stdout
+
+    def _refuse_link(self, commit: str, path: str) -> None:
+        parts = path.split("/")
+        above = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
+        listed = self._ask(["ls-tree", "-z", check_commit(commit), "--", *above])
+        for entry in filter(None, listed.split("\0")):
+            row, _, name = entry.partition("\t")
+            if row.startswith("120000"):
+                target = self._ask(["cat-file", "blob", row.split()[2]])
+                raise Corrupt(
+                    f"{name} is a symbolic link (to {target[:200]}), and {path} must be a plain file of the release",
+                    path=str(self.git_dir),
+                )
 
     def locks(self) -> list[Path]:
         """Lock files, of git processes that are at work or were killed."""

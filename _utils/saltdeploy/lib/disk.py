@@ -210,7 +210,9 @@ def read_below(root: Path, path: str, most: int) -> bytes | None:
     except OSError as error:
         if error.errno not in (errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
             raise
-        raise Corrupt("is not a plain file of the tree", path=str(file)) from None
+        raise Corrupt(
+            "is not a plain file of the tree, or stands below a symbolic link", path=str(file)
+        ) from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise Corrupt("is not a plain file of the tree", path=str(file))

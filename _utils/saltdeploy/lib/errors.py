@@ -29,6 +29,7 @@ class DeployError(Exception):
     status: int = 140
     #: Whether it is the host's own trouble, for which no release is to blame.
     of_the_host: ClassVar[bool] = False
+    inconclusive: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -211,6 +212,7 @@ class Unreachable(DeployError):
 
     kind = "unreachable"
     status = 155
+    inconclusive = True
 
 
 class NoBase(DeployError):
@@ -295,6 +297,7 @@ class CheckInconclusive(DeployError):
 
     kind = "check-inconclusive"
     status = 166
+    inconclusive = True
 
 
 class RestartFailed(DeployError):

@@ -16,13 +16,18 @@ GUARDS = (
     "max_removed",
 )
 
+#: No guard, since only hosts can tell it: they have seen a newer deploy, of another master or of a clock that was ahead. It
+#: is gone past by its name only.
+EPOCH = "epoch"
+_NAMES = (*GUARDS, EPOCH)
+
 Force = bool | tuple[str, ...]
 """Names of guards; True: all of :data:`GUARDS`."""
 
 
 def covers(force: Force, guard: str) -> bool:
     """Whether a guard is gone past."""
-    return guard in force if isinstance(force, tuple) else force
+    return guard in force if isinstance(force, tuple) else force and guard != EPOCH
 
 
 def named(force: Force) -> str:
@@ -39,11 +44,11 @@ def guards(given: Given) -> Force:
     value = given.value
     words = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else ()
     names = [word.strip() if isinstance(word, str) else word for word in words]
-    known = tuple(guard for guard in GUARDS if guard in names)
+    known = tuple(name for name in _NAMES if name in names)
     if known and len(known) == len(names):
         return known
     try:
         return flag(given)
     except NotValid as error:
         guess: object = ",".join(known) if known else error.guess
-        raise NotValid(f"{error}, nor does it name guards: {', '.join(GUARDS)}", guess) from None
+        raise NotValid(f"{error}, nor does it name guards: {', '.join(_NAMES)}", guess) from None

@@ -18,7 +18,8 @@ from saltdeploy.lib.text import public
 
 _SAID = 1500  # bytes of what a program says that are told
 _AGAIN = "run the same command again"
-_PACKAGE = {"sqfstar": "squashfs-tools 4.5 or newer", "unsquashfs": "squashfs-tools"}
+_PACKAGE = {"sqfstar": "squashfs-tools", "unsquashfs": "squashfs-tools"}
+_VERSION = {"sqfstar": " 4.5 or newer"}
 
 
 class Output:
@@ -45,6 +46,11 @@ class Output:
 def is_installed(program: str) -> bool:
     """Whether this host has the program."""
     return shutil.which(program) is not None
+
+
+def package_of(program: str) -> str:
+    """The name of the package that has a program."""
+    return _PACKAGE.get(program, program)
 
 
 @contextlib.contextmanager
@@ -109,7 +115,7 @@ def _start(
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise Unsupported(
             f"{command[0]} is not installed, or cannot be run ({error.strerror})",
-            next=f"install {_PACKAGE.get(command[0], command[0])} on this host, then {_AGAIN}; or choose another transport",
+            next=f"install {package_of(command[0])}{_VERSION.get(command[0], '')} on this host, then {_AGAIN}; or choose another transport",
         ) from None
 
 

@@ -18,6 +18,7 @@ from saltdeploy.master.swarm_identity import identity
 from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import secret_for
+from saltdeploy.protocol.pillar import ECHO, EPOCH, RUNS, TAKEN
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def data_for(
     pillar: dict[str, Any],
     is_target: Callable[[str, str], bool],
     lost: Collection[str] = (),
+    word: str = "",
 ) -> dict[str, Any]:
     """The data under the pillar key ``deploy`` for one minion.
 
@@ -37,10 +39,13 @@ def data_for(
         pillar: the pillar so far, with ``repo_config``.
         is_target: whether this minion matches ``(expression, type)``.
         lost: repos of which the minion says that nothing it holds fits what is pinned.
+        word: with which the minion asks; "" where Salt asks for it.
 
     Returns:
         ``{"secret": ..., "swarm": {"certificate", "key"}, "pins": {repo: {"tag", "commit", "order"}}}``; and ``unknown``,
-        repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing.
+        repo to an error, where the master cannot tell what it has pinned: that is not to have pinned nothing. A minion
+        that asks is told its word again, and under ``taken`` each repo that it takes: the last ``epoch`` that was given, and
+        whether a deploy ``runs``. So it tells an old pin from one that a deploy is about to replace.
     """
     pins = Pins(root)
     found, unknown = {}, {}
@@ -60,8 +65,22 @@ def data_for(
         if told:
             found[name] = told
     secret = secret_for(host, master_secret(root))
-    known = {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
-    return {**known, "unknown": unknown} if unknown else known
+    known: dict[str, Any] = {"secret": secret, "swarm": dict(identity(root).__dict__), "pins": found}
+    known |= {"unknown": unknown} if unknown else {}
+    if not word:
+        return known
+    return {**known, ECHO: word, TAKEN: _taken(root, pillar, {*found, *unknown}, is_target)}
+
+
+def _taken(
+    root: Path, pillar: dict[str, Any], told: Collection[str], is_target: Callable[[str, str], bool]
+) -> dict[str, dict[str, Any]]:
+    """What is to know of the deploys of each repo that a host takes, with a pin or without."""
+    from saltdeploy.master.locking.locks import is_held, last_epoch  # only where a host asks
+
+    repos, _ = config.load_all(pillar)
+    names = [each.name for each in repos if each.name in told or is_target(each.targets, each.targets_type)]
+    return {name: {EPOCH: last_epoch(root, name), RUNS: is_held(root, name)} for name in names}
 
 
 def _of_repo(

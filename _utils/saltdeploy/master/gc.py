@@ -12,7 +12,7 @@ from saltdeploy.config import Repo
 from saltdeploy.content.payloads import alias
 from saltdeploy.lib import flock
 from saltdeploy.lib.cleanup import Cleanup, left_out
-from saltdeploy.lib.errors import BadName, DamagedFile
+from saltdeploy.lib.errors import BadName, DamagedFile, DeployError
 from saltdeploy.master import fanouts
 from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals
@@ -50,7 +50,8 @@ def collect(
     wanted = _collect_here(repos, master, sweep) if known else []
     options = {"__kwarg__": True, "test": test, **({"wanted": wanted} if known else {})}
     arguments = [options] if whole else [repos[0].name, options]
-    hosts = _hosts(repos, master, whole=whole)
+    hosts, nobodys = _hosts(repos, master, whole=whole)
+    unreadable = {**unreadable, **nobodys}
     awake = _awake(hosts, master)
     timeout = float(max((repo.timeout for repo in repos), default=0))
     answers = gather(master, awake, "deploy.gc", arguments, timeout) if awake else {}
@@ -109,11 +110,20 @@ def _collect_mirrors(names: list[str], master: Master, sweep: Cleanup) -> None:
                     sweep.drop("mirrors", mirror)
 
 
-def _hosts(repos: Sequence[Repo], master: Master, *, whole: bool) -> list[str]:
-    found = {host for repo in repos for host in master.targets(repo.targets, repo.targets_type)}
-    if whole:
-        found |= {host for repo in repos for host in fanouts.minions(fanouts.sources(repo, master.targets))}
-    return sorted(found)
+def _hosts(repos: Sequence[Repo], master: Master, *, whole: bool) -> tuple[list[str], dict[str, str]]:
+    """Whom these repos are for; and the repos of which that cannot be told, and why."""
+    found: set[str] = set()
+    failed = {}
+    for repo in repos:
+        try:
+            found |= set(master.targets(repo.targets, repo.targets_type))
+            if whole:
+                found |= set(fanouts.minions(fanouts.sources(repo, master.targets)))
+        except DeployError as error:
+            if not whole:
+                raise error.at(repo=repo.name) from None
+            failed[repo.name] = str(error.at(repo=repo.name))
+    return sorted(found), failed
 
 
 def _awake(hosts: list[str], master: Master) -> list[str]:

@@ -19,7 +19,7 @@ from saltdeploy.master.context import Bus, Master
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ _PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
 _ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
+_BLACKOUT = "Minion in blackout mode"  # Salt's words
 _TURN = 0.5  # seconds that are listened before it is looked who has answered
 
 
@@ -42,7 +43,7 @@ class _Question:
         sign: when it last gave a sign of life.
         probes, probed: how often, and when last, it was asked what became of it, without an answer.
         anew: how often it was asked the same anew.
-        odd: what came under its name and is not its answer to this.
+        odd: what came under its name and is not its answer to this, and why not; None where nothing came.
         jobs: under which it was asked for this, and what became of it.
     """
 
@@ -52,7 +53,7 @@ class _Question:
     probes: int = 0
     probed: float = 0.0
     anew: int = 0
-    odd: str = ""
+    odd: DeployError | None = None
     jobs: set[str] = field(default_factory=set)
 
     @property
@@ -155,11 +156,11 @@ class Fleet:
 
     def _note_odd(self, host: str, question: _Question, data: dict[str, Any], error: DeployError) -> None:
         """A broken installation looks like this as well; should the host stay silent, this is the best reason."""
-        question.odd = f"{error.cause}; what came was {str(data.get('return'))[:300]!r}"
+        question.odd = DeployError(error.cause, next=_what_to_do_about(error, host))
         if host not in self._warned:
             self._warned.add(host)
-            log.warning("%s: ignored an answer of deploy %s: %s", host, self._deploy, question.odd)
-            self._warn(f"{host}: ignored an answer under its name: {question.odd}")
+            log.info("deploy %s: %s returned %.300r", self._deploy, host, data.get("return"))
+            self._warn(f"{host}: ignored an answer under its name, and asks again: {error.cause}")
 
     # -- silence ----------------------------------------------------------------------------------------
 
@@ -206,10 +207,11 @@ class Fleet:
         del self._open[host]
         order = question.order
         error = Unreachable(
-            f"{cause}; {question.odd}" if question.odd else cause,
+            f"{cause}; {question.odd.cause}" if question.odd else cause,
             repo=order.release.repo,
             host=host,
-            next=_what_to_try(host, order.release.repo, question.odd),
+            next=(question.odd and question.odd.next)
+            or f"salt '{host}' test.ping; then salt '{host}' deploy.status {order.release.repo}",
         )
         heard.answers.append(Result.of(order, host, status=error.status, error=error))
 
@@ -260,12 +262,21 @@ def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
     return replace(result, status=error.status, error=error)
 
 
-def _what_to_try(host: str, repo: str, odd: str) -> str:
-    if "is not available" in odd:
-        return f"salt '{host}' saltutil.sync_all"
-    if odd:
-        return f"salt '{host}' saltutil.refresh_pillar"
-    return f"salt '{host}' test.ping; then salt '{host}' deploy.status {repo}"
+def _what_to_do_about(error: DeployError, host: str) -> str:
+    """What helps against an answer that does not count; "" where nothing of that kind does.
+
+    What is no answer of ours at all comes from Salt: the door does not load there, or does not fit the package that is
+    there, as between the two halves of an upgrade.
+    """
+    if isinstance(error, Forged):
+        return error.next
+    if _BLACKOUT in error.cause:
+        allowed = ", ".join(f"deploy.{stage}" for stage in (FETCH, CHECKOUT, ROLLBACK, "result", "status"))
+        return (
+            f"set minion_blackout to False in the pillar or the grains of {host}, or let {allowed} be in its "
+            f"minion_blackout_whitelist; then salt '{host}' saltutil.refresh_pillar"
+        )
+    return f"salt '{host}' saltutil.sync_all"
 
 
 def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:

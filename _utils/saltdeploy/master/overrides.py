@@ -15,10 +15,10 @@ from saltdeploy.protocol.orders import ROLLBACK
 #: Argument to what reads the pillar's key of that name, and to a value that is good.
 _READERS: Mapping[str, tuple[Callable[[Any], Any], object]] = {
     **{key: (schema.REPO_KEYS[key][1], good) for key, good in (("failure_limit", "10%"), ("batch", "25%"))},
-    "on_failure": (schema.REPO_KEYS["on_failure"][1], "hold"),
+    **{key: (schema.REPO_KEYS[key][1], "hold") for key in ("on_failure", "on_inconclusive")},
     "hold": (rollout.hold, "ask"),
 }
-_OF_A_GROUP = ("failure_limit", "batch", "rollback_batch", "hold")
+_OF_A_GROUP = ("failure_limit", "batch", "rollback_batch", "hold", "on_inconclusive")
 
 
 def applied(request: Request, repo: Repo) -> Repo:

@@ -24,6 +24,7 @@ from saltdeploy.protocol.release import file_name
 
 _KEPT = 7 * 86_400.0  # seconds
 _HASH = re.compile(r"[0-9a-f]{64}")
+_POLICIES = ("on_failure", "on_inconclusive")
 _WAVE = ("name", "hosts", "window", "limit", "hold")
 
 Facts = dict[str, Any]
@@ -67,8 +68,9 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
         "restarts": dataclasses.asdict(repo.restart),
         "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
     }
-    if "on_failure" in one.request.once:  # what the pillar says of it is no part of older hashes
-        facts["on_failure"] = repo.on_failure
+    for policy in _POLICIES:
+        if policy in one.request.once:  # what the pillar says of it is no part of older hashes
+            facts[policy] = getattr(repo, policy)
     plain: Facts = json.loads(json.dumps(facts, default=str))
     return plain
 
@@ -93,13 +95,18 @@ def _note(repo: Repo, known: str, master: Master) -> Path:
     return master.root / "plans" / file_name(repo.name) / f"{known}.json"
 
 
+def _moved_policies(then: Facts, now: Facts) -> Iterator[str]:
+    for policy in _POLICIES:
+        was, now_is = (each.get(policy, "as the pillar says") for each in (then, now))
+        if was != now_is:
+            yield f"{policy} was {was} and is {now_is}"
+
+
 def _moved(then: Facts, now: Facts) -> Iterator[str]:
     for part in ("tag", "commit", "transport"):
         if then[part] != now[part]:
             yield f"the {part} was {then[part]} and is {now[part]}"
-    was, now_is = (each.get("on_failure", "as the pillar says") for each in (then, now))
-    if was != now_is:
-        yield f"on_failure was {was} and is {now_is}"
+    yield from _moved_policies(then, now)
     for host in sorted({*then["hosts"], *now["hosts"]}):
         was, now_is = then["hosts"].get(host), now["hosts"].get(host)
         if was != now_is:

@@ -223,7 +223,8 @@ class Plan:
 
     def to_wire(self) -> dict[str, Any]:
         """The plan as plain data."""
-        rules = {**self.rules.__dict__, "gates": [gate.__dict__ for gate in self.rules.gates]}
+        said = {key: value for key, value in self.rules.__dict__.items() if value or key != "on_inconclusive"}
+        rules = {**said, "gates": [gate.__dict__ for gate in self.rules.gates]}
         return {
             **self.__dict__,
             "parts": [part.to_wire() for part in self.parts],

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any
 
 from saltdeploy.blobs import annex_urls
 from saltdeploy.config import Repo
-from saltdeploy.lib.errors import ConfigError, Unsupported
+from saltdeploy.download.http import Http
+from saltdeploy.lib.errors import ConfigError, Unavailable, Unsupported
+from saltdeploy.lib.rate_limit import Limits
 from saltdeploy.lib.spelling import argument
+from saltdeploy.lib.text import public
 from saltdeploy.master import fanouts, packing, release_guards, transport_choice, travel
 from saltdeploy.master import source as master_source
 from saltdeploy.master.authenticity import Authenticator
@@ -27,14 +31,17 @@ from saltdeploy.master.pins import Pins
 from saltdeploy.master.signing import Sealer
 from saltdeploy.master.swarm import ahead
 from saltdeploy.master.transport_choice import TransportChooser
+from saltdeploy.protocol.fanout import FanoutServer
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import PRESEED, Order, Result
+from saltdeploy.protocol.orders import PRESEED, Order, Payload, Result
 from saltdeploy.protocol.release import Release
 from saltdeploy.transports import bundle
 
 _TICK = 0.25  # seconds
 _SAY_EVERY = 3.0  # seconds
 _MOST_NAMED = 5
+_AT_ONCE = 16  # fanouts that are asked at the same time
+_PATIENCE = Limits(connect=3.0, answer=5.0)
 _NOTHING = Holdings()
 
 
@@ -73,7 +80,8 @@ def preseed(
         lacking = _lacking(offers, held, set(minions))
         with ahead(deploy, repo, list(lacking), offers, master, lambda text: tell(f"Warning: {text}")):
             asked.ask(_of_targets(offers, sources, lacking, repo, master), numbers)
-    return _view(repo, offers.order, asked.heard)
+    unserved = _unserved(sources, asked.heard, offers.order, tell)
+    return _view(repo, offers.order, asked.heard, unserved)
 
 
 def _held(repo: Repo, master: Master) -> dict[str, Holdings]:
@@ -183,7 +191,36 @@ class _Asked:
             self._tell(f"{self._repo.name}: waits for {named}{f' and {more} more' if more > 0 else ''}")
 
 
-def _view(repo: Repo, order: Order, heard: dict[str, Result]) -> dict[str, Any]:
+def _unserved(
+    sources: tuple[FanoutServer, ...],
+    heard: Mapping[str, Result],
+    order: Order,
+    tell: Callable[[str], None],
+) -> dict[str, str]:
+    """Ask each fanout for what was brought to it, as a target will: on its disk is not yet on the network.
+
+    Returns:
+        Host to why it serves nothing; as it looks from the master.
+    """
+    asked = [each for each in sources if each.host in heard and heard[each.host].ok]
+    if not asked or not order.payloads:
+        return {}
+    tell(f"{order.release.repo}: asking {len(asked)} fanouts for what was brought to them")
+    smallest = min(order.payloads, key=lambda payload: payload.size)
+    with ThreadPoolExecutor(min(_AT_ONCE, len(asked))) as pool:
+        causes = pool.map(lambda source: _why_not(source, smallest), asked)
+    return {source.host: why for source, why in zip(asked, causes, strict=True) if why}
+
+
+def _why_not(source: FanoutServer, payload: Payload) -> str:
+    try:
+        Http(source, _PATIENCE).offer(payload)
+    except Unavailable as error:
+        return f"{public(source.url)} {error.cause}"
+    return ""
+
+
+def _view(repo: Repo, order: Order, heard: dict[str, Result], unserved: Mapping[str, str]) -> dict[str, Any]:
     return {
         "view": "preseed",
         "retcode": 0 if all(result.ok for result in heard.values()) else 1,
@@ -192,7 +229,10 @@ def _view(repo: Repo, order: Order, heard: dict[str, Result]) -> dict[str, Any]:
         "commit": order.release.commit,
         "payloads": len(order.payloads),
         "size": sum(payload.size for payload in order.payloads),
-        "hosts": {host: _of_host(heard[host]) for host in sorted(heard)},
+        "hosts": {
+            host: {**_of_host(heard[host]), **({"unserved": unserved[host]} if host in unserved else {})}
+            for host in sorted(heard)
+        },
     }
 
 

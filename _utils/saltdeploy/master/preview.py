@@ -77,6 +77,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "previous": one.previous,
         "hash": plan_hash.keep(facts, repo, master),
         "waves": facts["waves"],
+        "policies": list(_policies(draft)),
         "transport": facts["transport"],
         "ways": [way.to_wire() for way in travels],
         "hosts": changes,
@@ -106,8 +107,18 @@ def _shared(repo: Repo) -> Iterator[str]:
     if repo.shared:
         yield (
             f"Shared on each host, at {repo.shared_place}, and no part of a release: {', '.join(repo.shared.paths)}. What is "
-            "live has them there after the switch; what is there already stays as it is"
+            "there stays as it is; what the live tree has at these paths is taken over in the switch"
         )
+
+
+def _policies(draft: Draft) -> Iterator[str]:
+    """What follows when things go wrong; the default as well, of which the pillar says nothing."""
+    failed, untold = draft.rules.on_failure, draft.rules.on_inconclusive
+    yield f"More hosts fail than may: {failed}"
+    yield f"That cannot be told (hosts are silent, checks have no verdict): {untold or f'{failed}, as if they had failed'}"
+    for wave in {wave.group: wave for wave in draft.waves}.values():
+        if wave.on_inconclusive != untold:
+            yield f"That cannot be told of {wave.group}: {wave.on_inconclusive or failed}"
 
 
 def _reason(error: DeployError) -> str:

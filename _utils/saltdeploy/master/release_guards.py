@@ -7,10 +7,12 @@ import os
 import shlex
 
 from saltdeploy.config import Repo
-from saltdeploy.git import flaws
+from saltdeploy.git import flaws, shield
+from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Tag
 from saltdeploy.git.work_tree import checked_out
 from saltdeploy.lib.errors import BadRelease, Corrupt, MovedTag, NotAsRecorded, Unsigned
+from saltdeploy.lib.text import public
 from saltdeploy.master.history import History
 from saltdeploy.master.source import Source
 from saltdeploy.protocol.release import Release
@@ -85,12 +87,30 @@ def refuse_flawed(repo: Repo, source: Source, tag: Tag, before: str) -> None:
         if flaw.is_missing
         else "correct the path in a new commit, and make a new tag"
     )
+    origin = _filtered_from(repository) if flaw.is_missing else ""
+    if origin:
+        raise Corrupt(
+            f"{tag.name} cannot be deployed: the source is a partial clone (git clone --filter), and {flaw.why}",
+            repo=repo.name,
+            path=os.fsdecode(flaw.path) or "/",
+            next=f"git clone --mirror {shlex.quote(origin)} PLACE, and name PLACE in repo_config:{repo.name}:source",
+        )
     raise Corrupt(
         f"{tag.name} cannot be deployed: {flaw.why}",
         repo=repo.name,
         path=os.fsdecode(flaw.path) or "/",
         next=f"{look} tells more; {mend}, then deploy again",
     )
+
+
+def _filtered_from(repository: Reader) -> str:
+    """Where a partial clone was cloned from, without passwords; "" where it is none."""
+    name = shield.setting(repository.git_dir, "extensions.partialclone") or "origin"
+    is_partial = any(
+        shield.setting(repository.git_dir, f"remote.{name}.{key}")
+        for key in ("promisor", "partialclonefilter")
+    )
+    return public(shield.setting(repository.git_dir, f"remote.{name}.url")) if is_partial else ""
 
 
 def refuse_forgotten_update(repo: Repo, source: Source, tag: Tag) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from saltdeploy.config import Repo
 from saltdeploy.git.repository import Tag
-from saltdeploy.lib.errors import BadArguments, NoTargets, NothingToRestart
+from saltdeploy.lib.errors import BadArguments, DeployError, NoTargets, NothingToRestart
 from saltdeploy.master import revisions, transport_choice
 from saltdeploy.master import way_back as master_way_back
 from saltdeploy.master.context import Master
@@ -121,7 +121,10 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
         ConfigError: the transport that is wanted does not exist or does not fit.
     """
     request, repo, master = asked.request, asked.repo, asked.master
-    everybody = master.targets(repo.targets, repo.targets_type)
+    try:
+        everybody = master.targets(repo.targets, repo.targets_type)
+    except DeployError as error:
+        raise error.at(repo=repo.name) from None
     if not everybody:
         raise _nobody(repo)
     hosts = limited(asked.lead, everybody, request.limit, master.targets)

@@ -183,7 +183,8 @@ class DeployState:
         return all(each["live"] == commits.get(each["repo"]) for each in events.of_each_repo(event))
 
     def _gate_finished(self, event: events.Event) -> None:
-        self.rollout.passed(Gate(event["point"], event["wave"]), ok=event["ok"], reason=event["reason"])
+        gate, untold = Gate(event["point"], event["wave"]), bool(event.get("untold"))
+        self.rollout.passed(gate, ok=event["ok"], reason=event["reason"], untold=untold)
 
     def _paused(self, event: events.Event) -> None:
         self.left[f"pause {event['wave']}"] = max(0.0, event["until"] - event["time"])

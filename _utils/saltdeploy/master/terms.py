@@ -7,6 +7,7 @@ holds, no questions, no checks of the master; no failure stops it, and its windo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from saltdeploy.config import Repo
 from saltdeploy.master import checks
@@ -30,12 +31,19 @@ def waves_of(
         hosts: sorted.
         targets: ``(expression, type)`` to minion ids.
     """
-    return waves(
+    found = waves(
         lead,
         hosts,
         lambda group: targets(group.targets, group.targets_type),
         back=request.action == ROLLBACK,
     )
+    return found if _tells_apart(request) else tuple(replace(wave, on_inconclusive="") for wave in found)
+
+
+def _tells_apart(request: Request) -> bool:
+    """Whether what cannot be told has a policy of its own: not where nothing goes back, or somebody is asked anyway."""
+    is_asked = request.interactive and "on_inconclusive" not in request.once
+    return request.action not in _ON_FAILURE and not is_asked
 
 
 def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
@@ -50,6 +58,7 @@ def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], 
     is_asked = interactive and "on_failure" not in request.once
     return Rules(
         on_failure=_ON_FAILURE.get(request.action) or (ASK if is_asked else lead.on_failure),
+        on_inconclusive=lead.on_inconclusive if _tells_apart(request) else "",
         on_abort=HOLD if request.action in _ON_FAILURE else lead.on_abort,
         fetch_only=request.action == FETCH,
         confirm=interactive,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from saltdeploy.checks import INCONCLUSIVE
 from saltdeploy.config import Repo
 from saltdeploy.master import checks
 from saltdeploy.master.context import Master
@@ -70,8 +71,9 @@ class Waits:
                 text=one.verdict.text)  # fmt: skip
         bad = [one for one in found if not one.verdict.ok]
         reason = f"check {bad[0].check.name}: {bad[0].verdict.word}: {bad[0].verdict.text}" if bad else ""
+        untold = bool(bad) and all(one.verdict.word == INCONCLUSIVE for one in bad)
         self._recorder.record(
-            events.gate_finished, point=gate.point, wave=gate.wave, ok=not bad, reason=reason
+            events.gate_finished, point=gate.point, wave=gate.wave, ok=not bad, reason=reason, untold=untold
         )
         return True
 

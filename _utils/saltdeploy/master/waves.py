@@ -28,6 +28,7 @@ class Wave:
         limit: how many hosts of the group may fail.
         hold: what happens behind the last part of the group: "", seconds, or ``ask``.
         back: how many of its hosts may be switching back at once; 0: as many as forth.
+        on_inconclusive: what follows when it cannot be told whether too many of the group failed; "" as when they did.
     """
 
     name: str
@@ -37,10 +38,12 @@ class Wave:
     limit: int
     hold: str = ""
     back: int = 0
+    on_inconclusive: str = ""
 
     def to_wire(self) -> dict[str, Any]:
-        """The wave as plain data."""
-        return {**self.__dict__, "hosts": list(self.hosts)}
+        """The wave as plain data; a version that does not know the last field reads one in which nothing is said there."""
+        said = {key: value for key, value in self.__dict__.items() if value or key != "on_inconclusive"}
+        return {**said, "hosts": list(self.hosts)}
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> Wave:
@@ -72,6 +75,7 @@ def _inherited(group: Group, repo: Repo) -> Group:
         batch=group.batch or repo.batch,
         rollback_batch=group.rollback_batch or repo.rollback_batch,
         failure_limit=group.failure_limit or repo.failure_limit,
+        on_inconclusive=group.on_inconclusive or repo.on_inconclusive,
     )
 
 
@@ -153,6 +157,7 @@ def _split(group: Group, hosts: list[str]) -> list[Wave]:
             limit=limit,
             hold=group.hold,
             back=share_of(group.rollback_batch, len(part), up=True),
+            on_inconclusive=group.on_inconclusive,
         )
         for number, part in enumerate(parts, 1)
     ]

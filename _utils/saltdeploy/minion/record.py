@@ -11,6 +11,7 @@ from typing import Any
 
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, Fenced
+from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.orders import FETCH, ROLLBACK, Order, Result
 from saltdeploy.protocol.release import Release, file_name
 from saltdeploy.protocol.seals import Seal
@@ -62,9 +63,9 @@ class Record:
         known = self._read()
         if order.epoch < known["epoch"]:
             raise Fenced(
-                f"the order has epoch {order.epoch}, and this host has seen epoch {known['epoch']}: "
+                f"the order has epoch {order.epoch}, and this host has seen epoch {known['epoch']}{_by(known)}: "
                 "a newer deploy has begun",
-                next=f"salt-run deploy.watch repo={order.release.repo}",
+                next=_past(order),
             )
         if order.stage != ROLLBACK and order.deploy == known.get("rolled_back"):
             raise Fenced(  # a job that was lost on its way and comes late would undo the rollback
@@ -145,6 +146,20 @@ class Record:
     def _write(self, known: dict[str, Any]) -> None:
         disk.clear_asides(self._file)
         disk.write_json(self._file, known, mode=0o600)
+
+
+def _by(known: dict[str, Any]) -> str:
+    """Whose epoch it is; a record of an older version does not tell."""
+    return f" of deploy {known['deploy']}" if known.get("deploy") else ""
+
+
+def _past(order: Order) -> str:
+    """What to do about a newer deploy: to look at it, or to go past an epoch of which nothing is left but its number."""
+    repo = argument("repo", order.release.repo)
+    if order.deploy == "pin":
+        return f"salt-run deploy.watch {repo}"
+    again = f"salt-run deploy.sync {repo} {argument('tag', order.release.tag)} force=epoch"
+    return f"salt-run deploy.report {repo}; if neither this master nor another one deploys it now: {again}"
 
 
 def _pin_by(order: Order, known: dict[str, Any]) -> dict[str, Any]:

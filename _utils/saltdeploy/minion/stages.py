@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import shlex
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,6 @@ from saltdeploy.lib.errors import (
     DeployError,
     GitFailed,
     NoBase,
-    NothingToRollBackTo,
     Unavailable,
 )
 from saltdeploy.lib.os_errors import from_os
@@ -46,7 +45,6 @@ from saltdeploy.minion.steps import Steps
 from saltdeploy.minion.switch import switch
 from saltdeploy.protocol.holdings import YOUNG, Holdings
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
-from saltdeploy.protocol.release import Release
 
 log = logging.getLogger(__name__)
 
@@ -278,50 +276,6 @@ def is_running(stage: str, repo: Repo, host: Host) -> bool:
 def epoch(repo: Repo, host: Host) -> int:
     """The last epoch that this host has seen for the repo."""
     return Record(host.cache, repo.name).epoch()
-
-
-def newest_pin(told: Mapping[str, Any], repo: str, host: Host) -> Mapping[str, Any]:
-    """What this host is to run: as its pillar tells it, or as a deploy has brought it since; {} when neither knows.
-
-    Args:
-        told: the pillar's pin of the repo: ``tag``, ``commit`` and ``order``; {} when there is none.
-    """
-    own: Mapping[str, Any] = {}
-    with contextlib.suppress(DeployError, OSError):  # a record that cannot be read: the next stage says so
-        own = Record(host.cache, repo).pinned()
-    return max(told, own, key=lambda pin: pin["order"]["epoch"] if pin else -1)  # of equal ones the pillar's
-
-
-def previous(repo: Repo) -> Release:
-    """The release that was live before the present one and is still whole on disk.
-
-    Raises:
-        NothingToRollBackTo: there is none.
-    """
-    holdings = layouts.of(repo).holdings()
-    if not holdings.previous:
-        raise NothingToRollBackTo(
-            "no earlier release is on disk",
-            repo=repo.name,
-            path=str(repo.location),
-            next=f"salt-run deploy.versions repo={repo.name}; then deploy.sync with one of those tags",
-        )
-    return Release(repo.name, holdings.tags.get(holdings.previous) or "unknown", holdings.previous)
-
-
-def order_from_disk(tag: str, repo: Repo, host: Host, group: str = "") -> Order | None:
-    """An order for a release that is whole on this host's disk, found by its tag; None when it is not.
-
-    Args:
-        group: the group that the host is in.
-    """
-    for commit, name in layouts.of(repo).holdings().tags.items():
-        if name == tag:
-            release = Release(repo.name, tag, commit)
-            transport = config_transports.usual(repo.transport, repo.layout)
-            seal = Record(host.cache, repo.name).seal_of(release)
-            return Order("pin", epoch(repo, host), FETCH, release, transport, group=group, seal=seal)
-    return None
 
 
 def restart(repo: Repo, host: Host) -> dict[str, Any]:

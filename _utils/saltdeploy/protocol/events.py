@@ -253,10 +253,13 @@ def check_finished(
 
 
 def gate_finished(
-    deploy: str, repo: str, now: float, *, point: str, wave: int, ok: bool, reason: str
+    deploy: str, repo: str, now: float, *, point: str, wave: int, ok: bool, reason: str, untold: bool = False
 ) -> Event:
-    """All checks of the master at one point of the deploy are done."""
-    return _event(GATE_FINISHED, deploy, repo, now, point=point, wave=wave, ok=ok, reason=reason[:2000])
+    """All checks of the master at one point of the deploy are done; ``untold``: none failed, and one could not tell."""
+    more = {"untold": True} if untold else {}
+    return _event(
+        GATE_FINISHED, deploy, repo, now, point=point, wave=wave, ok=ok, reason=reason[:2000], **more
+    )
 
 
 def warned(deploy: str, repo: str, now: float, text: str) -> Event:

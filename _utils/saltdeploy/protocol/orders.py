@@ -322,6 +322,9 @@ def _mac(wire: Any, secret: str) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+_MOST_SHOWN = 300  # characters of a line that is no answer
+
+
 def _short(value: object, most: int) -> str:
     return legible(value[:most]) if isinstance(value, str) else ""
 
@@ -350,10 +353,13 @@ def _flat(value: object) -> dict[str, Any]:
 
 
 def _shown(data: object) -> str:
+    """The beginning and, where it is a traceback of Salt's, the last line: there stands why."""
     try:
-        return str(data)[:500]
+        lines = [line.strip() for line in str(data).splitlines() if line.strip()]
     except (ValueError, RecursionError):  # a number of ten thousand digits, a million brackets
         return type(data).__name__
+    first, *rest = [line[:_MOST_SHOWN] for line in (lines[0], lines[-1])[: len(lines)]] if lines else [""]
+    return legible(" ... ".join([first, *rest]))
 
 
 # -- what may come ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import time
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.trebuchet import looking, refusal
 from saltdeploy.trebuchet.console import Operator
-from saltdeploy.trebuchet.doors import Door, View
+from saltdeploy.trebuchet.doors import Door, LeftAlone, View
 from saltdeploy.trebuchet.progress import of_deploy
 from saltdeploy.trebuchet.refusal import Refusal, because
 from saltdeploy.trebuchet.report import report
@@ -53,6 +53,8 @@ def go_back(
         if reset:
             staging.refuse_dirty()
         view = _asked(staging, door, tag, reason)
+    except LeftAlone as error:
+        raise because("The way back is still underway.", refusal.NOT_SYNCED, error, staging.repo) from None
     except Refusal:
         if not held:  # nothing has changed anywhere
             staging.finish()
@@ -60,14 +62,18 @@ def go_back(
     _tell(staging, door, operator, tag, view)
     staging.write_deployed(tag)
     if reset:
-        try:
-            staging.tree.reset(staging.tree.commit_of(tag))
-        except DeployError as error:
-            raise because(
-                "The hosts are back, and the work tree is not.", refusal.NOT_SYNCED, error, staging.repo
-            ) from None
-        operator.tell(f"The work tree is at {tag}.")
+        _reset(staging, operator, tag)
     staging.finish()
+
+
+def _reset(staging: Staging, operator: Operator, tag: str) -> None:
+    try:
+        left = staging.keep_head()  # commits that were never synced would have no name any more
+        staging.tree.reset(staging.tree.commit_of(tag))
+    except DeployError as error:
+        message = "The hosts are back, and the work tree is not."
+        raise because(message, refusal.NOT_SYNCED, error, staging.repo) from None
+    operator.tell(f"The work tree is at {tag}; it was at {left}.")
 
 
 def _hold(staging: Staging, *, take_over: bool) -> None:
@@ -95,6 +101,8 @@ def _asked(staging: Staging, door: Door, tag: str, reason: str) -> View:
     try:
         staging.tree.commit_of(tag)  # a name that is none is found here, before any host is asked
         return door.deploy("rollback", arguments)
+    except LeftAlone:
+        raise
     except DeployError as error:
         raise because("Nothing was reverted.", refusal.NOT_SYNCED, error, staging.repo) from None
 

@@ -193,6 +193,20 @@ class Staging:
             raise self._no_tag("sync", error) from None
         return tag
 
+    def keep_head(self) -> str:
+        """See to it that a tag leads to what is checked out, so that it can be found again.
+
+        Returns:
+            The tag: one that is there, or a new start tag.
+
+        Raises:
+            Refusal: it cannot be written.
+        """
+        head = self.tree.head()
+        return (
+            next((tag.name for tag in self.tree.tags() if tag.commit == head), "") or self._write_start_tag()
+        )
+
     def start_tags(self) -> list[TagLine]:
         """The start tags of the repo, the newest first: Trigger's bear the time of their commit, so their names count."""
         return sorted(self.tree.tags(f"{self.repo}-start-*"), key=lambda tag: tag.name, reverse=True)

@@ -24,12 +24,14 @@ def story(repo: str, deploy: str, root: Path, after: int = 0, most: int = MOST) 
 
     Returns:
         ``events``; ``next``, how many have been told with them; ``more``, whether there were more already; ``runs``,
-        whether a process carries the repo's deploy on. Nothing is missed and nothing comes twice, for a journal only grows.
+        whether a process carries the repo's deploy on; ``waves``, with the piece that has the plan: ``name`` and ``hosts`` of
+        each group, in the order in which they switch. Nothing is missed and nothing comes twice, for a journal only grows.
     """
     runs = is_held(root, repo)  # asked first: what it writes before it ends is in the journal then
+    groups = _Groups(after)
     told = (
         event
-        for event in replay(Journals(root).path(repo, deploy))
+        for event in map(groups.hear, replay(Journals(root).path(repo, deploy)))
         if event["event"] not in events.JOURNAL_ONLY
     )
     found = list(islice(told, after, after + most + 1))
@@ -43,4 +45,28 @@ def story(repo: str, deploy: str, root: Path, after: int = 0, most: int = MOST) 
         "next": after + len(piece),
         "more": len(found) > most,
         "runs": runs,
+        **groups.told,
     }
+
+
+class _Groups:
+    """Which hosts switch together: who has the events before it does not hear of it once more.
+
+    Args:
+        after: how many events the caller has.
+
+    Attributes:
+        told: ``waves``, or nothing.
+    """
+
+    def __init__(self, after: int) -> None:
+        self.told: dict[str, Any] = {}
+        self._before = after
+
+    def hear(self, event: events.Event) -> events.Event:
+        if event["event"] not in events.JOURNAL_ONLY:
+            self._before -= 1
+        elif event["event"] == events.PLANNED and self._before <= 0:
+            waves = event["script"]["waves"]
+            self.told = {"waves": [{"name": each["name"], "hosts": each["hosts"]} for each in waves]}
+        return event

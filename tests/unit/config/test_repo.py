@@ -418,3 +418,29 @@ def test_a_repo_that_cannot_be_read_hides_no_other() -> None:
     assert [repo.name for repo in found] == ["good"]
     assert list(unreadable) == ["bad"]
     assert "repo_config:bad:slotz" in unreadable["bad"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("gitfat_enabled", "true", "must be true or false, and not a text: write true without quotes"),
+        ("checkout_submodules", "True", "write true without quotes"),
+        ("automated", "no", "write no without quotes"),
+        ("slots", "3", "from 2 to 16, and not a text: write 3 without quotes"),
+        ("service_timeout", "60", "and not a text: write 60 without quotes"),
+        ("slots", "three", "must be a whole number from 2 to 16; it is 'three'"),
+    ],
+)
+def test_F31_a_text_in_place_of_a_value_is_told_as_that(key: str, value: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.load({"repo_config": {"demo": {"source": "/s", key: value}}}, "demo")
+    assert told in caught.value.cause
+    assert caught.value.path == f"repo_config:demo:{key}"
+
+
+def test_F31_a_key_of_trebuchets_first_year_leads_to_what_does_the_same_now(checkout: Path) -> None:
+    old = {"submodule_sed_regex": {"https://gerrit": "http://__SERVER__"}}
+    with pytest.raises(ConfigError, match="submodule_sed_regex") as caught:
+        config.load({"repo_config": {"demo": {"source": "/s", **old}}}, "demo")
+    assert "submodule_urls" in caught.value.next
+    assert "submodule_urls" in (checkout / "docs/submodules.md").read_text()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saltdeploy.git.repository import Repository
-from saltdeploy.lib.errors import GitFailed, Unsupported
+from saltdeploy.lib.errors import Corrupt, GitFailed, Unsupported
 
 from tests.support.objectstores import THREE, bring, content, files, is_sound, objects, packed
-from tests.support.repositories import FILE, Entry, Source, Tree, configure, git
+from tests.support.repositories import FILE, Entry, Source, Tree, configure, git, link
 from tests.support.rounds import rounds
 from tests.unit.layouts.strategies import histories
 
@@ -212,3 +212,13 @@ def test_a_repository_of_users_keeps_its_history(tmp_path: Path, plain: Source) 
     store = Repository(theirs / ".git")
     commit = bring(plain, 2, 1, store, tmp_path)
     assert git(store.git_dir, "rev-list", "--count", commit) == b"3\n"
+
+
+@pytest.mark.parametrize("path", ["scap", "scap/checks.yaml"])
+def test_F31_a_file_behind_a_link_is_told_as_a_link_since_no_host_follows_one(
+    tmp_path: Path, path: str
+) -> None:
+    files = {b"deploy/checks.yaml": Entry(FILE, b"checks: {}\n"), path.encode(): link("deploy/checks.yaml")}
+    source = Source(tmp_path / "s.git", files)
+    with pytest.raises(Corrupt, match=f"^.*{path} is a symbolic link \\(to deploy/checks.yaml\\)"):
+        source.repository.file(source.tag(0).commit, "scap/checks.yaml", 100)

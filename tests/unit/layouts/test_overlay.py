@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from saltdeploy import layouts
 from saltdeploy.content import squashfs
+from saltdeploy.content.slices import PathSlice
 from saltdeploy.layouts.overlay.mount import Mounted
 from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.lib import mounts
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import ConfigError, Corrupt, NotReady, Unsupported
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.protocol import seals
 from saltdeploy.protocol.orders import CHECKOUT, Order
 
@@ -124,7 +125,7 @@ def test_after_a_reboot_the_next_fetch_mounts_again_without_the_network(host: Ho
     with pytest.raises(NotReady):
         layouts.of(host.repo).verify(full=False)
     host.has_no_network()
-    order = stages.order_from_disk("v1", host.repo, host.host)
+    order = own_orders.order_from_disk("v1", host.repo, host.host)
     assert order is not None
     assert host.run(order).ok
     holdings = stages.status(host.repo, host.host).holdings
@@ -201,6 +202,8 @@ def test_a_directory_that_somebody_wrote_into_is_found_and_made_anew(host: Host,
     [layer] = [path for name, path in layers(host).items() if name.startswith(kind)]
     spoilt = {"base-": "big", "over-": "a"}[kind]
     (layer / spoilt).write_bytes(b"spoilt")
+    parts = [layouts.of(host.repo).verify(full=False, part=PathSlice(n, 3)).changed for n in (1, 2, 3)]
+    assert sorted(parts) == [[], [], [spoilt]]
     assert layouts.of(host.repo).verify(full=True).changed == [spoilt]
     assert layouts.of(host.repo).holdings().damaged
     host.goes_to(1)

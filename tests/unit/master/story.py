@@ -14,9 +14,20 @@ BROKEN = DeployError("the disk is full")
 SILENT = Unreachable("no answer, and none when asked again")
 
 
-def wave(name: str, hosts: str, *, window: int = 99, limit: int = 0, hold: str = "", group: str = "") -> Wave:
+def wave(
+    name: str,
+    hosts: str,
+    *,
+    window: int = 99,
+    limit: int = 0,
+    hold: str = "",
+    group: str = "",
+    on_inconclusive: str = "",
+) -> Wave:
     """A wave of hosts that are named in one text."""
-    return Wave(name, group or name, tuple(hosts.split()), window, limit, hold)
+    return Wave(
+        name, group or name, tuple(hosts.split()), window, limit, hold, on_inconclusive=on_inconclusive
+    )
 
 
 CANARY = wave("canary", "c1 c2")
@@ -90,11 +101,11 @@ class Deploy:
             self.hear(" ".join(dict.fromkeys(hosts)))
         return self
 
-    def check(self, *, ok: bool, reason: str = "") -> Gate:
+    def check(self, *, ok: bool, reason: str = "", untold: bool = False) -> Gate:
         """The checks of the gate that is due are done; which one it was."""
         due = self.rollout.due()
         assert isinstance(due, Gate)
-        self.tell("passed", due, ok=ok, reason=reason)
+        self.tell("passed", due, ok=ok, reason=reason, untold=untold)
         return due
 
     def answer(self, choice: str) -> None:

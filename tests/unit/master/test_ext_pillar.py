@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.master.ext_pillar import data_for
+from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.pin import Pin
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol.holdings import Holdings
@@ -16,6 +18,7 @@ from saltdeploy.protocol.release import Release
 from saltdeploy.transports.bundle import Bundle
 
 from tests.support.repositories import Source, tree
+from tests.support.stores import Directory
 
 CANARY = {"name": "canary", "targets": "web1"}
 LAST = {"name": "last", "targets": "web3"}
@@ -55,6 +58,25 @@ def test_a_host_that_converges_by_itself_knows_its_group(
 
 def test_a_host_that_does_not_take_the_repo_is_told_nothing_of_it(root: Path) -> None:
     assert told(root, "web9", targets="web1")["pins"] == {}
+
+
+@pytest.mark.parametrize(("targets", "taken"), [("*", {"demo", "other"}), ("web9", {"demo"})])
+def test_F23_a_host_that_asks_hears_its_word_and_how_far_the_deploys_of_its_repos_are(
+    root: Path, targets: str, taken: set[str]
+) -> None:
+    sections = {"demo": {"targets": "*"}, "other": {"targets": targets}}
+    pillar = {"repo_config": {name: {"source": "/srv/source", **keys} for name, keys in sections.items()}}
+
+    def said(word: str = "") -> dict[str, Any]:
+        return data_for("web1", root, pillar, lambda expression, kind: expression == "*", word=word)
+
+    quiet = {"epoch": 0, "runs": False}
+    assert (said("a1")["asked"], said("a1")["taken"]) == ("a1", dict.fromkeys(taken, quiet))
+    assert set(said("a1")) - set(said()) == {"asked", "taken"}
+    locks = Locks(root, Directory(root / "store"))
+    with locks.hold("demo", (), Holder.here("root", deploy="1")) as lease:
+        assert said("a1")["taken"]["demo"] == {"epoch": lease.epoch, "runs": True}
+    assert said("a1")["taken"]["demo"] == {"epoch": lease.epoch, "runs": False}
 
 
 def test_each_host_has_a_secret_of_its_own(root: Path) -> None:

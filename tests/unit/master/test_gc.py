@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from saltdeploy import config
 from saltdeploy.checks import CheckContext
 from saltdeploy.lib import flock
+from saltdeploy.lib.errors import NoTargets
 from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.master import gc
 from saltdeploy.master.context import Master
@@ -113,6 +115,22 @@ def test_while_a_repo_cannot_be_read_nothing_goes_that_might_be_its_own(fleet: F
     assert view["master"] == {}
     assert mirror.exists() and fleet.path(old).exists()
     assert {host["state"] for host in view["hosts"].values()} == {"collected"}
+
+
+def test_F31_a_repo_whose_targets_cannot_be_told_is_named_and_the_others_are_collected(fleet: Fleet) -> None:
+    def targets(expression: str, kind: str) -> list[str]:
+        if kind == "nodegroup":
+            raise NoTargets("the master's configuration has no nodegroup 'canarys'")
+        return fleet.targets
+
+    odd = config.load({"repo_config": {"wiki": {"targets": "canarys", "targets_type": "nodegroup"}}}, "wiki")
+    fleet.master = dataclasses.replace(fleet.master, targets=targets)
+    view = gc.collect([odd, fleet.repo()], fleet.master, whole=True, test=False)
+    assert view["retcode"] == 1
+    assert "wiki" in view["skipped"] and "no nodegroup 'canarys'" in view["skipped"]
+    assert {host: told["state"] for host, told in view["hosts"].items()} == {"web1": "collected"}
+    with pytest.raises(NoTargets, match="wiki"):
+        gc.collect([odd], fleet.master, whole=False, test=False)
 
 
 def test_F33_while_pins_are_damaged_nothing_goes_that_they_might_offer(fleet: Fleet) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from saltdeploy.git.command import git_version
 from saltdeploy.git.repository import Repository
-from saltdeploy.lib.errors import Corrupt, TooMuchRemoved, Unsigned
+from saltdeploy.lib.errors import Corrupt, TooMuchRemoved, Unavailable, Unsigned
 from saltdeploy.master import source as master_source
 
 from tests.support.guarding import refuse_dangerous
@@ -339,6 +339,45 @@ def test_whoever_may_push_does_not_choose_whom_the_master_trusts(
     theirs.write_text(f"t@example.org {(home / 'stranger.pub').read_text()}")
     run("git", f"--git-dir={source.git_dir}", "config", "gpg.ssh.allowedSignersFile", theirs)
     assert_unsigned(tmp_path, str(source.git_dir), "no signature that git accepts")
+
+
+def test_F31_a_list_of_signers_that_only_the_repository_names_is_told_with_the_command_that_trusts_it(
+    tmp_path: Path, home: Path, ssh: Sign, source: Source
+) -> None:
+    ssh(source)
+    own = home / "allowed"
+    (home / ".gitconfig").unlink()
+    run("git", f"--git-dir={source.git_dir}", "config", "gpg.ssh.allowedSignersFile", own)
+    with pytest.raises(Unsigned, match="does not count: whoever may push could name it") as caught:
+        refuse_v9(tmp_path, str(source.git_dir))
+    *command, file = shlex.split(caught.value.next)
+    assert command == ["git", "config", "--system", "gpg.ssh.allowedSignersFile"]
+    assert file == str(own)
+    run(
+        "git", "config", "--global", *command[3:], file
+    )  # a test leaves the machine's own configuration alone
+    refuse_v9(tmp_path, str(source.git_dir))
+
+
+@pytest.mark.parametrize("url", ["{}", "file://{}"], ids=["local", "remote"])
+def test_F31_a_clone_without_blobs_is_called_a_partial_clone_and_its_origin_helps(
+    tmp_path: Path, source: Source, url: str
+) -> None:
+    partial, whole = tmp_path / "partial.git", tmp_path / "whole.git"
+    run("git", f"--git-dir={source.git_dir}", "config", "uploadpack.allowFilter", "true")
+    origin = f"file://{source.git_dir}"
+    run("git", "clone", "-q", "--bare", "--filter=blob:none", origin, partial)
+    with pytest.raises((Corrupt, Unavailable), match="partial clone") as caught:
+        refuse_flawed_v0(tmp_path / "master", url.format(partial))
+    assert "git clone --mirror" in caught.value.next
+    run("git", "clone", "-q", "--mirror", origin, whole)
+    refuse_flawed_v0(tmp_path / "master", url.format(whole))
+
+
+def refuse_flawed_v0(root: Path, source: str) -> None:
+    found = repo(root / "live", source=source)
+    opened = master_source.Source(found, root)
+    refuse_dangerous(found, opened, opened.tag("v0"), "", force=False)
 
 
 def test_whoever_may_push_does_not_choose_what_the_master_runs(

@@ -166,13 +166,64 @@ def test_an_answer_without_the_hosts_signature_is_noted_once_and_its_own_counts(
     assert len(asked.warnings) == 1
 
 
-def test_an_odd_answer_is_the_best_reason_for_a_host_that_stays_silent(asked):
+@pytest.mark.parametrize(
+    "came",
+    [
+        "'deploy.fetch' is not available.",
+        "'deploy' __virtual__ returned False: the door is saltdeploy 0.2.0, the package is 0.1.0",
+        "The minion function caused an exception: Traceback (most recent call last):\n"
+        '  File "minion.py", line 1, in run\n'
+        * 30
+        + "AttributeError: module 'saltdeploy.minion' has no attribute 'stages'",
+        "Passed invalid arguments to deploy.fetch: unexpected keyword argument 'order'",
+        None,
+    ],
+    ids=["no door", "a door that refuses", "a door without its package", "an older door", "nothing"],
+)
+def test_what_salt_says_where_half_an_upgrade_is_missing_leads_to_the_other_half(asked, came):
     asked.web1.mishaps[JOB] = 1000
     asked.ask()
-    asked.world.returned("web1", asked.world.jids[0], "'deploy.fetch' is not available.")
+    asked.world.returned("web1", asked.world.jids[0], came)
     error = asked.listen()[0].error
-    assert "is not available" in error.cause
-    assert "sync_all" in error.next
+    assert isinstance(error, Unreachable)
+    assert error.next == "salt 'web1' saltutil.sync_all"
+    assert error.cause.count(str(came).splitlines()[-1]) == 1
+    assert len(error.cause) < 1000
+
+
+def test_F31_a_host_in_blackout_is_told_as_that_with_what_to_allow(asked):
+    asked.web1.mishaps[JOB] = 1000
+    asked.ask()
+    asked.world.returned(
+        "web1",
+        asked.world.jids[0],
+        "ERROR executing 'deploy.fetch': Minion in blackout mode. Set 'minion_blackout' to False in pillar or grains to "
+        "resume operations. Only saltutil.refresh_pillar allowed in blackout mode.",
+    )
+    error = asked.listen()[0].error
+    assert "blackout mode" in error.cause
+    assert "deploy.fetch, deploy.checkout, deploy.rollback" in error.next
+    assert error.next.endswith("salt 'web1' saltutil.refresh_pillar")
+
+
+def test_an_answer_that_nobody_signed_is_the_best_reason_for_a_host_that_stays_silent(asked):
+    asked.web1.mishaps[JOB] = 1000
+    asked.ask()
+    asked.world.returned("web1", asked.world.jids[0], Result("web1", REPO, DEPLOY, 1, FETCH).to_wire())
+    error = asked.listen()[0].error
+    assert "without the host's signature" in error.cause
+    assert error.next.startswith("salt 'web1' saltutil.refresh_pillar")
+
+
+def test_what_was_ignored_is_logged_once_for_whoever_reads_warnings(asked, caplog):
+    caplog.set_level("WARNING")
+    asked.ask()
+    asked.world.returned("web1", asked.world.jids[0], "no answer")
+    assert asked.listen()[0].ok
+    assert len(asked.warnings) == 1
+    assert not [record for record in caplog.records if "ignored" in record.getMessage()], (
+        "the recorder logs warnings"
+    )
 
 
 def test_a_flood_of_messages_does_not_keep_the_deploy_from_its_other_work(asked):

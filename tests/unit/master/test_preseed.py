@@ -29,9 +29,11 @@ from saltdeploy.protocol import orders
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
 from saltdeploy.transports.bundle import Bundle
+from saltdeploy.watch.console.results import render
 
 from tests.support.payloadserver import embedded
 from tests.support.repositories import Source
+from tests.support.serving import free_port
 from tests.support.stores import Directory
 from tests.support.swarming import end_seeders
 from tests.support.targets import Copies
@@ -178,6 +180,30 @@ def test_a_fanout_gets_the_payloads_and_serves_them(bench: Bench) -> None:
     assert fetched.ok, fetched.error
     assert fetched.facts["source"] != "master"
     assert fetched.facts["why"].startswith("same site, ")
+
+
+def test_F27_what_a_fanout_has_is_asked_of_it_by_the_way_that_a_target_will_go(bench: Bench) -> None:
+    served = bench.preseed()
+    assert "unserved" not in served["hosts"][FAN]
+    assert "1/1 host have it" in shown(served)
+    bench.fanouts[0]["url"] = f"http://__HOST__:{free_port()}"
+    unserved = bench.preseed()
+    assert (unserved["retcode"], unserved["hosts"][FAN]["state"]) == (0, "held")
+    assert "localhost" in unserved["hosts"][FAN]["unserved"]
+    assert f"{FAN} has it and does not serve it: http://localhost" in shown(unserved)
+    assert "of 1 of them nobody can fetch it" in shown(unserved)
+
+
+def test_F27_a_server_of_another_directory_is_named_though_it_answers(bench: Bench, tmp_path: Path) -> None:
+    with embedded(tmp_path / "another") as url:
+        bench.fanouts[0]["url"] = url.replace("127.0.0.1", "__HOST__")
+        told = bench.preseed()["hosts"][FAN]
+    assert told["state"] == "fetched"
+    assert told["unserved"].endswith("does not have it")
+
+
+def shown(view: dict[str, Any]) -> str:
+    return str(render(view))
 
 
 def test_a_target_that_has_it_ahead_fetches_nothing(bench: Bench) -> None:

@@ -414,11 +414,37 @@ def test_what_fetches_nothing_packs_nothing_to_choose(world: World) -> None:
     assert not list((world.master.root / "payloads").glob("*"))
 
 
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({}, ["More hosts fail than may: rollback", "rollback, as if they had failed"]),
+        ({"on_failure": "hold"}, ["More hosts fail than may: hold", "hold, as if they had failed"]),
+        ({"on_inconclusive": "ask"}, ["More hosts fail than may: rollback", "have no verdict): ask"]),
+        (
+            {"groups": [{"name": "canary", "targets": "web1", "on_inconclusive": "hold"}, {"name": "rest"}]},
+            ["than may: rollback", "as if they had failed", "That cannot be told of canary: hold"],
+        ),
+    ],
+    ids=["the default", "another rule for failures", "a rule of its own", "one of a group"],
+)
+def test_a_plan_says_what_follows_when_hosts_fail_and_when_that_cannot_be_told(
+    world: World, keys: dict[str, object], told: list[str]
+) -> None:
+    world.section |= keys
+    view = world.plan()
+    assert len(view["policies"]) == len(told)
+    shown = plan_views.plan(view, NOON, False)
+    for said, line in zip(told, view["policies"], strict=True):
+        assert said in line and line in shown
+
+
 # -- for one deploy alone ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "once", [("batch", 2), ("failure_limit", 2), ("hold", "ask"), ("on_failure", "hold")], ids=lambda o: o[0]
+    "once",
+    [("batch", 2), ("failure_limit", 2), ("hold", "ask"), ("on_failure", "hold"), ("on_inconclusive", "ask")],
+    ids=lambda o: o[0],
 )
 def test_F08_what_is_said_for_one_deploy_is_shown_and_part_of_the_hash(
     world: World, once: tuple[str, object]
@@ -429,5 +455,5 @@ def test_F08_what_is_said_for_one_deploy_is_shown_and_part_of_the_hash(
     assert argument(*once) in shown[1]
     assert argument(*once) in shown[-1]
     world.prepare(view["hash"], overrides=(once,))
-    with pytest.raises(PlanMoved, match="on_failure|the waves are different"):
+    with pytest.raises(PlanMoved, match="on_failure|on_inconclusive|the waves are different"):
         world.prepare(view["hash"])

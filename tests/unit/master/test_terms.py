@@ -265,6 +265,38 @@ def test_F08_on_failure_that_is_said_counts_before_what_interactive_asks():
 
 
 @pytest.mark.parametrize(
+    ("action", "wish", "rule", "of_waves"),
+    [
+        (SYNC, {}, "hold", ["ask", "hold"]),
+        (SYNC, {"once": {"on_inconclusive": "rollback"}}, "rollback", ["rollback"] * 2),
+        (SYNC, {"interactive": True}, "", ["", ""]),
+        (SYNC, {"interactive": True, "once": {"on_inconclusive": "hold"}}, "hold", ["hold"] * 2),
+        (ROLLBACK, {}, "", ["", ""]),
+        (RESTART, {}, "", ["", ""]),
+    ],
+    ids=[
+        "the pillar's",
+        "said for once",
+        "somebody is asked",
+        "said, and somebody is there",
+        "a way back",
+        "a restart",
+    ],
+)
+def test_what_cannot_be_told_has_a_rule_where_something_can_go_back(action, wish, rule, of_waves):
+    groups = [{**CANARY, "on_inconclusive": "ask"}, {"name": "rest"}]
+    waves, rules = terms_of(action, on_inconclusive="hold", groups=groups, **wish)
+    assert (rules.on_inconclusive, [wave.on_inconclusive for wave in waves]) == (rule, of_waves)
+
+
+def test_who_says_nothing_of_it_writes_what_older_versions_read():
+    waves, _ = terms_of(SYNC)
+    assert "on_inconclusive" not in waves[0].to_wire()
+    (said,) = terms_of(SYNC, on_inconclusive="ask")[0]
+    assert type(said).from_wire(said.to_wire()) == said
+
+
+@pytest.mark.parametrize(
     ("once", "cause", "instead"),
     [
         ({"batch": 0}, "batch must let at least one host switch", "batch=25%"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from saltdeploy.config import Repo
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result
 
@@ -133,7 +133,7 @@ def test_F37_what_a_host_needs_to_go_back_is_on_its_disk_and_nobody_else_reads_i
     known = Configurations(host.cache, "demo").last()
 
     assert known == host.repo
-    assert stages.previous(known).tag == "v0"
+    assert own_orders.previous(known).tag == "v0"
 
 
 def test_F37_a_fetch_to_another_place_does_not_hide_what_is_live(host: Target) -> None:

@@ -10,7 +10,7 @@ from saltdeploy import config
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import BadName, ConfigError
 from saltdeploy.lib.os_errors import from_os
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, Result
 
@@ -89,7 +89,7 @@ def test_F30_a_location_through_a_link_is_deployed_to_and_led_back(host: Target)
     for number in (0, 1):
         assert all(result.ok for result in host.deploy(number))
     assert (host.location / "a").read_text() == "1"
-    assert stages.previous(host.repo).tag == "v0"
+    assert own_orders.previous(host.repo).tag == "v0"
 
 
 def test_F30_the_same_place_by_another_path_is_no_place_that_was_left(host: Target) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.context import Task
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
@@ -32,13 +32,13 @@ def told(host: Target, number: int, epoch: int) -> dict[str, Any]:
 
 
 def newest(host: Target, pillar: dict[str, Any]) -> str:
-    return str(stages.newest_pin(pillar, "demo", host.host).get("tag", ""))
+    return str(own_orders.newest_pin(pillar, "demo", host.host).get("tag", ""))
 
 
 def test_F48_what_a_deploy_brought_is_the_pin_whether_or_not_the_pillar_tells_one(host: Target) -> None:
     deployed(host, 1, A, 10)
     assert (newest(host, {}), newest(host, told(host, 0, 5))) == ("v1", "v1")
-    order = Order.from_wire(stages.newest_pin({}, "demo", host.host)["order"])
+    order = Order.from_wire(own_orders.newest_pin({}, "demo", host.host)["order"])
     assert (order.deploy, order.epoch, order.stage) == ("pin", 10, FETCH)
     for stage in (FETCH, CHECKOUT):
         assert do(host, dataclasses.replace(order, stage=stage)).ok

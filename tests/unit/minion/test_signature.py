@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import ConfigError, Corrupt, NotReady, Unsigned
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.protocol import seals
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.protocol.seals import Seal
@@ -183,7 +183,7 @@ def test_a_release_on_disk_can_be_asked_for_by_its_tag_with_the_seal_that_it_cam
 ) -> None:
     for number in (0, 1):
         deploy(careful, number, Seal(roots[number]), key)
-    order = stages.order_from_disk("v0", careful.repo, careful.host)
+    order = own_orders.order_from_disk("v0", careful.repo, careful.host)
     assert order is not None
     for stage in (FETCH, CHECKOUT):
         assert careful.run(sealed(dataclasses.replace(order, stage=stage), order.seal)).ok

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib import disk, flock
 from saltdeploy.lib.errors import Unavailable
-from saltdeploy.minion import stages
+from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result
 
@@ -186,9 +186,9 @@ def test_a_host_that_converges_by_itself_is_asked_as_often_as_it_likes(host: Tar
         for stage in (FETCH, CHECKOUT):
             assert host.run(host.order(number, stage, deploy="pin")).ok
         assert snapshot(host.location) == source.checked_out(number)
-    found = stages.order_from_disk("v0", host.repo, host.host)
+    found = own_orders.order_from_disk("v0", host.repo, host.host)
     assert found is not None and found.release == source.release(0) and found.deploy == "pin"
-    assert stages.order_from_disk("v5", host.repo, host.host) is None
+    assert own_orders.order_from_disk("v5", host.repo, host.host) is None
 
 
 def test_an_order_for_another_repo_is_refused(host: Target, source: Source) -> None:
@@ -202,7 +202,7 @@ def test_rollback_switches_back_without_any_payload(host: Target, source: Source
     host.deploy(0)
     host.deploy(1)
     shutil.rmtree(host.payloads._directory)
-    assert stages.previous(host.repo) == source.release(0)
+    assert own_orders.previous(host.repo) == source.release(0)
     back = host.run(host.order(0, ROLLBACK))
     assert back.ok
     assert snapshot(host.location) == source.checked_out(0)
@@ -213,10 +213,10 @@ def test_a_host_never_goes_back_by_itself_to_what_it_was_led_back_from(host: Tar
     for number in (0, 1, 2):
         host.deploy(number)
     assert host.run(host.order(1, ROLLBACK)).ok
-    assert stages.previous(host.repo) == source.release(0)
+    assert own_orders.previous(host.repo) == source.release(0)
     assert host.run(host.order(0, ROLLBACK, deploy=9)).ok
     with pytest.raises(Exception, match="no earlier release"):
-        stages.previous(host.repo)
+        own_orders.previous(host.repo)
 
 
 def test_nor_to_what_an_operator_has_led_the_fleet_back_from(host: Target, source: Source) -> None:
@@ -225,7 +225,7 @@ def test_nor_to_what_an_operator_has_led_the_fleet_back_from(host: Target, sourc
         host.deploy(number)
     host.run(host.order(1, FETCH, deploy=9))
     assert host.run(dataclasses.replace(host.order(1, CHECKOUT, deploy=9), back=True)).ok
-    assert stages.previous(host.repo) == source.release(0)
+    assert own_orders.previous(host.repo) == source.release(0)
 
 
 def test_what_was_deployed_once_more_is_a_way_back_again(host: Target, source: Source) -> None:
@@ -234,13 +234,13 @@ def test_what_was_deployed_once_more_is_a_way_back_again(host: Target, source: S
     assert host.run(host.order(0, ROLLBACK)).ok
     host.deploy(1, deploy=8)
     host.deploy(2, deploy=9)
-    assert stages.previous(host.repo) == source.release(1)
+    assert own_orders.previous(host.repo) == source.release(1)
 
 
 def test_there_is_nothing_to_roll_back_to_after_the_first_release(host: Target) -> None:
     host.deploy(0)
     with pytest.raises(Exception, match="no earlier release"):
-        stages.previous(host.repo)
+        own_orders.previous(host.repo)
 
 
 def test_checkout_of_what_was_never_fetched_is_refused(host: Target, source: Source) -> None:

@@ -16,7 +16,7 @@ from saltdeploy.lib import errors
 from saltdeploy.protocol import events
 from saltdeploy.watch.console import results
 from saltdeploy.watch.console.log_lines import KeptRecords, LogLines, let_go
-from saltdeploy.watch.log import DeployLog, DeployRecord
+from saltdeploy.watch.deploy_log import DeployLog, DeployRecord
 from saltdeploy.watch.log_filter import LogFilter
 
 from tests.unit.watch import hostile, rollouts, stories

@@ -245,6 +245,73 @@ VIEWS: dict[str, View] = {
     },
     "forgotten": {"view": "forgotten", "host": "web7", "redis": "redis localhost:6379/0"},
     "forgotten-no-redis": {"view": "forgotten", "host": "web7", "redis": ""},
+    "doctor": {
+        "view": "doctor",
+        "retcode": 1,
+        "repo": REPO,
+        "repos": [REPO],
+        "hosts": ["web1", "web2", "web10"],
+        "checks": [
+            {"name": "the master runs", "state": "ok", "reason": ""},
+            {"name": "repo: its source has tags", "state": "wrong", "reason": ""},
+            {"name": "target: modules", "state": "wrong", "reason": ""},
+            {"name": "target: version", "state": "cannot say", "reason": "no target has answered"},
+        ],
+        "findings": [
+            {
+                "check": "repo: its source has tags",
+                "host": "vm_master",
+                "on_master": True,
+                "repo": REPO,
+                "cause": "its repository /srv/wiki has no tag yet, and tags are what is deployed",
+                "by_hand": "",
+                "next": "git --git-dir=/srv/wiki/.git tag v1",
+            },
+            *(
+                {
+                    "check": "target: modules",
+                    "host": host,
+                    "on_master": False,
+                    "repo": "",
+                    "cause": "this project is not there, or an older one than the master's",
+                    "by_hand": "put it there",
+                    "next": f"salt '{host}' saltutil.sync_all",
+                }
+                for host in ("web10", "web2")
+            ),
+        ],
+    },
+    "doctor-well": {
+        "view": "doctor",
+        "retcode": 0,
+        "repo": "",
+        "repos": [REPO],
+        "hosts": ["web1"],
+        "checks": [{"name": "the master runs", "state": "ok", "reason": ""}],
+        "findings": [],
+    },
+    "init": {
+        "view": "init",
+        "retcode": 1,
+        "repo": REPO,
+        "location": "/srv/www/mediawiki",
+        "pieces": [
+            {"what": "master configuration", "path": "", "text": "", "state": "present"},
+            {
+                "what": "pillar",
+                "path": "/srv/pillar/deploy.sls",
+                "text": "repo_config:\n  mediawiki:\n    source: /srv/wiki\n",
+                "state": "exists",
+            },
+            {
+                "what": "top file of the pillar",
+                "path": "/srv/pillar/top.sls",
+                "text": "base:\n  '*':\n  - deploy\n",
+                "state": "written",
+            },
+        ],
+        "next": ["salt '*' saltutil.sync_all", "salt-run deploy.doctor repo=mediawiki"],
+    },
     "staged": {
         "view": "stage",
         "repo": "wiki",

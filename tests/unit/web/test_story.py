@@ -9,7 +9,7 @@ from saltdeploy.master.journal import Journals, replay
 from saltdeploy.protocol import events
 from saltdeploy.web.story import story
 
-from tests.unit.master.pasts import REPO, Past
+from tests.unit.master.pasts import HOSTS, REPO, Past
 from tests.unit.master.test_unfinished import DEPLOY, answer, begin, held
 
 
@@ -53,3 +53,10 @@ def test_it_says_whether_a_process_carries_the_deploy_on(past: Past) -> None:
     with held(past):
         assert story(REPO, DEPLOY, past.master.root)["runs"]
     assert not story(REPO, DEPLOY, past.master.root)["runs"]
+
+
+def test_the_piece_with_the_plan_tells_which_hosts_switch_together(past: Past) -> None:
+    (group,) = story(REPO, DEPLOY, past.master.root)["waves"]
+    assert sorted(group["hosts"]) == sorted(HOSTS)
+    assert "waves" in story(REPO, DEPLOY, past.master.root, 1, 1)  # it stands right behind the first event
+    assert "waves" not in story(REPO, DEPLOY, past.master.root, 2)

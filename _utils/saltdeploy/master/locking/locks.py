@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import math
 import os
 import secrets
 import time
@@ -19,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import disk, durable, flock
-from saltdeploy.lib.errors import BadArguments, BadName, DamagedFile, Locked
+from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked
 from saltdeploy.master import rebuild
-from saltdeploy.master.cache import CLAIMS, Records, Store, name_of
+from saltdeploy.master.cache import CLAIMS, Records, Store
 from saltdeploy.master.journal import Journals
+from saltdeploy.master.locking.claims import as_claim, named_in, unreadable
 from saltdeploy.master.locking.lease import LEASE, Lease, is_fresh
 from saltdeploy.master.locking.model import (
     GLOBAL,
@@ -41,6 +41,7 @@ from saltdeploy.protocol.release import file_name, repo_of
 
 log = logging.getLogger(__name__)
 
+_EPOCHS = ".epochs"  # no name of a repo begins with a dot
 _POLL = 0.2  # seconds
 _NAME_TRIES = 100
 _NAME_PAUSE = 0.01  # seconds
@@ -67,8 +68,8 @@ class Locks:
     ) -> None:
         self._root = root
         self._directory = root / "lock"
-        self._epochs = self._directory / ".epochs"  # no name of a repo begins with a dot
-        self._claims = Records(store, CLAIMS, _as_claim)
+        self._epochs = self._directory / _EPOCHS
+        self._claims = Records(store, CLAIMS, as_claim)
         self._manual = OperatorLocks(self._directory, store, clock)
         self._clock = clock
         self._pause = pause
@@ -85,6 +86,7 @@ class Locks:
         *,
         wait: float = 0.0,
         force: bool = False,
+        above: int = 0,
         waiting: Callable[[Locked], None] | None = None,
     ) -> Iterator[Lease]:
         """Hold a repo for a deploy while the block runs.
@@ -95,6 +97,7 @@ class Locks:
             holder: who deploys, with the deploy's id and the reason.
             wait: seconds to wait for whatever is in the way.
             force: go past locks by hand, which is recorded; never past another deploy.
+            above: the epoch shall be greater than this as well.
             waiting: told what is in the way, whenever that changes.
 
         Yields:
@@ -105,7 +108,7 @@ class Locks:
             Unavailable: the store does not answer.
         """
         groups = tuple(groups)
-        lease = self._patiently(lambda: self._take(repo, groups, holder, force), wait, waiting)
+        lease = self._patiently(lambda: self._take(repo, groups, holder, force, above), wait, waiting)
         log.info("%s is locked by deploy %s of %s, epoch %d", repo, holder.deploy, holder.user, lease.epoch)
         try:
             yield lease
@@ -120,9 +123,9 @@ class Locks:
         files = [path for path in sorted(self._directory.glob("*")) if path.name[0] != "."]
         names = [name for path in files if (name := legal(path.name, repo_of))]
         foreign = [lock for name in names if (lock := self._foreign(name))]
-        claims = [claim for path in files if flock.is_taken(path) and (claim := _named_in(path))]
+        claims = [claim for path in files if flock.is_taken(path) and (claim := named_in(path))]
         claims = [claim for claim in claims if claim.get("scope") not in [lock.scope for lock in foreign]]
-        others = self._claims.all(_unreadable_claim)
+        others = self._claims.all(unreadable)
         claims += [claim for claim in others if not self._is_ours(claim) and is_fresh(claim, now)]
         found = [*foreign, *map(Lock.from_wire, claims)]
         return [lock for lock in found if repo in ("", parts_of(lock.scope)[0])]
@@ -214,7 +217,7 @@ class Locks:
                     told = error.cause
             self._pause(min(_POLL, left))
 
-    def _take(self, repo: str, groups: tuple[str, ...], holder: Holder, force: bool) -> Lease:
+    def _take(self, repo: str, groups: tuple[str, ...], holder: Holder, force: bool, above: int) -> Lease:
         with contextlib.ExitStack() as trial:
             durable.private_directory(self._directory)
             if not trial.enter_context(flock.taken(self._lock_file(repo))):
@@ -223,12 +226,12 @@ class Locks:
             if in_the_way and not force:
                 raise refusal(in_the_way[0])
             trial.callback(os.truncate, self._lock_file(repo), 0)  # nobody is named any more
-            claim = self._claim(repo, groups, holder)
+            claim = self._claim(repo, groups, holder, above)
             for lock in in_the_way:
                 self._manual.record("deployed past", lock, holder, holder.reason)
             return Lease(self._claims, repo, claim, trial.pop_all(), self._elapsed)
 
-    def _claim(self, repo: str, groups: tuple[str, ...], holder: Holder) -> dict[str, Any]:
+    def _claim(self, repo: str, groups: tuple[str, ...], holder: Holder, above: int) -> dict[str, Any]:
         """Note the taking, with its epoch; for everybody who shares the store as well."""
         seen = self._claims.get(repo)
         now = self._clock()
@@ -238,7 +241,7 @@ class Locks:
         claim = {
             **taken.to_wire(),
             "groups": list(groups),
-            "epoch": self._next_epoch(repo, seen, now),
+            "epoch": self._next_epoch(repo, seen, now, above),
             "beat": now,
             "domain": self._domain(),
         }
@@ -249,14 +252,14 @@ class Locks:
             raise self._refusal_of_master(seen)
         return claim
 
-    def _next_epoch(self, repo: str, claim: dict[str, Any], now: float) -> int:
+    def _next_epoch(self, repo: str, claim: dict[str, Any], now: float, above: int) -> int:
         """Above every one that is known, and not below the time: a master that lost its state goes on upwards.
 
         In microseconds, so that two masters that begin together do not get the same one. Durable when this returns:
         no host may hear of an epoch that could be given again.
         """
         note = self._epochs / f"{file_name(repo)}.json"
-        known = max(self._last_epoch(repo, note, claim), int(claim.get("epoch", 0)))
+        known = max(self._last_epoch(repo, note, claim), int(claim.get("epoch", 0)), above)
         epoch = max(known + 1, int(now * 1e6))
         durable.private_directory(self._epochs)
         disk.fsync_dir(self._directory)
@@ -316,7 +319,7 @@ class Locks:
         """Who holds the repo; a winner of this very moment is waited for until its name is there."""
         found: dict[str, Any] = {}
         for _ in range(_NAME_TRIES):
-            found = _named_in(self._lock_file(repo))
+            found = named_in(self._lock_file(repo))
             if Path(f"/proc/{found.get('pid')}").exists() or not flock.is_taken(self._lock_file(repo)):
                 break
             self._pause(_NAME_PAUSE)
@@ -327,7 +330,7 @@ class Locks:
         file = self._lock_file(repo)
         pids = flock.holders(file)
         for _ in range(_NAME_TRIES):
-            if not pids or _named_in(file).get("pid") in pids:
+            if not pids or named_in(file).get("pid") in pids:
                 return None
             self._pause(_NAME_PAUSE)
             pids &= flock.holders(file)
@@ -358,6 +361,15 @@ class Locks:
         return self._directory / file_name(repo)
 
 
+def last_epoch(root: Path, repo: str) -> int:
+    """The last epoch that this master has given; 0 where it remembers none. The next deploy mends a damaged note."""
+    try:
+        note = root / "lock" / _EPOCHS / f"{file_name(repo)}.json"
+        return durable.read(note, durable.whole_number, 0, repo=repo)
+    except (DamagedFile, OSError):
+        return 0
+
+
 def is_held(root: Path, repo: str) -> bool:
     """Whether a process of this master deploys the repo right now."""
     return flock.is_taken(root / "lock" / file_name(repo))
@@ -367,41 +379,10 @@ def running_here(root: Path, repo: str) -> Lock | None:
     """The deploy of the repo that a process of this master runs right now; what its lock does not tell is not known."""
     if not is_held(root, repo):
         return None
-    return Lock.from_wire(_named_in(root / "lock" / file_name(repo)))
-
-
-def _named_in(lock_file: Path) -> dict[str, Any]:
-    """The claim that is written in a lock file; empty while its winner has not written it whole."""
-    try:
-        return durable.read(lock_file, _as_claim, {})
-    except DamagedFile:  # it is for people: the lock itself is the kernel's
-        return {}
-
-
-def _as_claim(data: Any) -> dict[str, Any]:
-    """``data`` when it is a claim; raises where it is not."""
-    claim = durable.mapping(data)
-    parts_of(Lock.from_wire(claim).scope)
-    durable.whole_number(claim.get("epoch", 0))
-    float(claim.get("beat", 0))
-    return claim
+    return Lock.from_wire(named_in(root / "lock" / file_name(repo)))
 
 
 def _as_name(data: Any) -> str:
     if not isinstance(data, str) or not data:
         raise ValueError("no name stands there")
     return data
-
-
-def _unreadable_claim(key: str, error: DamagedFile) -> dict[str, Any]:
-    """Shown for a claim that cannot be read, as nobody can deploy its repo until it is mended."""
-    try:
-        scope = scope_of(name_of(key))
-    except BadName:  # none of ours
-        return {}
-    return {
-        "scope": scope,
-        "reason": f"its record is damaged. {error.next}",
-        "token": "damaged",
-        "beat": math.inf,
-    }

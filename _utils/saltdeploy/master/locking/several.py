@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import Locked
+from saltdeploy.lib.forcing import EPOCH
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
+from saltdeploy.master.minions import survey
 from saltdeploy.master.plan_model import Request
 from saltdeploy.master.recorder import tell_preparing
 from saltdeploy.master.waves import groups_of
@@ -20,6 +22,18 @@ log = logging.getLogger(__name__)
 
 Leases = Mapping[str, Lease]
 """Repo to the lock on it."""
+
+
+_ANSWER_WITHIN = 5.0  # seconds
+
+
+def _seen(repo: Repo, master: Master) -> int:
+    """The newest epoch that a target of the repo has seen; 0 where none answers."""
+    hosts = master.targets(repo.targets, repo.targets_type)
+    answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
+    found = max((answer.epoch for answer in answers.values()), default=0)
+    log.info("%s: hosts have seen epoch %d", repo.name, found)
+    return found
 
 
 @contextlib.contextmanager
@@ -40,7 +54,10 @@ def hold(request: Request, repos: Sequence[Repo], deploy: str, master: Master) -
         for repo in sorted(repos, key=lambda repo: repo.name):
             groups = groups_of(repo, request.limit)
             force = request.forces("lock")
-            lock = locks.hold(repo.name, groups, holder, wait=request.wait, force=force, waiting=tell)
+            above = _seen(repo, master) if request.forces(EPOCH) else 0
+            lock = locks.hold(
+                repo.name, groups, holder, wait=request.wait, force=force, above=above, waiting=tell
+            )
             leases[repo.name] = held.enter_context(lock)
             log.info("deploy %s: holds the lock of %s, epoch %d", deploy, repo.name, leases[repo.name].epoch)
         yield leases

@@ -55,6 +55,7 @@ class Book:
         self._asks_no_more = False
         self._questions = 0
         self._blameless = False  # what stops it is no fault of the release
+        self._is_untold = False  # checks of the master could not tell
 
     # -- hosts ------------------------------------------------------------------------------------------
 
@@ -119,9 +120,24 @@ class Book:
         return Event.ALL_HEARD if tally.done else None
 
     def _too_many_failed(self) -> str:
-        waves = self.waves if self.stage == FETCH else (self.waves[self.wave],)
-        limits = map(self._failures.beyond_limit, waves if self._rules.on_failure != CONTINUE else ())
+        limits = map(self._failures.beyond_limit, self._limiting())
         return next(filter(None, limits), "") or self._nobody_fetched()
+
+    def _limiting(self) -> tuple[Wave, ...]:
+        """The waves whose limits count now."""
+        if self._rules.on_failure == CONTINUE:
+            return ()
+        return self.waves if self.stage == FETCH else (self.waves[self.wave],)
+
+    def _policy_for_the_untold(self) -> str:
+        """What follows where more hosts than may are known to have failed in no group; "" where that is not so."""
+        beyond = [wave for wave in self._limiting() if self._failures.beyond_limit(wave)]
+        if any(map(self._failures.are_told, beyond)):
+            return ""
+        if beyond:
+            return beyond[0].on_inconclusive
+        failed = self.tally().failed.keys()
+        return self._rules.on_inconclusive if failed and failed <= self._failures.untold else ""
 
     def _nobody_fetched(self) -> str:
         """Whatever the limits are: what is nowhere cannot become what the fleet should be running."""
@@ -167,7 +183,16 @@ class Book:
         return Event.NONE_LEFT if self._previous() is None else Event.SOME_LEFT
 
     def _rule_for_failures(self) -> Event:
-        return self._by_rule(self._rules.on_failure)
+        return self._by_rule(self._policy_for_the_untold() or self._rules.on_failure)
+
+    def _rule_for_checks(self) -> Event:
+        untold = self._policy_of(self._gate) if self._is_untold else ""
+        return self._by_rule(untold or self._rules.on_failure)
+
+    def _policy_of(self, gate: State) -> str:
+        """What follows where the checks at this point could not tell."""
+        wave = self._gate_of(gate).wave
+        return self.waves[wave].on_inconclusive if wave >= 0 else self._rules.on_inconclusive
 
     def _rule_for_aborts(self) -> Event:
         return self._by_rule(self._rules.on_abort)
@@ -252,12 +277,17 @@ class Book:
     def note_reason(self, _: State, text: str) -> None:
         """One more reason why it stops."""
         self._reason = "; ".join(filter(None, (self._reason, text)))
-        self._blameless = False
+        self._blameless = self._is_untold = False
+
+    def note_untold(self, state: State, _: str) -> None:
+        """The checks of the master did not say that anything is wrong; they could not tell."""
+        self._is_untold = True
+        self._blameless = bool(self._policy_of(state))
 
     def note_failures(self, _: State, __: str) -> None:
         """It stops since more have failed than may."""
         self._reason = self._too_many_failed()
-        self._blameless = self._failures.is_hosts_own()
+        self._blameless = self._failures.is_hosts_own() or bool(self._policy_for_the_untold())
 
     def note_stopped(self, _: State, __: str) -> None:
         """It stops by the word of an operator, if by nothing else."""
@@ -306,7 +336,7 @@ _LOOKS = {
     State.BARRIER: Book._at_the_barrier,
     State.FETCH_FAILED: Book._rule_for_failures,
     State.SWITCH_FAILED: Book._rule_for_failures,
-    State.CHECKS_FAILED: Book._rule_for_failures,
+    State.CHECKS_FAILED: Book._rule_for_checks,
     State.ABORTED: Book._rule_for_aborts,
     State.NEXT_WAVE: Book._is_another_wave_left,
     State.BETWEEN_WAVES: Book._between_waves,

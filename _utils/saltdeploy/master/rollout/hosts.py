@@ -19,11 +19,13 @@ class Failures:
     Attributes:
         causes: host -> why it failed, in the order in which they failed.
         own: those of them that failed by trouble of their own: a full or read-only disk.
+        untold: those of which it cannot be told: they gave no answer, or a check had none.
     """
 
     def __init__(self, waves: Iterable[Wave]) -> None:
         self.causes: dict[str, str] = {}
         self.own: set[str] = set()
+        self.untold: set[str] = set()
         self._group: dict[str, str] = {}
         self._counted: dict[str, dict[str, str]] = {}
         for wave in waves:
@@ -34,6 +36,7 @@ class Failures:
         """A host failed."""
         cause = error.cause
         self.own = self.own | {host} if error.of_the_host else self.own - {host}
+        self.untold = self.untold | {host} if error.inconclusive else self.untold - {host}
         self.causes[host] = self._counted[self._group[host]][host] = cause
 
     def forget(self, hosts: Iterable[str]) -> None:
@@ -47,6 +50,10 @@ class Failures:
         counted = {host for group in self._counted.values() for host in group}
         return bool(counted) and counted <= self.own
 
+    def are_told(self, wave: Wave) -> bool:
+        """Whether more of the group of this wave than may are known to have failed."""
+        return len([host for host in self._counted[wave.group] if host not in self.untold]) > wave.limit
+
     def accept(self) -> None:
         """An operator goes on in spite of those that there are; the limits count from here."""
         for counted in self._counted.values():
@@ -58,7 +65,12 @@ class Failures:
         if len(counted) <= wave.limit:
             return ""
         where = f" of {wave.group}" if wave.group else ""
-        return f"{hosts(len(counted))}{where} failed, the limit is {wave.limit}: {some(counted)}"
+        failed = "failed"
+        if wave.on_inconclusive and not self.are_told(wave):
+            failed = (
+                "could not be judged" if self.untold >= counted.keys() else "failed or could not be judged"
+            )
+        return f"{hosts(len(counted))}{where} {failed}, the limit is {wave.limit}: {some(counted)}"
 
 
 def hosts(number: int) -> str:

@@ -107,10 +107,15 @@ class Rollout:
             self._book.hear(host, error, HostAnswer(unchanged, way_back, switched, shows))
             self._settle()
 
-    def passed(self, gate: Gate, *, ok: bool, reason: str = "") -> None:
-        """The master's checks of a gate are done."""
+    def passed(self, gate: Gate, *, ok: bool, reason: str = "", untold: bool = False) -> None:
+        """The master's checks of a gate are done.
+
+        Args:
+            untold: nothing was found to be wrong, and something could not be told.
+        """
         if self._pending == gate:
-            self._take(Event.PASSED if ok else Event.NOT_PASSED, reason or "a check failed")
+            event = Event.PASSED if ok else Event.NOT_TOLD if untold else Event.NOT_PASSED
+            self._take(event, reason or "a check failed")
 
     def waited(self, pause: Pause) -> None:
         """The pause is over."""

@@ -67,6 +67,8 @@ class Rules:
 
     Attributes:
         on_failure: :data:`ROLL_BACK`, :data:`HOLD` or :data:`ASK`; :data:`CONTINUE`: no failure of a host stops it.
+        on_inconclusive: the same where it cannot be told whether too many failed, as far as a wave says nothing itself; ""
+            as ``on_failure``.
         on_abort: :data:`ROLL_BACK` or :data:`HOLD`.
         fetch_only: end at the barrier.
         fetch_window: how many hosts may be fetching at once; 0: all of them.
@@ -84,6 +86,7 @@ class Rules:
     pinned: bool = False
     anew: bool = False
     fetch_window: int = 0
+    on_inconclusive: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,8 @@ class Outcome:
         accepted: whether the new release is what the fleet should be running from now on.
         astray: hosts that do not run what is pinned then, or of which that is not known.
         unwell: hosts that are where they should be, where something else failed: a restart, a check.
-        blameless: it was stopped by nothing but trouble of the hosts' own: a full or read-only disk.
+        blameless: it was stopped by nothing but trouble of the hosts' own, a full or read-only disk; or by what could not
+            be told, where ``on_inconclusive`` says what follows.
     """
 
     word: str

@@ -58,6 +58,7 @@ class Event(Enum):
 
     PASSED = "checks passed"
     NOT_PASSED = "checks did not pass"
+    NOT_TOLD = "checks could not tell"
     PAUSE_OVER = "pause is over"
     ABORT = "an operator stops it"
     BROKE = "the master fails"
@@ -107,6 +108,7 @@ class Do(Enum):
     OPEN_GATE = "open_gate"
     ASK_NO_MORE = "ask_no_more"
     NOTE_REASON = "note_reason"
+    NOTE_UNTOLD = "note_untold"
     NOTE_FAILURES = "note_failures"
     NOTE_STOPPED = "note_stopped"
     NOTE_TURNED_BACK = "note_turned_back"
@@ -171,12 +173,14 @@ CHOICES = frozenset(
 
 _STOP = (D.NOTE_REASON, D.END_AS_IT_IS)
 _CLOSE = Transition(S.CHECKS_FAILED, (D.NOTE_REASON, D.CLOSE_GATE))
+_CLOSE_UNTOLD = Transition(S.CHECKS_FAILED, (D.NOTE_REASON, D.NOTE_UNTOLD, D.CLOSE_GATE))
 _OPERATOR_STOPS = Transition(S.ENDED, (D.NOTE_STOPPED, D.END_AS_IT_IS))
 _OPERATOR_TURNS_BACK = Transition(S.PREVIOUS_WAVE, (D.NOTE_TURNED_BACK,))
 
 _WAY_FORTH = {
     (S.BEFORE_FETCH, E.PASSED): Transition(S.FETCHING),
     (S.BEFORE_FETCH, E.NOT_PASSED): _CLOSE,
+    (S.BEFORE_FETCH, E.NOT_TOLD): _CLOSE_UNTOLD,
     (S.FETCHING, E.ALL_HEARD): Transition(S.FETCHED),
     (S.FETCHING, E.TOO_MANY_FAILED): Transition(S.FETCH_FAILED, (D.NOTE_FAILURES,)),
     (S.FETCHED, E.ONLY_A_FETCH): Transition(S.ENDED, (D.END_FETCHED,)),
@@ -184,6 +188,7 @@ _WAY_FORTH = {
     (S.FETCHED, E.TO_SWITCH): Transition(S.AFTER_FETCH),
     (S.AFTER_FETCH, E.PASSED): Transition(S.BARRIER),
     (S.AFTER_FETCH, E.NOT_PASSED): _CLOSE,
+    (S.AFTER_FETCH, E.NOT_TOLD): _CLOSE_UNTOLD,
     (S.BARRIER, E.UNASKED): Transition(S.NEXT_WAVE),
     (S.BARRIER, E.YES): Transition(S.NEXT_WAVE),
     (S.BARRIER, E.NO): _OPERATOR_STOPS,
@@ -192,10 +197,12 @@ _WAY_FORTH = {
     (S.NEXT_WAVE, E.NONE_LEFT): Transition(S.FINAL),
     (S.BEFORE_WAVE, E.PASSED): Transition(S.SWITCHING),
     (S.BEFORE_WAVE, E.NOT_PASSED): _CLOSE,
+    (S.BEFORE_WAVE, E.NOT_TOLD): _CLOSE_UNTOLD,
     (S.SWITCHING, E.ALL_HEARD): Transition(S.AFTER_WAVE),
     (S.SWITCHING, E.TOO_MANY_FAILED): Transition(S.STOPPING, (D.NOTE_FAILURES,)),
     (S.AFTER_WAVE, E.PASSED): Transition(S.BETWEEN_WAVES),
     (S.AFTER_WAVE, E.NOT_PASSED): _CLOSE,
+    (S.AFTER_WAVE, E.NOT_TOLD): _CLOSE_UNTOLD,
     (S.BETWEEN_WAVES, E.GOES_ON): Transition(S.NEXT_WAVE),
     (S.BETWEEN_WAVES, E.WAITS): Transition(S.HOLDING),
     (S.BETWEEN_WAVES, E.ASKS): Transition(S.HOLD_QUESTION),
@@ -206,6 +213,7 @@ _WAY_FORTH = {
     (S.HOLD_QUESTION, E.ROLL_BACK): _OPERATOR_TURNS_BACK,
     (S.FINAL, E.PASSED): Transition(S.ENDED, (D.END_SWITCHED,)),
     (S.FINAL, E.NOT_PASSED): _CLOSE,
+    (S.FINAL, E.NOT_TOLD): _CLOSE_UNTOLD,
 }
 
 _HOSTS_FAILED = {
@@ -214,7 +222,7 @@ _HOSTS_FAILED = {
     (S.FETCH_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
     (S.NOT_FETCHED, E.RETRY): Transition(S.FETCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
     (S.NOT_FETCHED, E.NO): _OPERATOR_STOPS,
-    (S.STOPPING, E.ALL_HEARD): Transition(S.SWITCH_FAILED),
+    (S.STOPPING, E.ALL_HEARD): Transition(S.SWITCH_FAILED, (D.NOTE_FAILURES,)),  # more may have failed
     (S.SWITCH_FAILED, E.RULE_ASK): Transition(S.NOT_SWITCHED),
     (S.SWITCH_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
     (S.SWITCH_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),

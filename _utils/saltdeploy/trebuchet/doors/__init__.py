@@ -38,7 +38,8 @@ class Door(Protocol):
         """The same for one that deploys: what it tells meanwhile is shown; the view of its end.
 
         Raises:
-            DeployError: the runner refused, and asked no host; or did not answer.
+            LeftAlone: it may have begun, and its end was not seen.
+            DeployError: the runner refused, and asked no host.
         """
 
     def attach(self, repo: str) -> View:
@@ -74,9 +75,13 @@ def view_of(said: object, command: str) -> View:
     return said
 
 
-def goes_on(repo: object) -> Unavailable:
+class LeftAlone(Unavailable):
+    """A deploy may have begun, and nobody here sees its end: nothing may be said of hosts."""
+
+
+def goes_on(repo: object) -> LeftAlone:
     """The error of who looks on no longer."""
-    return Unavailable(
+    return LeftAlone(
         "the deploy goes on without this terminal",
         repo=str(repo),
         next=f"git deploy attach; to stop it: salt-run deploy.abort repo={repo}",

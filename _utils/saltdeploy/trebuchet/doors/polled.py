@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
-from saltdeploy.lib.errors import Unavailable
+from saltdeploy.lib.errors import DeployError
 from saltdeploy.protocol import events
-from saltdeploy.trebuchet.doors import Arguments, View, goes_on, view_of
+from saltdeploy.trebuchet.doors import Arguments, LeftAlone, View, goes_on, view_of
 from saltdeploy.watch import follow
 from saltdeploy.watch.console import terminal
 from saltdeploy.watch.settings import WatchSettings
@@ -40,7 +40,7 @@ class PolledDoor(ABC):
         if begun["view"] != "detached":
             return begun
         if not deploy:
-            raise Unavailable("the master still prepares the deploy", repo=repo, next="git deploy attach")
+            raise LeftAlone("the master still prepares the deploy", repo=repo, next="git deploy attach")
         return self._ended(repo, deploy)
 
     def attach(self, repo: str) -> View:
@@ -55,12 +55,16 @@ class PolledDoor(ABC):
             follow(self._events(repo, deploy, told), (watcher,))
         except KeyboardInterrupt:
             raise goes_on(repo) from None
+        except DeployError as error:
+            if not deploy:
+                raise
+            raise LeftAlone(error.cause, repo=repo, path=error.path, next="git deploy attach") from None
         finally:
             watcher.close()
         started = next((event for event in told if event.get("event") == events.STARTED), {})
         ended = next((event for event in told if event.get("event") == events.FINISHED), None)
         if ended is None:
-            raise Unavailable(
+            raise LeftAlone(
                 f"deploy {deploy} has not ended, and no process carries it on",
                 repo=repo,
                 next=f"salt-run deploy.resume repo={repo}",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from saltdeploy.lib import process
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.lib.text import legible
-from saltdeploy.trebuchet.doors import Arguments, View, bare, configured, goes_on, view_of
+from saltdeploy.trebuchet.doors import Arguments, LeftAlone, View, bare, configured, goes_on, view_of
 from saltdeploy.trebuchet.settings import Settings
 
 _SHOWN = 500  # characters of what a program says
@@ -77,7 +77,7 @@ def output_of(words: Sequence[str], *, shows: bool, asks: bool = False) -> bytes
         raise KeyboardInterrupt
     if not printed.strip():
         said = legible(told.decode("utf-8", "backslashreplace").strip()[-_SHOWN:])
-        raise Unavailable(
+        raise (LeftAlone if shows else Unavailable)(
             f"the master did not answer ({shlex.join(words[:6])} ended with {running.returncode}): {said or 'nothing was said'}",
             next=f"{shlex.join(words)}; see docs/git-deploy.md for the keys of deploy.door",
         )

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from saltdeploy.protocol import events
 from saltdeploy.watch.console.views.log import line
-from saltdeploy.watch.log import DeployLog, DeployRecord
+from saltdeploy.watch.deploy_log import DeployLog, DeployRecord
 from saltdeploy.watch.log_filter import LogFilter
 
 
@@ -24,7 +24,7 @@ class LogLines:
     Args:
         stream: takes text. When its reader goes away, nothing more is written.
         chosen: which records are written.
-        master: see :class:`saltdeploy.watch.log.DeployLog`.
+        master: see :class:`saltdeploy.watch.deploy_log.DeployLog`.
         colour: by level; for terminals.
         as_json: one JSON document a line.
 

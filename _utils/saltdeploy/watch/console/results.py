@@ -12,6 +12,7 @@ from saltdeploy.watch.console.views.fleet import report, targets, versions
 from saltdeploy.watch.console.views.locks import locks
 from saltdeploy.watch.console.views.maintenance import forgotten, gc, next_tag, preseed, staged
 from saltdeploy.watch.console.views.plan import plan
+from saltdeploy.watch.console.views.setup import doctor, init
 from saltdeploy.watch.text import clean
 
 _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
@@ -22,6 +23,8 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
     "plan": plan,
     "preseed": preseed,
     "gc": gc,
+    "init": init,
+    "doctor": doctor,
     "next_tag": next_tag,
     "stage": staged,
     "forgotten": forgotten,
@@ -35,6 +38,7 @@ _VIEWS: dict[str, Callable[[View, float, bool], list[str]]] = {
 #: Those that draw, or are seldom asked for: loaded by who shows them.
 _LATER = {
     "changes": "changes",
+    "exported": "exported",
     "log": "log",
     "show": "show",
     "releases": "releases",

@@ -77,7 +77,9 @@ def test_an_answer_that_silence_gives_is_one_of_the_choices(state):
 
 def test_only_questions_have_answers_and_only_gates_pass():
     assert {state for state, event in TABLE if event in ANSWERS} == set(DEFAULTS)
-    assert {state for state, event in TABLE if event in (Event.PASSED, Event.NOT_PASSED)} == set(GATES)
+    assert {
+        state for state, event in TABLE if event in (Event.PASSED, Event.NOT_PASSED, Event.NOT_TOLD)
+    } == set(GATES)
 
 
 def test_a_way_back_is_left_for_nothing_but_its_end():
@@ -149,7 +151,7 @@ def something_happens(rollout: Rollout, dice: random.Random) -> None:
     elif isinstance(due, Ask) and (not at_work or dice.random() < 0.5):
         rollout.asked(due)
     elif isinstance(due, Gate):
-        rollout.passed(due, ok=dice.random() < 0.5)
+        rollout.passed(due, ok=dice.random() < 0.5, untold=dice.random() < 0.5)
     elif isinstance(due, Pause):
         rollout.waited(due)
     elif isinstance(due, Question):

@@ -62,7 +62,14 @@ def preseed(view: View, now: float, colour: bool) -> list[str]:
     if rows:
         lines += ["", *table([("HOST", "STATE", "RECEIVED", "FROM", "WHY"), *rows]), ""]
     lines += notes(shown) + sorted(_left(shown))
+    unserved = [name for name in sorted(fine, key=natural) if shown[name].get("unserved")]
+    lines += [f"{name} has it and does not serve it: {clean(shown[name]['unserved'])}" for name in unserved]
     word = f"{len(fine)}/{hosts(len(shown))} have it"
+    if unserved:
+        word += f"; of {len(unserved)} of them nobody can fetch it, as it looks from the master"
+        if len(fine) == len(shown):
+            ask = f"salt -L {','.join(unserved)} test.ping"
+            return [*lines, word, f"Next: {ask}; see that the server there runs, and serves its payload_dir"]
     if len(fine) == len(shown):
         return [*lines, word]
     again = f"salt-run deploy.preseed repo={repo(view)} {argument('tag', clean(view.get('tag')))}"

@@ -56,7 +56,8 @@ def _waves(view: View) -> list[str]:
         for wave in waves
     ]
     shown = table([("GROUP", "HOSTS", "AT ONCE", "MAY FAIL"), *rows]) if rows else []
-    return [*shown, _LIMITS] if len(rows) > 1 else shown
+    policies = map(clean, listed(view.get("policies"))[:_MOST_REMARKS])
+    return [*shown, *([_LIMITS] if len(rows) > 1 else []), *policies]
 
 
 def _hosts(view: View) -> list[str]:

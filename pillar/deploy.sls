@@ -139,6 +139,10 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
+    # What is the host's own and stays whatever is deployed (docs/layouts.md). Trees get links to it:
+    #   {dirs: [uploads, var/cache], files: [config/local.ini], place: /srv/data/demo}
+    # shared: {}
+
     # Where REVISION and DEPLOY_HEAD tell what is live: beside the trees, or none (docs/layouts.md).
     # revision_files: beside
 

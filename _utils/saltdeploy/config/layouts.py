@@ -31,6 +31,7 @@ class LayoutTraits:
         blobs: it holds what pointers of git-lfs, git-fat and git-annex point to.
         several: it can show several releases at once.
         atomic: a release becomes live in one step.
+        shared: its trees can have links to what they share.
     """
 
     shapes: frozenset[str]
@@ -38,11 +39,12 @@ class LayoutTraits:
     blobs: bool
     several: bool = False
     atomic: bool = True
+    shared: bool = False
 
 
 LAYOUTS = {
-    "slots": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True),
-    "releases": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True),
+    "slots": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True, shared=True),
+    "releases": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True, shared=True),
     "inplace": LayoutTraits(frozenset({OBJECTS}), submodules=False, blobs=False, atomic=False),
     "overlay": LayoutTraits(frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True),
 }
@@ -55,6 +57,16 @@ def refuse_contents(repo: Repo) -> None:
         Unsupported: it cannot.
     """
     traits = LAYOUTS[repo.layout]
+    if repo.shared and not traits.shared:
+        why = {
+            "inplace": "its one tree stays where it is, and so does what git does not track in it: there is nothing to share",
+        }.get(repo.layout, "its trees are mounted and can get no links")
+        raise Unsupported(
+            f"layout {repo.layout} has no shared paths: {why}",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:shared",
+            next="leave `shared` out, or choose layout slots or releases",
+        )
     if (repo.blobs and not traits.blobs) or (repo.submodules and not traits.submodules):
         raise Unsupported(
             f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",

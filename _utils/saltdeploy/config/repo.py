@@ -18,6 +18,7 @@ from saltdeploy.config import checks as config_checks
 from saltdeploy.config import delivery, paths, pointers, transports
 from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
+from saltdeploy.config.paths import SharedPaths, refuse_place
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
 from saltdeploy.config.staging import StagePlan
@@ -71,6 +72,7 @@ class Repo:
         signing_key: file on the master with the private key that releases are signed by; "" for none.
         release_keys: public keys; where there are any, a target takes only what one of them has signed.
         tag_scheme: how its next release is called.
+        shared: what is the host's own and stays whatever is deployed.
         staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
@@ -120,6 +122,7 @@ class Repo:
     tag_scheme: str = "release"
     staging: StagePlan | None = None
     revision_files: str = "beside"
+    shared: SharedPaths = SharedPaths()
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -138,7 +141,13 @@ class Repo:
     @property
     def shape(self) -> str:
         """What the repo's trees hold beside the files that git has; a tree of another shape is rebuilt."""
-        return "+".join([*sorted(self.blobs), *(["submodules"] if self.submodules else [])])
+        parts = [*sorted(self.blobs), "submodules" if self.submodules else "", self.shared.shape]
+        return "+".join(filter(None, parts))
+
+    @property
+    def shared_place(self) -> Path:
+        """Where what trees share is."""
+        return Path(self.shared.place) if self.shared.place else self.area / "shared"
 
 
 def repo_names(pillar: dict[str, Any]) -> list[str]:
@@ -241,6 +250,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         tag_scheme=keys["tag_scheme"],
         staging=keys["stage"],
         revision_files=keys["revision_files"],
+        shared=_shared(name, keys["shared"], location),
     )
 
 
@@ -270,6 +280,15 @@ def _restart(name: str, keys: dict[str, Any]) -> Restart:
         path = ":".join(["repo_config", name, "checks", *error.path])
         raise ConfigError(str(error), repo=name, path=path) from None
     return restart
+
+
+def _shared(name: str, found: SharedPaths, location: Path) -> SharedPaths:
+    try:
+        refuse_place(found, str(location), str(paths.area(location)))
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "shared", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    return found
 
 
 def _as_written(section: Any, keys: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
-from saltdeploy.git.objects import SYMLINK, Blobs, Change, list_blobs, read_changes
+from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
+from saltdeploy.git.objects import SYMLINK, Blobs, Change, drop_changes, list_blobs, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import Corrupt
@@ -72,7 +73,13 @@ class Contents(Protocol):
 
 @contextlib.contextmanager
 def supplied(
-    reader: Reader, base: str, commit: str, contents: Contents, basis: Path, room: Path | None = None
+    reader: Reader,
+    base: str,
+    commit: str,
+    contents: Contents,
+    basis: Path,
+    room: Path | None = None,
+    shared: SharedPaths = NOTHING_SHARED,
 ) -> Iterator[tuple[IO[bytes], ContentStream]]:
     """What a commit has other than another one, and the contents of that.
 
@@ -81,12 +88,15 @@ def supplied(
         base: "" for a whole commit.
         basis: see :meth:`Contents.open`.
         room: where files may lie meanwhile; the system's place for them by default.
+        shared: what is left out.
 
     Yields:
         The changes, for :func:`saltdeploy.git.objects.read_changes`; and a supply for them, to be asked in their order.
     """
     with tempfile.TemporaryFile(dir=room) as changes, tempfile.TemporaryFile(dir=room) as oids:
         reader.diff(base, commit, changes)
+        if shared:
+            drop_changes(changes, shared.holds)
         list_blobs(read_changes(changes), oids)
         with contents.open(changes, oids, basis) as supply:
             yield changes, supply

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -143,6 +145,22 @@ def read_changes(spool: IO[bytes]) -> Iterator[Change]:
     for head in told:
         parts = head.decode().split(" ")
         yield Change(next(told), mode=parts[1], oid=parts[3], old_mode=parts[0][1:], old_oid=parts[2])
+
+
+def drop_changes(spool: IO[bytes], is_dropped: Callable[[bytes], bool]) -> None:
+    """Take out of what :meth:`Repository.diff` wrote the changes of some paths."""
+    with tempfile.TemporaryFile() as kept:
+        spool.seek(0)
+        told = fields(spool)
+        for head in told:
+            path = next(told)
+            if not is_dropped(path):
+                kept.write(b"%s\0%s\0" % (head, path))
+        kept.seek(0)
+        spool.seek(0)
+        spool.truncate()
+        shutil.copyfileobj(kept, spool)
+    spool.flush()
 
 
 def fields(stream: IO[bytes]) -> Iterator[bytes]:

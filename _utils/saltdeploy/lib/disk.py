@@ -290,17 +290,22 @@ def install(new: Path, path: Path) -> str:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Let two paths change places by ``renameat2(RENAME_EXCHANGE)``; False where that cannot be done."""
+    """Let two paths change places; False where that cannot be done."""
+    return exchange_at(os.fsencode(one), _AT_FDCWD, os.fsencode(other), _AT_FDCWD)
+
+
+def exchange_at(one: bytes, directory: int, other: bytes, other_directory: int) -> bool:
+    """Let two names in open directories change places by ``renameat2(RENAME_EXCHANGE)``; False where that cannot be done."""
     try:
         renameat2 = _libc.renameat2
     except AttributeError:  # an old C library
         return False
-    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0:
+    if renameat2(directory, one, other_directory, other, _RENAME_EXCHANGE) == 0:
         return True
     number = ctypes.get_errno()
     if number in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
         return False
-    raise OSError(number, os.strerror(number), str(one), None, str(other))
+    raise OSError(number, os.strerror(number), os.fsdecode(one), None, os.fsdecode(other))
 
 
 def free_name(path: Path) -> Path:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from saltdeploy.config import transports
+from saltdeploy.config import Repo, transports
 from saltdeploy.config.rollout import Restart
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
@@ -86,7 +86,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
-        "remarks": [*_naming(one), *([_OF_THE_MASTER] if of_the_master else [])],
+        "remarks": [*_naming(one), *_shared(repo), *([_OF_THE_MASTER] if of_the_master else [])],
         "left_out": one.left_out,
     }
 
@@ -100,6 +100,15 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
         )
     elif one.request.revision:
         yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
+
+
+def _shared(repo: Repo) -> Iterator[str]:
+    """What of a release no host takes."""
+    if repo.shared:
+        yield (
+            f"Shared on each host, at {repo.shared_place}, and no part of a release: {', '.join(repo.shared.paths)}. What is "
+            "there stays as it is; what the live tree has at these paths is taken over in the switch"
+        )
 
 
 def _policies(draft: Draft) -> Iterator[str]:

@@ -77,6 +77,8 @@ def _of_host(host: HostState, lead: str) -> dict[str, Any]:
         shown["error"] = host.error
     if host.moved_aside:
         shown["moved_aside"] = host.moved_aside
+    if host.taken_over:
+        shown["taken_over"] = host.taken_over
     if host.left_behind:
         shown["left_behind"] = host.left_behind
     return shown

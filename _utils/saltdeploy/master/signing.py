@@ -87,7 +87,12 @@ class Sealer:
         with source.packer(release.commit, transport) as reader:
             try:
                 return release_root.root_of(
-                    self._file(".db"), release.commit, reader, Stored(reader), self._repo.blobs
+                    self._file(".db"),
+                    release.commit,
+                    reader,
+                    Stored(reader),
+                    self._repo.blobs,
+                    self._repo.shared,
                 )
             except DeployError as error:
                 raise error.at(repo=self._repo.name) from None

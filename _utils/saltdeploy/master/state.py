@@ -37,6 +37,7 @@ class HostState:
         error: why it failed, as plain data.
         files, bytes: written and received.
         moved_aside: what was found at its location and kept.
+        taken_over: paths that are shared from now on, with what its users had there.
         left_behind: where the repo was live before its location was moved, and what cleans it.
     """
 
@@ -48,6 +49,7 @@ class HostState:
     files: int = 0
     bytes: int = 0
     moved_aside: str = ""
+    taken_over: str = ""
     left_behind: str = ""
 
 
@@ -224,6 +226,7 @@ def _note(host: HostState, stage: str, event: events.Event, error: Any) -> None:
     host.files += event.get("files", 0)
     host.bytes += event.get("bytes", 0)
     host.moved_aside = event.get("moved_aside", host.moved_aside)
+    host.taken_over = event.get("taken_over", host.taken_over)
     host.left_behind = event.get("left_behind", host.left_behind)
     if error:
         host.state = "unreachable" if error.get("kind") == "unreachable" else "failed"

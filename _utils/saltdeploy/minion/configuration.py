@@ -18,7 +18,7 @@ from typing import Any
 from saltdeploy.config import Repo, load
 from saltdeploy.config.paths import area, on_disk
 from saltdeploy.lib import disk, mounts
-from saltdeploy.lib.errors import Corrupt, DeployError
+from saltdeploy.lib.errors import ConfigError, Corrupt, DeployError
 from saltdeploy.lib.text import public
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.protocol.orders import Order
@@ -191,6 +191,11 @@ def left_behind(repo: Repo, host: Host) -> str:
     if not paths:
         return ""
     places = ", ".join(map(str, left))
+    if shared := _left_shared(left, repo):
+        return (
+            f"{places} is still there from before, and nothing updates it; in {', '.join(map(str, shared))} is what "
+            "releases shared there, which is the users' own: look at it before you delete anything"
+        )
     mounted = [
         place
         for path in paths
@@ -200,6 +205,33 @@ def left_behind(repo: Repo, host: Host) -> str:
     unmount = f"umount {' '.join(f'{shlex.quote(place)}/*' for place in mounted)}; " if mounted else ""
     clean = f"{unmount}{shlex.join(['rm', '-rf', '--', *paths])}"
     return f"{places} is still there from before, and nothing updates it: {clean}"
+
+
+def refuse_shared_left(repo: Repo, host: Host) -> None:
+    """See to it that what releases share has come along to where they are now: else all that users wrote would be away.
+
+    Raises:
+        ConfigError: it is beside a place where the repo was live before, and nothing is here.
+    """
+    if not repo.shared or os.path.lexists(repo.shared_place):
+        return
+    for old in _left_shared(Configurations(host.cache, repo.name).left(repo), repo):
+        new = str(repo.shared_place)
+        move = f"mkdir -p -- {shlex.quote(os.path.dirname(new))} && {shlex.join(['mv', '--', str(old), new])}"
+        raise ConfigError(
+            f"what releases share is still beside the place where they were before, and there is nothing at {new}",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:location",
+            next=f"on the host: {move} && {shlex.join(['ln', '-s', '--', new, str(old)])}; then run the same command again",
+        )
+
+
+def _left_shared(left: Sequence[Path], repo: Repo) -> list[Path]:
+    """What releases shared at places that the repo has left, where it is not that of today."""
+    found = [area(place) / "shared" for place in left]
+    return [
+        place for place in found if place.is_dir() and not place.is_symlink() and place != repo.shared_place
+    ]
 
 
 def changed(start: Repo, now: Repo) -> str:

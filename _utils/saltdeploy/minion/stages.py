@@ -147,6 +147,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     git_version()
     refuse_on_disk(repo.name, repo.location, Configurations(host.cache, repo.name).others())
     refuse_contents(repo)
+    configuration.refuse_shared_left(repo, host)
     layout = layouts.of(repo)
     holdings = layout.holdings()
     is_live = holdings.live == order.release.commit and holdings.live in holdings.held

@@ -380,7 +380,18 @@ def host_finished(
 
 #: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``
 #: is that of the tree on the host.
-_FACTS = ("bytes", "files", "seconds", "moved_aside", "left_behind", "source", "why", "left", "root")
+_FACTS = (
+    "bytes",
+    "files",
+    "seconds",
+    "moved_aside",
+    "taken_over",
+    "left_behind",
+    "source",
+    "why",
+    "left",
+    "root",
+)
 
 
 def _brief(value: Any, room: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -133,3 +134,54 @@ def test_a_disk_that_may_not_be_written_is_named(disk: SmallDisk, tmp_path: Path
     disk.change("rw")
     deploy(layout, source, 1)
     assert snapshot(disk.path / "live") == source.checked_out(1)
+
+
+@pytest.fixture
+def sharing(tmp_path: Path) -> Source:
+    """The second release has 6 MB at the path that trees share."""
+    big = {**tree(a="1"), **{b"uploads/f%d" % n: Entry(FILE, os.urandom(MEGABYTE)) for n in range(6)}}
+    return Source(tmp_path / "source", {**tree(a="0"), b"uploads/README": Entry(FILE, b"x")}, big)
+
+
+@pytest.mark.small_disk
+def test_what_is_shared_is_made_as_a_whole_or_not_at_all(disk: SmallDisk, sharing: Source) -> None:
+    disk.change("size=16m")
+    layout = Slots(repo(disk.path / "live", slots=2, shared={"dirs": ["uploads"]}))
+    bring(layout, sharing, 1)
+    filler = disk.path / "filler"
+    fill(filler, left=1 << 20)
+    with pytest.raises(DiskFull) as caught:
+        prepare(layout, sharing, 1)
+    shared = disk.path / ".live.deploy/shared"
+    assert caught.value.path == str(shared)
+    assert list(shared.iterdir()) == []
+    filler.unlink()
+    deploy(layout, sharing, 1)
+    assert len(list((disk.path / "live/uploads").iterdir())) == 6
+
+
+@pytest.mark.small_disk
+def test_a_disk_that_is_full_in_the_switch_costs_nothing_of_the_users(
+    disk: SmallDisk, sharing: Source
+) -> None:
+    disk.change("size=16m")
+    layout = Slots(repo(disk.path / "live", slots=2, shared={"dirs": ["uploads"]}))
+    deploy(Slots(repo(disk.path / "live", slots=2)), sharing, 0)
+    (disk.path / "live/uploads/cat").write_text("theirs")
+    prepare(layout, sharing, 1)
+    filler = disk.path / "filler"
+    fill(filler, left=0)
+    with contextlib.suppress(DiskFull, OSError):  # of a note; names can be exchanged on a full disk
+        layout.activate(sharing.release(1))
+    assert (disk.path / "live/uploads/cat").read_text() == "theirs"
+    filler.unlink()
+    layout.activate(sharing.release(1))
+    assert (disk.path / "live/uploads/cat").read_text() == "theirs"
+    assert (disk.path / "live/a").read_text() == "1"
+
+
+def fill(filler: Path, left: int) -> None:
+    """Write a file that takes all room but so many bytes."""
+    room = os.statvfs(filler.parent)
+    with open(filler, "wb") as file:
+        file.write(bytes(room.f_bavail * room.f_frsize - left))

@@ -413,7 +413,11 @@ VIEWS: dict[str, View] = {
         {
             **{f"web{n}": switched(received=2_345 if n % 2 else 85_000_000) for n in range(1, 98)},
             **{f"web{n}": stayed("unreachable", silent(f"web{n}")) for n in (98, 99)},
-            "web100": {**switched(), "moved_aside": "/srv/mediawiki.20261123T101112Z"},
+            "web100": {
+                **switched(),
+                "moved_aside": "/srv/mediawiki.20261123T101112Z",
+                "taken_over": "images",
+            },
         },
         "MIXED",
         98,

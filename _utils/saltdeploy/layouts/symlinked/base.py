@@ -21,6 +21,7 @@ from saltdeploy.git.tree_store import trees_of
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.inspection import check_commit_and_root, wrong_manifest
 from saltdeploy.layouts.symlinked.selection import Selection
+from saltdeploy.layouts.symlinked.shared import SharedArea
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState, mark_suspect
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, NotReady
@@ -43,7 +44,8 @@ class SymlinkedTrees(abc.ABC):
         self._incoming = self._area / "incoming"
         self.store = store_of(repo, self._area / "store.git")
         self.trees = trees_of(repo, self._area / "trees.git")
-        self._changes = Changes(self.store, self.trees)
+        self._changes = Changes(self.store, self.trees, repo.shared)
+        self._shared = SharedArea(repo, self._changes, self._incoming)
 
     @abc.abstractmethod
     def _places(self) -> list[Slot]:
@@ -88,7 +90,7 @@ class SymlinkedTrees(abc.ABC):
         try:
             with view.live.manifest() as manifest:
                 self._check_manifest(manifest, state, full=full)
-                findings = manifest.verify(view.live.tree, full=full, part=part, damaged=damaged.append)
+                findings = self._compared(manifest, view.live.tree, damaged, full=full, part=part)
         except Unreadable:
             mark_suspect(view.live, state)
             raise
@@ -97,6 +99,23 @@ class SymlinkedTrees(abc.ABC):
         elif full and state.suspect:  # somebody has mended it by hand
             log.info("%s is not suspect any more", view.live.tree)
             view.live.note(dataclasses.replace(state, suspect=False))
+        return findings
+
+    def _compared(
+        self, manifest: Manifest, tree: Path, damaged: list[str], *, full: bool, part: PathSlice | None
+    ) -> Findings:
+        """Compare a tree with its manifest, and its links to what is shared."""
+        if not self._repo.shared:
+            return manifest.verify(tree, full=full, part=part, damaged=damaged.append)
+        strays: list[bytes] = []
+        findings = manifest.verify(tree, full=full, part=part, damaged=damaged.append, stray=strays.append)
+        links = self._shared.links(tree)
+        for path in strays:
+            if not links.get(path.removesuffix(b"/")):
+                findings.add("extra", path)
+        for path, is_right in links.items():
+            if not is_right:
+                findings.add("missing", path)
         return findings
 
     def _mark_suspect(self, slot: Slot, state: TreeState, damaged: Collection[str]) -> None:

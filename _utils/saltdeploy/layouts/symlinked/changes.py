@@ -8,7 +8,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
-from saltdeploy.git.objects import read_changes
+from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
+from saltdeploy.git.objects import drop_changes, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Repository
 from saltdeploy.git.tree_store import TreeStore
@@ -22,9 +23,11 @@ class Changes:
 
     Args:
         store, trees: the stores of one repo.
+        shared: what is no part of its trees.
     """
 
-    def __init__(self, store: Repository, trees: TreeStore) -> None:
+    def __init__(self, store: Repository, trees: TreeStore, shared: SharedPaths = NOTHING_SHARED) -> None:
+        self._shared = shared
         self._store = store
         self._trees = trees
 
@@ -44,6 +47,20 @@ class Changes:
         except GitFailed as error:
             store = self._trees if self._trees.has(commit) else self._store
             raise store.lacks(commit, error) from error
+        self._leave_out(changes)
+
+    def list_shared(self, commit: str, path: bytes, changes: IO[bytes]) -> None:
+        """List what a commit has at a shared path, and below it.
+
+        Raises:
+            GitFailed: the commit cannot be read.
+        """
+        self.reader.diff("", commit, changes)
+        drop_changes(changes, lambda each: each != path and not each.startswith(path + b"/"))
+
+    def _leave_out(self, changes: IO[bytes]) -> None:
+        if self._shared:
+            drop_changes(changes, self._shared.holds)
 
     def list_since(self, commits: Collection[str], commit: str, changes: IO[bytes]) -> bool:
         """List what may differ between a commit and a tree that was on its way between others.
@@ -55,6 +72,7 @@ class Changes:
         """
         try:
             self.reader.diff_any(commits, commit, changes)
+            self._leave_out(changes)
             return True
         except GitFailed as error:
             log.debug("cannot compare %s with %s: %s", commit, " ".join(commits), error)

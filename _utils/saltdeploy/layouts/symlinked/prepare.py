@@ -78,14 +78,15 @@ class SymlinkedLayout(SymlinkedTrees):
         """Build the release's tree, complete and verified, and delete what nothing needs any more."""
         try:
             job = TreeJob(release, contents or Stored(self.store), root, progress, noted)
-            return self._prepare(job, needed)
+            return self._prepare(job, needed, whole=contents is not None or self.store.has(release.commit))
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
             ) from error
 
-    def _prepare(self, job: TreeJob, needed: Collection[str]) -> dict[str, Any]:
+    def _prepare(self, job: TreeJob, needed: Collection[str], *, whole: bool) -> dict[str, Any]:
         self._clear_leftovers()
+        shared = self._shared.make(job.release.commit, job.contents, self._live_tree(), job.tell, whole=whole)
         ready = self._ready(job.release.commit, job.root)
         if ready is not None:
             log.debug("%s: %s holds %s already", self._repo.name, ready.tree, job.release.tag)
@@ -93,6 +94,8 @@ class SymlinkedLayout(SymlinkedTrees):
             facts: dict[str, Any] = {"slot": ready.name, "files": 0, "bytes_written": 0, "root": found}
         else:
             facts = self._build(job)
+        self._shared.link(self._look().holding(job.release.commit)[0].tree)
+        facts |= shared
         self._delete_unneeded(Cleanup(measure=False), {*needed, job.release.commit})
         return facts
 
@@ -217,7 +220,9 @@ class SymlinkedLayout(SymlinkedTrees):
                 path=str(self._area),
                 next=f"fetch it first: salt-run deploy.fetch repo={release.repo} {argument('tag', release.tag)}",
             )
-        return {"slot": slot.name, **activate(view, slot, release, self._repo.location, back=back)}
+        self._shared.link(slot.tree, strict=False)
+        taken = self._shared.take_over(self._live_tree())
+        return {"slot": slot.name, **taken, **activate(view, slot, release, self._repo.location, back=back)}
 
 
 def _remove_aside(aside: Path) -> None:

@@ -70,6 +70,10 @@ def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[
             said.setdefault(_OWN_WORDS[host["state"]], ([], ""))[0].append(name)
         if aside := clean(host.get("moved_aside")):
             said.setdefault(f"what lay there before is now {aside}", ([], ""))[0].append(name)
+        if taken := clean(host.get("taken_over")):
+            said.setdefault(f"what lay at {taken} is shared by all releases from now on", ([], ""))[0].append(
+                name
+            )
         if left := clean(host.get("left_behind")):
             said.setdefault(left, ([], ""))[0].append(name)
     return [f"{some(names)}: {with_next(text, act)}" for text, (names, act) in said.items()

@@ -1,0 +1,96 @@
+"""Killed at each step of a deploy that makes, takes over or links what trees share: nothing of the users' is ever lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+from saltdeploy import layouts
+
+from tests.fault.conftest import Start
+from tests.fault.test_killed_at_every_step import kill_at
+from tests.support.repositories import Source, tree
+from tests.support.targets import Target
+
+STRIDE = int(os.environ.get("SALTDEPLOY_STRIDE", "9"))  # 1: every step
+SHARED = {"dirs": ["uploads", "var/cache"], "files": ["config/local"]}
+_chance = random.SystemRandom()  # forked processes would draw the same numbers from any other source
+THEIRS = {"uploads/cat": "their cat", "uploads/deep/dog": "their dog", "config/local": "their secret"}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    trees = [tree(index=str(n), uploads__README="git's", config__local="git's") for n in range(4)]
+    return Source(tmp_path_factory.mktemp("source") / "source", *trees)
+
+
+def write_theirs(location: Path) -> None:
+    for name, text in THEIRS.items():
+        (location / name).parent.mkdir(parents=True, exist_ok=True)
+        (location / name).write_text(text)
+
+
+def a_plain_directory(host: Target, plain: Target) -> None:
+    write_theirs(host.location)
+
+
+def a_release_without_shared_paths(host: Target, plain: Target) -> None:
+    take(plain, 0)
+    write_theirs(host.location)
+
+
+def releases_that_share(host: Target, plain: Target) -> None:
+    for number in (0, 1, 2):
+        take(host, number)
+    write_theirs(host.location)
+
+
+def take(host: Target, number: int) -> None:
+    for result in host.deploy(number, deploy=_chance.getrandbits(60)):
+        assert result.ok, result.error
+
+
+def theirs(host: Target) -> dict[str, set[str]]:
+    """What can be read of each of their files: at the live path, and where it is shared."""
+    found: dict[str, set[str]] = {}
+    for name in THEIRS:
+        places = (host.location / name, host.repo.area / "shared" / name)
+        found[name] = {path.read_text() for path in places if path.is_file()}
+    return found
+
+
+@pytest.mark.parametrize("layout", ["slots", "releases"])
+@pytest.mark.parametrize("begin", [a_plain_directory, a_release_without_shared_paths, releases_that_share])
+def test_what_users_wrote_is_there_after_each_kill_and_the_next_deploy_goes_on(
+    begin: object, layout: str, tmp_path: Path, source: Source, start: Start
+) -> None:
+    host = Target(tmp_path / "host", source, layout=layout, shared=SHARED)
+    plain = Target(tmp_path / "host", source, layout=layout)
+    for number in range(4):
+        host.payload(number)
+    begin(host, plain)  # type: ignore[operator]
+    shutil.copytree(tmp_path / "host", tmp_path / "begin", symlinks=True)
+    step, kills, ended_by_itself = 0, 0, False
+    while not ended_by_itself:
+        step += STRIDE
+        process = start(kill_at(step, lambda: take(host, 3)))
+        process.join()
+        ended_by_itself = process.exitcode == 0
+        kills += not ended_by_itself
+        assert process.exitcode in (0, -signal.SIGKILL)
+        for name, text in THEIRS.items():
+            assert text in theirs(host)[name], f"{name} at step {step}"
+        take(host, 2)
+        for name, text in THEIRS.items():
+            assert (host.location / name).read_text() == text, f"{name} at step {step}"
+        assert (host.location / "index").read_text() == "2"
+        assert layouts.of(host.repo).verify(full=True).ok
+        rubbish = [path.name for path in (host.repo.area / "shared").rglob(".*")]
+        assert rubbish == [], f"at step {step}"
+        shutil.rmtree(tmp_path / "host")
+        shutil.copytree(tmp_path / "begin", tmp_path / "host", symlinks=True)
+    assert kills > 10, "the hook has not seen what it should"

@@ -1,0 +1,68 @@
+"""On real hosts that take signed releases only: what users own is taken over, shared by all releases, and never lost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.integration.repo import Repo, converged
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(
+            "slots", marks=pytest.mark.repo(shared={"dirs": ["uploads", "lib"], "files": ["index"]})
+        ),
+        pytest.param(
+            "releases",
+            marks=pytest.mark.repo(
+                layout="releases", transport="tar", shared={"dirs": ["uploads", "lib"], "files": ["index"]}
+            ),
+        ),
+    ],
+)
+def test_what_users_own_is_taken_over_and_there_in_each_release(repo: Repo, way: str) -> None:
+    def lib(host: str) -> Path:
+        return repo.place(host) / "lib"
+
+    for host in repo.hosts:  # as it was before anybody deployed
+        (repo.place(host) / "uploads").mkdir(parents=True)
+        (repo.place(host) / "uploads/cat").write_text(f"cat of {host}")
+        (repo.place(host) / "stray").write_text("not shared")
+    plan = repo.run("plan", tag="v0")
+    assert any("index, lib, uploads" in remark for remark in plan.data["remarks"])
+    done = converged(repo.sync("v0"))
+    assert {host["taken_over"] for host in done.data["hosts"].values()} == {"uploads"}
+    for host in repo.hosts:
+        assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
+        assert sorted(os.listdir(lib(host))) == ["a", "b"], "the release's own copy, where nobody had one"
+        (lib(host) / "mine").write_text("x")
+        (repo.place(host) / "index").write_text(f"of {host}")
+    for act in (lambda: repo.sync("v1"), lambda: repo.sync("v2"), lambda: repo.run("rollback")):
+        converged(act())
+        for host in repo.hosts:
+            assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
+            assert (repo.place(host) / "index").read_text() == f"of {host}"
+            assert (lib(host) / "mine").read_text() == "x"
+            found = repo.call(host, "verify", full=True)
+            assert (found.status, found.data["status"]) == (0, 0), found
+    assert repo.run("report").status == 0
+    assert repo.run("gc").status == 0
+    for host in repo.hosts:
+        assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
+        (repo.place(host) / "uploads").unlink()
+        assert "uploads" in repo.call(host, "verify").data["missing"]
+    converged(repo.sync("v2"))
+    for host in repo.hosts:
+        assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
+
+
+@pytest.mark.repo(layout="inplace", shared={"dirs": ["uploads"]})
+def test_a_layout_that_has_none_refuses_before_any_host_is_asked(repo: Repo) -> None:
+    refused = repo.sync("v0")
+    assert (refused.status, refused.data["error"]["kind"]) == (1, "unsupported")
+    assert "layout inplace has no shared paths" in refused.data["error"]["cause"]
+    assert repo.run("plan", tag="v0").data["guards"] == [refused.data["error"]["cause"]]

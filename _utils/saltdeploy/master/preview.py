@@ -20,6 +20,7 @@ from saltdeploy.master.packing import Packing
 from saltdeploy.master.plan import Draft, configured, make_plan, ways
 from saltdeploy.master.plan_model import Request
 from saltdeploy.master.resolve import ResolvedRepo
+from saltdeploy.master.terms import policies_of
 from saltdeploy.master.transport_choice import TransportChoice
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order
@@ -113,7 +114,7 @@ def _shared(repo: Repo) -> Iterator[str]:
 
 def _policies(draft: Draft) -> Iterator[str]:
     """What follows when things go wrong; the default as well, of which the pillar says nothing."""
-    failed, untold = draft.rules.on_failure, draft.rules.on_inconclusive
+    failed, untold = policies_of(draft.request, draft.lead.repo)
     yield f"More hosts fail than may: {failed}"
     yield f"That cannot be told (hosts are silent, checks have no verdict): {untold or f'{failed}, as if they had failed'}"
     for wave in {wave.group: wave for wave in draft.waves}.values():

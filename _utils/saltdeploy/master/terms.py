@@ -46,6 +46,17 @@ def _tells_apart(request: Request) -> bool:
     return request.action not in _ON_FAILURE and not is_asked
 
 
+def _is_interactive(request: Request) -> bool:
+    return request.interactive and request.action != ROLLBACK
+
+
+def policies_of(request: Request, lead: Repo) -> tuple[str, str]:
+    """What follows when more hosts fail than may; and when that cannot be told, "" for as if they had failed."""
+    is_asked = _is_interactive(request) and "on_failure" not in request.once
+    on_failure = _ON_FAILURE.get(request.action) or (ASK if is_asked else lead.on_failure)
+    return on_failure, lead.on_inconclusive if _tells_apart(request) else ""
+
+
 def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
     """What decides when things go wrong.
 
@@ -54,14 +65,13 @@ def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], 
         pinned: see :class:`~saltdeploy.master.rollout.model.Rules`.
     """
     lead = repos[0]
-    interactive = request.interactive and request.action != ROLLBACK
-    is_asked = interactive and "on_failure" not in request.once
+    on_failure, on_inconclusive = policies_of(request, lead)
     return Rules(
-        on_failure=_ON_FAILURE.get(request.action) or (ASK if is_asked else lead.on_failure),
-        on_inconclusive=lead.on_inconclusive if _tells_apart(request) else "",
+        on_failure=on_failure,
+        on_inconclusive=on_inconclusive,
         on_abort=HOLD if request.action in _ON_FAILURE else lead.on_abort,
         fetch_only=request.action == FETCH,
-        confirm=interactive,
+        confirm=_is_interactive(request),
         gates=_gates(request, repos, groups),
         pinned=pinned,
         anew=request.action == RESTART,

@@ -6,7 +6,7 @@ import { plural, short, size } from "./words.js";
 
 export function startView(app, repo = "", tag = "") {
   const [told, plan, began] = [h("div"), h("div"), h("div")];
-  const repos = h("select", { name: "repo", required: true });
+  const repos = h("select", { name: "repo", required: true }, repo ? h("option", { value: repo }, repo) : null);
   const tags = h("datalist", { id: "tags" });
   const tagged = h("input", { name: "tag", list: "tags", required: true, value: tag, autocomplete: "off", spellcheck: "false", placeholder: "release/2026-11-23/1" });
   const [limit, reason] = [h("input", { name: "limit", autocomplete: "off", placeholder: "all hosts" }), h("input", { name: "reason", autocomplete: "off", placeholder: "what this is about, for the history" })];

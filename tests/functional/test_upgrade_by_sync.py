@@ -142,5 +142,6 @@ def test_a_job_between_two_steps_of_a_sync_deploys_or_is_refused_by_name(
     host.sync("utils")
     for version in ("v0", "v1") if host._deploys % 2 else ("v1", "v0"):
         said = host.deploy()
+        assert isinstance(said, dict), said
         assert (said["status"], host.shown()) == (0, version), said
     assert (host.package / "saltdeploy" / "config.py").exists() is not cleans

@@ -69,6 +69,7 @@ class Page:
             element = self.shown(css)
             with contextlib.suppress(WebDriverException):
                 if element is not None and element.is_enabled():
+                    self.run("arguments[0].scrollIntoView({block: 'center'})", element)
                     element.click()
                     return True
             return False

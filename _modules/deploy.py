@@ -4,7 +4,6 @@ The master's runner ``deploy.sync`` asks for these stages; by hand they converge
 that the master has pinned. Answers have Trebuchet's shape and status numbers: ``status`` is 0 when it worked.
 """
 
-import contextvars
 import dataclasses
 import functools
 import inspect
@@ -32,7 +31,7 @@ from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
-from saltdeploy.minion import configuration, downloads, masters_word, own_orders, stages
+from saltdeploy.minion import calls, configuration, downloads, masters_word, own_orders, stages
 from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -50,10 +49,6 @@ __virtualname__ = "deploy"
 #: A line a host for people; ``--out=json`` has the whole answer.
 __outputter__ = {"status": "deploy", "verify": "deploy"}
 
-#: The id of the Salt job that calls; a state or another function that calls has none.
-_JOB = contextvars.ContextVar("job", default="")
-#: Whether the master was asked by the call that calls: the stages of one call ask once.
-_HAS_ASKED = contextvars.ContextVar("has_asked", default=False)
 FETCH_WITHOUT_TAG, CHECKOUT_WITHOUT_TAG = 10, -1  # Trebuchet's numbers for "no valid tag"
 
 
@@ -74,12 +69,12 @@ def _door(function):
     def door(*args, **kwargs):
         # under Salt's executor sudo a salt-call in between has an id of its own, which the master never asked under
         known = kwargs.get("__pub_tgt") != "salt-call"
-        job = _JOB.set(str(kwargs.get("__pub_jid") or "") if known else "")
+        job = calls.JOB.set(str(kwargs.get("__pub_jid") or "") if known else "")
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         try:
             return act(args, kwargs)
         finally:
-            _JOB.reset(job)
+            calls.JOB.reset(job)
 
     def act(args, kwargs):
         command = f"salt {shlex.quote(__opts__['id'])} {name}"
@@ -425,11 +420,11 @@ def sync_all():
     except errors.DeployError as error:
         __context__["retcode"] = 1
         return {"status": 1, "stats": {}, "error": error.at(host=__opts__["id"]).to_wire()}
-    asked = _HAS_ASKED.set(True)
+    asked = calls.HAS_ASKED.set(True)
     try:
         return _converge()
     finally:
-        _HAS_ASKED.reset(asked)
+        calls.HAS_ASKED.reset(asked)
 
 
 @_door
@@ -527,7 +522,7 @@ def _ask_the_master(lost=(), again=False):
     again
         Though the call that calls has asked.
     """
-    if _is_alone() or (_HAS_ASKED.get() and not lost and not again):
+    if _is_alone() or (calls.HAS_ASKED.get() and not lost and not again):
         return
     word = secrets.token_hex(16)
     try:
@@ -642,7 +637,7 @@ def _without_passwords(value):
 
 def _signed(answer):
     """It counts for the job that asked and for no other: everybody on the bus can play it again."""
-    return dataclasses.replace(answer, job=_JOB.get()).to_wire(_ours().get("secret", ""))
+    return dataclasses.replace(answer, job=calls.JOB.get()).to_wire(_ours().get("secret", ""))
 
 
 def _config(repo, deploy=""):

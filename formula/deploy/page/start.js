@@ -20,12 +20,13 @@ export function startView(app, repo = "", tag = "") {
   repos.addEventListener("change", listed);
 
   function update() {
-    const names = (app.repos || []).map((each) => each.repo);
+    const listedRepos = (app.repos || []).map((each) => each.repo);
+    const wanted = repos.value || repo; // until the list is there, and for who may start a repo that they may not list
+    const names = !wanted || listedRepos.includes(wanted) ? listedRepos : [wanted, ...listedRepos];
     if (JSON.stringify(names) !== known) {
       known = JSON.stringify(names);
-      const chosen = repos.value || repo;
       fill(repos, names.map((name) => h("option", { value: name }, name)));
-      if (names.includes(chosen)) repos.value = chosen;
+      if (wanted) repos.value = wanted;
       listed();
     }
     const one = waits && app.repos?.find((each) => each.repo === waits.repo)?.unfinished;

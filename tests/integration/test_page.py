@@ -23,7 +23,8 @@ from tests.integration.saltapi import LOOKED_AT, SaltApi
 from tests.support.simulated_deploy import simulated, write
 
 GATE = {"fetch_module_calls": {"gate.wait": ["DISK/gate"]}}
-ID = "20261123101112000000"
+#: No two deploys have the same id, of whatever repos they are.
+ID, SECRET_ID, HOSTILE_ID = (f"2026112310111200000{number}" for number in range(3))
 HOSTILE = """'"><img src=x onerror="window.hurt=1"><script>window.hurt=1</script>javascript:window.hurt=1"""
 
 
@@ -95,8 +96,8 @@ def test_S71_a_deploy_is_stopped_on_the_page(repo: Repo, page: Page) -> None:
         page.press('[data-name="abort"]')
         page.press("dialog button.danger")
         told(repo, "aborted")
-        page.reads("stopping")
-    page.reads("HELD")
+        page.reads("HELD")  # in a fetch nothing has to be waited for
+    page.reads("stopped by deployer")
     assert repo.on_disk() == repo.everywhere("v0")
 
 
@@ -137,12 +138,12 @@ def test_who_has_rights_on_one_repo_sees_no_other_and_the_server_refuses_what_he
     repo: Repo, pillar: Pillar, page: Page
 ) -> None:
     pillar.add("secret", {})
-    write(repo.fleet.root, simulated("secret", ID, time.time(), 4))
+    write(repo.fleet.root, simulated("secret", SECRET_ID, time.time(), 4))
     repo.has("v0")
     page.log_in("onlooker")
     page.reads(repo.name, "table")
     assert "secret" not in page.text("body")
-    page.open("deploy", "secret", ID)
+    page.open("deploy", "secret", SECRET_ID)
     page.reads("The server refuses it: onlooker has no right to deploy.story of secret.")
     page.picture("refused")
     page.open("start", repo.name)
@@ -163,11 +164,11 @@ def test_who_has_rights_on_one_repo_sees_no_other_and_the_server_refuses_what_he
 
 @pytest.mark.repo()
 def test_hostile_names_messages_and_outputs_run_no_script(repo: Repo, page: Page) -> None:
-    hostile = simulated(repo.name, ID, time.time() - 100, 12, failing=3, word=HOSTILE)
+    hostile = simulated(repo.name, HOSTILE_ID, time.time() - 100, 12, failing=3, word=HOSTILE)
     write(repo.fleet.root, hostile)
     page.log_in("deployer")
     for view in ("deploy", "history", "fleet", "start", ""):
-        page.open(view, repo.name, *([ID] if view == "deploy" else []))
+        page.open(view, repo.name, *([HOSTILE_ID] if view == "deploy" else []))
         if view == "deploy":
             page.reads("MIXED 9/12")
             page.press('.cell[data-state="fail"]')

@@ -1,7 +1,7 @@
 """What belongs to one call of a minion's door.
 
 It stands here and not in the door: Salt may load the door anew while a call of it runs (a sync, or a function that looks
-through all modules), and what the door holds is made anew then.
+through all modules), and what the door holds is replaced then.
 """
 
 from __future__ import annotations

@@ -225,7 +225,8 @@ export class Deploy {
   _aborted(event) {
     this.question = this.pause = null;
     this.aborted = { user: text(event.user, 100), reason: text(event.reason, 500) };
-    this._line(event, "warn", `stopped by ${this.aborted.user || "somebody"}: ${this.aborted.reason}. No further host starts`);
+    const { user, reason } = this.aborted;
+    this._line(event, "warn", `${reason || `stopped by ${user || "somebody"}`}. No further host starts`);
   }
 
   _resumed(event) {

@@ -62,7 +62,8 @@ def _whole(repo: Repo, source: Source, tag: Tag, before: str) -> Iterator[Reposi
             found = opened.enter_context(source.packer(tag.commit, repo.transport))
         except (Unavailable, Corrupt):  # it is said when they are packed, if they are
             found = source.repository
-        yield found if found.has(before) else source.repository
+        # the source has it, as was seen before
+        yield found if found is source.repository or found.has(before) else source.repository
 
 
 def _is_too_much(most: str, found: Difference, sizes: Generator[int, None, None]) -> bool:

@@ -7,7 +7,7 @@ import { Log } from "./log.js";
 import { Deploy } from "./model.js";
 import { actions, command, doing, outcome, problem } from "./parts.js";
 import { Replay } from "./replay.js";
-import { CHOICES, clock, moment, plural, short, size, STAGES } from "./words.js";
+import { CHOICES, choiceClass, clock, moment, plural, short, size, STAGES } from "./words.js";
 
 export function deployView(app, repo, id) {
   return new DeployView(app, repo, id);
@@ -190,7 +190,7 @@ class DeployView {
     const told = h("div");
     say(`The deploy asks: ${question.text}`);
     const made = question.choices.map((choice) => doing(CHOICES[choice] || choice, told,
-      () => app.api.call("answer", { repo, id, choice, key: question.key }), { class: choice === question.preset ? "" : "main", "data-name": `answer ${choice}` }));
+      () => app.api.call("answer", { repo, id, choice, key: question.key }), { class: choiceClass(choice), "data-name": `answer ${choice}` }));
     return h("div", { class: "note ask", role: "group", "aria-label": "Question" },
       h("p", { class: "question" }, question.text), actions(made),
       h("p", { class: "dim" }, `Without an answer: ${CHOICES[question.preset] || question.preset || "its default"}, in `, (this._left = h("b", { class: "mono" })), ". Anybody with the right may answer; the first answer counts."), told);

@@ -2,7 +2,7 @@
 
 import { h, refill, say } from "./dom.js";
 import { actions, command, doing, outcome, problem, shares } from "./parts.js";
-import { ago, CHOICES, HOST_STATES, moment, plural, short } from "./words.js";
+import { ago, CHOICES, choiceClass, HOST_STATES, moment, plural, short } from "./words.js";
 
 export function homeView(app) {
   const attention = h("div", { class: "cards" });
@@ -33,7 +33,7 @@ export function homeView(app) {
 function cards(app, locks) {
   if (!app.repos) return app.error ? problem(app.error) : h("p", { class: "calm" }, "Asking the master …");
   const found = app.repos.flatMap((repo) => [...underWay(app, repo), ...badly(app, repo), ...hosts(app, repo)]);
-  found.push(...locks.map(locked));
+  found.push(...locks.filter((lock) => !lock.deploy).map(locked)); // a deploy that runs has a card of its own
   if (found.length) say(plural(found.length, "thing needs", "things need") + " attention");
   return found.length ? found : h("p", { class: "calm good" }, h("i", { "aria-hidden": "true" }, "✓ "), app.repos.length ? "Nothing does. No deploy is under way, and all hosts that were heard of run what is pinned." : "There is no repository that you may see.");
 }
@@ -59,7 +59,7 @@ function underWay(app, repo) {
   const made = [open];
   if (one.state === "waiting")
     for (const choice of one.choices || [])
-      made.push(doing(CHOICES[choice] || choice, told, () => app.api.call("answer", { repo: name, id: one.deploy, choice }), { class: choice === "no" ? "" : "main" }));
+      made.push(doing(CHOICES[choice] || choice, told, () => app.api.call("answer", { repo: name, id: one.deploy, choice }), { class: choiceClass(choice) }));
   if (one.state === "died")
     made.push(doing("Resume it", told, () => app.api.act("resume", { repo: name, id: one.deploy, detach: true }), { class: "main" }));
   return [card(MOODS[one.state] || "info", h("b", null, name), ` ${what} ${TITLES[one.state] || one.state}`,

@@ -1,4 +1,5 @@
 // What the events of one deploy add up to. No clock and no elements: a deploy that runs and one that is replayed are the same.
+import { plural } from "./words.js";
 
 const BUSY = { fetch: "fetch", checkout: "switch", rollback: "backing" };
 const DONE = { fetch: "ready", checkout: "live", rollback: "back" };
@@ -116,7 +117,7 @@ export class Deploy {
     stage.total = count(event.total);
     this.stages.push(stage);
     for (const host of Array.isArray(event.names) ? event.names : []) this._host(text(host, 255));
-    this._line(event, "info", `${group ? `${group} ` : ""}${called} begins on ${stage.total} hosts`);
+    this._line(event, "info", `${group ? `${group} ` : ""}${called} begins on ${plural(stage.total, "host")}`);
   }
 
   _stage_progress(event) {

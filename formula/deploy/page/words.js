@@ -67,4 +67,8 @@ export const byName = new Intl.Collator("en", { numeric: true }).compare;
 /** What an answer may be called on its button. */
 export const CHOICES = {
   yes: "Yes, go on", no: "No, stop", retry: "Try again", continue: "Go on all the same", rollback: "Roll back",
+  all: "Yes, and ask no more",
 };
+
+/** How the button of a choice looks: one leads on, one leads back, the others are plain. */
+export const choiceClass = (choice) => (choice === "yes" || choice === "retry" ? "main" : choice === "rollback" ? "danger" : "");

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import subprocess
 import time
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import salt.client
 import salt.config
@@ -52,6 +51,9 @@ class Fleet:
     Attributes:
         wires: minion id to its wire.
     """
+
+    _in_use: ClassVar[Fleet | None] = None
+    _client: salt.runner.RunnerClient
 
     def __init__(
         self,
@@ -118,9 +120,12 @@ class Fleet:
             self._runner.destroy()
         self._master.terminate()
 
-    @functools.cached_property
+    @property
     def _runner(self) -> salt.runner.RunnerClient:
-        return salt.runner.RunnerClient({**self.opts, "quiet": True})
+        """Salt has one module of a name in a process: that of the fleet that was used last has the options of that one."""
+        if Fleet._in_use is not self:
+            Fleet._in_use, self._client = self, salt.runner.RunnerClient({**self.opts, "quiet": True})
+        return self._client
 
     def restart_master(self) -> None:
         """What is published before :meth:`all_connected` may reach nobody, as on any fleet."""

@@ -115,9 +115,10 @@ class Fleet:
         with ThreadPoolExecutor() as pool:
             for stopped in [pool.submit(host.kill) for host in self.hosts.values()]:
                 stopped.result()
-        if "_runner" in self.__dict__:
-            self._runner.mminion.destroy()
-            self._runner.destroy()
+        if Fleet._in_use is self:
+            self._client.mminion.destroy()
+            self._client.destroy()
+            Fleet._in_use = None
         self._master.terminate()
 
     @property

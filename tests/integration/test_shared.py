@@ -54,8 +54,8 @@ def test_what_users_own_is_taken_over_and_there_in_each_release(repo: Repo, way:
     for host in repo.hosts:
         assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
         (repo.place(host) / "uploads").unlink()
-        assert "uploads" in repo.call(host, "verify").data["missing"]
-    converged(repo.sync("v2"))
+        assert "uploads" in repo.call(host, "verify").data["facts"]["missing"]
+    converged(repo.sync("v2", force="bad_release"))  # it was gone back from
     for host in repo.hosts:
         assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
 

@@ -14,6 +14,7 @@ from saltdeploy.master.packing import Packing
 from saltdeploy.minion import stages
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.protocol.release import Release
 
 from tests.support.blobstores import Server, key, work_tree
 from tests.support.repositories import Source, repo, tree
@@ -91,7 +92,7 @@ class Master:
         configuration = repo(self.root / "live", **self.keys)
         source = master_source.Source(configuration, self.root)
         found = source.tag(tag)
-        release = stages.Release("demo", tag, found.commit)
+        release = Release("demo", tag, found.commit)
         order = Order(f"{next(_DEPLOYS):020d}", 1, FETCH, release, transport)
         self.offers = Packing(order, found, configuration, self.payloads, lambda: source)
         self.offers.pack([("web1", holdings)])

@@ -62,13 +62,13 @@ class Source:
         self.place = repo.source
         self.mirror = NamingRepository(self._mirrors / f"{file_name(repo.name)}.git")
         self.repository: Repository = self.mirror
-        self.is_staged = (
-            repo.staging is not None and not self.is_remote and not _is_repository(Path(repo.source))
-        )
-        if self.is_staged:
-            self.mirror.ensure()
-        elif not self.is_remote:
-            self._see_mirror(_git_dir(repo))
+        git_dir = None if self.is_remote else _git_dir(repo)
+        self.is_staged = not self.is_remote and git_dir is None
+        if git_dir is not None:
+            self._see_mirror(git_dir)
+        elif self.is_staged and not self.mirror.is_readable():
+            with self.alone():  # which makes it; two who come first would stumble over each other
+                pass
         self._resolved = False
         self._followed: set[str] = set()
 
@@ -258,19 +258,14 @@ class Source:
             yield mirror
 
 
-def _is_repository(place: Path) -> bool:
-    try:
-        git_dir_at(place)
-    except (GitFailed, OSError):
-        return False
-    return True
-
-
-def _git_dir(repo: Repo) -> Path:
+def _git_dir(repo: Repo) -> Path | None:
+    """Of a source on this host; None where there is none since releases are made here."""
     place = Path(repo.source)
     try:
         return git_dir_at(place)
     except GitFailed as error:
+        if repo.staging is not None:
+            return None
         raise Unavailable(
             f"there is no git repository at this path (or this user may not read it): {error.cause}",
             repo=repo.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from saltdeploy.config import values
@@ -56,7 +55,7 @@ def redis(pillar: dict[str, Any]) -> dict[str, Any] | None:
     file = found.pop("password_file")
     if file and found["password"]:
         raise ConfigError("stands beside password", path=f"{_PATH}:password_file", next="set one of the two")
-    return {**found, "password": _inside(file)} if file else found
+    return {**found, "password": values.secret_in(file, f"{_PATH}:password_file")} if file else found
 
 
 def _checked(key: str, value: Any) -> Any:
@@ -68,14 +67,4 @@ def _checked(key: str, value: Any) -> Any:
     except ValueError as error:
         raise ConfigError(
             str(error), path=f"{_PATH}:{key}", next="correct it in the pillar; docs/redis.md has all keys"
-        ) from None
-
-
-def _inside(file: str) -> str:
-    try:
-        return Path(file).read_text().strip()
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise ConfigError(
-            f"{file} cannot be read: {cause}", path=f"{_PATH}:password_file", next=f"ls -l -- {file}"
         ) from None

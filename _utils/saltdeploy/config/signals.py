@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from saltdeploy.config import values
@@ -76,7 +75,8 @@ def _entry(name: str, entry: Any) -> SignalSink:
         ) from None
     for secret in ("token", "secret"):
         if f"{secret}_file" in found:
-            found[secret] = _secret(found.pop(f"{secret}_file"), f"{path}:{secret}_file")
+            file = found.pop(f"{secret}_file")
+            found[secret] = values.secret_in(file, f"{path}:{secret}_file") if file else ""
     late = found.pop("late")
     del found["kind"]
     return SignalSink(
@@ -98,16 +98,6 @@ def _checked(key: str, value: Any, default: Any, check: Check) -> Any:
         return check(value)
     except Wrong as error:
         raise error.below(key) from None
-
-
-def _secret(file: str, path: str) -> str:
-    if not file:
-        return ""
-    try:
-        return Path(file).read_text().strip()
-    except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise ConfigError(f"{file} cannot be read: {cause}", path=path, next=f"ls -l -- {file}") from None
 
 
 def _texts(value: Any) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import math
 import re
 import shlex
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib.errors import ConfigError
@@ -39,6 +40,22 @@ def refuse_unknown(section: dict[str, Any], known: Collection[str], path: str, r
             raise ConfigError(
                 f"{key!r} is not a key that we know", repo=repo, path=f"{path}:{key}", next=hint
             )
+
+
+def secret_in(file: str, path: str) -> str:
+    """What a file holds that the pillar names so that the secret itself does not stand there.
+
+    Args:
+        path: where the pillar names it.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, ValueError) as error:
+        cause = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{file} cannot be read: {cause}", path=path, next=f"ls -l -- {file}") from None
 
 
 class Wrong(ValueError):

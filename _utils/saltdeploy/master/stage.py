@@ -20,10 +20,11 @@ from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.config.staging import StagePlan
+from saltdeploy.content.payloads import digest_of
 from saltdeploy.git.reader import EMPTY_TREE
 from saltdeploy.git.repository import Difference
 from saltdeploy.git.snapshots import STAGED, SnapshotRepository
-from saltdeploy.lib import process
+from saltdeploy.lib import durable, process
 from saltdeploy.lib.errors import BadRelease, ConfigError, DeployError, HookFailed
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
@@ -164,8 +165,7 @@ def _build(plan: StagePlan, directory: Path) -> str:
 
 def _index(root: Path, repo: Repo, directory: Path) -> Path:
     """Remembers what the files of this directory looked like."""
-    place = root / "staging"
-    place.mkdir(mode=0o700, exist_ok=True)
+    place = durable.private_directory(root / "staging")
     digest = hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:16]
     return place / f"{file_name(repo.name)}.{digest}.index"
 
@@ -194,20 +194,7 @@ def _of_archive(archive: Path, mirror: SnapshotRepository, before: str, root: Pa
         (scratch / "tree").mkdir()
         archives.unpack(archive, scratch / "tree")
         made = _of_directory(scratch / "tree", mirror, before, scratch / "index", "")
-    with open(archive, "rb") as file:
-        digest = (
-            hashlib.file_digest(file, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else _sha256(file)
-        )
-    return _StagedTree(made.tree, f"archive {archive.name} sha256:{digest}")
-
-
-def _sha256(file: Any) -> str:
-    digest = hashlib.sha256()
-    while piece := file.read(1 << 20):
-        digest.update(piece)
-    return digest.hexdigest()
+    return _StagedTree(made.tree, f"archive {archive.name} sha256:{digest_of(archive)}")
 
 
 def _composed(plan: StagePlan, mirror: SnapshotRepository, root: Path) -> _StagedTree:
@@ -234,7 +221,7 @@ def _composed(plan: StagePlan, mirror: SnapshotRepository, root: Path) -> _Stage
 
 def _digest(file: Path) -> str:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return digest_of(file)
     except OSError as error:
         raise BadRelease(
             f"the patch cannot be read: {error.strerror}", path=str(file), next=f"ls -l -- {file}"
@@ -244,8 +231,7 @@ def _digest(file: Path) -> str:
 @contextlib.contextmanager
 def _scratch(root: Path) -> Iterator[Path]:
     """A directory on the master's own disk, which is big enough for releases."""
-    place = root / "staging"
-    place.mkdir(mode=0o700, exist_ok=True)
+    place = durable.private_directory(root / "staging")
     made = Path(tempfile.mkdtemp(prefix=".scratch-", dir=place))
     try:
         yield made

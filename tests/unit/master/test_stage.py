@@ -217,7 +217,8 @@ def test_a_master_that_was_killed_before_the_tag_makes_it_the_next_time(
     with pytest.raises(KeyboardInterrupt):
         staging()
     monkeypatch.undo()
-    (staging.root / "staging").joinpath("site.index.lock").touch()
+    (index,) = (staging.root / "staging").glob("site.*.index")
+    index.with_name(f"{index.name}.lock").touch()
     made = staging()
     assert (made["new"], made["tag"]) == (True, f"{TODAY}/1")
     assert staging.git("rev-list", "--count", made["tag"]) == "1\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from datetime import datetime
 
 from saltdeploy.git.staging_tree import StagingTree, TagLine
@@ -36,6 +38,14 @@ class Staging:
         self.now = now
         self.files = DeployDirectory(tree.git_dir)
 
+    @contextlib.contextmanager
+    def _or_refused(self, message: str, code: int) -> Iterator[None]:
+        """What the system refuses is said as Trigger said it, and why."""
+        try:
+            yield
+        except OSError as error:
+            raise because(message, code, from_os(error), self.repo) from None
+
     # -- the lock ---------------------------------------------------------------------------------------
 
     def lock(self) -> StagingLock | None:
@@ -44,12 +54,8 @@ class Staging:
         Raises:
             Refusal: the file may not be read.
         """
-        try:
+        with self._or_refused("Failed to read lock file", refusal.NOT_STARTED_OR_LOCKED):
             return self.files.lock()
-        except OSError as error:
-            raise because(
-                "Failed to read lock file", refusal.NOT_STARTED_OR_LOCKED, from_os(error), self.repo
-            ) from None
 
     def start(self) -> str:
         """Take the lock and write the start tag.
@@ -60,14 +66,11 @@ class Staging:
         Raises:
             Refusal: somebody has started one, or the lock or the tag could not be written; then nothing is held.
         """
-        try:
-            self.files.take_lock(self.settings.user, self.now)
-        except FileExistsError:
-            raise self._already_started() from None
-        except OSError as error:
-            raise because(
-                "Failed to start deployment", refusal.LOCK_NOT_WRITTEN, from_os(error), self.repo
-            ) from None
+        with self._or_refused("Failed to start deployment", refusal.LOCK_NOT_WRITTEN):
+            try:
+                self.files.take_lock(self.settings.user, self.now)
+            except FileExistsError:
+                raise self._already_started() from None
         try:
             return self._write_start_tag()
         except BaseException as error:
@@ -105,12 +108,8 @@ class Staging:
                 repo=self.repo,
                 next=f"ask {whose}; then the same command with --take-over, or git deploy abort --force",
             )
-        try:
+        with self._or_refused("Failed to write lock file", refusal.LOCK_NOT_WRITTEN):
             self.files.give_lock_to(self.settings.user, self.now)
-        except OSError as error:
-            raise because(
-                "Failed to write lock file", refusal.LOCK_NOT_WRITTEN, from_os(error), self.repo
-            ) from None
 
     def finish(self) -> None:
         """Free the lock.
@@ -118,12 +117,8 @@ class Staging:
         Raises:
             Refusal: it cannot be removed.
         """
-        try:
+        with self._or_refused("Failed to remove lock file", refusal.NOT_STARTED_OR_LOCKED):
             self.files.free_lock()
-        except OSError as error:
-            raise because(
-                "Failed to remove lock file", refusal.NOT_STARTED_OR_LOCKED, from_os(error), self.repo
-            ) from None
 
     def abort(self, *, reset: bool, force: bool) -> list[str]:
         """Free the lock, and bring the work tree back to where the deployment began.
@@ -244,12 +239,8 @@ class Staging:
         Raises:
             Refusal: it cannot be written.
         """
-        try:
+        with self._or_refused("Failed to write deploy file", refusal.NOT_SYNCED):
             self.files.write_deployed(tag, self.tree.commit_of(tag), self.settings.user, self.now)
-        except OSError as error:
-            raise because(
-                "Failed to write deploy file", refusal.NOT_SYNCED, from_os(error), self.repo
-            ) from None
 
     @property
     def repo(self) -> str:

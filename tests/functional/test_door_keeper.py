@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from saltclient import places, wire
-from saltdeploy.master.door.rights import Caller
+from saltclient import places
 
 from tests.functional.test_doors import configuration
+from tests.support.doors import greeting
 
 _PATIENCE = 120.0  # seconds; only a broken test waits for so long
 _ENGINE = """
@@ -39,15 +38,9 @@ class Engine:
 
     def listener(self) -> int:
         """The process that greets; 0 where none does."""
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(5)
-            try:
-                door.connect(str(self.place))
-                greeted = wire.Frames().feed(door.recv(wire.MOST_BYTES))
-            except OSError:
-                return 0
-            assert not greeted or places.is_same(str(greeted[0]["config"]), str(self.config))
-            return Caller.of(door).pid if greeted else 0
+        process, said = greeting(self.place)
+        assert not said or places.is_same(str(said["config"]), str(self.config))
+        return process
 
     def wait(self, *, other_than: int = 0) -> int:
         wait_for(lambda: self.listener() not in (0, other_than))

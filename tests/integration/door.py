@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
-from saltclient import places, wire
-from saltdeploy.master.door.rights import Caller
+from saltclient import places
 
 from tests.conftest import CHECKOUT
 from tests.integration.fleet import Fleet, Run, wait_for
+from tests.support.doors import greeting
 
 COMMAND = CHECKOUT / "bin" / "saltdeploy"
 
@@ -35,14 +34,7 @@ class Door:
 
     def listener(self) -> int:
         """The process that greets who comes now; 0 where nobody does."""
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(5)
-            try:
-                door.connect(str(self.place))
-                greeted = wire.Frames().feed(door.recv(wire.MOST_BYTES))
-            except OSError:
-                return 0
-            return Caller.of(door).pid if greeted else 0
+        return greeting(self.place)[0]
 
     def wait(self, *, other_than: int = 0) -> int:
         """The listening process, once there is one."""

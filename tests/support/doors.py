@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saltclient import wire
+from saltdeploy.master.door.rights import Caller
 
 from tests.conftest import CHECKOUT
 
@@ -139,3 +140,15 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end, "what was waited for did not happen"
         time.sleep(0.02)
+
+
+def greeting(place: Path) -> tuple[int, dict[str, object]]:
+    """The process that greets who comes to this socket now, and what it says first; 0 and nothing where nobody does."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(5)
+        try:
+            door.connect(str(place))
+            greeted = wire.Frames().feed(door.recv(wire.MOST_BYTES))
+        except OSError:
+            return 0, {}
+        return (Caller.of(door).pid, greeted[0]) if greeted else (0, {})

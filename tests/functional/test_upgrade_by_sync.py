@@ -76,6 +76,7 @@ class SyncedHost:
             "file_roots": {"base": [str(self.place / "offered")]},
             "pillar_roots": {"base": [str(pillar(self.place / "pillar", {"repo_config": {"demo": repo}}))]},
             "enable_fqdns_grains": False,
+            "fileserver_list_cache_time": 0,  # else the second sync copies by the list of the first, for twenty seconds
         }
         self._file = self.place / "minion"
         self._file.write_text(json.dumps(settings))  # JSON is YAML

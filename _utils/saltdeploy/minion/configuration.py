@@ -70,7 +70,7 @@ class Configurations:
         last = self._load(known["last"])
         moved = last is not None and (last.paths.location, last.layout.name) != (
             repo.paths.location,
-            repo.layout,
+            repo.layout.name,
         )
         said = known["last"] if moved and not switches else repo.pillar.written
         news = {**known, "last": said, "deploys": dict([*deploys.items()][-_MOST_DEPLOYS:])}

@@ -146,9 +146,11 @@ def test_each_deploy_during_a_sync_converges_or_names_the_sync_and_changes_nothi
 
 
 def test_deploys_that_are_held_while_the_door_is_replaced_end_with_what_is_true(synced: Synced) -> None:
-    late = synced.repo("late", timeout=8, checks={"wait": {**GATE, "after": "restart"}})
-    soon = synced.repo("soon", timeout=60, checks={"wait": {**GATE, "after": "restart"}})
-    seeding = synced.repo("seeding", transport="bundle+swarm", checks={"wait": {**GATE, "before": "fetch"}})
+    late = synced.repo("late", timeout=8, checks={"wait": {**GATE, "after": "restart", "timeout": 300}})
+    soon = synced.repo("soon", timeout=60, checks={"wait": {**GATE, "after": "restart", "timeout": 300}})
+    seeding = synced.repo(
+        "seeding", transport="bundle+swarm", checks={"wait": {**GATE, "before": "fetch", "timeout": 300}}
+    )
     repos = (late, soon, seeding)
     for host in HOSTS:
         synced.fleet.salt(host, "saltutil.refresh_pillar", wait=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bench import CHECKOUT
 from tests.integration.fleet import PATIENCE, Run
@@ -96,7 +97,9 @@ def reading(repo: Repo) -> Iterator[set[tuple[str, str]]]:
     """A process that reads all live paths without a pause; what it has found is there when it ends."""
     found: set[tuple[str, str]] = set()
     places = [str(repo.place(host)) for host in repo.hosts]
-    with subprocess.Popen([sys.executable, "-c", READER, *places], stdout=subprocess.PIPE, text=True) as reader:
+    with subprocess.Popen(
+        [sys.executable, "-c", READER, *places], stdout=subprocess.PIPE, text=True
+    ) as reader:
         try:
             yield found
         finally:
@@ -118,7 +121,11 @@ def kept(done: Run) -> dict[str, Path]:
 
 # -- Trebuchet ------------------------------------------------------------------------------------------
 
-SITE = {"one": "site-sync-20261120-101500", "two": "site-sync-20261121-093000", "three": "site-sync-20261122-1"}
+SITE = {
+    "one": "site-sync-20261120-101500",
+    "two": "site-sync-20261121-093000",
+    "three": "site-sync-20261122-1",
+}
 
 
 def trebuchet_deploys(source: Path, place: Path, tag: str) -> None:
@@ -220,3 +227,68 @@ def test_a_plain_directory_is_taken_over_with_what_users_own_and_handed_back(
             assert (repo.place(host) / "stray").exists(), "what lay there is there again"
         assert step.is_over
     assert found == {V0, V2}
+
+
+# -- scap -----------------------------------------------------------------------------------------------
+
+SERVICE = {"scap/sync/2026-11-20/0001": "v0", "scap/sync/2026-11-21/0001": "v2"}
+
+
+def scap_deploys(source: Path, place: Path, commit: str) -> None:
+    """What scap does on a host: fetch into a cache, a clone of it for the revision, links to that, and done."""
+    home = place.with_name(f"{place.name}-cache")
+    if not (home / "cache").exists():
+        subprocess.run(["git", "clone", "--quiet", "--bare", str(source), str(home / "cache")], check=True)
+    tree = home / "revs" / commit
+    if not tree.exists():
+        subprocess.run(["git", "clone", "--quiet", "--shared", str(home / "cache"), str(tree)], check=True)
+        run_git(tree, "checkout", "--force", "--quiet", commit)
+    for link in (home / "current", place, home / ".done"):
+        link.unlink(missing_ok=True)  # scap has a moment without
+        link.symlink_to(tree.relative_to(link.parent))
+
+
+@pytest.mark.repo("service", location=None, tag_scheme="scap", on_failure="ask", batch=80)
+def test_S04_a_fleet_of_scaps_is_taken_over_and_handed_back_and_no_reader_misses_a_file(
+    repo: Repo, tmp_path: Path
+) -> None:
+    for tag, release in SERVICE.items():
+        git(repo.git_dir, "tag", tag, f"{release}^{{commit}}")
+    old, new = (repo.releases.commit(release) for release in SERVICE.values())
+    for host in repo.hosts:
+        scap_deploys(repo.git_dir, repo.place(host), old)
+    revision = {host: repo.place(host).resolve() for host in repo.hosts}
+    staging = tmp_path / "service"
+    (staging / "scap" / "environments" / "production").mkdir(parents=True)
+    (staging / "scap" / "scap.cfg").write_text(
+        "[global]\ngit_repo: service\ndsh_targets: hosts\nssh_user: x\n"
+    )
+    (staging / "scap" / "environments" / "production" / "hosts").write_text("\n".join(repo.hosts))
+
+    step = Walk(repo, "From scap", **{"/srv/staging/service": str(staging)})
+    with reading(repo) as found:
+        (read,) = step()
+        section = yaml.safe_load(read.data["pieces"][0]["text"])["repo_config"]["service"]
+        assert section["location"] == "/srv/deployment/service"
+        assert {key: section[key] for key in ("targets", "tag_scheme", "on_failure", "batch")} == {
+            "targets": ",".join(repo.hosts),
+            "tag_scheme": "scap",
+            "on_failure": "ask",
+            "batch": 80,
+        }, "what this repo of the fleet has as well"
+        assert [each["key"] for each in read.data["left"]] == ["ssh_user"]
+        first, _, back = step()
+        assert {host: place.resolve() for host, place in kept(first).items()} == revision
+        assert (back.data["tag"], back.data["outcome"]) == ("scap/sync/2026-11-20/0001", "CONVERGED")
+        assert repo.on_disk() == repo.everywhere("v0")
+        for host in repo.hosts:
+            home = repo.place(host).with_name("service-cache")
+            assert {(home / name).resolve() for name in ("current", ".done")} == {revision[host]}
+        step()
+        assert {host: repo.place(host).resolve() for host in repo.hosts} == revision
+        assert step.is_over
+    assert found == {V0, V2}
+
+    for host in repo.hosts:  # scap goes on as if nothing had been
+        scap_deploys(repo.git_dir, repo.place(host), new)
+    assert repo.on_disk() == repo.everywhere("v2")

@@ -11,7 +11,7 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.config import Repo, scap_check_files, scap_pillar, scap_settings
-from saltdeploy.config.scap_pillar import ScapTranslation, NotCarried
+from saltdeploy.config.scap_pillar import NotCarried, ScapTranslation
 from saltdeploy.config.scap_settings import ScapSettings
 from saltdeploy.lib.errors import ConfigError, DeployError
 from saltdeploy.lib.os_errors import from_os

@@ -181,8 +181,8 @@ repo_config:
     #   front-page: {type: http, after: restart, url: 'http://127.0.0.1/', host: www.example.org}
     # checks: {}
 
-    # Who may deploy this repo, and who may bring it back (docs/roles.md).
-    # roles: {deployer: [alice, '%web'], operator: [bob]}
+    # Who may deploy this repo, and who may bring it back: {deployer: [alice, '%web'], operator: [bob]} (docs/roles.md).
+    # roles: null
 
     # What takes a host out of service before the switch, and back when it is well: a check of any kind.
     #   {type: salt, function: pool.leave}

@@ -22,6 +22,8 @@ REACTOR, MASTER = "salt:reactor", "salt:master"
 
 #: Key of the master's configuration.
 SETTING = "deploy_roles"
+#: Variable of the environment that names the file by which the master hands over who asks; see master/roles/handed.py.
+HANDED = "SALTDEPLOY_ASKED_BY"
 
 _NAME = re.compile(r"%?[^\s%*?\[\]:,'\"-][^\s*?\[\]:,'\"]{0,127}")
 

@@ -13,10 +13,10 @@ import secrets
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
+from saltdeploy.config.roles import HANDED
 from saltdeploy.lib import disk, durable
 from saltdeploy.master.roles.asker import Asker
 
-VARIABLE = "SALTDEPLOY_ASKED_BY"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
@@ -31,7 +31,7 @@ def handing(asker: Asker, root: Path) -> Iterator[dict[str, str]]:
     path = durable.private_directory(root / "asked") / token
     disk.write_json(path, asker.to_wire(), mode=0o600)
     try:
-        yield {VARIABLE: token}
+        yield {HANDED: token}
     finally:
         path.unlink(missing_ok=True)
 
@@ -42,7 +42,7 @@ def taken(environment: MutableMapping[str, str], root: Path) -> Asker | None:
     Args:
         environment: of this process; the variable is taken out.
     """
-    token = environment.pop(VARIABLE, "")
+    token = environment.pop(HANDED, "")
     if not _TOKEN.fullmatch(token):
         return None
     path = root / "asked" / token

@@ -34,6 +34,7 @@ MORE: dict[str, dict[str, Any]] = {
     "answer": {"choice": "yes", "id": "2" * 20},
     "init": {"repo": "new", "source": "/srv/new"},
     "forget": {"host": "web1"},
+    "import_scap": {"directory": "/srv/old"},
 }
 Call = Callable[..., dict[str, Any]]
 

@@ -44,7 +44,7 @@ VERBS: dict[str, Verb] = {
     "lock": Verb(_BOTH),
     "unlock": Verb(_BOTH, _FORCE),
     "gc": Verb((ADMIN,), looks_with="test"),
-    **dict.fromkeys(("init", "forget"), Verb((ADMIN,))),
+    **dict.fromkeys(("init", "import_scap", "forget"), Verb((ADMIN,))),
     **dict.fromkeys(
         (
             "changes",

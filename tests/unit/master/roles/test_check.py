@@ -35,7 +35,7 @@ def may(who: Asker, function: str, repos: tuple[str, ...] = SITE, **arguments: A
 
 DEPLOYS = ("sync", "fetch", "checkout", "preseed", "stage")
 BACK = ("rollback", "restart", "resume", "abort", "answer", "lock", "unlock")
-ADMINS = ("gc", "init", "forget")
+ADMINS = ("gc", "init", "import_scap", "forget")
 
 
 @pytest.mark.parametrize("function", DEPLOYS)

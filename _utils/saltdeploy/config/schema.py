@@ -18,6 +18,7 @@ from saltdeploy.config import (
     layouts,
     origin,
     paths,
+    roles,
     rollout,
     staging,
     tag_schemes,
@@ -153,6 +154,7 @@ REPO_KEYS: dict[str, Key] = {
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
+    "roles": (None, roles.of_repo),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -168,4 +170,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    "roles": (None, roles.of_fleet),
 }

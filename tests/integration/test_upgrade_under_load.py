@@ -69,6 +69,7 @@ def synced(
     extract(checkout, place / OLD)
     copy_doors(checkout, place / NEW)
     make_next(checkout, place / NEXT)
+    put(place / "offered", place / OLD)
     fleet = Fleet(
         Factories.like(factories, root_dir=place),
         place,
@@ -82,7 +83,6 @@ def synced(
     )
     trees = [tree(VERSION=tag, **{f"file{number}": "the same" for number in range(20)}) for tag in TAGS]
     synced = Synced(fleet, pillar, Releases(tmp_path_factory.mktemp("synced") / "releases.git", trees), place)
-    synced.offer(OLD)
     synced.sync_master()  # of a master that is not up yet: it loads its file server when it starts
     with fleet.running():
         synced.sync()

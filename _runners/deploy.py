@@ -96,8 +96,8 @@ __load__ = [
 
 def __virtual__():
     if lifetime.is_daemon(__opts__):
-        from saltbridge import peer  # noqa: F401 - see saltdeploy.upfront
-        from saltdeploy import upfront
+        from saltbridge import peer  # noqa: F401 - see saltdeploy.config.upfront
+        from saltdeploy.config import upfront
 
         upfront.load(upfront.RUNNER)
     return __virtualname__
@@ -1151,7 +1151,7 @@ def _deploy(wish, detach, interactive=False):
 
 def _deploys():
     """The spine of a deploy, loaded with all that it can need to its end: it may take hours, and a sync some seconds."""
-    from saltdeploy import upfront
+    from saltdeploy.config import upfront
 
     upfront.load(upfront.DEPLOY)
     from saltdeploy.master import deploy

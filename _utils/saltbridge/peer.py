@@ -7,6 +7,7 @@ without an answer, and so begin a second deploy.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from saltdeploy.lib.spelling import argument
 
 _WAITS = 20.0  # seconds until the deploy has an id; Salt asks again after 60
 _MOST = 1 << 20  # bytes of an answer
+#: Names the minion to the ``salt-run`` that deploys for it; whoever can set it for that process is the master's user.
+ASKED_BY = "SALTDEPLOY_ASKED_BY"
 _PROGRAM = "import sys; sys.argv[0] = 'salt-run'; from salt.scripts import salt_run; salt_run()"
 
 
@@ -33,6 +36,21 @@ def asks(opts: Mapping[str, Any], function: str) -> bool:
     return lifetime.is_daemon(opts) and opts.get("fun") == function and bool(opts.get("conf_file"))
 
 
+def asker(opts: Mapping[str, Any]) -> str:
+    """Who called a function: ``minion web1``; "" where that was no minion.
+
+    Args:
+        opts: the runner's.
+    """
+    if told := os.environ.get(ASKED_BY):
+        return told
+    return (
+        f"minion {opts['id']}"
+        if asks(opts, str(opts.get("fun"))) and str(opts.get("fun")).startswith("deploy.")
+        else ""
+    )
+
+
 def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Begin a deploy; the view that tells its id.
 
@@ -44,8 +62,7 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
     Raises:
         Unavailable: it has no id yet.
     """
-    why = " ".join(filter(None, (arguments.get("reason"), f"(asked by minion {opts['id']})")))
-    meant = {**arguments, "detach": True, **({"reason": why} if function != "deploy.resume" else {})}
+    meant = {**arguments, "detach": True}
     place = Path(opts["conf_file"]).parent
     words = [
         sys.executable,
@@ -57,7 +74,8 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
         function,
     ]
     words += [_bare(key, value) for key, value in meant.items()]
-    running = process.start(words, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, ASKED_BY: f"minion {opts['id']}"}
+    running = process.start(words, stderr=subprocess.DEVNULL, environment=environment)
     try:
         printed, _ = process.talk(running, None, _WAITS, _MOST)
         said = json.loads(printed)

@@ -19,6 +19,8 @@ from saltdeploy.config import delivery, paths, pointers, transports
 from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.freeze import Window
 from saltdeploy.config.paths import SharedPaths, refuse_place
+from saltdeploy.config.reserved_names import refuse_reserved_name
+from saltdeploy.config.retention import JournalRetention
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
 from saltdeploy.config.staging import StagePlan
@@ -75,6 +77,7 @@ class Repo:
         shared: what is the host's own and stays whatever is deployed.
         staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
+        journals: how long the master keeps what its deploys told.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -123,6 +126,7 @@ class Repo:
     staging: StagePlan | None = None
     revision_files: str = "beside"
     shared: SharedPaths = SharedPaths()
+    journals: JournalRetention = JournalRetention()
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -180,7 +184,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         UnknownRepo: it is not in the pillar; the message names those that are close.
         ConfigError: a key or a value is wrong.
     """
-    check_repo(name)
+    refuse_reserved_name(check_repo(name))
     repos = {str(key): section for key, section in _section(pillar, "repo_config").items()}
     if name not in repos:
         close = difflib.get_close_matches(name, repos, n=3)
@@ -251,6 +255,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         staging=keys["stage"],
         revision_files=keys["revision_files"],
         shared=_shared(name, keys["shared"], location),
+        journals=JournalRetention(**{**deployment["journals"], **keys["journals"]}),
     )
 
 

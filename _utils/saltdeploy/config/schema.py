@@ -17,6 +17,7 @@ from saltdeploy.config import (
     freeze,
     layouts,
     paths,
+    retention,
     rollout,
     staging,
     tag_schemes,
@@ -152,6 +153,7 @@ REPO_KEYS: dict[str, Key] = {
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
+    "journals": ({}, retention.journals),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -167,4 +169,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    "journals": ({}, retention.journals),
 }

@@ -11,7 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOMS = ("_utils", "_runners", "_modules", "_states", "_engines", "_returners", "_output", "_pillar", "_fileserver")
+ROOMS = (
+    "_utils",
+    "_runners",
+    "_modules",
+    "_states",
+    "_engines",
+    "_returners",
+    "_output",
+    "_pillar",
+    "_fileserver",
+)
 _CALL = re.compile(
     r"(?P<program>salt-run|salt-call(?: --local)?|salt (?:-L |-C |-G |-N )?(?:'[^']*'|\S+)) (?P<function>[a-z_]+\.[a-z_0-9]+)"
     r"(?P<rest>[^;]*)"
@@ -48,9 +58,7 @@ class Command:
 
 def commands(checkout: Path) -> list[Command]:
     """All commands of Salt's programs in all texts of the package and its doors."""
-    return [
-        command for place, text in texts(checkout) for command in commands_in(text, place)
-    ]
+    return [command for place, text in texts(checkout) for command in commands_in(text, place)]
 
 
 def commands_in(text: str, place: str = "") -> Iterator[Command]:
@@ -59,7 +67,7 @@ def commands_in(text: str, place: str = "") -> Iterator[Command]:
         words = []
         rest = found["rest"]
         while (word := _WORD.match(rest)) is not None and _is_argument(word[1]):
-            words.append(word[1].rstrip("."  if not word[1].endswith("...") else ""))
+            words.append(word[1].rstrip("." if not word[1].endswith("...") else ""))
             rest = rest[word.end() :]
         yield Command(
             place,
@@ -84,7 +92,11 @@ def texts(checkout: Path) -> Iterator[tuple[str, str]]:
             passed_over = _docstrings(tree)
             for node in ast.walk(tree):
                 if isinstance(node, ast.JoinedStr):
-                    passed_over |= {id(part) for part in ast.walk(node) if part is not node and isinstance(part, (ast.Constant, ast.JoinedStr))}
+                    passed_over |= {
+                        id(part)
+                        for part in ast.walk(node)
+                        if part is not node and isinstance(part, (ast.Constant, ast.JoinedStr))
+                    }
             for node in ast.walk(tree):
                 if isinstance(node, (ast.Constant, ast.JoinedStr)) and id(node) not in passed_over:
                     text = _as_text(node)
@@ -109,7 +121,11 @@ def _as_text(node: ast.AST) -> str:
         return "".join(map(_as_text, node.values))
     if isinstance(node, ast.FormattedValue):
         value = node.value
-        if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "argument" and isinstance(value.args[0], ast.Constant):
+        if (
+            isinstance(value, ast.Call)
+            and getattr(value.func, "id", "") == "argument"
+            and isinstance(value.args[0], ast.Constant)
+        ):
             return f"{value.args[0].value}=‹value›"  # saltdeploy.lib.spelling
         return "‹" + re.sub(r"[\s›'\";]", "_", ast.unparse(value)) + "›"
     return ""

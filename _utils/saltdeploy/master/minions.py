@@ -381,6 +381,7 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
         done=done,
         total=total,
         unit=unit,
+        step=step if isinstance(step := data.get("step"), str) else "",
     )
 
 

@@ -1,7 +1,7 @@
 """F33: each file that docs/formats.md lists is damaged in each way, then the next release is deployed.
 
 Either it converges everywhere, or the damage is one error that names the file and what to do, and hosts that it is not on
-are as they should be. The list of files is that of the page: a new one cannot be forgotten.
+are as they should be. Another repo of the same master and the same hosts is deployed meanwhile as if nothing were. The list of files is that of the page: a new one cannot be forgotten.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from saltdeploy.lib.errors import DeployError
 
 from tests.support.damage import flip_a_bit, truncate
 from tests.support.repositories import Source, snapshot, tree
+from tests.support.without_rights import without_rights
 from tests.unit.protocol.test_formats import matcher, table, without_aside
 from tests.unit.protocol.whole_deploys import Fleet
 
@@ -43,7 +44,7 @@ def of_another_version(path: Path) -> None:
 
 
 def unreadable(path: Path) -> None:
-    path.chmod(0)  # for whoever is not root
+    path.chmod(0)
 
 
 def directory(path: Path) -> None:
@@ -68,6 +69,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return Source(tmp_path_factory.mktemp("damage") / "source.git", *trees)
 
 
+OTHER = "l10n"
+
+
 def deployed(place: Path, source: Source) -> Fleet:
     """Two hosts, of which one may fail, on v1; v0 beside it."""
     fleet = Fleet(place, source, failure_limit=1)
@@ -76,8 +80,20 @@ def deployed(place: Path, source: Source) -> Fleet:
     return fleet
 
 
+def beside(fleet: Fleet) -> Fleet:
+    """Another repo of the same master and the same hosts, on v0."""
+    other = Fleet(fleet.place, fleet.source, repo=OTHER)
+    assert other.sync("v0").outcome.word == "CONVERGED"
+    return other
+
+
 def files(fleet: Fleet) -> dict[str, Path]:
-    """Each file that is there now; those of one host, as the hosts are alike."""
+    """Each file of the repo, or of no repo, that is there now; those of one host, as the hosts are alike."""
+    found = _all_files(fleet)
+    return {name: path for name, path in found.items() if OTHER not in name}
+
+
+def _all_files(fleet: Fleet) -> dict[str, Path]:
     found = {f"master:{path.relative_to(fleet.root)}": path for path in below(fleet.root)}
     web1 = fleet.minions["web1"]
     found |= {f"minion:{path.relative_to(web1.cache)}": path for path in below(web1.cache)}
@@ -187,9 +203,27 @@ def test_F33_a_damaged_file_is_mended_or_named_with_what_to_do(
     pattern: str, damage: str, tmp_path: Path, source: Source
 ) -> None:
     fleet = deployed(tmp_path, source)
+    other = beside(fleet)
     path = file_of(pattern, fleet)
     assert path is not None
     DAMAGES[damage](path)
+
+    def look() -> None:
+        if any(word in pattern for word in ("<repo>", "<key>", "area:")):
+            assert_deploys(other, 1)  # while the file is as it is
+        assert_mended_or_named(fleet, path)
+        assert_deploys(other, 2)
+
+    without_rights(look) if damage == "not readable" else look()
+
+
+def assert_deploys(fleet: Fleet, number: int) -> None:
+    assert fleet.sync(f"v{number}").outcome.word == "CONVERGED"
+    for minion in fleet.minions.values():
+        assert snapshot(minion.location) == fleet.source.checked_out(number)
+
+
+def assert_mended_or_named(fleet: Fleet, path: Path) -> None:
     told = tell(fleet)
     if told is not None:
         named = f"{told.path} {told.cause} {told.next}"
@@ -201,7 +235,7 @@ def test_F33_a_damaged_file_is_mended_or_named_with_what_to_do(
             path.rename(f"{path}.bad")
         assert tell(fleet) is None, "with the file out of the way"
     for minion in fleet.minions.values():
-        assert snapshot(minion.location) == source.checked_out(2)
+        assert snapshot(minion.location) == fleet.source.checked_out(2)
 
 
 def tell(fleet: Fleet) -> DeployError | None:

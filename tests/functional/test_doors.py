@@ -29,6 +29,7 @@ RUNNERS = {
     "export",
     "forget",
     "gc",
+    "import_scap",
     "lock",
     "unlock",
     "locks",

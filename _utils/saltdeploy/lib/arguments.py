@@ -75,6 +75,7 @@ ONE_REPO: Readers = {
             "new",
             "directory",
             "archive",
+            "environment",
         ),
         name,
     ),

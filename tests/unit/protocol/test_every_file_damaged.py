@@ -203,18 +203,21 @@ def test_F33_a_damaged_file_is_mended_or_named_with_what_to_do(
     pattern: str, damage: str, tmp_path: Path, source: Source
 ) -> None:
     fleet = deployed(tmp_path, source)
-    other = beside(fleet)
+    other = beside(fleet) if damage in _STOPS_MOST else None
     path = file_of(pattern, fleet)
     assert path is not None
     DAMAGES[damage](path)
 
     def look() -> None:
-        if any(word in pattern for word in ("<repo>", "<key>", "area:")):
+        if other is not None and any(word in pattern for word in ("<repo>", "<key>", "area:")):
             assert_deploys(other, 1)  # while the file is as it is
         assert_mended_or_named(fleet, path)
-        assert_deploys(other, 2)
 
     without_rights(look) if damage == "not readable" else look()
+
+
+#: The damages by which another repo is looked at as well, since each look is a deploy.
+_STOPS_MOST = ("empty", "not readable", "a directory")
 
 
 def assert_deploys(fleet: Fleet, number: int) -> None:

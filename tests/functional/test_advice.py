@@ -33,6 +33,11 @@ OPEN = {
     # a file from elsewhere is not what its reader thinks: which deploy it should be, it does not say
     ("_runners/deploy.py", "deploy.export", "id=ID"),
     ("_utils/saltdeploy/protocol/exports.py", "deploy.export", "id=ID"),
+    # a table of words for people who come from scap: what they typed there, and what they type here
+    ("_utils/saltdeploy/config/scap_pillar.py", "deploy.lock", "reason=WHY"),
+    ("_utils/saltdeploy/config/scap_pillar.py", "deploy.lock", "repo=REPO"),
+    ("_utils/saltdeploy/config/scap_pillar.py", "deploy.sync", "branch=BRANCH"),
+    ("_utils/saltdeploy/config/scap_pillar.py", "deploy.sync", "repo=REPO"),
 }
 
 

@@ -145,6 +145,7 @@ class WholePasts(RuleBasedStateMachine):
         if report.outcome.word == "CONVERGED":
             self.hosts_show(tag)
 
+    @precondition(lambda self: len(self.accepted) > 1)
     @rule()
     def roll_back(self) -> None:
         good = [tag for tag in self.accepted[:-1] if tag not in {*self.bad, self.accepted[-1]}]

@@ -32,3 +32,8 @@ def journals(value: Any) -> dict[str, int]:
     """
     known = {"deploys": values.whole(_LEAST_DEPLOYS, 1_000_000), "days": values.whole(_LEAST_DAYS, 36_500)}
     return values.table(value, known)
+
+
+def policy(keys: dict[str, Any], deployment: dict[str, Any]) -> JournalRetention:
+    """What counts for a repo: what it says itself, and else what is said for all."""
+    return JournalRetention(**{**deployment["journals"], **keys["journals"]})

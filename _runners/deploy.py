@@ -1270,11 +1270,20 @@ def _find(repo, deploy):
         name = journals.repo_of(wanted)  # of several that are deployed as one, the one that leads
     else:
         raise errors.NoSuchDeploy(
-            f"there is no deploy {wanted}" if wanted else "it was never deployed",
+            _why_there_is_none(name, wanted),
             repo=name,
             next=f"salt-run deploy.versions repo={name}" if name else "salt-run deploy.locks",
         )
     return name, wanted
+
+
+def _why_there_is_none(name, wanted):
+    if not wanted:
+        return "it was never deployed"
+    with contextlib.suppress(errors.DeployError):
+        if name and _history(name).tells(name, wanted):
+            return f"the journal of deploy {wanted} is gone: deploy.gc deletes old ones (docs/operations.md)"
+    return f"there is no deploy {wanted}"
 
 
 def _find_running(repo, deploy):

@@ -22,7 +22,6 @@ from saltdeploy.config import (
     origin,
     paths,
     pillar_text,
-    retention,
     rollout,
     staging,
     targets,
@@ -37,8 +36,6 @@ from saltdeploy.config.layouts import LayoutChoice
 from saltdeploy.config.origin import Origin
 from saltdeploy.config.paths import RepoPaths
 from saltdeploy.config.pillar_text import PillarText, checked, mapping, table_of
-from saltdeploy.config.reserved_names import refuse_reserved_name
-from saltdeploy.config.retention import JournalRetention
 from saltdeploy.config.rollout import RolloutPolicy
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS
 from saltdeploy.config.staging import StagingPolicy
@@ -46,6 +43,19 @@ from saltdeploy.config.targets import TargetExpression
 from saltdeploy.config.trust import Trust
 from saltdeploy.lib.errors import DeployError, UnknownRepo
 from saltdeploy.protocol.release import check_repo
+
+
+@dataclass(frozen=True)
+class JournalRetention:
+    """How long the master keeps journals: one goes by ``deploy.gc`` when both are over, and nothing needs it.
+
+    Attributes:
+        deploys: so many of the newest ones of a repo stay.
+        days: a younger one stays.
+    """
+
+    deploys: int = 1000
+    days: int = 90
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         UnknownRepo: it is not in the pillar; the message names those that are close.
         ConfigError: a key or a value is wrong.
     """
-    refuse_reserved_name(check_repo(name))
+    paths.refuse_reserved_name(check_repo(name))
     repos = {str(key): section for key, section in table_of(pillar, "repo_config").items()}
     if name not in repos:
         close = difflib.get_close_matches(name, repos, n=3)
@@ -151,7 +161,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         guards=guards.guards(keys, deployment),
         trust=trust.trust(keys, deployment),
         staging=staging.policy(keys),
-        journals=retention.policy(keys, deployment),
+        journals=JournalRetention(**{**deployment["journals"], **keys["journals"]}),
         paths=paths.repo_paths(name, keys, location),
         pillar=PillarText(
             trebuchet=pillar_text.as_trebuchet(repos[name], keys, location, commits.url),

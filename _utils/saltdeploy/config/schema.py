@@ -18,7 +18,6 @@ from saltdeploy.config import (
     layouts,
     origin,
     paths,
-    retention,
     rollout,
     staging,
     tag_schemes,
@@ -97,6 +96,12 @@ def _public_keys(value: Any) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _journals(value: Any) -> dict[str, int]:
+    """How long journals are kept: no fewer than the page lists, and no shorter than a sink of signals may be told late."""
+    known = {"deploys": values.whole(20, 1_000_000), "days": values.whole(7, 36_500)}
+    return values.table(value, known)
+
+
 Key = tuple[Any, Callable[[Any], Any]]
 
 #: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
@@ -154,7 +159,7 @@ REPO_KEYS: dict[str, Key] = {
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
-    "journals": ({}, retention.journals),
+    "journals": ({}, _journals),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -170,5 +175,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
-    "journals": ({}, retention.journals),
+    "journals": ({}, _journals),
 }

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import Repo
-from saltdeploy.config.retention import JournalRetention
+from saltdeploy.config.repo import JournalRetention, Repo
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.context import Master

@@ -208,6 +208,26 @@ def rollback(repo, order=None):
 
 
 @_door
+def once(repo, order):
+    """
+    Run a step that the repo's pillar names below ``once``, for a deploy of the master. A run that was begun here before
+    is never begun again.
+
+    repo
+        Name of the repo.
+    order
+        What the master asks for: which step, of which deploy.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.result 20261123101112000000 once 'test/testrepo'
+    """
+    return _stage(orders.ONCE, repo, order, CHECKOUT_WITHOUT_TAG)
+
+
+@_door
 def restart(repo):
     """
     Restart the repo's services and wait for its ports, as after a checkout, and do nothing else.
@@ -229,6 +249,49 @@ def restart(repo):
         return _refused(repo, error)
     __context__["retcode"] = 0 if answer.get("status", True) else 1
     return answer
+
+
+@_door
+def service(repo, verb):
+    """
+    Start, stop, restart or reload the services of a repo, and wait for its ports. No switch, no hooks, no checks. It waits
+    for a stage that is under way.
+
+    repo
+        Name of the repo.
+    verb
+        ``start``, ``stop``, ``restart`` or ``reload``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.service 'test/testrepo' stop
+    """
+    return _answer(repo, lambda found: stages.service(found, verb, _host()))
+
+
+@_door
+def maintenance(repo, on, reason=""):
+    """
+    Put this minion under the maintenance that the repo's pillar describes, or end it. What was begun so is ended by no
+    deploy.
+
+    repo
+        Name of the repo.
+    on
+        Whether it begins.
+    reason
+        Why; ``deploy.status`` and the master's report show it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.maintenance 'test/testrepo' True reason='new disks'
+    """
+    why = reason or "an operator said so"
+    return _answer(repo, lambda found: stages.under_maintenance(found, _host(), on=on, why=why))
 
 
 @_door
@@ -259,7 +322,7 @@ def result(deploy, stage, repo, attempt=1):
     deploy
         The deploy's id.
     stage
-        ``fetch``, ``checkout``, ``rollback`` or ``preseed``.
+        ``fetch``, ``checkout``, ``rollback``, ``preseed`` or ``once``.
     repo
         Name of the repo.
     attempt

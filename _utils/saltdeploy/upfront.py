@@ -11,8 +11,10 @@ import importlib
 
 from saltdeploy.config import check_kinds, pointers, transports
 
+#: What a pillar can need that says more than most do.
+_CONFIG = ("config.maintenance", "config.once", "config.signal_kinds")
 #: What a deploy can need, from its plan to its end.
-DEPLOY = ("master.deploy", "master.results", "staging.schemes")
+DEPLOY = (*_CONFIG, "master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
@@ -23,7 +25,11 @@ RUNNER = (
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.servicing",
     "master.staged",
+    "master.way_back_offers",
+    "master.suspended",
+    "watch.console.choose",
     "master.releases",
     "master.verification",
     "master.stage",
@@ -38,6 +44,7 @@ RUNNER = (
 )
 #: What the pillar of a minion can need.
 PILLAR = (
+    *_CONFIG,
     "master.ext_pillar",
     "master.packing",
     "master.annex_urls",
@@ -46,7 +53,7 @@ PILLAR = (
     "master.locking.locks",
 )
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = ("minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
+MINION = (*_CONFIG, "minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
 
 
 def load(modules: tuple[str, ...]) -> None:

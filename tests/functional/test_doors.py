@@ -17,7 +17,7 @@ import salt.loader
 from tests.functional.loaders import REPO
 from tests.support.installed import build_wheel, copy_doors, install_beside
 
-STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
+STAGES = {"preseed", "fetch", "checkout", "rollback", "restart", "once", "service", "maintenance"}
 MODULES = {*STAGES, "join", "status", "result", "verify", "doctor", "gc", "get_config", "sync_all", "pin"}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {
@@ -29,6 +29,11 @@ RUNNERS = {
     "forget",
     "gc",
     "lock",
+    "maintenance",
+    "readmit",
+    "services",
+    "suspend",
+    "suspended",
     "unlock",
     "locks",
     "log",

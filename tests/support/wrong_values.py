@@ -20,6 +20,10 @@ USUAL = {
     "name": "no/such",
     "host": "web1",
     "source": "/no/such",
+    "verb": "stop",
+    "reason": "new disks",
+    "on": True,
+    "order": {},
 }
 VALUES: dict[str, Any] = {
     "a number": 1.1,

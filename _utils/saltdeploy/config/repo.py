@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config import checks as config_checks
 from saltdeploy.config import delivery, paths, pointers, transports
@@ -26,6 +26,10 @@ from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_repo
+
+if TYPE_CHECKING:
+    from saltdeploy.config.maintenance import Maintenance
+    from saltdeploy.config.once import OnceCommand
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ class Repo:
         shared: what is the host's own and stays whatever is deployed.
         staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
+        once: steps that run once in a deploy, in one place.
+        maintenance: what tells a host's users that it is being worked on; None where the pillar does not say.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -123,6 +129,8 @@ class Repo:
     staging: StagePlan | None = None
     revision_files: str = "beside"
     shared: SharedPaths = SharedPaths()
+    once: tuple[OnceCommand, ...] = ()
+    maintenance: Maintenance | None = None
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -251,6 +259,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         staging=keys["stage"],
         revision_files=keys["revision_files"],
         shared=_shared(name, keys["shared"], location),
+        once=_once(name, keys),
+        maintenance=keys["maintenance"],
     )
 
 
@@ -287,6 +297,20 @@ def _shared(name: str, found: SharedPaths, location: Path) -> SharedPaths:
         refuse_place(found, str(location), str(paths.area(location)))
     except Wrong as error:
         path = ":".join(["repo_config", name, "shared", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    return found
+
+
+def _once(name: str, keys: dict[str, Any]) -> tuple[OnceCommand, ...]:
+    found: tuple[OnceCommand, ...] = keys["once"] or ()
+    if not found:
+        return ()
+    from saltdeploy.config import once as config_once
+
+    try:
+        config_once.refuse_unknown_groups(found, {group.name for group in keys["groups"]})
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "once", *error.path])
         raise ConfigError(str(error), repo=name, path=path) from None
     return found
 

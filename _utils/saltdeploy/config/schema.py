@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config import (
     blobs,
@@ -25,6 +25,10 @@ from saltdeploy.config import (
 )
 from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals
+
+if TYPE_CHECKING:
+    from saltdeploy.config.maintenance import Maintenance
+    from saltdeploy.config.once import OnceCommand
 
 SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
@@ -95,6 +99,18 @@ def _public_keys(value: Any) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _once(value: Any) -> tuple[OnceCommand, ...]:
+    from saltdeploy.config import once  # few repos have any, and each command would load it
+
+    return once.once(value)
+
+
+def _maintenance(value: Any) -> Maintenance | None:
+    from saltdeploy.config import maintenance
+
+    return maintenance.maintenance(value)
+
+
 Key = tuple[Any, Callable[[Any], Any]]
 
 #: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
@@ -149,6 +165,8 @@ REPO_KEYS: dict[str, Key] = {
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
     "shared": ({}, paths.shared),
+    "once": (None, _once),
+    "maintenance": (None, _maintenance),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),

@@ -73,12 +73,15 @@ ONE_REPO: Readers = {
             "new",
             "directory",
             "archive",
+            "until",
+            "verb",
         ),
         name,
     ),
     "force": guards,
     **dict.fromkeys(
-        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write"), flag
+        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write", "on"),
+        flag,
     ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),

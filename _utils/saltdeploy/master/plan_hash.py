@@ -68,6 +68,8 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
         "restarts": dataclasses.asdict(repo.restart),
         "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
     }
+    if repo.once:
+        facts["once"] = [dataclasses.asdict(step) for step in repo.once]
     for policy in _POLICIES:
         if policy in one.request.once:  # what the pillar says of it is no part of older hashes
             facts[policy] = getattr(repo, policy)
@@ -115,8 +117,8 @@ def _moved(then: Facts, now: Facts) -> Iterator[str]:
         was = then.get("transports", {}).get(host, transport)
         if was != transport and then["transport"] == now["transport"]:
             yield f"{host} was to take transport {was} and is to take {transport}"
-    for part in ("waves", "restarts", "checks"):
-        if then[part] != now[part]:
+    for part in ("waves", "restarts", "checks", "once"):
+        if then.get(part) != now.get(part):
             yield f"the {part} are different"
 
 

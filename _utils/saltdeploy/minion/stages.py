@@ -20,31 +20,34 @@ from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.config.paths import refuse_on_disk
+from saltdeploy.config.rollout import Restart
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
 from saltdeploy.lib.errors import (
     BadArguments,
+    ConfigError,
     Corrupt,
     DeployError,
     GitFailed,
     NoBase,
+    NothingToRestart,
     Unavailable,
 )
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
-from saltdeploy.minion import checks, configuration, downloads, services, signature
+from saltdeploy.minion import checks, configuration, downloads, maintenance, once, services, signature
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.progress import Reporter
 from saltdeploy.minion.record import Record
-from saltdeploy.minion.steps import Steps
+from saltdeploy.minion.steps import Step, Steps
 from saltdeploy.minion.switch import switch
 from saltdeploy.protocol.holdings import YOUNG, Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ONCE, PRESEED, ROLLBACK, Order, Result
 
 log = logging.getLogger(__name__)
 
@@ -90,11 +93,11 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     steps = Steps(Reporter(tasks[0].order, host.name, host.send, host.clock), host.clock)
     try:
         signature.refuse(tasks)
-        switches = tasks[0].order.stage != FETCH
-        if switches:
+        stage = tasks[0].order.stage
+        if stage in (CHECKOUT, ROLLBACK):
             configuration.note(tasks, host, switches=True)
-        facts = _summed(_STAGES[tasks[0].order.stage](tasks, host, steps))
-        if not switches:
+        facts = _summed(_STAGES[stage](tasks, host, steps))
+        if stage == FETCH:
             configuration.note(tasks, host, switches=False)
         facts |= configuration.facts(tasks, host)
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
@@ -234,6 +237,7 @@ _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]
     FETCH: _fetch_all,
     CHECKOUT: _switch_all,
     ROLLBACK: _switch_all,
+    ONCE: lambda tasks, host, steps: [once.run(task, host, steps) for task in tasks],
 }
 
 
@@ -257,8 +261,19 @@ def look(repo: Repo, host: Host) -> Result:
     """As :func:`status`; with the fact ``stale`` where what runs seems to be older than what is live."""
     answer = status(repo, host)
     why = services.stale(repo.restart, Path(repo.location)) if answer.ok and answer.holdings.live else ""
-    left = configuration.left_behind(repo, host)
-    return with_facts(answer, **({"stale": why} if why else {}), **({"left_behind": left} if left else {}))
+    told = {
+        "stale": why,
+        "left_behind": configuration.left_behind(repo, host),
+        "maintenance": _under_maintenance(repo, host),
+    }
+    return with_facts(answer, **{key: text for key, text in told.items() if text})
+
+
+def _under_maintenance(repo: Repo, host: Host) -> str:
+    try:
+        return maintenance.told(Record(host.cache, repo.name), repo.maintenance)
+    except (DeployError, OSError):
+        return ""  # a record that cannot be read is told by whoever admits an order
 
 
 def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) -> Result | None:
@@ -297,6 +312,67 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
             failed = _ours(error).at(repo=repo.name, host=host.name)
             answer |= {"status": False, "error": failed.to_wire()}
     return {**answer, **steps.facts()}
+
+
+def service(repo: Repo, verb: str, host: Host) -> Result:
+    """Do one thing to all services of a repo, and wait for their ports where they run then. No switch, no checks, no hooks.
+
+    Args:
+        verb: ``start``, ``stop``, ``restart`` or ``reload``.
+    """
+    return _by_hand(repo, host, lambda: _serviced(repo, verb, host))
+
+
+def _serviced(repo: Repo, verb: str, host: Host) -> list[Step]:
+    if not repo.restart.services:
+        raise NothingToRestart(
+            "the pillar of this host names no service of this repo",
+            path=f"repo_config:{repo.name}:service_name",
+            next="name its services there; see docs/services.md",
+        )
+    ports = Restart(ports=repo.restart.ports if verb != "stop" else (), timeout=repo.restart.timeout)
+    return [
+        *services.only(verb, repo.restart, host),
+        *services.steps(ports, host, CheckSite(repo, host).place),
+    ]
+
+
+def under_maintenance(repo: Repo, host: Host, *, on: bool, why: str) -> Result:
+    """Put this host under maintenance, or end it, by hand."""
+
+    def steps() -> list[Step]:
+        wanted, record, site = repo.maintenance, Record(host.cache, repo.name), CheckSite(repo, host)
+        if wanted is None:
+            raise ConfigError(
+                "the pillar of this host does not say how it is put under maintenance",
+                path=f"repo_config:{repo.name}:maintenance",
+                next="set it, {file: /run/site.maintenance} or commands on and off; see docs/services.md",
+            )
+        if on:
+            return [
+                Step(
+                    "depool",
+                    "maintenance on",
+                    lambda: maintenance.turn_on(wanted, record, site, why, by_hand=True),
+                )
+            ]
+        return [Step("repool", "maintenance off", lambda: maintenance.turn_off(wanted, record, site))]
+
+    return _by_hand(repo, host, steps)
+
+
+def _by_hand(repo: Repo, host: Host, make: Callable[[], list[Step]]) -> Result:
+    """Do steps outside of any stage, when no stage runs; what this host holds is told besides."""
+    steps = Steps(no_progress, host.clock)
+    with flock.locked(Record(host.cache, repo.name).lock, wait=True):
+        try:
+            steps.run(make())
+        except (DeployError, OSError) as error:
+            failed = _ours(error).at(repo=repo.name, host=host.name)
+            return with_facts(
+                dataclasses.replace(status(repo, host), status=failed.status, error=failed), **steps.facts()
+            )
+    return with_facts(look(repo, host), **steps.facts())
 
 
 def verify(repo: Repo, host: Host, *, full: bool, part: PathSlice | None = None) -> Findings:

@@ -1,0 +1,128 @@
+"""What everybody who deploys expects to find, on a real fleet: steps that run once, maintenance, hosts that are left out."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.fleet import wait_for
+from tests.integration.repo import Repo, converged
+from tests.integration.rollouts import detached, journal, kill_deployer, told
+
+#: It writes a line, and as long as its gate is shut it does not end.
+SCRIPT = (
+    'echo "$DEPLOY_STEP $DEPLOY_TAG" >> "$0"; touch "$0.reached"; while [ -e "$0.shut" ]; do sleep 0.05; done'
+)
+
+
+def step(**more: Any) -> dict[str, Any]:
+    return {"name": "migrate", "command": ["sh", "-c", SCRIPT, "DISK/steps"], **more}
+
+
+BEFORE = step(before="checkout", where="first")
+
+
+def steps_of(repo: Repo, host: str = "web1") -> Path:
+    return repo.fleet.hosts[host].disk / "steps"
+
+
+def lines(repo: Repo) -> list[str]:
+    """What the step has written on the first host; from now on it is empty again."""
+    place = steps_of(repo)
+    found = place.read_text().splitlines() if place.exists() else []
+    for path in place.parent.glob("steps*"):
+        path.unlink()
+    return found
+
+
+def shut(repo: Repo) -> Path:
+    gate = steps_of(repo).with_name("steps.shut")
+    gate.touch()
+    return gate
+
+
+def wait_until_it_runs(repo: Repo) -> None:
+    wait_for(steps_of(repo).with_name("steps.reached").exists)
+
+
+@pytest.mark.repo(once=[BEFORE, step(name="purge", after="checkout", where="master", command=["true"])])
+def test_steps_run_once_around_the_switch_of_all_hosts(repo: Repo) -> None:
+    lines(repo)
+    repo.has("v0")
+    assert lines(repo) == ["migrate v0"]
+    done = converged(repo.sync("v1"))
+    assert "step migrate was done on web1 and cannot be undone" in done.data["reason"]
+    events = [(event["event"], event.get("step")) for event in journal(repo)]
+    assert events.index(("step_finished", "migrate")) < events.index(("step_started", "purge"))
+    assert "Once, before the checkout, on web1 (first): migrate" in repo.fleet.shown(
+        "deploy.plan", repo=repo.name, tag="v2"
+    )
+    assert repo.run("versions").data["versions"][0]["steps"][0]["state"] == "done"
+    back = converged(repo.run("rollback"))
+    assert "cannot be undone" in journal(repo)[1]["text"]
+    assert back.data["outcome"] == "CONVERGED"
+    lines(repo)
+
+
+@pytest.mark.repo(once=[BEFORE])
+def test_the_deploy_is_killed_while_a_host_runs_its_step_and_resumed_it_runs_once(repo: Repo) -> None:
+    lines(repo)
+    gate = shut(repo)
+    detached(repo, "v0")
+    wait_until_it_runs(repo)
+    kill_deployer(repo)
+    gate.unlink()
+    converged(repo.run("resume"))
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert lines(repo) == ["migrate v0"]
+
+
+@pytest.mark.repo(once=[BEFORE], question_timeout=300)
+def test_the_job_of_the_host_is_killed_in_its_step_and_an_operator_says_what_is_true(repo: Repo) -> None:
+    lines(repo)
+    gate = shut(repo)
+    deploy = detached(repo, "v0")
+    wait_until_it_runs(repo)
+    (runs,) = [
+        each
+        for each in psutil.process_iter(["cmdline"])
+        if each.info["cmdline"][3:4] == [str(steps_of(repo))]
+    ]
+    parent = runs.parent()
+    assert parent is not None
+    os.kill(parent.pid, signal.SIGKILL)
+    gate.unlink()
+    question = told(repo, "question")
+    assert "not known whether step migrate was done on web1" in question["text"]
+    assert repo.on_disk() == dict.fromkeys(repo.hosts, "")
+    assert repo.run("answer", choice="continue", id=deploy).data["counted"]
+    converged(repo.run("watch", id=deploy))
+    assert repo.on_disk() == repo.everywhere("v0")
+    assert lines(repo) == ["migrate v0"]
+
+
+@pytest.mark.repo(maintenance={"file": "DISK/under-maintenance"})
+def test_a_host_is_suspended_and_one_is_under_maintenance_and_everybody_is_told(repo: Repo) -> None:
+    repo.has("v0")
+    fleet = repo.fleet
+    assert fleet.salt_run("deploy.suspend", "web2", reason="new disks", repo=repo.name).status == 0
+    done = converged(repo.sync("v1"))
+    assert "web2 is suspended" in done.data["reason"]
+    assert repo.on_disk() == {"web1": "v1", "web2": "v0"}
+    report = repo.shown("report")
+    assert "1/1 hosts run what is pinned; 1 suspended" in report or "2/2 hosts" in report
+    assert "new disks" in report
+    assert fleet.salt_run("deploy.readmit", "web2", repo=repo.name).status == 0
+    converged(repo.sync("v1"))
+    assert repo.on_disk() == repo.everywhere("v1")
+    page = fleet.hosts["web1"].disk / "under-maintenance"
+    assert repo.run("maintenance", on=True, reason="the database moves").status == 0
+    assert "the database moves" in page.read_text()
+    assert "under maintenance since" in repo.shown("report")
+    assert repo.run("maintenance", on=False).status == 0
+    assert not page.exists()

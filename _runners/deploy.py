@@ -77,6 +77,7 @@ __load__ = [
     "overview",
     "plan",
     "preseed",
+    "promote",
     "readmit",
     "report",
     "restart",
@@ -118,7 +119,11 @@ def _door(function, readers=arguments.ONE_REPO):
 
         def act():
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
+            env = (
+                "" if "env" in call.signature.parameters else arguments.taken_out("env", kwargs, known, call)
+            )
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
+            arguments.set_environment(bound, env)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
             if "detach" in call.signature.parameters and peer.asks(__opts__, name):
@@ -258,6 +263,38 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
 
     with open_master(__opts__, _user()) as master:
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
+
+
+@_door
+def promote(repo, env, to, force=False, limit="", reason="", detach=False, unattended=False):
+    """
+    Deploy in one environment of a repo exactly what another one runs: the same commit, if every host there runs it, its
+    deploy converged, it is not marked as bad, and it has run as long as ``promote_after`` of the pillar says.
+
+    repo
+        Name of the repo, without an environment.
+    env
+        The environment that runs it.
+    to
+        The environment that takes it.
+    force, limit, reason, detach, unattended
+        See ``deploy.sync``: of the deploy in the environment that takes it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.promote repo=site env=staging to=production
+    """
+    from saltdeploy.master import promotion
+
+    first, other = (_config(f"{repo}@{name}") for name in (env, to))
+    with open_master(__opts__, _user()) as master:
+        found = promotion.find(first, other, master)
+    why = reason or f"promoted from {env}"
+    repos = ((other.name, found.tag),)
+    more = {"limit": limit, "reason": why, "unattended": unattended, "commit": found.commit}
+    return _deploy(_wish(SYNC, repos, "", force=force, **more), detach)
 
 
 @_door_for_several

@@ -139,6 +139,12 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
+    # Environments, each a repo of its own with the name demo@staging (docs/environments.md):
+    #   {staging: {targets: 'stage*'}, production: {targets: 'web*', promote_after: 3600}}
+    # environments: null
+    # Seconds that a release must have run in another environment before `deploy.promote` brings it to this one.
+    # promote_after: 0
+
     # What tells a host's users that it is being worked on (docs/services.md): {file: /run/demo.maintenance}, or commands
     # `on` and `off`; with `keep: true` a switch that fails leaves it on.
     # maintenance: null

@@ -12,7 +12,7 @@ import importlib
 from saltdeploy.config import check_kinds, pointers, transports
 
 #: What a pillar can need that says more than most do.
-_CONFIG = ("config.maintenance", "config.once", "config.signal_kinds")
+_CONFIG = ("config.environments", "config.maintenance", "config.once", "config.signal_kinds")
 #: What a deploy can need, from its plan to its end.
 DEPLOY = (*_CONFIG, "master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
@@ -25,6 +25,7 @@ RUNNER = (
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.promotion",
     "master.servicing",
     "master.staged",
     "master.way_back_offers",

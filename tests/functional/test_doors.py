@@ -30,6 +30,7 @@ RUNNERS = {
     "gc",
     "lock",
     "maintenance",
+    "promote",
     "readmit",
     "services",
     "suspend",

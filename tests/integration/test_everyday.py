@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +42,26 @@ def lines(repo: Repo) -> list[str]:
     return found
 
 
-def shut(repo: Repo) -> Path:
+@contextlib.contextmanager
+def shut(repo: Repo) -> Iterator[None]:
+    """A step on the first host does not end meanwhile."""
     gate = steps_of(repo).with_name("steps.shut")
     gate.touch()
-    return gate
+    try:
+        yield
+    finally:
+        gate.unlink()
+
+
+def job_of_the_step(repo: Repo) -> int:
+    """The process of the minion in which the step runs."""
+    wanted = str(steps_of(repo))
+    (step,) = [
+        each for each in psutil.process_iter(["cmdline"]) if (each.info["cmdline"] or [])[3:4] == [wanted]
+    ]
+    parent = step.parent()
+    assert parent is not None
+    return parent.pid
 
 
 def wait_until_it_runs(repo: Repo) -> None:
@@ -72,11 +90,10 @@ def test_steps_run_once_around_the_switch_of_all_hosts(repo: Repo) -> None:
 @pytest.mark.repo(once=[BEFORE])
 def test_the_deploy_is_killed_while_a_host_runs_its_step_and_resumed_it_runs_once(repo: Repo) -> None:
     lines(repo)
-    gate = shut(repo)
-    detached(repo, "v0")
-    wait_until_it_runs(repo)
-    kill_deployer(repo)
-    gate.unlink()
+    with shut(repo):
+        detached(repo, "v0")
+        wait_until_it_runs(repo)
+        kill_deployer(repo)
     converged(repo.run("resume"))
     assert repo.on_disk() == repo.everywhere("v0")
     assert lines(repo) == ["migrate v0"]
@@ -85,18 +102,10 @@ def test_the_deploy_is_killed_while_a_host_runs_its_step_and_resumed_it_runs_onc
 @pytest.mark.repo(once=[BEFORE], question_timeout=300)
 def test_the_job_of_the_host_is_killed_in_its_step_and_an_operator_says_what_is_true(repo: Repo) -> None:
     lines(repo)
-    gate = shut(repo)
-    deploy = detached(repo, "v0")
-    wait_until_it_runs(repo)
-    (runs,) = [
-        each
-        for each in psutil.process_iter(["cmdline"])
-        if each.info["cmdline"][3:4] == [str(steps_of(repo))]
-    ]
-    parent = runs.parent()
-    assert parent is not None
-    os.kill(parent.pid, signal.SIGKILL)
-    gate.unlink()
+    with shut(repo):
+        deploy = detached(repo, "v0")
+        wait_until_it_runs(repo)
+        os.kill(job_of_the_step(repo), signal.SIGKILL)
     question = told(repo, "question")
     assert "not known whether step migrate was done on web1" in question["text"]
     assert repo.on_disk() == dict.fromkeys(repo.hosts, "")

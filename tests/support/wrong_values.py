@@ -22,6 +22,8 @@ USUAL = {
     "source": "/no/such",
     "verb": "stop",
     "reason": "new disks",
+    "env": "staging",
+    "to": "production",
     "on": True,
     "order": {},
 }

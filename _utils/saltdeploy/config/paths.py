@@ -14,6 +14,7 @@ from typing import Any
 from saltdeploy.config.values import Wrong, text
 from saltdeploy.lib.disk import is_below, literal
 from saltdeploy.lib.errors import ConfigError
+from saltdeploy.protocol.release import base_of
 
 #: Directories of the host's own: whatever becomes live there would hide what the host needs.
 _OF_THE_HOST = frozenset(
@@ -97,7 +98,7 @@ def area(location: Path) -> Path:
 
 
 def refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir: str) -> None:
-    """See to it that no two repos overwrite each other.
+    """See to it that no two repos overwrite each other. Environments of one repo are on different hosts; a host looks itself.
 
     Args:
         name, location: of one repo.
@@ -109,8 +110,8 @@ def refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir:
     """
     for other, section in repos.items():
         said = section.get("location") if isinstance(section, dict) else None
-        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{other}"))
-        if other != name and theirs.name and _overlap(location, theirs):
+        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{base_of(other)}"))
+        if base_of(other) != base_of(name) and theirs.name and _overlap(location, theirs):
             raise ConfigError(
                 f"{location} and {theirs} (repo {other}) lie in each other; releases would overwrite each other",
                 repo=name,

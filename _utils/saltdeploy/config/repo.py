@@ -25,7 +25,7 @@ from saltdeploy.config.staging import StagePlan
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.lib.text import public
-from saltdeploy.protocol.release import check_repo
+from saltdeploy.protocol.release import base_of, check_repo
 
 if TYPE_CHECKING:
     from saltdeploy.config.maintenance import Maintenance
@@ -81,6 +81,7 @@ class Repo:
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         once: steps that run once in a deploy, in one place.
         maintenance: what tells a host's users that it is being worked on; None where the pillar does not say.
+        promote_after: seconds that a release must have run in another environment before ``deploy.promote`` brings it to this.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
     """
@@ -131,6 +132,7 @@ class Repo:
     shared: SharedPaths = SharedPaths()
     once: tuple[OnceCommand, ...] = ()
     maintenance: Maintenance | None = None
+    promote_after: float = 0.0
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -161,7 +163,20 @@ class Repo:
 def repo_names(pillar: dict[str, Any]) -> list[str]:
     """The names of all repos in the pillar, sorted."""
     section = pillar.get("repo_config")
-    return sorted(map(str, section)) if isinstance(section, dict) else []
+    try:
+        return sorted(_sections(pillar)) if isinstance(section, dict) else []
+    except ConfigError:  # whoever loads one says what is wrong
+        return sorted(map(str, section))
+
+
+def _sections(pillar: dict[str, Any]) -> dict[str, Any]:
+    """The sections of all repos; of one with environments one for each of those."""
+    repos = {str(key): section for key, section in _section(pillar, "repo_config").items()}
+    if any(isinstance(section, dict) and "environments" in section for section in repos.values()):
+        from saltdeploy.config import environments  # few pillars have any
+
+        return environments.expanded(repos)
+    return repos
 
 
 def load_all(pillar: dict[str, Any], site: str = "") -> tuple[list[Repo], dict[str, str]]:
@@ -189,9 +204,11 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         ConfigError: a key or a value is wrong.
     """
     check_repo(name)
-    repos = {str(key): section for key, section in _section(pillar, "repo_config").items()}
+    repos = _sections(pillar)
     if name not in repos:
-        close = difflib.get_close_matches(name, repos, n=3)
+        close = [other for other in repos if base_of(other) == name] or difflib.get_close_matches(
+            name, repos, n=3
+        )
         hint = f"did you mean {' or '.join(close)}" if close else "add it to the pillar under repo_config"
         raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
     deployment = _read(_section(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
@@ -199,15 +216,16 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
     _refuse_half_set(keys, repos[name], name)
     transport, _ = transports.split(keys["transport"])
     _refuse_unfit({**keys, "transport": transport}, name)
-    location = Path(keys["location"] or f"{deployment['parent_dir']}/{name}")
+    base = base_of(name)
+    location = Path(keys["location"] or f"{deployment['parent_dir']}/{base}")
     paths.refuse_reserved(name, location)
     paths.refuse_nesting(name, location, repos, deployment["parent_dir"])
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
-    url = keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{name}" if server else keys["upstream"] or "")
+    url = keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{base}" if server else keys["upstream"] or "")
     return Repo(
         name=name,
         location=location,
-        source=keys["source"] or _staging(deployment["parent_dir"], name) or keys["upstream"] or "",
+        source=keys["source"] or _staging(deployment["parent_dir"], base) or keys["upstream"] or "",
         url=url,
         rsync_url=keys["rsync_url"] or "",
         targets=keys["targets"] or _by_grain(name, keys["grain"]),
@@ -261,6 +279,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         shared=_shared(name, keys["shared"], location),
         once=_once(name, keys),
         maintenance=keys["maintenance"],
+        promote_after=keys["promote_after"],
     )
 
 

@@ -166,6 +166,8 @@ REPO_KEYS: dict[str, Key] = {
     "submodule_urls": ({}, blobs.rewrites),
     "shared": ({}, paths.shared),
     "once": (None, _once),
+    "environments": (None, values.table_of_any),
+    "promote_after": (0, values.seconds()),
     "maintenance": (None, _maintenance),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),

@@ -26,6 +26,7 @@ USUAL = {
     "to": "production",
     "on": True,
     "order": {},
+    "directory": "/no/such",
 }
 VALUES: dict[str, Any] = {
     "a number": 1.1,

@@ -76,6 +76,7 @@ ONE_REPO: Readers = {
             "until",
             "env",
             "verb",
+            "environment",
         ),
         name,
     ),

@@ -14,7 +14,7 @@ from saltdeploy.config import check_kinds, pointers, transports
 #: What a pillar can need that says more than most do.
 _CONFIG = ("config.environments", "config.maintenance", "config.once", "config.signal_kinds")
 #: What a deploy can need, from its plan to its end.
-DEPLOY = (*_CONFIG, "master.deploy", "master.results", "staging.schemes")
+DEPLOY = (*_CONFIG, "master.rollout.steps", "master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,

@@ -166,7 +166,7 @@ def repo_names(pillar: dict[str, Any]) -> list[str]:
     try:
         return sorted(_sections(pillar)) if isinstance(section, dict) else []
     except ConfigError:  # whoever loads one says what is wrong
-        return sorted(map(str, section))
+        return sorted(map(str, section or ()))
 
 
 def _sections(pillar: dict[str, Any]) -> dict[str, Any]:

@@ -89,8 +89,9 @@ def test_an_order_that_comes_late_finds_the_deploy_rolled_back(serving: ServingH
 def test_a_step_that_the_hosts_own_pillar_does_not_name_is_refused(
     serving: ServingHost, source: Source
 ) -> None:
-    serving.keys = {}
-    answer = asked(serving)
+    serving.keys = {}  # and no deploy has begun here while it did
+    wanted = serving.order(1, ONCE, deploy="8" * 20, step="migrate")
+    answer = stages.run([stages.Task(wanted, repo(serving.location))], serving.host)
     assert answer.error is not None and answer.error.kind == "step-failed"
     assert "saltutil.refresh_pillar" in answer.error.next
 

@@ -13,9 +13,14 @@ from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.rollout import outcome as rollout_outcome
 from saltdeploy.master.rollout.hosts import NEW, Failures, HostAnswer, Whereabouts, some
 from saltdeploy.master.rollout.model import (
+    AFTER,
     ASK,
+    BEFORE,
     CONTINUE,
+    NO_MORE,
     ROLL_BACK,
+    UNDO_AFTER,
+    UNDO_BEFORE,
     Ask,
     Gate,
     Outcome,
@@ -25,7 +30,6 @@ from saltdeploy.master.rollout.model import (
     StepRun,
     Tally,
 )
-from saltdeploy.master.rollout.steps import AFTER, BEFORE, NO_MORE, UNDO_AFTER, UNDO_BEFORE, StepBook
 from saltdeploy.master.rollout.table import (
     ASKING,
     DEFAULTS,
@@ -52,6 +56,8 @@ class Book:
     """
 
     def __init__(self, waves: tuple[Wave, ...], rules: Rules) -> None:
+        from saltdeploy.master.rollout.steps import StepBook  # who only reads of deploys has no use for it
+
         self.waves = waves
         self.stage, self.wave = FETCH, -1
         self.outcome: Outcome | None = None

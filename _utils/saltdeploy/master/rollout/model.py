@@ -103,6 +103,8 @@ class StepRun:
     undo: bool = False
 
 
+#: Which steps are due: those before anybody switches, or behind the last wave; what undoes them; none that is new.
+BEFORE, AFTER, UNDO_BEFORE, UNDO_AFTER, NO_MORE = "before", "after", "undo before", "undo after", "no more"
 #: How a run of a step ended: LOST when nobody can tell.
 DONE, FAILED, LOST = "done", "failed", "lost"
 

@@ -6,10 +6,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.master.rollout.model import DONE, FAILED, LOST, PlannedStep, StepRun
-
-#: What is due: steps before anybody switches, or behind the last wave; what undoes them; nothing that is new.
-BEFORE, AFTER, UNDO_BEFORE, UNDO_AFTER, NO_MORE = "before", "after", "undo before", "undo after", "no more"
+from saltdeploy.master.rollout.model import (
+    AFTER,
+    BEFORE,
+    DONE,
+    FAILED,
+    LOST,
+    UNDO_AFTER,
+    UNDO_BEFORE,
+    PlannedStep,
+    StepRun,
+)
 
 
 @dataclass
@@ -60,7 +67,7 @@ class StepBook:
         """The run that is due; the one under way until it has ended.
 
         Args:
-            what: one of the words above.
+            what: which steps, see :data:`~saltdeploy.master.rollout.model.BEFORE` and its neighbours.
             fetched: hosts that have the release on their disks.
         """
         if self.under_way is not None:

@@ -11,11 +11,12 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import threading
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,25 +143,59 @@ class Reader:
         self._thread.join()
 
 
+def plain_checkout(live: Path) -> Path:
+    """The site as a directory that somebody has checked out at the live path."""
+    return live
+
+
+def of_capistrano(live: Path) -> Path:
+    """The site as Capistrano has it: the live path is a link to one of its releases."""
+    release = live.with_name("capistrano") / "releases" / "20261101120000"
+    live.parent.mkdir(parents=True, exist_ok=True)
+    live.symlink_to(release)
+    return release
+
+
+def serve_as_before(live: Path, disk: Path, lay: Callable[[Path], Path]) -> None:
+    """The site is served without us: its database, its files, and the process."""
+    tree = lay(live)
+    for path, entry in releases()[0].items():
+        place = tree / os.fsdecode(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(entry.data)
+    environment = {
+        **os.environ,
+        "DEPLOY_TAG": "before",
+        "DEPLOY_COMMIT": "before",
+        "SCAP_FINAL_PATH": str(live),
+    }
+    migrate = ["python3", "migrate.py", str(disk / "site.db"), "forth"]
+    for command in (migrate, ["sh", "virtualenv.sh", str(disk)], ["sh", "restart.sh", str(disk)]):
+        subprocess.run(command, cwd=live, env=environment, check=True)
+
+
 @pytest.fixture
 def site(repo: Repo) -> Iterator[Repo]:
     """The site's own releases; what serves in the end is ended."""
     shutil.rmtree(repo.git_dir)
     Source(repo.git_dir, *releases())
+    disk = repo.fleet.hosts["web1"].disk
     yield repo
-    pid = repo.fleet.hosts["web1"].disk / "site.pid"
-    if pid.exists():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(pid.read_text()), signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        os.kill(int((disk / "site.pid").read_text()), signal.SIGTERM)
+    for left in disk.glob("site.*"):
+        left.unlink()
 
 
 @pytest.mark.repo(**PILLAR)
-def test_a_site_with_a_virtualenv_and_a_migration_goes_forth_and_back_and_no_reader_fails(
-    site: Repo, tmp_path: Path
+@pytest.mark.parametrize("lay", [plain_checkout, of_capistrano])
+def test_a_site_is_taken_over_goes_forth_and_back_and_no_reader_fails(
+    site: Repo, tmp_path: Path, lay: Callable[[Path], Path]
 ) -> None:
     disk = site.fleet.hosts["web1"].disk
-    converged(site.sync("v0"))
+    serve_as_before(site.place("web1"), disk, lay)
     with nginx(tmp_path / "nginx", site.place("web1"), disk) as url, Reader(url) as reader:
+        assert converged(site.sync("v0")).data["hosts"]["web1"]["moved_aside"]
         page = json.loads(read(url + "/")[1])
         assert (page["version"], page["rows"]) == ("one", ["front"])
         assert page["python"].startswith(str(disk / "venvs"))
@@ -180,5 +215,5 @@ def test_a_site_with_a_virtualenv_and_a_migration_goes_forth_and_back_and_no_rea
     with contextlib.closing(sqlite3.connect(disk / "site.db")) as database:
         ways = list(database.execute("select tag, way from migrations"))
     assert ways == [
-        ("v0", "forth"), ("v1", "forth"), ("v2", "forth"), ("v1", "back"), ("v3", "forth"), ("v0", "back"),
+        ("before", "forth"), ("v0", "forth"), ("v1", "forth"), ("v2", "forth"), ("v1", "back"), ("v3", "forth"), ("v0", "back"),
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ def killed_and_resumed(fleet: Fleet, at: int, *, behind: bool) -> deploy.Report 
     with contextlib.suppress(Killed):
         deploy.run(Request(SYNC, REPO, "v0"), fleet.pillar, "", fleet.new_jid(), master)
         return None
+    time.sleep(0.05)  # a program that is just being started has all that was open here, for a moment
     which = Journals(fleet.root).latest(REPO)
     try:
         return deploy.resume(which, fleet.pillar, "", fleet.master) if which else fleet.sync("v0")

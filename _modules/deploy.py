@@ -31,13 +31,14 @@ from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
-from saltdeploy.minion import calls, configuration, downloads, masters_word, own_orders, stages
+from saltdeploy.minion import by_hand, calls, configuration, downloads, masters_word, own_orders, stages
 from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.pillar import ASKED, LOST
+from saltdeploy.protocol.release import Release
 from saltdeploy.protocol.swarm import Identity
 
 # A stage may take an hour, and a sync replaces the package in a moment: nothing is left to be loaded later. In a minion
@@ -252,6 +253,33 @@ def restart(repo):
 
 
 @_door
+def config_diff(repo, asked):
+    """
+    What a release would change in the configuration files that this minion renders, for ``deploy.plan``: facts
+    ``config:<path>``, without secrets. Changes nothing.
+
+    repo
+        Name of the repo.
+    asked
+        What the master asks for: the release, and the templates that are in it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.plan repo='test/testrepo' tag=release/2026-11-23/1
+    """
+
+    def look(found):
+        wanted = asked if isinstance(asked, dict) else {}
+        release = Release.from_wire(wanted.get("release") or {})
+        texts = {str(path): str(text) for path, text in dict(wanted.get("texts") or {}).items()}
+        return by_hand.config_diff(found, release, texts, _host())
+
+    return _answer(repo, look)
+
+
+@_door
 def service(repo, verb):
     """
     Start, stop, restart or reload the services of a repo, and wait for its ports. No switch, no hooks, no checks. It waits
@@ -268,7 +296,7 @@ def service(repo, verb):
 
         salt web1 deploy.service 'test/testrepo' stop
     """
-    return _answer(repo, lambda found: stages.service(found, verb, _host()))
+    return _answer(repo, lambda found: by_hand.service(found, verb, _host()))
 
 
 @_door
@@ -291,7 +319,7 @@ def maintenance(repo, on, reason=""):
         salt web1 deploy.maintenance 'test/testrepo' True reason='new disks'
     """
     why = reason or "an operator said so"
-    return _answer(repo, lambda found: stages.under_maintenance(found, _host(), on=on, why=why))
+    return _answer(repo, lambda found: by_hand.under_maintenance(found, _host(), on=on, why=why))
 
 
 @_door

@@ -139,6 +139,10 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
+    # Files that each host renders for each release, by pillar and grains (docs/config-files.md):
+    #   [{path: config/local.ini, template: config/local.ini.j2, check: [php, -l, FILE]}]
+    # config_files: null
+
     # Environments, each a repo of its own with the name demo@staging (docs/environments.md):
     #   {staging: {targets: 'stage*'}, production: {targets: 'web*', promote_after: 3600}}
     # environments: null

@@ -12,7 +12,13 @@ import importlib
 from saltdeploy.config import check_kinds, pointers, transports
 
 #: What a pillar can need that says more than most do.
-_CONFIG = ("config.environments", "config.maintenance", "config.once", "config.signal_kinds")
+_CONFIG = (
+    "config.config_files",
+    "config.environments",
+    "config.maintenance",
+    "config.once",
+    "config.signal_kinds",
+)
 #: What a deploy can need, from its plan to its end.
 DEPLOY = (*_CONFIG, "master.rollout.steps", "master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
@@ -54,7 +60,7 @@ PILLAR = (
     "master.locking.locks",
 )
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = (*_CONFIG, "minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
+MINION = (*_CONFIG, "minion.stages", "minion.preseed", "minion.gc", "minion.doctor", "minion.by_hand")
 
 
 def load(modules: tuple[str, ...]) -> None:

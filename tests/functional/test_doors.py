@@ -17,7 +17,17 @@ import salt.loader
 from tests.functional.loaders import REPO
 from tests.support.installed import build_wheel, copy_doors, install_beside
 
-STAGES = {"preseed", "fetch", "checkout", "rollback", "restart", "once", "service", "maintenance"}
+STAGES = {
+    "preseed",
+    "fetch",
+    "checkout",
+    "rollback",
+    "restart",
+    "once",
+    "service",
+    "maintenance",
+    "config_diff",
+}
 MODULES = {*STAGES, "join", "status", "result", "verify", "doctor", "gc", "get_config", "sync_all", "pin"}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {

@@ -135,3 +135,49 @@ def test_a_host_is_suspended_and_one_is_under_maintenance_and_everybody_is_told(
     assert "under maintenance since" in repo.shown("report")
     assert repo.run("maintenance", on=False).status == 0
     assert not page.exists()
+
+
+LOCAL_INI = {"path": "config/local.ini", "template": "salt://local.ini.j2", "vars": {"word": "sesame"}}
+
+
+@pytest.mark.repo(config_files=[LOCAL_INI])
+def test_each_host_renders_its_own_configuration_and_the_plan_shows_what_would_change(repo: Repo) -> None:
+    def shown(host: str) -> str:
+        return (repo.place(host) / "config" / "local.ini").read_text()
+
+    converged(repo.sync("v0"))
+    assert shown("web2") == "host = web2\nrelease = v0\npassword = sesame\n"
+    plan = repo.fleet.shown("deploy.plan", repo=repo.name, tag="v1")
+    assert "+release = v1" in plan and "-release = v0" in plan
+    assert "sesame" not in plan
+    converged(repo.sync("v1"))
+    assert shown("web1") == "host = web1\nrelease = v1\npassword = sesame\n"
+    assert repo.run("verify", full=True).status == 0
+    converged(repo.run("rollback"))
+    assert shown("web1").splitlines()[1] == "release = v0"
+    assert repo.run("verify", full=True).status == 0
+
+
+@pytest.mark.repo(
+    targets=None,
+    targets_type=None,
+    environments={
+        "staging": {"targets": "web1", "targets_type": "list"},
+        "production": {"targets": "web2", "targets_type": "list", "failure_limit": 0},
+    },
+)
+def test_production_takes_exactly_what_staging_runs(repo: Repo) -> None:
+    def shown() -> list[str]:
+        return [repo.releases.shown_at(repo.place(host)) for host in ("web1", "web2")]
+
+    early = repo.run("promote", env="staging", to="production")
+    assert early.data["error"]["cause"] == "nothing is pinned there"
+    converged(repo.run("sync", env="staging", tag="v1"))
+    assert shown() == ["v1", ""]
+    done = converged(repo.run("promote", env="staging", to="production"))
+    assert (done.data["repo"], done.data["tag"]) == (f"{repo.name}@production", "v1")
+    assert shown() == ["v1", "v1"]
+    converged(repo.run("sync", env="staging", tag="v2"))
+    assert shown() == ["v2", "v1"]
+    assert repo.run("report", env="production").data["pinned"]["tag"] == "v1"
+    assert [each["tag"] for each in repo.run("versions", env="staging").data["versions"]] == ["v2", "v1"]

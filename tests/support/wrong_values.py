@@ -26,6 +26,7 @@ USUAL = {
     "to": "production",
     "on": True,
     "order": {},
+    "asked": {},
     "directory": "/no/such",
 }
 VALUES: dict[str, Any] = {

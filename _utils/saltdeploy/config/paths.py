@@ -139,26 +139,33 @@ class SharedPaths:
     Attributes:
         dirs, files: paths in a tree, relative to its top.
         place: where they are; "" for ``shared`` beside the releases.
+        rendered: paths of files that each host renders for each release: no part of a tree either, and not shared.
     """
 
     dirs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     place: str = ""
+    rendered: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.paths)
+        return bool(self.left_out)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All of them, in order."""
+        """All that are shared, in order."""
         return tuple(sorted((*self.dirs, *self.files)))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """All that is no part of a tree, in order."""
+        return tuple(sorted((*self.dirs, *self.files, *self.rendered)))
 
     @property
     def shape(self) -> str:
         """A mark of which paths are no part of a tree; "" for none."""
-        if not self.paths:
+        if not self.left_out:
             return ""
-        named = "\0".join(self.paths).encode()
+        named = "\0".join(self.left_out).encode()
         mark = hashlib.sha256(named).hexdigest()[:_MARK].translate(_LETTERS)
         return f"shared{mark}"
 
@@ -168,7 +175,7 @@ class SharedPaths:
 
     @property
     def _encoded(self) -> tuple[bytes, ...]:
-        return tuple(each.encode() for each in self.paths)
+        return tuple(each.encode() for each in self.left_out)
 
 
 NOTHING_SHARED = SharedPaths()
@@ -182,7 +189,7 @@ def shared(value: Any) -> SharedPaths:
         if key not in _SHARED_KEYS:
             raise Wrong(f"the keys are {', '.join(_SHARED_KEYS)}", str(key))
     found = {key: tuple(_paths(value.get(key), key)) for key in ("dirs", "files")}
-    _refuse_nested((*found["dirs"], *found["files"]))
+    refuse_nested((*found["dirs"], *found["files"]))
     return SharedPaths(**found, place=_place(value.get("place")))
 
 
@@ -194,13 +201,13 @@ def _paths(value: Any, key: str) -> list[str]:
     found = []
     for number, each in enumerate(value):
         try:
-            found.append(_path(each))
+            found.append(path_in_tree(each))
         except ValueError as error:
             raise Wrong(f"{error}; it is {each!r}"[:200], key, number) from None
     return found
 
 
-def _path(value: Any) -> str:
+def path_in_tree(value: Any) -> str:
     """A path inside a tree. A slash at its end does no harm."""
     path = text(value).removesuffix("/")
     parts = path.split("/")
@@ -213,7 +220,12 @@ def _path(value: Any) -> str:
     return path
 
 
-def _refuse_nested(paths: Collection[str]) -> None:
+def refuse_nested(paths: Collection[str]) -> None:
+    """See to it that of these paths none is named twice, and none within another one.
+
+    Raises:
+        Wrong: one is.
+    """
     for one, other in itertools.permutations(paths, 2):
         if one == other:
             raise Wrong(f"{one} is named twice")

@@ -10,7 +10,7 @@ import copy
 import difflib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import base_of, check_repo
 
 if TYPE_CHECKING:
+    from saltdeploy.config.config_files import ConfigFile
     from saltdeploy.config.maintenance import Maintenance
     from saltdeploy.config.once import OnceCommand
 
@@ -81,6 +82,7 @@ class Repo:
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         once: steps that run once in a deploy, in one place.
         maintenance: what tells a host's users that it is being worked on; None where the pillar does not say.
+        config_files: files that each host renders for each release.
         promote_after: seconds that a release must have run in another environment before ``deploy.promote`` brings it to this.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
@@ -133,6 +135,7 @@ class Repo:
     once: tuple[OnceCommand, ...] = ()
     maintenance: Maintenance | None = None
     promote_after: float = 0.0
+    config_files: tuple[ConfigFile, ...] = ()
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -276,10 +279,11 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         tag_scheme=keys["tag_scheme"],
         staging=keys["stage"],
         revision_files=keys["revision_files"],
-        shared=_shared(name, keys["shared"], location),
+        shared=_with_rendered(name, _shared(name, keys["shared"], location), keys["config_files"] or ()),
         once=_once(name, keys),
         maintenance=keys["maintenance"],
         promote_after=keys["promote_after"],
+        config_files=keys["config_files"] or (),
     )
 
 
@@ -318,6 +322,16 @@ def _shared(name: str, found: SharedPaths, location: Path) -> SharedPaths:
         path = ":".join(["repo_config", name, "shared", *error.path])
         raise ConfigError(str(error), repo=name, path=path) from None
     return found
+
+
+def _with_rendered(name: str, found: SharedPaths, files: tuple[ConfigFile, ...]) -> SharedPaths:
+    """What trees have beside the files of a release: what they share, and what each host renders."""
+    rendered = tuple(sorted(file.path for file in files))
+    try:
+        paths.refuse_nested((*found.paths, *rendered))
+    except Wrong as error:
+        raise ConfigError(str(error), repo=name, path=f"repo_config:{name}:config_files") from None
+    return replace(found, rendered=rendered) if rendered else found
 
 
 def _once(name: str, keys: dict[str, Any]) -> tuple[OnceCommand, ...]:

@@ -27,6 +27,7 @@ from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals
 
 if TYPE_CHECKING:
+    from saltdeploy.config.config_files import ConfigFile
     from saltdeploy.config.maintenance import Maintenance
     from saltdeploy.config.once import OnceCommand
 
@@ -105,6 +106,12 @@ def _once(value: Any) -> tuple[OnceCommand, ...]:
     return once.once(value)
 
 
+def _config_files(value: Any) -> tuple[ConfigFile, ...]:
+    from saltdeploy.config import config_files
+
+    return config_files.config_files(value)
+
+
 def _maintenance(value: Any) -> Maintenance | None:
     from saltdeploy.config import maintenance
 
@@ -166,6 +173,7 @@ REPO_KEYS: dict[str, Key] = {
     "submodule_urls": ({}, blobs.rewrites),
     "shared": ({}, paths.shared),
     "once": (None, _once),
+    "config_files": (None, _config_files),
     "environments": (None, values.table_of_any),
     "promote_after": (0, values.seconds()),
     "maintenance": (None, _maintenance),

@@ -336,6 +336,13 @@ class CannotUndo(DeployError):
     status = 200
 
 
+class BadConfigFile(DeployError):
+    """A configuration file that this host renders does not render, or its check fails."""
+
+    kind = "bad-config-file"
+    status = 201
+
+
 class BadChecks(DeployError):
     """The file with checks in the release is not valid."""
 

@@ -225,7 +225,7 @@ def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str
     transport = transport_choice.most(travels)
     seal = meanwhile(lambda: _seal(one, transport))
     order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served,
-                  user=master.user)  # fmt: skip
+                  user=master.user, as_it_was=action == ROLLBACK and bool(repo.config_files))  # fmt: skip
     others = travel.others(travels, order.transport)
     offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
     if action != CHECKOUT:

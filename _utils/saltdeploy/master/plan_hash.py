@@ -68,6 +68,10 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
         "restarts": dataclasses.asdict(repo.restart),
         "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
     }
+    if repo.config_files:
+        from saltdeploy.config import config_files
+
+        facts["config_files"] = list(map(config_files.shown, repo.config_files))
     if repo.once:
         facts["once"] = [dataclasses.asdict(step) for step in repo.once]
     for policy in _POLICIES:
@@ -117,7 +121,7 @@ def _moved(then: Facts, now: Facts) -> Iterator[str]:
         was = then.get("transports", {}).get(host, transport)
         if was != transport and then["transport"] == now["transport"]:
             yield f"{host} was to take transport {was} and is to take {transport}"
-    for part in ("waves", "restarts", "checks", "once"):
+    for part in ("waves", "restarts", "checks", "once", "config_files"):
         if then.get(part) != now.get(part):
             yield f"the {part} are different"
 

@@ -15,7 +15,15 @@ from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
-from saltdeploy.master import check_places, dependencies, minions, once, plan_hash, transport_choice
+from saltdeploy.master import (
+    check_places,
+    config_differences,
+    dependencies,
+    minions,
+    once,
+    plan_hash,
+    transport_choice,
+)
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
 from saltdeploy.master.plan import Draft, configured, make_plan, ways
@@ -96,6 +104,11 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
             *([_OF_THE_MASTER] if of_the_master else []),
         ],
         "left_out": one.left_out,
+        **(
+            {"config": config_differences.of(repo, source.repository, one.release, one.hosts, master)}
+            if repo.config_files
+            else {}
+        ),
     }
 
 
@@ -112,7 +125,7 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
 
 def _shared(repo: Repo) -> Iterator[str]:
     """What of a release no host takes."""
-    if repo.shared:
+    if repo.shared.paths:
         yield (
             f"Shared on each host, at {repo.shared_place}, and no part of a release: {', '.join(repo.shared.paths)}. What is "
             "there stays as it is; what the live tree has at these paths is taken over in the switch"

@@ -213,7 +213,7 @@ def refuse_shared_left(repo: Repo, host: Host) -> None:
     Raises:
         ConfigError: it is beside a place where the repo was live before, and nothing is here.
     """
-    if not repo.shared or os.path.lexists(repo.shared_place):
+    if not repo.shared.paths or os.path.lexists(repo.shared_place):
         return
     for old in _left_shared(Configurations(host.cache, repo.name).left(repo), repo):
         new = str(repo.shared_place)

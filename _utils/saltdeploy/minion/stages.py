@@ -20,31 +20,37 @@ from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.config.paths import refuse_on_disk
-from saltdeploy.config.rollout import Restart
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
 from saltdeploy.lib.errors import (
     BadArguments,
-    ConfigError,
     Corrupt,
     DeployError,
     GitFailed,
     NoBase,
-    NothingToRestart,
     Unavailable,
 )
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
-from saltdeploy.minion import checks, configuration, downloads, maintenance, once, services, signature
+from saltdeploy.minion import (
+    checks,
+    config_files,
+    configuration,
+    downloads,
+    maintenance,
+    once,
+    services,
+    signature,
+)
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.progress import Reporter
 from saltdeploy.minion.record import Record
-from saltdeploy.minion.steps import Step, Steps
+from saltdeploy.minion.steps import Steps
 from saltdeploy.minion.switch import switch
 from saltdeploy.protocol.holdings import YOUNG, Holdings
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ONCE, PRESEED, ROLLBACK, Order, Result
@@ -85,7 +91,7 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
                 _remember(record, result)
             return result
     except (DeployError, OSError) as error:
-        return _failed(tasks, host, _ours(error))
+        return _failed(tasks, host, as_ours(error))
 
 
 def _attempt(tasks: Sequence[Task], host: Host) -> Result:
@@ -105,7 +111,7 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
         if not isinstance(error, (DeployError, OSError)):
             log.exception("%s failed by a fault of this package", _named(tasks))
-        return with_facts(_failed(tasks, host, _ours(error)), **steps.facts())
+        return with_facts(_failed(tasks, host, as_ours(error)), **steps.facts())
 
 
 def _named(tasks: Sequence[Task]) -> str:
@@ -167,6 +173,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
         facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
     site = dataclasses.replace(site, tree=layout.tree(order.release.commit))
+    facts |= config_files.bring(repo, order.release, layout, site, as_it_was=order.as_it_was)
     known = (*repo.checks, *checks.of_release(layout, repo, order.release.commit))
     steps.run([*checks.calls(repo.fetch_calls, site), *checks.at("after fetch", known, site)])
     return facts
@@ -246,7 +253,9 @@ def status(repo: Repo, host: Host) -> Result:
     try:
         holdings = layouts.of(repo).holdings()
     except (DeployError, OSError, sqlite3.Error) as error:
-        return Result(host.name, repo.name, status=_ours(error).status, error=_ours(error).at(repo=repo.name))
+        return Result(
+            host.name, repo.name, status=as_ours(error).status, error=as_ours(error).at(repo=repo.name)
+        )
     holdings = dataclasses.replace(
         holdings,
         unsettled=Record(host.cache, repo.name).is_unsettled(),
@@ -309,70 +318,9 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
         try:
             steps.run(services.steps(repo.restart, host, CheckSite(repo, host).place))
         except (DeployError, OSError) as error:
-            failed = _ours(error).at(repo=repo.name, host=host.name)
+            failed = as_ours(error).at(repo=repo.name, host=host.name)
             answer |= {"status": False, "error": failed.to_wire()}
     return {**answer, **steps.facts()}
-
-
-def service(repo: Repo, verb: str, host: Host) -> Result:
-    """Do one thing to all services of a repo, and wait for their ports where they run then. No switch, no checks, no hooks.
-
-    Args:
-        verb: ``start``, ``stop``, ``restart`` or ``reload``.
-    """
-    return _by_hand(repo, host, lambda: _serviced(repo, verb, host))
-
-
-def _serviced(repo: Repo, verb: str, host: Host) -> list[Step]:
-    if not repo.restart.services:
-        raise NothingToRestart(
-            "the pillar of this host names no service of this repo",
-            path=f"repo_config:{repo.name}:service_name",
-            next="name its services there; see docs/services.md",
-        )
-    ports = Restart(ports=repo.restart.ports if verb != "stop" else (), timeout=repo.restart.timeout)
-    return [
-        *services.only(verb, repo.restart, host),
-        *services.steps(ports, host, CheckSite(repo, host).place),
-    ]
-
-
-def under_maintenance(repo: Repo, host: Host, *, on: bool, why: str) -> Result:
-    """Put this host under maintenance, or end it, by hand."""
-
-    def steps() -> list[Step]:
-        wanted, record, site = repo.maintenance, Record(host.cache, repo.name), CheckSite(repo, host)
-        if wanted is None:
-            raise ConfigError(
-                "the pillar of this host does not say how it is put under maintenance",
-                path=f"repo_config:{repo.name}:maintenance",
-                next="set it, {file: /run/site.maintenance} or commands on and off; see docs/services.md",
-            )
-        if on:
-            return [
-                Step(
-                    "depool",
-                    "maintenance on",
-                    lambda: maintenance.turn_on(wanted, record, site, why, by_hand=True),
-                )
-            ]
-        return [Step("repool", "maintenance off", lambda: maintenance.turn_off(wanted, record, site))]
-
-    return _by_hand(repo, host, steps)
-
-
-def _by_hand(repo: Repo, host: Host, make: Callable[[], list[Step]]) -> Result:
-    """Do steps outside of any stage, when no stage runs; what this host holds is told besides."""
-    steps = Steps(no_progress, host.clock)
-    with flock.locked(Record(host.cache, repo.name).lock, wait=True):
-        try:
-            steps.run(make())
-        except (DeployError, OSError) as error:
-            failed = _ours(error).at(repo=repo.name, host=host.name)
-            return with_facts(
-                dataclasses.replace(status(repo, host), status=failed.status, error=failed), **steps.facts()
-            )
-    return with_facts(look(repo, host), **steps.facts())
 
 
 def verify(repo: Repo, host: Host, *, full: bool, part: PathSlice | None = None) -> Findings:
@@ -425,7 +373,8 @@ def _failed(tasks: Sequence[Task], host: Host, error: DeployError) -> Result:
     return _answer(tasks, host, status=placed.status, error=placed)
 
 
-def _ours(error: Exception) -> DeployError:
+def as_ours(error: Exception) -> DeployError:
+    """Whatever went wrong, as an error of this project."""
     if isinstance(error, DeployError):
         return error
     if isinstance(error, OSError):

@@ -26,7 +26,7 @@ from typing import Any
 from saltdeploy import layouts
 from saltdeploy.config.rollout import Restart
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.minion import checks, maintenance, revision_files, services, signature
+from saltdeploy.minion import checks, config_files, maintenance, revision_files, services, signature
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.record import Record
@@ -93,10 +93,18 @@ class _Side:
     def activate(self) -> str:
         """Make the release live."""
         back = self._order.stage == ROLLBACK or self._order.back
+        if self._order.anew:
+            self._render_anew()
         self.facts.update(self._layout.activate(self._order.release, back=back))
         host = self._site.host
         revision_files.write(self._order, self.repo, self._before, host.name, host.clock())
         return self._order.release.tag
+
+    def _render_anew(self) -> None:
+        """A restart lets what is live take up what its pillar says today."""
+        tree = self._layout.tree(self._order.release.commit) if self.repo.config_files else None
+        if tree is not None:
+            config_files.put(self.repo, self._order.release, self._layout, self._site, tree)
 
     def leave_maintenance(self, error: DeployError) -> None:
         """The switch has failed: end the maintenance unless the pillar wants it to stay, and say what is so now."""

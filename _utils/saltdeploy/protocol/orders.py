@@ -101,6 +101,7 @@ class Order:
         step: (once) the name of the step; ``attempt`` counts the runs of its deploy.
         undo: (once) what undoes the step is to be run. With ``back`` the release is the one that hosts go back to; else it
             is the one that they leave.
+        as_it_was: (fetch) the release is gone back to: nothing that hosts have made for it is made anew.
         left: (once) with ``back``, the tag of the release that they leave.
     """
 
@@ -122,6 +123,7 @@ class Order:
     step: str = ""
     undo: bool = False
     left: str = ""
+    as_it_was: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -144,6 +146,7 @@ class Order:
             **({"step": self.step} if self.step else {}),
             **({"undo": True} if self.undo else {}),
             **({"left": legible(self.left)} if self.left else {}),
+            **({"as_it_was": True} if self.as_it_was else {}),
         }
 
     @classmethod
@@ -411,6 +414,7 @@ _ORDER = {
     "step": fields.Field("an order with a step of no name", _is_group, absent=""),
     "undo": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
     "left": _text(200),
+    "as_it_was": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
 }
 #: What came in a wrong form is left out, since an answer must always be read; but whose it is must be known.
 _RESULT = {

@@ -15,7 +15,7 @@ from saltdeploy.master import results, servicing
 from saltdeploy.master.history import History
 from saltdeploy.master.suspended import Suspension, Suspensions
 from saltdeploy.master.way_back_offers import offers
-from saltdeploy.minion import stages
+from saltdeploy.minion import by_hand
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import Result
 from saltdeploy.watch.console import results as shown
@@ -144,7 +144,7 @@ def serviced(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
             return minion.name not in sick
 
         host = dataclasses.replace(minion.host, call=call)
-        return stages.service(repo, arguments[1], host)
+        return by_hand.service(repo, arguments[1], host)
 
     def run(verb: str, *failing: str, batch: str = "", **more: Any) -> dict[str, Any]:
         sick.update(failing)

@@ -9,7 +9,7 @@ import pytest
 from saltdeploy.config import maintenance as config_maintenance
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import ConfigError
-from saltdeploy.minion import stages
+from saltdeploy.minion import by_hand, stages
 
 from tests.support import plugins as packages
 from tests.support.repositories import repo
@@ -108,13 +108,13 @@ def test_services_are_told_one_thing_by_hand_and_stopped_in_the_reverse_of_their
     server.service.call = lambda function, names: bool(  # type: ignore[method-assign]
         server.log_file.open("a").write(f"{function.removeprefix('service.')} {names[0]}\n")
     )
-    answer = stages.service(repo(server.location, **server.keys), verb, server.host)
+    answer = by_hand.service(repo(server.location, **server.keys), verb, server.host)
     assert answer.ok
     assert server.log() == log
 
 
 def test_a_repo_without_services_says_so(server: ServingHost) -> None:
-    answer = stages.service(repo(server.location), "stop", server.host)
+    answer = by_hand.service(repo(server.location), "stop", server.host)
     assert answer.error is not None and answer.error.kind == "nothing-to-restart"
 
 
@@ -196,11 +196,11 @@ def test_what_cannot_be_ended_is_said(serving: ServingHost, page: Path) -> None:
 def test_what_an_operator_begins_is_ended_by_no_deploy(serving: ServingHost, page: Path) -> None:
     watching(serving, page)
     configuration = repo(serving.location, **serving.keys)
-    assert stages.under_maintenance(configuration, serving.host, on=True, why="the database moves").ok
+    assert by_hand.under_maintenance(configuration, serving.host, on=True, why="the database moves").ok
     assert serving.deploy(1).ok
     assert page.exists()
     assert "the database moves" in told(serving)
-    assert stages.under_maintenance(configuration, serving.host, on=False, why="").ok
+    assert by_hand.under_maintenance(configuration, serving.host, on=False, why="").ok
     assert not page.exists()
     assert told(serving) == ""
 
@@ -212,7 +212,7 @@ def test_a_page_that_no_deploy_has_made_is_told(serving: ServingHost, page: Path
 
 
 def test_a_host_whose_pillar_has_no_maintenance_says_so(server: ServingHost) -> None:
-    answer = stages.under_maintenance(repo(server.location), server.host, on=True, why="x")
+    answer = by_hand.under_maintenance(repo(server.location), server.host, on=True, why="x")
     assert answer.error is not None and answer.error.path == "repo_config:demo:maintenance"
 
 

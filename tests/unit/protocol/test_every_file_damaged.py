@@ -116,6 +116,7 @@ ELSEWHERE = frozenset(
         "area:incoming/**",
         "area:layers/<layer>.db",
         "area:shared/**",
+        "area:rendered/<digest>/**",
         "area:taking.json",
         "master:once/<repo>.lock",
         "master:suspended.json",

@@ -24,6 +24,7 @@ DEPLOY = (*_CONFIG, "master.rollout.steps", "master.deploy", "master.results", "
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.background",
     "master.beginning",
     "master.doctor",
     "master.changes",
@@ -38,6 +39,9 @@ RUNNER = (
     "master.suspended",
     "watch.console.choose",
     "master.releases",
+    "master.roles.check",
+    "master.roles.handed",
+    "master.roles.remembered",
     "master.verification",
     "master.stage",
     "protocol.exports",

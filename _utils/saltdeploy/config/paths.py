@@ -7,14 +7,17 @@ import hashlib
 import itertools
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config.values import Wrong, text
 from saltdeploy.lib.disk import is_below, literal
 from saltdeploy.lib.errors import ConfigError
 from saltdeploy.protocol.release import base_of
+
+if TYPE_CHECKING:
+    from saltdeploy.config.config_files import ConfigFile
 
 #: Directories of the host's own: whatever becomes live there would hide what the host needs.
 _OF_THE_HOST = frozenset(
@@ -256,3 +259,80 @@ def refuse_place(shared_paths: SharedPaths, location: str, area: str) -> None:
         place == each or is_below(place, each) or is_below(each, place) for each in (location, area)
     ):
         raise Wrong(f"{place} lies in {location} or in what is kept beside it, or around them", "place")
+
+
+# -- both ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RepoPaths:
+    """Where a repo lies on a target.
+
+    Attributes:
+        location: the live path.
+        shared: what is the host's own and stays whatever is deployed.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
+        config_files: files that each host renders for each release.
+    """
+
+    location: Path
+    shared: SharedPaths = NOTHING_SHARED
+    revision_files: str = "beside"
+    config_files: tuple[ConfigFile, ...] = ()
+
+    @property
+    def area(self) -> Path:
+        """Where everything of the repo lies that is not live, beside ``location``.
+
+        Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
+        """
+        return area(self.location)
+
+    @property
+    def shared_place(self) -> Path:
+        """Where what trees share is."""
+        return Path(self.shared.place) if self.shared.place else self.area / "shared"
+
+
+def locate(name: str, keys: dict[str, Any], parent_dir: str, repos: dict[str, Any]) -> Path:
+    """The live path of one repo.
+
+    Args:
+        name: of the repo.
+        keys: checked values of its section.
+        parent_dir: where repos without a location of their own live.
+        repos: the sections of all.
+
+    Raises:
+        ConfigError: it is the system's own, or in the way of another repo.
+    """
+    location = Path(keys["location"] or f"{parent_dir}/{base_of(name)}")
+    refuse_reserved(name, location)
+    refuse_nesting(name, location, repos, parent_dir)
+    return location
+
+
+def repo_paths(name: str, keys: dict[str, Any], location: Path) -> RepoPaths:
+    """What holds for one repo.
+
+    Raises:
+        ConfigError: what trees share lies in one of them.
+    """
+    found: SharedPaths = keys["shared"]
+    try:
+        refuse_place(found, str(location), str(area(location)))
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "shared", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    files = keys["config_files"] or ()
+    return RepoPaths(location, _with_rendered(name, found, files), keys["revision_files"], files)
+
+
+def _with_rendered(name: str, found: SharedPaths, files: tuple[ConfigFile, ...]) -> SharedPaths:
+    """What trees have beside the files of a release: what they share, and what each host renders."""
+    rendered = tuple(sorted(file.path for file in files))
+    try:
+        refuse_nested((*found.paths, *rendered))
+    except Wrong as error:
+        raise ConfigError(str(error), repo=name, path=f"repo_config:{name}:config_files") from None
+    return replace(found, rendered=rendered) if rendered else found

@@ -35,7 +35,7 @@ class RenderedSet(SharedPlace):
         super().__init__(repo)
         self.name = digest
         self._place = home(repo) / digest
-        self._paths = tuple(os.fsencode(path) for path in repo.shared.rendered)
+        self._paths = tuple(os.fsencode(path) for path in repo.paths.shared.rendered)
         self._dirs = set()
 
     def _text(self, below: Below, path: bytes) -> str:
@@ -58,7 +58,7 @@ class RenderedSet(SharedPlace):
 
 def home(repo: Repo) -> Path:
     """Where the sets of a repo are."""
-    return repo.area / "rendered"
+    return repo.paths.area / "rendered"
 
 
 def digest_of(files: Mapping[str, tuple[int, bytes]]) -> str:
@@ -109,7 +109,7 @@ def store(repo: Repo, files: Mapping[str, tuple[int, bytes]]) -> RenderedSet:
 
 def of_tree(repo: Repo, tree: Path) -> RenderedSet | None:
     """The set that a tree leads to; None where it leads to none, or not with all of its links."""
-    first = next(iter(repo.shared.rendered), "")
+    first = next(iter(repo.paths.shared.rendered), "")
     try:
         text = os.readlink(tree / first)
     except OSError:
@@ -122,7 +122,7 @@ def of_tree(repo: Repo, tree: Path) -> RenderedSet | None:
 
 def links(repo: Repo, tree: Path) -> dict[bytes, bool]:
     """Each rendered path to whether the tree has its link there, to a set that holds what it should."""
-    paths = [os.fsencode(path) for path in repo.shared.rendered]
+    paths = [os.fsencode(path) for path in repo.paths.shared.rendered]
     found = of_tree(repo, tree) if paths else None
     is_right = found is not None and found.is_sound()
     return dict.fromkeys(paths, is_right)

@@ -24,12 +24,12 @@ def of(
     Args:
         repository: has the release, whose templates are read.
     """
-    if not repo.config_files or not hosts:
+    if not repo.paths.config_files or not hosts:
         return {}
     try:
         texts = {
             file.path: _template(file.template, repository, release)
-            for file in repo.config_files
+            for file in repo.paths.config_files
             if not file.of_salt
         }
     except (BadConfigFile, Corrupt) as error:
@@ -50,7 +50,8 @@ def of(
             found[host] = {"error": f"{answer.error.path}: {answer.error.cause}".removeprefix(": ")}
         else:
             changed = {
-                file.path: str(answer.facts.get(f"config:{file.path}", "")) for file in repo.config_files
+                file.path: str(answer.facts.get(f"config:{file.path}", ""))
+                for file in repo.paths.config_files
             }
             found[host] = {path: text for path, text in changed.items() if text}
     return found

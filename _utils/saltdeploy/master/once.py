@@ -31,8 +31,8 @@ def planned(repos: Sequence[ResolvedRepo], waves: Sequence[Wave]) -> tuple[Plann
     for one in repos:
         action = one.request.action
         if action in (SYNC, CHECKOUT):
-            found += [_planned(step, one, waves) for step in one.repo.once]
-        elif action == ROLLBACK and one.repo.once:
+            found += [_planned(step, one, waves) for step in one.repo.hooks.once]
+        elif action == ROLLBACK and one.repo.hooks.once:
             found += _undoing(one, waves)
     return tuple(found)
 
@@ -142,7 +142,7 @@ def _left(one: ResolvedRepo) -> list[StandingStep]:
 
 def _undoing(one: ResolvedRepo, waves: Sequence[Wave]) -> Iterator[PlannedStep]:
     """What undoes them, each once, the newest first: what ran when all had switched comes before they switch back."""
-    known = {step.name: step for step in one.repo.once}
+    known = {step.name: step for step in one.repo.hooks.once}
     names = dict.fromkeys(left.name for left in _left(one) if left.is_known)
     for name in names:
         step = known.get(name)
@@ -152,9 +152,9 @@ def _undoing(one: ResolvedRepo, waves: Sequence[Wave]) -> Iterator[PlannedStep]:
 
 def lasting(one: ResolvedRepo) -> list[str]:
     """What a roll back leaves done, in words; what it is named by first."""
-    if one.request.action != ROLLBACK or not one.repo.once:
+    if one.request.action != ROLLBACK or not one.repo.hooks.once:
         return []
-    known = {step.name: step for step in one.repo.once}
+    known = {step.name: step for step in one.repo.hooks.once}
     return [
         f"cannot be undone: {left}"
         if left.is_known
@@ -170,7 +170,7 @@ def refuse(one: ResolvedRepo) -> None:
     Raises:
         CannotUndo: naming the step.
     """
-    if one.request.action != ROLLBACK or not one.repo.once or one.request.forces(STEPS):
+    if one.request.action != ROLLBACK or not one.repo.hooks.once or one.request.forces(STEPS):
         return
     first = next((left for left in _left(one) if left.refuses), None)
     if first is not None:
@@ -189,7 +189,7 @@ def refuse(one: ResolvedRepo) -> None:
 
 def remarks(steps: Sequence[PlannedStep], repos: Sequence[Repo]) -> Iterator[str]:
     """What a plan says of the steps."""
-    commands = {(repo.name, step.name): step for repo in repos for step in repo.once}
+    commands = {(repo.name, step.name): step for repo in repos for step in repo.hooks.once}
     for step in steps:
         said = commands[step.repo, step.name]
         where = f"on {step.hosts[0]}" if step.hosts else "on the master"

@@ -150,7 +150,7 @@ class OnceRuns:
 
     def _run_here(self, run: StepRun) -> tuple[str, str]:
         try:
-            step = next(one for one in self._repos[run.step.repo].once if one.name == run.step.name)
+            step = next(one for one in self._repos[run.step.repo].hooks.once if one.name == run.step.name)
         except StopIteration:
             return FAILED, "the pillar does not name it any more"
         command = step.undo if run.undo else step.command

@@ -179,8 +179,8 @@ def pack(draft: Draft, deploy: str, master: Master) -> tuple[Plan, dict[str, Pac
         rules=draft.rules,
         left_out=draft.left_out,
         suspended=tuple(dict.fromkeys(str(each) for one in draft.repos for each in one.suspended)),
-        timeout=float(sum(one.repo.timeout for one in draft.repos)),
-        question_timeout=0.0 if request.unattended else draft.lead.repo.question_timeout,
+        timeout=float(sum(one.repo.rollout.timeout for one in draft.repos)),
+        question_timeout=0.0 if request.unattended else draft.lead.repo.rollout.question_timeout,
     )
     if request.action == CHECKOUT:
         return plan, {}
@@ -206,7 +206,9 @@ def ways(one: ResolvedRepo, held: Mapping[str, Holdings]) -> tuple[TransportChoi
         held: what those hosts hold.
     """
     if one.source is None or one.request.action == CHECKOUT:  # nothing is to be packed
-        return transport_choice.ways(one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout), ""))
+        return transport_choice.ways(
+            one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout.name), "")
+        )
     chooser = TransportChooser(one.repo, one.source, one.tag, held, one.master)
     return transport_choice.ways(one.wanted, chooser.choose)
 
@@ -225,7 +227,7 @@ def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str
     transport = transport_choice.most(travels)
     seal = meanwhile(lambda: _seal(one, transport))
     order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served,
-                  user=master.user, as_it_was=action == ROLLBACK and bool(repo.config_files))  # fmt: skip
+                  user=master.user, as_it_was=action == ROLLBACK and bool(repo.paths.config_files))  # fmt: skip
     others = travel.others(travels, order.transport)
     offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
     if action != CHECKOUT:

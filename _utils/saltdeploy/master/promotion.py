@@ -86,12 +86,12 @@ def _refuse_bad(first: Repo, release: Release, history: History) -> None:
 
 
 def _refuse_young(first: Repo, other: Repo, release: Release, since: float, now: float) -> None:
-    left = other.promote_after - (now - since)
+    left = other.guards.promote_after - (now - since)
     if left > 0:
         raise _not_ready(
             first,
             f"{release.tag} runs there since {utc(since)} only, and {other.name} takes what has run for "
-            f"{other.promote_after:g} seconds",
+            f"{other.guards.promote_after:g} seconds",
             f"wait {left:.0f} seconds; or, if it must be now: salt-run deploy.sync {argument('repo', other.name)} "
             f"{argument('tag', release.tag)}",
         )
@@ -100,7 +100,7 @@ def _refuse_young(first: Repo, other: Repo, release: Release, since: float, now:
 def _refuse_elsewhere(first: Repo, release: Release, master: Master) -> None:
     """Each host must say now that it runs the release and is well with it; those that are left out are not asked."""
     apart = Suspensions(master.root).at(master.bus.now(), first.name)
-    hosts = [host for host in master.targets(first.targets, first.targets_type) if host not in apart]
+    hosts = [host for host in master.targets(first.targets.expression, first.targets.type) if host not in apart]
     answers = survey(master, hosts, first.name, _ANSWER_WITHIN)
     odd = []
     for host in hosts:

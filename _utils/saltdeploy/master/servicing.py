@@ -40,7 +40,7 @@ def services(
             repo=repo.name,
             next=f"salt-run deploy.services restart {argument('repo', repo.name)}",
         )
-    timeout = repo.restart.timeout * max(1, len(repo.restart.services) + len(repo.restart.ports)) + _GRACE
+    timeout = repo.hooks.restart.timeout * max(1, len(repo.hooks.restart.services) + len(repo.hooks.restart.ports)) + _GRACE
     call = ("deploy.service", [repo.name, verb])
     return _rolling(repo, f"{verb} services", call, timeout, master, batch, limit, tell)
 
@@ -50,7 +50,7 @@ def maintenance(
 ) -> dict[str, Any]:
     """The view ``serviced``: put the targets under maintenance, or end it, all at once."""
     what = "maintenance on" if on else "maintenance off"
-    timeout = (repo.maintenance.timeout if repo.maintenance else 0) + _GRACE
+    timeout = (repo.hooks.maintenance.timeout if repo.hooks.maintenance else 0) + _GRACE
     call = ("deploy.maintenance", [repo.name, on, why])
     return _rolling(repo, what, call, timeout, master, "100%", limit, tell)
 
@@ -95,10 +95,10 @@ def _rolling(
 
 def _asked(repo: Repo, limit: str, master: Master) -> tuple[tuple[Wave, ...], list[str]]:
     """The waves of those that are asked, and why others are not."""
-    hosts = master.targets(repo.targets, repo.targets_type)
+    hosts = master.targets(repo.targets.expression, repo.targets.type)
     if not hosts:
         raise NoTargets(
-            f"no minion matches {repo.targets!r} ({repo.targets_type})",
+            f"no minion matches {repo.targets.expression!r} ({repo.targets.type})",
             repo=repo.name,
             next=f"salt-run deploy.targets {argument('repo', repo.name)}",
         )

@@ -46,15 +46,15 @@ def service(repo: Repo, verb: str, host: Host) -> Result:
 
 
 def _serviced(repo: Repo, verb: str, host: Host) -> list[Step]:
-    if not repo.restart.services:
+    if not repo.hooks.restart.services:
         raise NothingToRestart(
             "the pillar of this host names no service of this repo",
             path=f"repo_config:{repo.name}:service_name",
             next="name its services there; see docs/services.md",
         )
-    ports = Restart(ports=repo.restart.ports if verb != "stop" else (), timeout=repo.restart.timeout)
+    ports = Restart(ports=repo.hooks.restart.ports if verb != "stop" else (), timeout=repo.hooks.restart.timeout)
     return [
-        *services.only(verb, repo.restart, host),
+        *services.only(verb, repo.hooks.restart, host),
         *services.steps(ports, host, CheckSite(repo, host).place),
     ]
 
@@ -63,7 +63,7 @@ def under_maintenance(repo: Repo, host: Host, *, on: bool, why: str) -> Result:
     """Put this host under maintenance, or end it, by hand."""
 
     def steps() -> list[Step]:
-        wanted, record, site = repo.maintenance, Record(host.cache, repo.name), CheckSite(repo, host)
+        wanted, record, site = repo.hooks.maintenance, Record(host.cache, repo.name), CheckSite(repo, host)
         if wanted is None:
             raise ConfigError(
                 "the pillar of this host does not say how it is put under maintenance",

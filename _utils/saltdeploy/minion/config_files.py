@@ -44,7 +44,7 @@ def bring(
     Raises:
         BadConfigFile: a template does not render, or a check fails.
     """
-    tree = layout.tree(release.commit) if repo.config_files else None
+    tree = layout.tree(release.commit) if repo.paths.config_files else None
     if tree is None:
         return {}
     holdings = layout.holdings()
@@ -54,7 +54,7 @@ def bring(
     put(repo, release, layout, site, tree)
     trees = (layout.tree(commit) for commit in {*holdings.held, holdings.live, holdings.previous} if commit)
     rendered.forget(repo, [tree, *(each for each in trees if each is not None)])
-    return {"rendered": len(repo.config_files)}
+    return {"rendered": len(repo.paths.config_files)}
 
 
 def put(repo: Repo, release: Release, layout: Layout, site: CheckSite, tree: Path) -> None:
@@ -64,7 +64,7 @@ def put(repo: Repo, release: Release, layout: Layout, site: CheckSite, tree: Pat
         BadConfigFile: nothing has changed.
     """
     files = render(repo, release, site, lambda file: _template(file, release, layout, site))
-    for file in repo.config_files:
+    for file in repo.paths.config_files:
         _check(file, files[file.path][1], site, tree)
     rendered.store(repo, files).link(tree)
 
@@ -77,7 +77,7 @@ def render(repo: Repo, release: Release, site: CheckSite, template: Callable[[Co
     """
     return {
         file.path: (file.mode, _rendered(file, template(file), repo, release, site))
-        for file in repo.config_files
+        for file in repo.paths.config_files
     }
 
 
@@ -174,10 +174,13 @@ def differences(
     files = render(
         repo, release, site, lambda file: _of_salt(file, site) if file.of_salt else texts[file.path]
     )
-    live = Path(os.path.realpath(repo.location))
-    for file in repo.config_files:
+    live = Path(os.path.realpath(repo.paths.location))
+    for file in repo.paths.config_files:
         _check(file, files[file.path][1], site, live if live.is_dir() else Path("/"))
-    return {file.path: _difference(file, live / file.path, files[file.path][1]) for file in repo.config_files}
+    return {
+        file.path: _difference(file, live / file.path, files[file.path][1])
+        for file in repo.paths.config_files
+    }
 
 
 def _difference(file: ConfigFile, there: Path, data: bytes) -> str:

@@ -46,7 +46,7 @@ def run(task: Task, host: Host, steps: Steps) -> dict[str, Any]:
 
 
 def _step(order: Order, repo: Repo) -> OnceCommand:
-    found = next((one for one in repo.once if one.name == order.step), None)
+    found = next((one for one in repo.hooks.once if one.name == order.step), None)
     if found is None or (order.undo and not found.undo):
         what = "what undoes step" if order.undo else "step"
         raise StepFailed(

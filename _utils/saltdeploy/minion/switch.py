@@ -102,13 +102,13 @@ class _Side:
 
     def _render_anew(self) -> None:
         """A restart lets what is live take up what its pillar says today."""
-        tree = self._layout.tree(self._order.release.commit) if self.repo.config_files else None
+        tree = self._layout.tree(self._order.release.commit) if self.repo.paths.config_files else None
         if tree is not None:
             config_files.put(self.repo, self._order.release, self._layout, self._site, tree)
 
     def leave_maintenance(self, error: DeployError) -> None:
         """The switch has failed: end the maintenance unless the pillar wants it to stay, and say what is so now."""
-        said = maintenance.after_a_failure(self.repo.maintenance, self._record, self._site)
+        said = maintenance.after_a_failure(self.repo.hooks.maintenance, self._record, self._site)
         if said:
             error.cause += f"; {said}"
 
@@ -119,7 +119,7 @@ class _Side:
             restart: what this repo has to restart.
         """
         repo, release, site = self.repo, self._order.release, self._site
-        known = (*repo.checks, *checks.of_release(self._layout, repo, release.commit))
+        known = (*repo.hooks.checks, *checks.of_release(self._layout, repo, release.commit))
         back = self._order.stage == ROLLBACK
         restarts = services.steps(restart, site.host, site.place, stopped=True)
         why = f"deploy {self._order.deploy} switches to {release.tag}"
@@ -129,11 +129,11 @@ class _Side:
                 *checks.at("before checkout", known, site),
             ],
             [Step(_ACTIVATE, "begin", lambda: self._record.begin_switch(release.commit))],
-            checks.hook(repo.depool, site),
-            maintenance.begin(repo.maintenance, self._record, site, why),
+            checks.hook(repo.hooks.depool, site),
+            maintenance.begin(repo.hooks.maintenance, self._record, site, why),
             services.stops(restart, site.host),
             [Step(_ACTIVATE, "flip", self.activate)],
-            [*checks.calls(repo.checkout_calls, site), *checks.at("after checkout", known, site)],
+            [*checks.calls(repo.hooks.checkout_calls, site), *checks.at("after checkout", known, site)],
             checks.at("before restart", known, site),
             [step for step in restarts if step.phase == "restart"],
             [step for step in restarts if step.phase != "restart"],
@@ -141,8 +141,8 @@ class _Side:
                 *checks.at("after restart", known, site),
                 *(checks.at("after rollback", known, site) if back else ()),
             ],
-            maintenance.end(repo.maintenance, self._record, site),
-            checks.hook(repo.repool, site),
+            maintenance.end(repo.hooks.maintenance, self._record, site),
+            checks.hook(repo.hooks.repool, site),
             [Step(_ACTIVATE, "settle", self._record.settle)],
         ]
 
@@ -152,8 +152,8 @@ def _merged(sides: Iterable[_Side], *, several: bool) -> list[Step]:
     restarts: list[Restart] = []
     lists: list[Phases] = []
     for side in sides:
-        phases = side.phases(services.not_in(side.repo.restart, restarts))
-        restarts.append(side.repo.restart)
+        phases = side.phases(services.not_in(side.repo.hooks.restart, restarts))
+        restarts.append(side.repo.hooks.restart)
         lists.append([[_of(side, step) if several else step for step in phase] for phase in phases])
     return [step for phase in zip(*lists, strict=True) for step in chain(*phase)]
 

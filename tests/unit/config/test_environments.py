@@ -39,22 +39,22 @@ def test_each_environment_is_a_repo_and_the_entry_itself_is_none() -> None:
 
 def test_its_own_keys_count_and_the_others_are_those_of_the_repo() -> None:
     staging, production = loaded("staging"), loaded("production")
-    assert (staging.targets, production.targets) == ("stage*", "web*")
-    assert [each.restart.services[0].action for each in (staging, production)] == ["restart", "reload"]
-    assert staging.source == production.source == "/srv/repositories/site"
-    assert staging.checks == production.checks
-    assert staging.location == production.location == Path("/srv/deployment/site")
-    assert (staging.promote_after, production.promote_after) == (0, 60)
+    assert (staging.targets.expression, production.targets.expression) == ("stage*", "web*")
+    assert [each.hooks.restart.services[0].action for each in (staging, production)] == ["restart", "reload"]
+    assert staging.origin.source == production.origin.source == "/srv/repositories/site"
+    assert staging.hooks.checks == production.hooks.checks
+    assert staging.paths.location == production.paths.location == Path("/srv/deployment/site")
+    assert (staging.guards.promote_after, production.guards.promote_after) == (0, 60)
 
 
 def test_what_a_host_keeps_of_it_gives_the_same_again() -> None:
     found = loaded("production")
-    assert config.load(found.written, found.name) == found
+    assert config.load(found.pillar.written, found.name) == found
 
 
 def test_without_targets_it_is_for_hosts_with_its_own_name_in_their_grain() -> None:
     section = {"grain": "site", "environments": {"staging": None}}
-    assert loaded("staging", section).targets == "G@deployment_target:site@staging"
+    assert loaded("staging", section).targets.expression == "G@deployment_target:site@staging"
 
 
 def test_targets_of_the_repo_are_never_those_of_all_environments() -> None:
@@ -67,7 +67,7 @@ def test_what_it_needs_is_of_the_same_environment_where_there_is_one() -> None:
     library = {"location": "/srv/library", "environments": {"staging": {"targets": "stage*"}}}
     section = {"dependencies": ["library", "l10n"], "environments": {"staging": {"targets": "stage*"}}}
     found = loaded("staging", section, library=library, l10n={"location": "/srv/l10n"})
-    assert found.dependencies == ("library@staging", "l10n")
+    assert found.guards.dependencies == ("library@staging", "l10n")
 
 
 @pytest.mark.parametrize(

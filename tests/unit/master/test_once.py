@@ -391,4 +391,4 @@ def test_a_step_that_is_written_wrong_is_refused_with_its_place(
 @pytest.mark.parametrize("key", [True, "true", "on", "where"])
 def test_the_place_may_be_written_as_on_which_yaml_reads_as_true(made, notes: Path, key: Any) -> None:
     fleet = made(step(notes, **{}) | {key: "first"})
-    assert fleet.minions["web1"].repo.once[0].where == "first"
+    assert fleet.minions["web1"].repo.hooks.once[0].where == "first"

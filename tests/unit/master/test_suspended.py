@@ -68,7 +68,7 @@ def test_a_suspended_host_is_left_out_and_plan_warning_and_outcome_say_so(fleet:
 def test_the_report_and_the_facts_for_pages_name_it_and_do_not_count_it(fleet: Fleet) -> None:
     suspend(fleet)
     fleet.sync("v1")
-    repo = dataclasses.replace(fleet.config(Path("/srv/site")), targets="web*")
+    repo = fleet.config(Path("/srv/site"))
     view = results.of_fleet(repo, fleet.master)
     assert view["hosts"]["web2"]["suspended"].startswith("web2 is suspended by amir")
     assert {host: entry["state"] for host, entry in view["hosts"].items()}["web2"] in ("pinned", "suspended")
@@ -136,9 +136,8 @@ def serviced(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
     sick: set[str] = set()
 
     def answer(minion: Any, function: str, arguments: list[Any]) -> Result:
-        repo = dataclasses.replace(
-            minion.repo, restart=dataclasses.replace(minion.repo.restart, services=_SERVICES)
-        )
+        restart = dataclasses.replace(minion.repo.hooks.restart, services=_SERVICES)
+        repo = dataclasses.replace(minion.repo, hooks=dataclasses.replace(minion.repo.hooks, restart=restart))
 
         def call(name: str, arguments: list[Any], keywords: dict[str, Any]) -> bool:
             return minion.name not in sick

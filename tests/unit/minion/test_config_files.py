@@ -246,4 +246,4 @@ def test_a_repo_without_any_keeps_the_mark_of_its_trees() -> None:
     plain = load({"repo_config": {"demo": shared}}, "demo")
     other = load({"repo_config": {"demo": {**shared, "config_files": [INI]}}}, "demo")
     assert plain.shape != other.shape
-    assert plain.shared.left_out == plain.shared.paths == ("uploads",)
+    assert plain.paths.shared.left_out == plain.paths.shared.paths == ("uploads",)

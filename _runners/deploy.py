@@ -1044,7 +1044,7 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
     found = _config(repo)
     now = datetime.datetime.now().astimezone()
     tags = Source(found, root(__opts__)).tags()
-    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
+    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.staging.tag_scheme, next, now)
     return {"view": "next_tag", "repo": found.name, "tag": tag}
 
 

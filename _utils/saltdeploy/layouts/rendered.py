@@ -19,6 +19,7 @@ from saltdeploy.lib import disk
 from saltdeploy.lib.below import Below
 
 _DIGITS = 32
+_NOTE = "of-"  # and a commit: a link to the set of its release
 
 
 class RenderedSet(SharedPlace):
@@ -120,6 +121,29 @@ def of_tree(repo: Repo, tree: Path) -> RenderedSet | None:
     return found if found is not None and all(found.links(tree).values()) else None
 
 
+def put(repo: Repo, commit: str, tree: Path, wanted: RenderedSet) -> None:
+    """Let the tree of a release lead to a set, and note which one it is: a tree that nobody uses loses what is not git's."""
+    note = _note_of(repo, commit)
+    aside = disk.aside_of(note)
+    os.symlink(wanted.name, aside)
+    os.replace(aside, note)
+    disk.fsync_dir(home(repo))
+    wanted.link(tree)
+
+
+def noted(repo: Repo, commit: str) -> RenderedSet | None:
+    """The set that a release had last, as far as it is there and holds what it should."""
+    try:
+        found = RenderedSet(repo, os.path.basename(os.readlink(_note_of(repo, commit))))
+    except OSError:
+        return None
+    return found if found.is_sound() else None
+
+
+def _note_of(repo: Repo, commit: str) -> Path:
+    return home(repo) / f"{_NOTE}{commit}"
+
+
 def links(repo: Repo, tree: Path) -> dict[bytes, bool]:
     """Each rendered path to whether the tree has its link there, to a set that holds what it should."""
     paths = [os.fsencode(path) for path in repo.paths.shared.rendered]
@@ -128,10 +152,13 @@ def links(repo: Repo, tree: Path) -> dict[bytes, bool]:
     return dict.fromkeys(paths, is_right)
 
 
-def forget(repo: Repo, trees: Iterable[Path]) -> None:
-    """Delete the sets to which none of these trees leads."""
-    wanted = {found.name for tree in trees if (found := of_tree(repo, tree)) is not None}
-    if home(repo).is_dir():
-        for entry in home(repo).iterdir():
-            if entry.name not in wanted:
-                disk.remove_tree(entry)
+def forget(repo: Repo, commits: Iterable[str]) -> None:
+    """Delete the sets that none of these releases has."""
+    notes = {_note_of(repo, commit).name for commit in commits}
+    if not home(repo).is_dir():
+        return
+    entries = list(home(repo).iterdir())
+    wanted = {os.readlink(entry) for entry in entries if entry.name in notes}
+    for entry in entries:
+        if entry.name not in notes and entry.name not in wanted:
+            disk.remove_tree(entry)

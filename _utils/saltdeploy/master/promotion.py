@@ -100,7 +100,9 @@ def _refuse_young(first: Repo, other: Repo, release: Release, since: float, now:
 def _refuse_elsewhere(first: Repo, release: Release, master: Master) -> None:
     """Each host must say now that it runs the release and is well with it; those that are left out are not asked."""
     apart = Suspensions(master.root).at(master.bus.now(), first.name)
-    hosts = [host for host in master.targets(first.targets.expression, first.targets.type) if host not in apart]
+    hosts = [
+        host for host in master.targets(first.targets.expression, first.targets.type) if host not in apart
+    ]
     answers = survey(master, hosts, first.name, _ANSWER_WITHIN)
     odd = []
     for host in hosts:

@@ -40,7 +40,10 @@ def services(
             repo=repo.name,
             next=f"salt-run deploy.services restart {argument('repo', repo.name)}",
         )
-    timeout = repo.hooks.restart.timeout * max(1, len(repo.hooks.restart.services) + len(repo.hooks.restart.ports)) + _GRACE
+    timeout = (
+        repo.hooks.restart.timeout * max(1, len(repo.hooks.restart.services) + len(repo.hooks.restart.ports))
+        + _GRACE
+    )
     call = ("deploy.service", [repo.name, verb])
     return _rolling(repo, f"{verb} services", call, timeout, master, batch, limit, tell)
 

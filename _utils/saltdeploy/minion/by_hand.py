@@ -52,7 +52,9 @@ def _serviced(repo: Repo, verb: str, host: Host) -> list[Step]:
             path=f"repo_config:{repo.name}:service_name",
             next="name its services there; see docs/services.md",
         )
-    ports = Restart(ports=repo.hooks.restart.ports if verb != "stop" else (), timeout=repo.hooks.restart.timeout)
+    ports = Restart(
+        ports=repo.hooks.restart.ports if verb != "stop" else (), timeout=repo.hooks.restart.timeout
+    )
     return [
         *services.only(verb, repo.hooks.restart, host),
         *services.steps(ports, host, CheckSite(repo, host).place),

@@ -48,12 +48,12 @@ def bring(
     if tree is None:
         return {}
     holdings = layout.holdings()
-    has = rendered.of_tree(repo, tree)
-    if has is not None and has.is_sound() and (as_it_was or holdings.live == release.commit):
+    has = rendered.noted(repo, release.commit)
+    if has is not None and (as_it_was or holdings.live == release.commit):
+        has.link(tree)
         return {}
     put(repo, release, layout, site, tree)
-    trees = (layout.tree(commit) for commit in {*holdings.held, holdings.live, holdings.previous} if commit)
-    rendered.forget(repo, [tree, *(each for each in trees if each is not None)])
+    rendered.forget(repo, {release.commit, *holdings.held, holdings.live, holdings.previous})
     return {"rendered": len(repo.paths.config_files)}
 
 
@@ -66,7 +66,7 @@ def put(repo: Repo, release: Release, layout: Layout, site: CheckSite, tree: Pat
     files = render(repo, release, site, lambda file: _template(file, release, layout, site))
     for file in repo.paths.config_files:
         _check(file, files[file.path][1], site, tree)
-    rendered.store(repo, files).link(tree)
+    rendered.put(repo, release.commit, tree, rendered.store(repo, files))
 
 
 def render(repo: Repo, release: Release, site: CheckSite, template: Callable[[ConfigFile], str]) -> Rendered:

@@ -43,12 +43,13 @@ def _facts(repo: str, root: Path, store: Store) -> dict[str, Any]:
     versions = history_of(repo, root, store, running=is_held(root, repo)).versions(repo)
     under_way = unfinished(repo, root, versions)
     pin = Pins(root).get(repo)
+    apart = [each.to_wire() for each in Suspensions(root).at(time.time(), repo).values()]
     return {
         "pinned": {"tag": pin.release.tag, "commit": pin.release.commit} if pin else None,
         "unfinished": under_way.to_wire() if under_way else None,
         "versions": versions[:RECENT],
         "hosts": _hosts(repo, root),
-        "suspended": [each.to_wire() for each in Suspensions(root).at(time.time(), repo).values()],
+        **({"suspended": apart} if apart else {}),
     }
 
 

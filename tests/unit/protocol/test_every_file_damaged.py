@@ -120,6 +120,7 @@ ELSEWHERE = frozenset(
         "area:layers/<layer>.db",
         "area:shared/**",
         "area:rendered/<digest>/**",
+        "area:rendered/of-<commit>",
         "area:taking.json",
         "master:once/<repo>.lock",
         "master:suspended.json",

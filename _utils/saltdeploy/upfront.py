@@ -29,6 +29,7 @@ RUNNER = (
     "master.stage",
     "protocol.exports",
     "staging.next_tag",
+    "master.steering",
     "watch.console.log_lines",
     "watch.console.terminal",
     "watch.timeline",

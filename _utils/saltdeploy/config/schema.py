@@ -20,6 +20,7 @@ from saltdeploy.config import (
     rollout,
     staging,
     tag_schemes,
+    terminals,
     transports,
     values,
 )
@@ -167,4 +168,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    terminals.KEY: (False, terminals.multiplexer),
 }

@@ -78,7 +78,19 @@ ONE_REPO: Readers = {
     ),
     "force": guards,
     **dict.fromkeys(
-        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write"), flag
+        (
+            "interactive",
+            "unattended",
+            "detach",
+            "targets",
+            "full",
+            "reset",
+            "follow",
+            "json",
+            "screen",
+            "write",
+        ),
+        flag,
     ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),

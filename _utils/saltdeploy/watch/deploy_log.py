@@ -66,6 +66,11 @@ class DeployLog:
         self._failures = self._warnings = 0
         self._said = ""
 
+    @property
+    def state(self) -> DeployView:
+        """What the events that were heard add up to."""
+        return self._state
+
     def hear(self, event: events.Event) -> Iterator[DeployRecord]:
         """The records that an event is worth, in the order in which they are to be read."""
         kind = self._state.hear(event)

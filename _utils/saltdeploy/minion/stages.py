@@ -35,7 +35,7 @@ from saltdeploy.lib.errors import (
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
-from saltdeploy.minion import checks, configuration, downloads, services, signature
+from saltdeploy.minion import checks, configuration, downloads, own_log, services, signature
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.minion.context import Host, Task
@@ -75,8 +75,10 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
             for task in tasks:
                 records[task.repo.name].admit(task.order)
             log.info("%s", begun := _named(tasks))
-            tasks = [configuration.as_begun(task, host) for task in tasks]
-            result = _attempt(tasks, host)
+            with own_log.listening() as heard:
+                tasks = [configuration.as_begun(task, host) for task in tasks]
+                result = _attempt(tasks, host)
+            result = dataclasses.replace(result, lines=heard.lines, lines_cut=heard.cut)
             log.info("%s: %s", begun, _ended(result))
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
                 _remember(record, result)

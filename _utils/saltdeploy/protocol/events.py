@@ -19,6 +19,8 @@ from typing import Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.text import legible
+from saltdeploy.protocol import host_lines
+from saltdeploy.protocol.host_lines import HostLine
 
 VERSION = 1
 ROOT = "deploy"
@@ -70,6 +72,7 @@ Event = dict[str, Any]
 MOST_NAMES = 20  # hosts that an event lists
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _SHORT = 600  # bytes of a fact in JSON
+_LINES, _LINES_BESIDE_AN_ERROR = 3000, 1200  # bytes of lines of a host's log in JSON
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -358,6 +361,8 @@ def host_finished(
     switched: bool = True,
     heard: int = 0,
     also: Sequence[Event] = (),
+    lines: Sequence[HostLine] = (),
+    lines_cut: int = 0,
 ) -> Event:
     """A host answered a stage, or was given up (``error.kind`` is then ``unreachable``).
 
@@ -365,7 +370,8 @@ def host_finished(
     ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there;
     ``heard``: the epoch of the deploy before that it had heard of, where it tells.
     Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
-    ``live``, ``live_tag`` and ``heard`` of the others.
+    ``live``, ``live_tag`` and ``heard`` of the others. ``lines``: of the host's own log about the stage, each a list of
+    time, level and text, as many of the newest as there is room for; ``lines_cut``: how many more there were.
     """
     room = _SHORT if error is None else 0  # an error has long texts of its own, and says the same
     told = {key: _brief(facts[key], room) for key in _FACTS if _is_fact(facts.get(key), room)}
@@ -375,6 +381,10 @@ def host_finished(
     if error is not None:
         wire = error.to_wire()
         fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
+    kept = host_lines.fitting(lines, _LINES if error is None else _LINES_BESIDE_AN_ERROR)
+    cut = lines_cut + len(lines) - len(kept)
+    fields |= {"lines": kept} if kept else {}
+    fields |= {"lines_cut": cut} if cut else {}
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
 
 

@@ -17,8 +17,9 @@ from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.lib.text import legible
 from saltdeploy.lib.wire_errors import from_wire, is_status
 from saltdeploy.protocol import fanout as places
-from saltdeploy.protocol import fields
+from saltdeploy.protocol import fields, host_lines
 from saltdeploy.protocol.holdings import Holdings, legal
+from saltdeploy.protocol.host_lines import HostLine
 from saltdeploy.protocol.release import Release, check_commit, check_host
 from saltdeploy.protocol.seals import Seal
 from saltdeploy.protocol.swarm import Swarm
@@ -159,6 +160,7 @@ class Result:
         also: where the stage was about several repos: what the host has of the others. Status, error and facts
             stand in the answer of the first and are about all.
         job: the id of the Salt job that asked; "" where none did, and in answers of hosts before 0.2.0.
+        lines, lines_cut: of the host's own log about the stage, and how many older ones there were.
     """
 
     host: str
@@ -175,6 +177,8 @@ class Result:
     facts: dict[str, Any] = field(default_factory=dict)
     also: tuple[Result, ...] = ()
     job: str = ""
+    lines: tuple[HostLine, ...] = ()
+    lines_cut: int = 0
 
     @classmethod
     def of(cls, order: Order, host: str, **more: Any) -> Result:
@@ -230,6 +234,10 @@ class Result:
             wire["also"] = [part.to_wire() for part in self.also]
         if self.job:
             wire["job"] = self.job
+        if self.lines:
+            wire["lines"] = host_lines.to_wire(self.lines)
+        if self.lines_cut:
+            wire["lines_cut"] = self.lines_cut
         if secret:
             wire["mac"] = _mac(wire, secret)
         return wire
@@ -411,4 +419,6 @@ _RESULT = {
     "facts": fields.Field(make=_facts),
     "also": fields.Field(make=_parts),
     "job": _text(40),
+    "lines": fields.Field(make=host_lines.from_wire),
+    "lines_cut": _at_least(0),
 }

@@ -28,6 +28,7 @@ RUNNERS = {
     "export",
     "forget",
     "gc",
+    "import_scap",
     "lock",
     "unlock",
     "locks",

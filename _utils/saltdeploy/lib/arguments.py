@@ -73,6 +73,7 @@ ONE_REPO: Readers = {
             "new",
             "directory",
             "archive",
+            "environment",
         ),
         name,
     ),

@@ -53,6 +53,8 @@ from saltdeploy.protocol import events, orders
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
+#: What reads some files and ends, so that no sync can come in between.
+_BRIEF = tuple(f"deploy.{name}" for name in ("overview", "story", "versions", "locks", "answer", "abort"))
 _MOST_RECORDS = 2_000  # lines of a log in one result
 
 __func_alias__ = {"log_": "log"}
@@ -95,7 +97,8 @@ __load__ = [
 
 
 def __virtual__():
-    if lifetime.is_daemon(__opts__):
+    # a page asks for these all day, and a process of its own answers each time: half a second of a processor
+    if lifetime.is_daemon(__opts__) and not lifetime.is_job_of(_BRIEF):
         from saltdeploy import upfront
 
         upfront.load(upfront.RUNNER)

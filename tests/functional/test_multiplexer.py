@@ -17,7 +17,7 @@ from tests.functional.test_exports import master
 from tests.support.tmux import tmux
 
 pytestmark = pytest.mark.component("tmux")
-UNKNOWN = "there is no repo nothing in the pillar"  # what comes next
+NEXT_STEP = "the master's event bus does not answer"  # which comes behind it, for no master runs
 
 
 def wanting(checkout: Path, place: Path, wanted: str) -> Path:
@@ -59,9 +59,9 @@ def shown_outside(command: list[str]) -> str:
 @pytest.mark.parametrize(
     ("wanted", "more", "comes", "does_not"),
     [
-        ("true", (), "not-allowed", UNKNOWN),
+        ("true", (), "not-allowed", NEXT_STEP),
         ("warn", (), "Warning: this terminal is in no tmux", "not-allowed"),
-        ("true", ("detach=True",), UNKNOWN, "not-allowed"),
+        ("true", ("detach=True",), NEXT_STEP, "not-allowed"),
     ],
     ids=["refused", "warned", "detached"],
 )
@@ -76,4 +76,4 @@ def test_outside_of_tmux_it_is_as_the_pillar_says(
 def test_inside_of_tmux_nothing_is_said_also_where_sudo_hides_it(checkout: Path, tmp_path: Path) -> None:
     place = wanting(checkout, tmp_path / "m", "true")
     with tmux(["env", "-u", "TMUX", *sync(place)], place, 200, 50) as window:
-        assert "not-allowed" not in window.until(UNKNOWN)
+        assert "not-allowed" not in window.until(NEXT_STEP)

@@ -16,10 +16,12 @@ from saltdeploy.config import (
     delivery,
     freeze,
     layouts,
+    origin,
     paths,
     rollout,
     staging,
     tag_schemes,
+    targets,
     terminals,
     transports,
     values,
@@ -27,7 +29,6 @@ from saltdeploy.config import (
 from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals
 
-SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
 _DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
@@ -110,7 +111,7 @@ REPO_KEYS: dict[str, Key] = {
     "sync_script": ("shared.py", values.text),
     "dependencies": ({}, _names),
     "automated": (False, values.flag),
-    "type": ("git-http", values.one_of(*SCHEMES)),
+    "type": ("git-http", values.one_of(*origin.SCHEMES)),
     "gitfat_enabled": (False, values.flag),
     "service_name": (None, rollout.services),
     "deployment_repo_group": (None, values.text),
@@ -119,7 +120,7 @@ REPO_KEYS: dict[str, Key] = {
     "url": (None, _url),
     "rsync_url": (None, _url),
     "targets": (None, values.text),
-    "targets_type": ("compound", values.one_of(*rollout.TARGET_TYPES)),
+    "targets_type": ("compound", values.one_of(*targets.TARGET_TYPES)),
     "transport": (transports.DEFAULT, transports.of_repo),
     "layout": ("slots", values.one_of(*layouts.LAYOUTS)),
     "slots": (3, values.whole(2, 16)),

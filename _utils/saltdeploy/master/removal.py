@@ -42,11 +42,11 @@ def refuse_much_removed(repo: Repo, source: Source, tag: Tag, before: str) -> No
         return
     with _whole(repo, source, tag, before) as repository:
         found = repository.difference(before, tag.commit)
-        if not _is_too_much(repo.max_removed, found, repository.sizes(before)):
+        if not _is_too_much(repo.guards.max_removed, found, repository.sizes(before)):
             return
     raise TooMuchRemoved(
         f"{tag.name} lacks {found.fewer} files of the release that is pinned, and {max(found.lost, 0)} bytes "
-        f"are gone: more than {repo.max_removed}",
+        f"are gone: more than {repo.guards.max_removed}",
         repo=repo.name,
         path=f"repo_config:{repo.name}:max_removed",
         next=f"git -C {source.repository.git_dir} diff --stat {before} {tag.commit}; "
@@ -59,7 +59,7 @@ def _whole(repo: Repo, source: Source, tag: Tag, before: str) -> Iterator[Reposi
     """The repository that knows most of both releases: with the files of submodules, where those are at hand."""
     with contextlib.ExitStack() as opened:
         try:
-            found = opened.enter_context(source.packer(tag.commit, repo.transport))
+            found = opened.enter_context(source.packer(tag.commit, repo.delivery.transport))
         except (Unavailable, Corrupt):  # it is said when they are packed, if they are
             found = source.repository
         # the source has it, as was seen before

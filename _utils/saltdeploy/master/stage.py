@@ -113,7 +113,7 @@ def stage(
 def _tree(
     repo: Repo, request: StageRequest, source: Source, mirror: SnapshotRepository, root: Path, before: str
 ) -> _StagedTree:
-    plan = repo.staging or StagePlan()
+    plan = repo.staging.plan or StagePlan()
     if request.archive:
         return _of_archive(Path(request.archive), mirror, before, root)
     if request.directory or not plan.parts:
@@ -126,7 +126,7 @@ def _tree(
 def _usual(repo: Repo, source: Source) -> str:
     """The directory that people edit: the source itself, or the work tree of the repository there."""
     if source.is_staged:
-        return repo.source
+        return repo.origin.source
     if source.work_tree is not None:
         return str(source.work_tree)
     raise ConfigError(

@@ -396,7 +396,7 @@ def get_config(repo):
         salt web1 deploy.get_config 'test/testrepo'
     """
     try:
-        return _without_passwords(_config(repo).trebuchet)
+        return _without_passwords(_config(repo).pillar.trebuchet)
     except errors.DeployError as error:
         return _refused(repo, error)
 

@@ -18,6 +18,7 @@ from saltdeploy.config import (
     layouts,
     origin,
     paths,
+    roles,
     rollout,
     staging,
     tag_schemes,
@@ -154,6 +155,7 @@ REPO_KEYS: dict[str, Key] = {
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
+    "roles": (None, roles.of_repo),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -170,4 +172,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
     terminals.KEY: (False, terminals.multiplexer),
+    "roles": (None, roles.of_fleet),
 }

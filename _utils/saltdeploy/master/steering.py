@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from saltdeploy.lib.errors import NoSuchDeploy
@@ -16,13 +17,17 @@ class Steering:
         root: the master's directory for deploys.
         repo, deploy: which.
         user: who steers.
+        may: raises where they may not do this: ``abort`` or ``answer``.
 
     Attributes:
         stops: it was told to stop from here.
     """
 
-    def __init__(self, root: Path, repo: str, deploy: str, user: str) -> None:
+    def __init__(
+        self, root: Path, repo: str, deploy: str, user: str, may: Callable[[str], object] = lambda what: None
+    ) -> None:
         self.stops = False
+        self._may = may
         self._root, self._repo, self._deploy, self._user = root, repo, deploy, user
         self._signals = OperatorSignals(root, repo, deploy)
 
@@ -31,7 +36,9 @@ class Steering:
 
         Raises:
             NoSuchDeploy: no process carries it on.
+            NotAllowed: the one who steers may not.
         """
+        self._may("abort")
         self._refuse_the_dead()
         self.stops = True
         return self._signals.abort(self._user, reason or "deploy.watch")
@@ -40,8 +47,9 @@ class Steering:
         """Answer the question of this key; False when another answer was first.
 
         Raises:
-            NoSuchDeploy: no process carries it on.
+            NoSuchDeploy, NotAllowed: as for :meth:`abort`.
         """
+        self._may("answer")
         self._refuse_the_dead()
         return self._signals.answer(question, self._user, choice)
 

@@ -120,6 +120,8 @@ ELSEWHERE = frozenset(
         "area:layers/<layer>.db",
         "area:shared/**",
         "area:taking.json",
+        "master:asked/<token>",
+        "master:roles.json",
         "master:staging/<repo>.<digest>.index",
         "area:layers/<layer>.db-journal",
         "area:layers/<layer>.img",

@@ -94,7 +94,7 @@ function commits(found) {
   for (const [some, title] of [[found.brings, "It brings"], [found.takes_back, "It takes back"]]) {
     if (!some?.count) continue;
     const authors = Object.entries(some.authors || {});
-    const by = authors.slice(0, 5).map(([name, number]) => `${name} (${number})`).join(", ") + (authors.length > 5 ? ` and ${authors.length - 5} more` : "");
+    const by = authors.slice(0, 5).map(([name, number]) => (authors.length > 1 ? `${name} (${number})` : name)).join(", ") + (authors.length > 5 ? ` and ${authors.length - 5} more` : "");
     const listed = some.listed.slice(0, MOST_COMMITS);
     made.push(h("h3", null, `${title} ${plural(some.count, "commit")}`, by ? ` by ${by}` : ""),
       h("ol", { class: "commits" }, listed.map((each) => h("li", null, h("code", null, short(each.commit)), ` ${each.subject} `, h("span", { class: "dim" }, each.author)))),

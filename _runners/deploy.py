@@ -922,13 +922,13 @@ def targets(repo):
         salt-run deploy.targets repo=mediawiki
     """
     found = _config(repo)
-    hosts = matching(__opts__, found.targets, found.targets_type)
+    hosts = matching(__opts__, found.targets.expression, found.targets.type)
     return {
         "view": "targets",
         "repo": found.name,
         "hosts": hosts,
-        "expression": found.targets,
-        "type": found.targets_type,
+        "expression": found.targets.expression,
+        "type": found.targets.type,
         "retcode": 0 if hosts else 1,
     }
 

@@ -12,7 +12,7 @@ import importlib
 from saltdeploy.config import check_kinds, pointers, transports
 
 #: What a deploy can need, from its plan to its end.
-DEPLOY = ("master.deploy", "master.results", "staging.schemes")
+DEPLOY = ("master.deploy", "master.results", "protocol.host_lines", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
@@ -43,6 +43,7 @@ RUNNER = (
 )
 #: What the pillar of a minion can need.
 PILLAR = (
+    "protocol.host_lines",
     "master.ext_pillar",
     "master.packing",
     "master.annex_urls",

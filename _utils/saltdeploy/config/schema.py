@@ -23,7 +23,6 @@ from saltdeploy.config import (
     staging,
     tag_schemes,
     targets,
-    terminals,
     transports,
     values,
 )
@@ -171,6 +170,6 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
-    terminals.KEY: (False, terminals.multiplexer),
+    "require_terminal_multiplexer": (False, values.flag_or("warn", "refuse")),
     "roles": (None, roles.of_fleet),
 }

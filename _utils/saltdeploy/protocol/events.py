@@ -15,12 +15,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.text import legible
-from saltdeploy.protocol import host_lines
-from saltdeploy.protocol.host_lines import HostLine
+
+if TYPE_CHECKING:
+    from saltdeploy.protocol.host_lines import HostLine
 
 VERSION = 1
 ROOT = "deploy"
@@ -385,11 +386,17 @@ def host_finished(
     if error is not None:
         wire = error.to_wire()
         fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
-    kept = host_lines.fitting(lines, _LINES if error is None else _LINES_BESIDE_AN_ERROR)
-    cut = lines_cut + len(lines) - len(kept)
-    fields |= {"lines": kept} if kept else {}
-    fields |= {"lines_cut": cut} if cut else {}
+    if lines or lines_cut:
+        fields |= _own_lines(lines, lines_cut, _LINES if error is None else _LINES_BESIDE_AN_ERROR)
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
+
+
+def _own_lines(lines: Sequence[HostLine], cut: int, room: int) -> Event:
+    from saltdeploy.protocol import host_lines  # most commands tell nothing of hosts
+
+    kept = host_lines.fitting(lines, room)
+    cut += len(lines) - len(kept)
+    return {**({"lines": kept} if kept else {}), **({"lines_cut": cut} if cut else {})}
 
 
 #: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``

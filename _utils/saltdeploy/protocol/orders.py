@@ -11,18 +11,20 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.lib.text import legible
 from saltdeploy.lib.wire_errors import from_wire, is_status
 from saltdeploy.protocol import fanout as places
-from saltdeploy.protocol import fields, host_lines
+from saltdeploy.protocol import fields
 from saltdeploy.protocol.holdings import Holdings, legal
-from saltdeploy.protocol.host_lines import HostLine
 from saltdeploy.protocol.release import Release, check_commit, check_host
 from saltdeploy.protocol.seals import Seal
 from saltdeploy.protocol.swarm import Swarm
+
+if TYPE_CHECKING:
+    from saltdeploy.protocol.host_lines import HostLine
 
 FETCH = "fetch"
 CHECKOUT = "checkout"
@@ -235,7 +237,7 @@ class Result:
         if self.job:
             wire["job"] = self.job
         if self.lines:
-            wire["lines"] = host_lines.to_wire(self.lines)
+            wire["lines"] = [[line.created, line.level, line.text] for line in self.lines]
         if self.lines_cut:
             wire["lines_cut"] = self.lines_cut
         if secret:
@@ -274,6 +276,14 @@ def _part(data: object) -> Result:
 
 def _parts(data: object) -> tuple[Result, ...]:
     return tuple(map(_part, data[:MOST_REPOS])) if fields.is_list(data) else ()
+
+
+def _lines(data: object) -> tuple[HostLine, ...]:
+    if not data:
+        return ()
+    from saltdeploy.protocol import host_lines  # most commands read no answer with lines
+
+    return host_lines.from_wire(data)
 
 
 def _text(most: int) -> fields.Field:
@@ -419,6 +429,6 @@ _RESULT = {
     "facts": fields.Field(make=_facts),
     "also": fields.Field(make=_parts),
     "job": _text(40),
-    "lines": fields.Field(make=host_lines.from_wire),
+    "lines": fields.Field(make=_lines),
     "lines_cut": _at_least(0),
 }

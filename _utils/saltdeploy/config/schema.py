@@ -205,6 +205,7 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    "require_terminal_multiplexer": (False, values.flag_or("warn", "refuse")),
     "roles": (None, roles.of_fleet),
     "journals": ({}, _journals),
 }

@@ -31,7 +31,7 @@ class Courier:
         settings: what it is told.
         sink: takes it.
         positions: how far it has been told.
-        journals: gives the journals there are the first time, then those that may have news; oldest first.
+        journals: gives the journals there are, oldest first; where it says by ``are_all`` that it did not, those that may have news.
         now: seconds since the epoch.
     """
 
@@ -51,6 +51,7 @@ class Courier:
         self._carried: Carried[Teller] = Carried(Teller)
         self._sizes: dict[str, int] = {}
         self._wait = 0.0
+        self._were = 0  # journals at the last look at all of them
         found = {path.stem: path for path in journals()}
         positions.load(found.values())
         self._due = found  # and what a look that failed has left
@@ -81,7 +82,12 @@ class Courier:
         Raises:
             DeployError: it does not take it now.
         """
-        self._due |= {path.stem: path for path in self._journals()}
+        present = list(self._journals())
+        if getattr(self._journals, "are_all", True):
+            if len(present) < self._were:
+                self._positions.forget(present)
+            self._were = len(present)
+        self._due |= {path.stem: path for path in present}
         for name, path in list(self._due.items()):
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, since the deploy is too old
                 self._bring(path)

@@ -75,18 +75,24 @@ __load__ = [
     "lock",
     "locks",
     "log_",
+    "maintenance",
     "next_tag",
     "overview",
     "plan",
     "preseed",
+    "promote",
+    "readmit",
     "report",
     "restart",
     "resume",
     "rollback",
+    "services",
     "show",
     "status",
     "stage",
     "story",
+    "suspend",
+    "suspended",
     "sync",
     "targets",
     "unlock",
@@ -118,7 +124,11 @@ def _door(function, readers=arguments.ONE_REPO):
 
         def act():
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
+            env = (
+                "" if "env" in call.signature.parameters else arguments.taken_out("env", kwargs, known, call)
+            )
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
+            arguments.set_environment(bound, env)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
             with asking.asked(__opts__, _said_user(), function.__name__.rstrip("_"), bound.arguments):
@@ -263,6 +273,38 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
 
+@_door
+def promote(repo, env, to, force=False, limit="", reason="", detach=False, unattended=False):
+    """
+    Deploy in one environment of a repo exactly what another one runs: the same commit, if every host there runs it, its
+    deploy converged, it is not marked as bad, and it has run as long as ``promote_after`` of the pillar says.
+
+    repo
+        Name of the repo, without an environment.
+    env
+        The environment that runs it.
+    to
+        The environment that takes it.
+    force, limit, reason, detach, unattended
+        See ``deploy.sync``: of the deploy in the environment that takes it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.promote repo=site env=staging to=production
+    """
+    from saltdeploy.master import promotion
+
+    first, other = (_config(f"{repo}@{name}") for name in (env, to))
+    with open_master(__opts__, _user()) as master:
+        found = promotion.find(first, other, master)
+    why = reason or f"promoted from {env}"
+    repos = ((other.name, found.tag),)
+    more = {"limit": limit, "reason": why, "unattended": unattended, "commit": found.commit}
+    return _deploy(_wish(SYNC, repos, "", force=force, **more), detach)
+
+
 @_door_for_several
 def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False,
           commit="", branch=""):  # fmt: skip
@@ -342,7 +384,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
         Name of the repo, or of several as for ``deploy.sync``.
     to
         A tag that was accepted before, or that every host holds. Without it: the release that was accepted before the
-        present one. It is refused where every host runs it already.
+        present one; at a terminal the releases are offered that are on disk, and an empty line means that one. It is
+        refused where every host runs it already.
     force, limit, reason, detach, unattended
         See ``deploy.sync``.
     batch
@@ -354,6 +397,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
 
         salt-run deploy.rollback repo=mediawiki
     """
+    if not to and len(repo) == 1 and not repo[0][1] and not (detach or unattended) and _is_at_a_terminal():
+        to = _chosen_way_back(repo[0][0])
     more = {"limit": limit, "reason": reason, "unattended": unattended, "overrides": _overrides(batch=batch)}
     wish = _wish(orders.ROLLBACK, repo, to, force=force, **more)
     return _deploy(wish, detach)
@@ -380,6 +425,134 @@ def restart(repo, batch="", force=False, limit="", reason="", wait=0, detach=Fal
     """
     more = {"limit": limit, "reason": reason, "wait": wait, "overrides": _overrides(batch=batch)}
     return _deploy(_wish(RESTART, repo, "", force=force, **more), detach)
+
+
+@_door
+def services(verb, repo, batch="", limit=""):
+    """
+    Start, stop, restart or reload the services of a repo on every target, group by group, so many hosts at once. No
+    switch, no hooks, no checks: ``deploy.restart`` has those. Where more hosts of a group fail than ``failure_limit``
+    allows, no further host is asked. Non-zero exit status unless all did so.
+
+    verb
+        ``start``, ``stop``, ``restart`` or ``reload``. Services are stopped in the reverse of their order.
+    repo
+        Name of the repo.
+    batch, limit
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.services stop repo=mediawiki limit=canary
+        salt-run deploy.services reload repo=mediawiki batch=10%
+    """
+    from saltdeploy.master import servicing
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return servicing.services(found, verb, master, batch=str(batch), limit=limit, tell=_tell)
+
+
+@_door
+def maintenance(repo, on, reason="", limit=""):
+    """
+    Put every target under the maintenance that the pillar describes, or end it. What an operator begins so is ended by no
+    deploy; ``deploy.report`` shows it.
+
+    repo
+        Name of the repo.
+    on
+        Whether it begins.
+    reason
+        Why.
+    limit
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.maintenance repo=mediawiki on=True reason='the database moves'
+        salt-run deploy.maintenance repo=mediawiki on=False
+    """
+    from saltdeploy.master import servicing
+
+    found, who = _config(repo), _user()
+    why = (reason or "an operator said so") + (f" ({who})" if who else "")
+    with open_master(__opts__, who) as master:
+        return servicing.maintenance(found, master, on=on, why=why, limit=limit, tell=_tell)
+
+
+@_door
+def suspend(host, reason, repo="", hours=24, until=""):
+    """
+    Leave a host out of deploys until a moment: it keeps what it runs. Plan, report and outcome say so each time.
+
+    host
+        The minion's id.
+    reason
+        Why; shown to everybody.
+    repo
+        Only of this repo.
+    hours
+        So long from now, at most 90 days.
+    until
+        In place of ``hours``: a moment, such as ``2026-11-30T18:00``, on the master's clock.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.suspend web9 reason='its disk is being replaced' hours=48
+    """
+    from saltdeploy.master.suspended import Suspension, Suspensions
+
+    now = time.time()
+    end = _moment(until) if until else now + hours * 3600
+    if repo:
+        _config(repo)
+    known = Suspensions(root(__opts__))
+    known.add(Suspension(host, repo, reason, _user(), now, end))
+    return {"view": "suspended", "hosts": [each.to_wire() for each in known.at(now).values()]}
+
+
+@_door
+def readmit(host, repo=""):
+    """
+    End the suspension of a host: it takes part in the next deploy. It is brought to no release by this.
+
+    host, repo
+        As for ``deploy.suspend``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.readmit web9
+    """
+    from saltdeploy.master.suspended import Suspensions
+
+    ended = Suspensions(root(__opts__)).end(host, repo, time.time())
+    return {"view": "suspended", "hosts": [], "ended": ended.to_wire()}
+
+
+@_door
+def suspended():
+    """
+    The hosts that deploys leave out, until when, and why.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.suspended
+    """
+    from saltdeploy.master.suspended import Suspensions
+
+    known = Suspensions(root(__opts__)).at(time.time())
+    return {"view": "suspended", "hosts": [each.to_wire() for each in known.values()]}
 
 
 @_door
@@ -878,7 +1051,7 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
     found = _config(repo)
     now = datetime.datetime.now().astimezone()
     tags = Source(found, root(__opts__)).tags()
-    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
+    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.staging.tag_scheme, next, now)
     return {"view": "next_tag", "repo": found.name, "tag": tag}
 
 
@@ -1385,6 +1558,39 @@ def _busiest(journals):
     return running[0] if running else max(names, key=journals.latest, default="")
 
 
+def _is_at_a_terminal():
+    return (
+        not (lifetime.is_daemon(__opts__) or __opts__.get("quiet"))
+        and sys.stdin.isatty()
+        and sys.stderr.isatty()
+    )
+
+
+def _chosen_way_back(repo):
+    """The release that an operator chooses of those that are on disk; "" for the one before, where there is no choice."""
+    from saltdeploy.lib.text import utc
+    from saltdeploy.master import way_back_offers
+    from saltdeploy.watch.console import choose
+
+    offers = way_back_offers.offers(repo, _history(repo).versions(repo), root(__opts__))
+    if len(offers) < 2:
+        return ""
+    rows = []
+    for each in offers:
+        text = f"{each.hosts}/{each.of} hosts, deployed {utc(each.time)}"
+        text += ", the one before" if each.is_before else ""
+        rows.append((each.tag, text + (f"; BAD: {each.bad}" if each.bad else "")))
+    default = next((each.tag for each in offers if each.is_before), "")
+    chosen = choose.choose(sys.stdin, sys.stderr, f"{repo}: on disk, to roll back to:", rows, default)
+    if not chosen:
+        raise errors.BadArguments(
+            "nothing was chosen, and nothing was done",
+            repo=repo,
+            next=f"salt-run deploy.rollback repo={repo} to=...",
+        )
+    return chosen
+
+
 def _wish(action, repos, tag, **more):
     revision = more.get("commit") or more.get("branch") or ""
     wanted = [(name, own or tag or ("" if revision else _staged(action, name))) for name, own in repos]
@@ -1416,6 +1622,15 @@ def _staged(action, name):
 def _overrides(**said):
     """What is said for this deploy alone; "" is nothing, 0 is something."""
     return tuple((key, value) for key, value in said.items() if value != "")
+
+
+def _moment(text):
+    try:
+        return datetime.datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise errors.BadArguments(
+            f"{text!r} is no moment", next="salt-run deploy.suspend HOST reason=... until=2026-11-30T18:00"
+        ) from None
 
 
 def _config(repo):

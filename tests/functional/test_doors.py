@@ -18,7 +18,17 @@ from tests.functional.loaders import REPO
 from tests.support.installed import build_wheel, copy_doors, install_beside
 from tests.support.wrong_values import parameters
 
-STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
+STAGES = {
+    "preseed",
+    "fetch",
+    "checkout",
+    "rollback",
+    "restart",
+    "once",
+    "service",
+    "maintenance",
+    "config_diff",
+}
 MODULES = {*STAGES, "join", "status", "result", "verify", "doctor", "gc", "get_config", "sync_all", "pin"}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {
@@ -31,6 +41,12 @@ RUNNERS = {
     "gc",
     "import_scap",
     "lock",
+    "maintenance",
+    "promote",
+    "readmit",
+    "services",
+    "suspend",
+    "suspended",
     "unlock",
     "locks",
     "log",

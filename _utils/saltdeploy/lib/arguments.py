@@ -75,6 +75,9 @@ ONE_REPO: Readers = {
             "new",
             "directory",
             "archive",
+            "until",
+            "env",
+            "verb",
             "environment",
         ),
         name,
@@ -92,6 +95,7 @@ ONE_REPO: Readers = {
             "json",
             "screen",
             "write",
+            "on",
         ),
         flag,
     ),
@@ -103,7 +107,7 @@ ONE_REPO: Readers = {
     "part": part,
     "plan": partial(code, digits=64),
     "choice": choice,
-    **dict.fromkeys(("order", "wanted"), wires),
+    **dict.fromkeys(("order", "wanted", "asked"), wires),
 }
 #: The same, where ``repo`` may name several.
 SEVERAL_REPOS: Readers = {**ONE_REPO, "repo": several}
@@ -130,6 +134,33 @@ def typed(opts: Mapping[str, Any], function: str, parse: Callable[..., Any]) -> 
         for key, value in named.items():
             found[key] = Given(value, str(text).partition("=")[2])
     return found
+
+
+def taken_out(key: str, named: dict[str, Any], known: dict[int | str, Given], call: Call) -> str:
+    """An argument that every function with a repo takes beside its own: ``env``. It is taken out of what the function gets.
+
+    Raises:
+        BadArguments: it is no text.
+    """
+    if key not in named or "repo" not in call.signature.parameters:
+        return ""
+    given = known.pop(key, None) or Given(named[key], None)
+    del named[key]
+    try:
+        return name(given)
+    except (NotValid, Lost) as error:
+        raise BadArguments(f"{key} {error}", next=f"{call.command} repo=... {key}=staging") from None
+
+
+def set_environment(bound: inspect.BoundArguments, env: str) -> None:
+    """Let a call be about this environment of its repo, or of each of its repos; "" leaves it as it is."""
+    if not env:
+        return
+    repo = bound.arguments.get("repo") or ""
+    if isinstance(repo, tuple):
+        bound.arguments["repo"] = tuple((f"{each}@{env}", tag) for each, tag in repo)
+    elif repo:
+        bound.arguments["repo"] = f"{repo}@{env}"
 
 
 @dataclass(frozen=True)

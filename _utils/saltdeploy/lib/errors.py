@@ -324,6 +324,35 @@ class NotListening(DeployError):
     status = 168
 
 
+class StepFailed(DeployError):
+    """A step that runs once failed, or what undoes it."""
+
+    kind = "step-failed"
+    status = 198
+
+
+class StepUnknown(DeployError):
+    """A step that runs once has begun, and it is not known how it ended."""
+
+    kind = "step-unknown"
+    status = 199
+    inconclusive = True
+
+
+class CannotUndo(DeployError):
+    """A step of the release that is live refuses a roll back."""
+
+    kind = "cannot-undo"
+    status = 200
+
+
+class BadConfigFile(DeployError):
+    """A configuration file that this host renders does not render, or its check fails."""
+
+    kind = "bad-config-file"
+    status = 201
+
+
 class BadChecks(DeployError):
     """The file with checks in the release is not valid."""
 

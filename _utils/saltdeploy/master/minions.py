@@ -49,6 +49,7 @@ class _Question:
         odd: what came under its name and is not its answer to this, and why not; None where nothing came.
         synced, syncing: for so many seconds it has refused jobs since a sync replaces its package, and when it last did.
         jobs: under which it was asked for this, and what became of it.
+        timeout: seconds that it may take.
     """
 
     orders: tuple[Order, ...]
@@ -61,6 +62,7 @@ class _Question:
     synced: float = 0.0
     syncing: float | None = None
     jobs: set[str] = field(default_factory=set)
+    timeout: float = 0.0
 
     @property
     def order(self) -> Order:
@@ -107,11 +109,15 @@ class Fleet:
         self._attention = Attention(bus)
         self._looked = -_LOOK_EVERY
 
-    def ask(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
-        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`."""
+    def ask(self, hosts: list[str], orders: tuple[Order, ...], timeout: float = 0.0) -> None:
+        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`.
+
+        Args:
+            timeout: seconds that this may take; 0: as any other stage.
+        """
         now = self._attention.seconds
         for host in hosts:
-            self._open[host] = _Question(orders, asked=now, sign=now)
+            self._open[host] = _Question(orders, asked=now, sign=now, timeout=timeout or self._timeout)
         self._publish_orders(hosts, orders)
 
     def hear(self, wait: float) -> Heard:
@@ -188,8 +194,8 @@ class Fleet:
         now = self._attention.seconds
         silent = []
         for host, question in list(self._open.items()):
-            if now - question.asked > self._timeout + min(question.synced, _SYNC_TAKES):
-                self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
+            if now - question.asked > question.timeout + min(question.synced, _SYNC_TAKES):
+                self._give_up(host, question, heard, f"no end after {question.timeout:g} seconds")
             elif question.probes == _QUESTIONS and now - question.probed > self._patience:
                 self._give_up(host, question, heard, "no answer, and none when asked again")
             elif now - max(question.sign, question.probed) > self._patience and question.probes < _QUESTIONS:

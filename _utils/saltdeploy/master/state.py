@@ -20,7 +20,7 @@ from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
 from saltdeploy.master.rollout import outcome as rollout_outcome
 from saltdeploy.master.rollout.machine import Rollout
-from saltdeploy.master.rollout.model import Ask, Gate, Outcome, Pause
+from saltdeploy.master.rollout.model import Ask, Gate, Outcome, Pause, StepRun
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
@@ -189,6 +189,29 @@ class DeployState:
         gate, untold = Gate(event["point"], event["wave"]), bool(event.get("untold"))
         self.rollout.passed(gate, ok=event["ok"], reason=event["reason"], untold=untold)
 
+    def _step_started(self, event: events.Event) -> None:
+        run = self._run_of(event)
+        if run is not None:
+            self.rollout.step_begun(run)
+
+    def _step_finished(self, event: events.Event) -> None:
+        run = self._run_of(event)
+        if run is not None:
+            self.rollout.step_ended(run, event["state"], event["text"])
+
+    def _run_of(self, event: events.Event) -> StepRun | None:
+        """The run that an event is about; None where it is not the one that is due."""
+        due = self.rollout.due()
+        said = (event["repo"], event["step"], event["number"], event["on"], event["undo"])
+        is_due = isinstance(due, StepRun) and said == (
+            due.step.repo,
+            due.step.name,
+            due.number,
+            due.host,
+            due.undo,
+        )
+        return due if is_due and isinstance(due, StepRun) else None
+
     def _paused(self, event: events.Event) -> None:
         self.left[f"pause {event['wave']}"] = max(0.0, event["until"] - event["time"])
 
@@ -243,6 +266,8 @@ _TAKE = {
     events.ASKED: DeployState._asked,
     events.HOST_FINISHED: DeployState._host_finished,
     events.GATE_FINISHED: DeployState._gate_finished,
+    events.STEP_STARTED: DeployState._step_started,
+    events.STEP_FINISHED: DeployState._step_finished,
     events.PAUSED: DeployState._paused,
     events.PAUSE_OVER: DeployState._pause_over,
     events.QUESTION: DeployState._question,

@@ -228,7 +228,7 @@ def refuse_shared_left(repo: Repo, host: Host) -> None:
     Raises:
         ConfigError: it is beside a place where the repo was live before, and nothing is here.
     """
-    if not repo.paths.shared or os.path.lexists(repo.paths.shared_place):
+    if not repo.paths.shared.paths or os.path.lexists(repo.paths.shared_place):
         return
     for old in _left_shared(Configurations(host.cache, repo.name).left(repo), repo):
         new = str(repo.paths.shared_place)

@@ -36,6 +36,8 @@ STAGE_PROGRESS = "stage_progress"
 STAGE_FINISHED = "stage_finished"
 HOST_PROGRESS = "host_progress"
 HOST_FINISHED = "host_finished"
+STEP_STARTED = "step_started"
+STEP_FINISHED = "step_finished"
 CHECK_FINISHED = "check_finished"
 GATE_FINISHED = "gate_finished"
 PAUSED = "paused"
@@ -242,6 +244,22 @@ def paused(deploy: str, repo: str, now: float, *, wave: int, group: str, until: 
 def pause_over(deploy: str, repo: str, now: float, *, wave: int, seconds: float) -> Event:
     """The time before the wave at this position is over."""
     return _event(PAUSE_OVER, deploy, repo, now, wave=wave, seconds=seconds)
+
+
+def step_started(deploy: str, repo: str, now: float, *, step: str, number: int, on: str, undo: bool) -> Event:
+    """A step that runs once is about to begin.
+
+    ``number`` counts the runs of a deploy, ``on`` is the host, "" for the master; ``undo``: it undoes the step.
+    """
+    return _event(STEP_STARTED, deploy, repo, now, step=step, number=number, on=on, undo=undo)
+
+
+def step_finished(
+    deploy: str, repo: str, now: float, *, step: str, number: int, on: str, undo: bool, state: str, text: str
+) -> Event:
+    """A step that runs once has ended: ``state`` is ``done``, ``failed``, or ``lost`` where nobody can tell."""
+    return _event(STEP_FINISHED, deploy, repo, now, step=step, number=number, on=on, undo=undo, state=state,
+                  text=text[:2000])  # fmt: skip
 
 
 def check_finished(
@@ -455,15 +473,18 @@ def finished(
     left: Event | None = None,
     also: Sequence[Event] = (),
     blameless: bool = False,
+    steps: Sequence[Event] = (),
 ) -> Event:
     """A deploy ends. ``outcome`` is one of ``CONVERGED``, ``HELD``, ``ROLLED BACK``, ``MIXED``.
 
     ``left``: ``tag`` and ``commit`` of what the hosts ran when it began, where they had heard of deploys that this master
     knew nothing of; empty where they ran different ones. ``also``: ``repo``, ``tag`` and ``left`` of the others, where
     several repos are deployed as one. ``blameless``: it was stopped by nothing but trouble of the hosts' own, for which
-    the release is not to blame.
+    the release is not to blame. ``steps``: what became of each step that runs once: ``repo``, ``step``, ``host``, ``state``,
+    ``undo`` (whether it can be undone), ``refuses`` (whether it refuses a roll back).
     """
     fields = {"tag": tag, "outcome": outcome, "ok": ok, "total": total, "reason": reason, "next": next}
     fields |= {"left": left} if left is not None else {}
     fields |= {"blameless": True} if blameless else {}
+    fields |= {"steps": list(steps)} if steps else {}
     return _event(FINISHED, deploy, repo, now, **fields, **_and(also))

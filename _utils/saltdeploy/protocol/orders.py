@@ -30,7 +30,9 @@ FETCH = "fetch"
 CHECKOUT = "checkout"
 ROLLBACK = "rollback"
 PRESEED = "preseed"
-STAGES = (FETCH, CHECKOUT, ROLLBACK, PRESEED)
+#: A step of the pillar's ``once``; no stage of a release, but asked for and answered as one.
+ONCE = "once"
+STAGES = (FETCH, CHECKOUT, ROLLBACK, PRESEED, ONCE)
 #: How many repos one deploy may be about.
 MOST_REPOS = 20
 
@@ -99,6 +101,11 @@ class Order:
         seal: the root that the release's tree must have, and the signature; None where the master has none.
         swarm: who gives pieces of them to whom.
         user: who deploys, for people; "" where that is not known.
+        step: (once) the name of the step; ``attempt`` counts the runs of its deploy.
+        undo: (once) what undoes the step is to be run. With ``back`` the release is the one that hosts go back to; else it
+            is the one that they leave.
+        as_it_was: (fetch) the release is gone back to: nothing that hosts have made for it is rebuilt.
+        left: (once) with ``back``, the tag of the release that they leave.
     """
 
     deploy: str
@@ -116,6 +123,10 @@ class Order:
     seal: Seal | None = None
     swarm: Swarm = Swarm()
     user: str = ""
+    step: str = ""
+    undo: bool = False
+    left: str = ""
+    as_it_was: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -135,6 +146,10 @@ class Order:
             **({"seal": self.seal.to_wire()} if self.seal else {}),
             "swarm": self.swarm.to_wire(),
             **({"user": legible(self.user)} if self.user else {}),
+            **({"step": self.step} if self.step else {}),
+            **({"undo": True} if self.undo else {}),
+            **({"left": legible(self.left)} if self.left else {}),
+            **({"as_it_was": True} if self.as_it_was else {}),
         }
 
     @classmethod
@@ -414,6 +429,10 @@ _ORDER = {
     "seal": fields.Field(make=Seal.from_wire),
     "swarm": fields.Field(make=Swarm.from_wire),
     "user": _text(200),
+    "step": fields.Field("an order with a step of no name", _is_group, absent=""),
+    "undo": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
+    "left": _text(200),
+    "as_it_was": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
 }
 #: What came in a wrong form is left out, since an answer must always be read; but whose it is must be known.
 _RESULT = {

@@ -12,7 +12,7 @@ from saltdeploy.watch import sentences
 from saltdeploy.watch.log_filter import Attributes
 from saltdeploy.watch.notes import CheckNote
 from saltdeploy.watch.stage import HostFacts, Stage
-from saltdeploy.watch.state import DeployView
+from saltdeploy.watch.state import BEGUN, DeployView
 from saltdeploy.watch.text import clean, count, moment
 
 _OF_A_CHECK = {"pass": logging.INFO, "fail": logging.ERROR}
@@ -159,6 +159,12 @@ class DeployLog:
         check = CheckNote(name, group, verdict, clean(event.get("text"), 2000))
         yield _OF_A_CHECK.get(verdict, logging.WARNING), sentences.checked(check, self._state.repo)
 
+    def _stepped(self, event: events.Event) -> Iterator[tuple[int, str]]:
+        if self._state.checks:
+            step = self._state.checks[-1]
+            level = logging.INFO if step.verdict == BEGUN else _OF_A_CHECK.get(step.verdict, logging.WARNING)
+            yield level, sentences.checked(step, self._state.repo)
+
     def _paused(self, event: events.Event) -> Iterator[tuple[int, str]]:
         if self._state.pause is not None:
             yield logging.INFO, sentences.paused(self._state.pause, self._state)
@@ -229,6 +235,8 @@ _SAY: dict[str, Callable[[DeployLog, events.Event], Iterator[tuple[int, str]]]] 
     events.PINNED: DeployLog._pinned,
     events.FINISHED: DeployLog._finished,
     events.CHECK_FINISHED: DeployLog._checked,
+    events.STEP_STARTED: DeployLog._stepped,
+    events.STEP_FINISHED: DeployLog._stepped,
     events.PAUSED: DeployLog._paused,
     events.QUESTION: DeployLog._asked,
     events.ANSWERED: DeployLog._answered,

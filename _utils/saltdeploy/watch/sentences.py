@@ -160,6 +160,8 @@ def lines_cut(number: int) -> str:
 
 def checked(check: CheckNote, repo: str) -> str:
     """What a check of the master found, in scap's words where it has them; text that says so by itself is enough."""
+    if check.is_step:
+        return _stepped(check, repo)
     if check.text.startswith(f"Check '{check.name}' "):
         return f"{check.group or repo}: {check.text}"
     how = {"pass": "completed", "fail": "failed"}.get(
@@ -169,6 +171,15 @@ def checked(check: CheckNote, repo: str) -> str:
     return f"{check.group or repo}: Check '{check.name}' {how}" + (
         f"{joint}{check.text}" if check.text else ""
     )
+
+
+def _stepped(step: CheckNote, repo: str) -> str:
+    """How a step went that runs once."""
+    how = {"begun": "begins", "pass": "is done", "fail": "failed"}.get(
+        step.verdict, "ended so that nobody knows how"
+    )
+    said = f": {step.text}" if step.text else ""
+    return f"{repo}: {step.name} {how} on {step.group}{said}"
 
 
 def paused(pause: PauseNote, state: DeployView) -> str:

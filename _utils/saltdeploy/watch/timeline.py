@@ -11,7 +11,7 @@ from typing import Any
 
 from saltdeploy.protocol import events, host_lines
 from saltdeploy.watch.notes import OutcomeNote
-from saltdeploy.watch.state import DeployView
+from saltdeploy.watch.state import BEGUN, DeployView
 from saltdeploy.watch.text import clean, count, moment
 
 _MOST_HOSTS = 20_000
@@ -108,7 +108,7 @@ class DeployTimeline:
             "hosts": {name: [asdict(each) for each in spans] for name, spans in self._hosts.items()},
             "markers": [asdict(each) for each in self._markers],
             "warnings": list(state.warnings),
-            "checks": [asdict(each) for each in state.checks if each.verdict != "pass"],
+            "checks": [asdict(each) for each in state.checks if each.verdict not in ("pass", BEGUN)],
         }
 
     # -- hosts --------------------------------------------------------------------------------------------

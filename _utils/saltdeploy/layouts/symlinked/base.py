@@ -18,6 +18,7 @@ from saltdeploy.content.verify import Findings
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.submodule_store import store_of
 from saltdeploy.git.tree_store import trees_of
+from saltdeploy.layouts import rendered
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.inspection import check_commit_and_root, wrong_manifest
 from saltdeploy.layouts.symlinked.selection import Selection
@@ -109,7 +110,7 @@ class SymlinkedTrees(abc.ABC):
             return manifest.verify(tree, full=full, part=part, damaged=damaged.append)
         strays: list[bytes] = []
         findings = manifest.verify(tree, full=full, part=part, damaged=damaged.append, stray=strays.append)
-        links = self._shared.links(tree)
+        links = {**self._shared.links(tree), **rendered.links(self._repo, tree)}
         for path in strays:
             if not links.get(path.removesuffix(b"/")):
                 findings.add("extra", path)

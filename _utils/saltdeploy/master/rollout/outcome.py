@@ -21,6 +21,7 @@ from saltdeploy.master.rollout.model import (
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
 _UNTOUCHED = "nothing has changed anywhere"
+_UNSWITCHED = "no host has switched"
 
 
 def fetched(tally: Tally) -> Outcome:
@@ -51,13 +52,16 @@ def switched(where: Whereabouts, rules: Rules, failed: dict[str, str], remark: s
     )
 
 
-def stopped(where: Whereabouts, rules: Rules, why: str, ready: int, stuck: dict[str, str]) -> Outcome:
+def stopped(
+    where: Whereabouts, rules: Rules, why: str, ready: int, stuck: dict[str, str], steps: str = ""
+) -> Outcome:
     """The end of a deploy that was stopped: what was pinned before stays pinned.
 
     Args:
         why: what stopped it.
         ready: how many hosts have fetched.
         stuck: hosts that were to switch back and did not, each with the cause.
+        steps: what became of the steps that run once; "" where none was begun.
     """
     astray = where.are_not(NEW, UNWELL) if rules.pinned else where.are_not(BEFORE)
     unwell = _unwell(where, astray)
@@ -65,11 +69,11 @@ def stopped(where: Whereabouts, rules: Rules, why: str, ready: int, stuck: dict[
     split = where.are_split() and not rules.fetch_only
     ended = partial(Outcome, astray=tuple(astray), unwell=tuple(unwell))
     if not asked and not split:
-        return ended(HELD, ready, total, _sentence(why, _UNTOUCHED))
+        return ended(HELD, ready, total, _sentence(why, steps, _UNSWITCHED if steps else _UNTOUCHED))
     if asked and where.are_back() and not split:
-        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell)))
+        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell), steps))
     more = _what_is_not_back(where, stuck)
-    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell)))
+    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell), steps))
 
 
 def _what_is_not_back(where: Whereabouts, stuck: dict[str, str]) -> str:

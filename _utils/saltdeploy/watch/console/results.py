@@ -38,6 +38,8 @@ _LATER = {
     "next_tag": "maintenance",
     "preseed": "maintenance",
     "stage": "maintenance",
+    "serviced": "hosts_apart",
+    "suspended": "hosts_apart",
     "log": "log",
     "show": "show",
     "releases": "releases",

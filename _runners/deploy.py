@@ -717,14 +717,14 @@ def locks():
 @_door
 def gc(repo="", test=False):
     """
-    Free what nobody needs any more: payloads, exports and mirrors here, releases and payloads on targets and fanouts.
-    It takes no lock; hosts leave out repos of which a stage runs. Where the pillar of a repo cannot be read, only what is
+    Free what nobody needs any more: payloads, exports, mirrors and the journals of old deploys here, releases and
+    payloads on targets and fanouts. It takes no lock; hosts leave out repos of which a stage runs. Where the pillar of a repo cannot be read, only what is
     another repo's own is freed.
 
     repo
-        Name of the repo: only its targets, and only what is its own there.
+        Name of the repo: only its targets, and only what is its own there; of this master only its journals.
     test
-        Change nothing; tell what would be freed.
+        Change nothing; tell what would be freed, and of which repos how many journals would go.
 
     CLI Example:
 
@@ -732,11 +732,15 @@ def gc(repo="", test=False):
 
         salt-run deploy.gc test=True
     """
+    from saltbridge.journal_readers import journal_readers
     from saltdeploy.master import gc as master_gc
 
-    found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
+    known = pillar(__opts__)
+    found, unreadable = ([_config(repo)], {}) if repo else config.load_all(known, site(__opts__))
     with open_master(__opts__, _user()) as master:
-        return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+        return master_gc.collect(
+            found, master, whole=not repo, test=test, unreadable=unreadable, readers=journal_readers(known)
+        )
 
 
 @_door
@@ -1449,11 +1453,20 @@ def _find(repo, deploy):
         name = journals.repo_of(wanted)  # of several that are deployed as one, the one that leads
     else:
         raise errors.NoSuchDeploy(
-            f"there is no deploy {wanted}" if wanted else "it was never deployed",
+            _why_there_is_none(name, wanted),
             repo=name,
             next=f"salt-run deploy.versions repo={name}" if name else "salt-run deploy.locks",
         )
     return name, wanted
+
+
+def _why_there_is_none(name, wanted):
+    if not wanted:
+        return "it was never deployed"
+    with contextlib.suppress(errors.DeployError):
+        if name and _history(name).tells(name, wanted):
+            return f"the journal of deploy {wanted} is gone: deploy.gc deletes old ones (docs/operations.md)"
+    return f"there is no deploy {wanted}"
 
 
 def _find_running(repo, deploy):

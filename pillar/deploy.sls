@@ -43,6 +43,9 @@ deployment_config:
   # signing_key: null
   # release_keys: []
 
+  # How long `deploy.gc` lets the journals of deploys be: a repo's newest ones stay, and younger ones (docs/operations.md).
+  # journals: {deploys: 1000, days: 90}
+
   # Trebuchet's redis, for dashboards that read it: the engine `deploy` fills it (docs/redis.md).
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
   # What other systems hear of deploys: chat, forges, metrics, programs (docs/signals.md).
@@ -173,6 +176,8 @@ repo_config:
     # tag_scheme: release
     # What `deploy.stage` makes releases of, where `source` is a plain directory that people edit (docs/staging.md).
     # stage: null
+    # How long `deploy.gc` lets the journals of its deploys be, in place of what is said for all: {days: 30}
+    # journals: {}
 
     # Seconds that a host may take for one stage.
     timeout: 120

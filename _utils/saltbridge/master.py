@@ -24,6 +24,7 @@ import salt.utils.jid
 import salt.utils.minions
 from saltdeploy import checks
 from saltdeploy.lib import errors
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
 from saltdeploy.protocol import events, holdings, orders, release
@@ -244,9 +245,19 @@ def execute(opts: Opts, function: str, arguments: list[Any], keywords: dict[str,
     if told.get("success") is False:
         last = str(told.get("return")).strip().rpartition("\n")[2]
         raise errors.DeployError(
-            f"{function} raised: {last}", next=f"salt-run salt.cmd {function} ... shows all"
+            f"{function} raised: {last}", next=f"{_typed(function, arguments, keywords)} shows all"
         )
     return told.get("return")
+
+
+def _typed(function: str, arguments: list[Any], keywords: dict[str, Any]) -> str:
+    """The command by which a person calls an execution function on the master."""
+    words = [
+        shlex.quote(each if isinstance(each, str) else json.dumps(each, default=str)) for each in arguments
+    ]
+    return " ".join(
+        ["salt-run", "salt.cmd", function, *words, *(argument(*each) for each in keywords.items())]
+    )
 
 
 def _secrets(opts: Opts) -> Callable[[str], str]:

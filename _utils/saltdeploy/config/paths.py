@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config.values import Wrong, text
 from saltdeploy.lib.disk import is_below, literal
-from saltdeploy.lib.errors import ConfigError
+from saltdeploy.lib.errors import BadName, ConfigError
 from saltdeploy.protocol.release import base_of
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ _OF_THE_HOST = frozenset(
     "/usr/local/lib /usr/local/sbin /usr/local/share /usr/sbin /usr/share /usr/src "
     "/var /var/cache /var/lib /var/lock /var/log /var/mail /var/opt /var/run /var/spool /var/tmp".split()
 )
+#: What lies beside the directories of repos in the cache of a minion.
+_BESIDE_REPOS = frozenset({"booked", "booked.lock", "payloads", "swarm"})
+#: What the master keeps beside a repo's own mirror, manifests and payloads is called by the repo's name with these behind it.
+_ENDS_OF_THE_MASTER = (".submodules", "+commits", "+submodules")
 _OF_THE_KERNEL = ("/proc", "/sys")
 _LONGEST_NAME = 235  # bytes of 255: what was found there is kept as <name>.<time>.<number>
 _LONGEST_PATH = 2048  # bytes of 4096: the paths of a release come behind it
@@ -34,6 +38,28 @@ _MOST_SHARED = 100  # paths
 _LONGEST_SHARED = 200  # bytes of a path
 _MARK = 8  # digits
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")  # a shape has letters only
+
+
+def refuse_reserved_name(name: str) -> None:
+    """See to it that a repo has a name of its own.
+
+    Raises:
+        BadName: with one that it could have.
+    """
+    end = next((each for each in _ENDS_OF_THE_MASTER if name.endswith(each)), "")
+    if name in _BESIDE_REPOS:
+        raise BadName(
+            f"{name} is the name of a directory in which every minion keeps something else",
+            repo=name,
+            next=f"call it otherwise in repo_config: {name}-releases",
+        )
+    if end:
+        own = name.removesuffix(end)
+        raise BadName(
+            f"{name} is what this master calls things of a repo {own}",
+            repo=name,
+            next=f"call it otherwise in repo_config: {own}-{end[1:]}",
+        )
 
 
 def refuse_reserved(name: str, location: Path, real: Path | None = None) -> None:

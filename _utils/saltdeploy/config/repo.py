@@ -46,6 +46,19 @@ from saltdeploy.protocol.release import base_of, check_repo
 
 
 @dataclass(frozen=True)
+class JournalRetention:
+    """How long the master keeps journals: one goes by ``deploy.gc`` when both are over, and nothing needs it.
+
+    Attributes:
+        deploys: so many of the newest ones of a repo stay.
+        days: a younger one stays.
+    """
+
+    deploys: int = 1000
+    days: int = 90
+
+
+@dataclass(frozen=True)
 class Repo:
     """Everything that the pillar says about one repo, with defaults filled in.
 
@@ -62,6 +75,7 @@ class Repo:
         guards: what a deploy is refused by.
         trust: what signs releases, and what verifies them.
         staging: how its releases come to be.
+        journals: how long the master keeps what its deploys told.
         pillar: what all this was read from.
     """
 
@@ -77,6 +91,7 @@ class Repo:
     guards: GuardRules
     trust: Trust
     staging: StagingPolicy
+    journals: JournalRetention
     pillar: PillarText
 
     @property
@@ -134,7 +149,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         UnknownRepo: it is not in the pillar; the message names those that are close.
         ConfigError: a key or a value is wrong.
     """
-    check_repo(name)
+    paths.refuse_reserved_name(check_repo(name))
     repos = _sections(pillar)
     if name not in repos:
         close = [other for other in repos if base_of(other) == name] or difflib.get_close_matches(
@@ -161,6 +176,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         guards=guards.guards(keys, deployment),
         trust=trust.trust(keys, deployment),
         staging=staging.policy(keys),
+        journals=JournalRetention(**{**deployment["journals"], **keys["journals"]}),
         paths=paths.repo_paths(name, keys, location),
         pillar=PillarText(
             trebuchet=pillar_text.as_trebuchet(repos[name], keys, location, commits.url),

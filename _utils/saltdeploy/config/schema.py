@@ -120,6 +120,12 @@ def _maintenance(value: Any) -> Maintenance | None:
     return maintenance.maintenance(value)
 
 
+def _journals(value: Any) -> dict[str, int]:
+    """How long journals are kept: no fewer than the page lists, and no shorter than a sink of signals may be told late."""
+    known = {"deploys": values.whole(20, 1_000_000), "days": values.whole(7, 36_500)}
+    return values.table(value, known)
+
+
 Key = tuple[Any, Callable[[Any], Any]]
 
 #: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
@@ -183,6 +189,7 @@ REPO_KEYS: dict[str, Key] = {
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
     "roles": (None, roles.of_repo),
+    "journals": ({}, _journals),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -199,4 +206,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
     "roles": (None, roles.of_fleet),
+    "journals": ({}, _journals),
 }

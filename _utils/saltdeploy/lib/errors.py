@@ -79,8 +79,13 @@ class DeployError(Exception):
             "repo": legible(self.repo),
             "host": legible(self.host),
             "path": legible(self.path),
-            "next": legible(self.next),
+            "next": legible(self.next or self.usual),
         }
+
+    @property
+    def usual(self) -> str:
+        """What leads on from here where the raiser knew nothing better: whoever reads it is never left without."""
+        return f"salt-run deploy.doctor repo={self.repo}" if self.repo else "salt-run deploy.doctor"
 
 
 class ConfigError(DeployError):
@@ -276,6 +281,11 @@ class BadArguments(DeployError):
 
     kind = "bad-arguments"
     status = 163
+
+    @property
+    def usual(self) -> str:
+        """All functions, with their arguments."""
+        return "salt-run -d deploy"
 
 
 class NoSuchDeploy(DeployError):

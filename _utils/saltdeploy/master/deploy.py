@@ -105,5 +105,5 @@ def run_with_dependencies(
         to_its_pin = dependencies.to_its_pin(name, request, master)
         report = run(to_its_pin, pillar, site, master.bus.new_jid(), master)
         if report.outcome.word != CONVERGED:
-            raise dependencies.failed(request, name, str(report.outcome))
+            raise dependencies.failed(request, name, str(report.outcome), to_its_pin.tag)
     return run(request, pillar, site, deploy, master)

@@ -302,20 +302,34 @@ def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[
 
 
 def gather(
-    master: Master, hosts: list[str], function: str, arguments: list[Any], timeout: float
+    master: Master,
+    hosts: list[str],
+    function: str,
+    arguments: list[Any],
+    timeout: float,
+    odd: dict[str, DeployError] | None = None,
 ) -> dict[str, Result]:
     """Call a function once on every host that answers as a stage does.
+
+    Args:
+        odd: takes up hosts that answered with what is no answer of ours, and why not. Nobody waits long for these: another
+            answer may still come, since whoever likes can put this under a host's name.
 
     Returns:
         Host to its own answer; hosts that gave none within ``timeout`` seconds of listening are left out.
     """
-    return _gathered(master, hosts, (function, arguments), [timeout])
+    return _gathered(master, hosts, (function, arguments), [timeout], odd)
 
 
 def _gathered(
-    master: Master, hosts: list[str], call: tuple[str, list[Any]], waits: list[float]
+    master: Master,
+    hosts: list[str],
+    call: tuple[str, list[Any]],
+    waits: list[float],
+    odd: dict[str, DeployError] | None = None,
 ) -> dict[str, Result]:
     """Call a function on those that are silent, once for each of the waits. An answer to any of the calls counts."""
+    not_after: dict[str, float] = {}
     attention, authenticator = Attention(master.bus), Authenticator.of(master)
     found: dict[str, Result] = {}
     silent, jobs = set(hosts), set[str]()
@@ -335,7 +349,13 @@ def _gathered(
                     found[host] = authenticator.read(data.get("return"), host, job)
                 except DeployError as error:
                     log.warning("%s: ignored an answer to %s: %s", host, call[0], error.cause)
+                    if odd is not None and not isinstance(error, Forged):
+                        odd[host] = DeployError(error.cause, host=host, next=what_helps(error, host))
+                        not_after.setdefault(host, attention.seconds + _PATIENCE)
                 silent -= found.keys()
+            silent -= {host for host, moment in not_after.items() if attention.seconds >= moment}
+    for host in found.keys() & (odd or {}):
+        del (odd or {})[host]
     return {host: found[host] for host in hosts if host in found}
 
 
@@ -370,6 +390,7 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
         done=done,
         total=total,
         unit=unit,
+        step=step if isinstance(step := data.get("step"), str) else "",
     )
 
 

@@ -110,6 +110,21 @@ class Request:
             return f"{name} {argument('repo', dict(self.parts))}"
         return f"{name} {argument('repo', self.repo)} {self.release_argument}".rstrip()
 
+    @property
+    def again(self) -> str:
+        """What asks for the same with all that was said for this deploy, but for what is forced and a plan's hash."""
+        said = {
+            key: getattr(self, key) for key in ("limit", "transport", "reason", "unattended", "interactive")
+        }
+        return " ".join(
+            [self.command, *(argument(*each) for each in (*said.items(), *self.overrides) if each[1])]
+        )
+
+    def forcing(self, guard: str) -> str:
+        """The same command, past one guard more."""
+        forced = self.force if isinstance(self.force, tuple) else ()
+        return f"{self.again} {argument('force', ','.join([*forced, guard]))}"
+
     def forces(self, guard: str) -> bool:
         """Whether the operator goes past this guard."""
         return covers(self.force, guard)

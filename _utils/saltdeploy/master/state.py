@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy
+from saltdeploy.lib.errors import DamagedFile, DiskFull, NoSuchDeploy
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.master.journal import replay
@@ -135,7 +135,10 @@ class DeployState:
         """The outcome when it cannot be written down, and what an operator can do then."""
         error = from_os(lost)
         told = rollout_outcome.unrecorded(outcome, cannot_record(lost))
-        return told, rollout_outcome.when_there_is_room(told, error.path, self._releases())
+        place = error.path or "/"
+        room = f"free space on the master (df -h {place}; df -i {place})"
+        mend = room if isinstance(error, DiskFull) else f"on the master: {error.next or error.usual}"
+        return told, rollout_outcome.when_it_can_be_written(told, mend, self._releases())
 
     def _releases(self) -> rollout_outcome.DeployedTags:
         parts = self.script.parts

@@ -284,6 +284,7 @@ def _of_port(port: int, timeout: float, host: Host) -> Step:
                     f"port {port} accepted no connection within {timeout:g} seconds after the restart",
                     next=f"on {host.name}: ss -ltnp; then the service's log",
                 )
+            processes.waited()
             time.sleep(_PAUSE)
         return ""
 

@@ -69,6 +69,7 @@ UNITS = ("bytes", "objects", "files", "steps")
 
 Event = dict[str, Any]
 
+_LONGEST_STEP = 80  # characters
 MOST_NAMES = 20  # hosts that an event lists
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _SHORT = 600  # bytes of a fact in JSON
@@ -340,13 +341,24 @@ def stage_finished(
 
 
 def host_progress(
-    deploy: str, repo: str, now: float, *, host: str, stage: str, phase: str, done: int, total: int, unit: str
+    deploy: str,
+    repo: str,
+    now: float,
+    *,
+    host: str,
+    stage: str,
+    phase: str,
+    done: int,
+    total: int,
+    unit: str,
+    step: str = "",
 ) -> Event:
     """How far a host is in a stage.
 
     Args:
         phase: one of :data:`PHASES`.
         done, total: counted in ``unit``, one of :data:`UNITS`; ``total`` 0 when not known.
+        step: what it runs just now, where it does one thing after the other: ``check well``; "" where it does not.
     """
     percent = min(100, int(100 * done / total)) if total else 0
     return _event(
@@ -361,6 +373,7 @@ def host_progress(
         total=total,
         unit=unit,
         percent=percent,
+        **({"step": _clipped(step, _LONGEST_STEP)} if step else {}),
     )
 
 

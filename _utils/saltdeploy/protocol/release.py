@@ -115,7 +115,10 @@ def check_deploy(deploy: str) -> str:
         BadName: otherwise.
     """
     if not _DEPLOY.fullmatch(deploy):
-        raise BadName(f"{deploy[:40]!r} is not the id of a deploy", next="salt-run deploy.versions repo=...")
+        raise BadName(
+            f"{deploy[:40]!r} is not the id of a deploy",
+            next="salt-run deploy.overview --out=yaml tells the deploys of all repos",
+        )
     return deploy
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -81,7 +81,9 @@ class RedisFiller:
         """
         self._see_where_it_stands()
         self._forget()
-        for path in self._journals():
+        present = list(self._journals())
+        self._forget_journals({path.stem for path in present})
+        for path in present:
             with contextlib.suppress(
                 FileNotFoundError
             ):  # a deploy that is too old has been deleted meanwhile
@@ -104,6 +106,14 @@ class RedisFiller:
         if gone != self._gone:
             self._gone = gone
             self._carried.clear()
+
+    def _forget_journals(self, present: Collection[str]) -> None:
+        """Of journals that ``deploy.gc`` has deleted nothing has to be known."""
+        gone = sorted(set(self._read) - set(present))
+        for at in range(0, len(gone), _AT_ONCE):
+            self._write([("HDEL", POSITIONS, *gone[at : at + _AT_ONCE])])
+        for name in gone:
+            del self._read[name]
 
     def _was_brought(self, host: str, moment: float) -> bool:
         return self._server.table(_FORGOTTEN).get(host) == repr(moment)

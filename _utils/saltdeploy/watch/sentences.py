@@ -134,7 +134,9 @@ def waits(question: QuestionNote, state: DeployView) -> list[str]:
 
 
 def doing(host: HostProgress, now: float) -> str:
-    """What a host does, how far it is and for how long: ``receive 40%, 00:12``."""
+    """What a host does, how far it is and for how long: ``receive 40%, 00:12``, ``runs check well, 00:12``."""
+    if host.step:
+        return f"runs {host.step}, {clock(now - host.step_since)}"
     percent = "" if host.percent is None else f" {host.percent}%"
     return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
 

@@ -297,6 +297,7 @@ class DeployView:
             return
         host.phase, host.unit = clean(event.get("phase"), 16), clean(event.get("unit"), 16)
         host.done, host.total = count(event.get("done")), count(event.get("total"))
+        host.runs(clean(event.get("step"), 80), self.now)
         if host.unit == "bytes":
             stage.receive(host, max(host.bytes, host.done))
 

@@ -154,7 +154,7 @@ export class Deploy {
     const host = this._host(name);
     if (host.turn !== turn) Object.assign(host, { turn, since: this.at, bytes: 0, error: null });
     host.state = BUSY[stage.name];
-    Object.assign(host, { phase: text(event.phase, 20), unit: text(event.unit, 20) });
+    Object.assign(host, { phase: text(event.step || event.phase, 80), unit: text(event.unit, 20) });
     Object.assign(host, { done: count(event.done), total: count(event.total) });
     if (host.unit === "bytes") this._receive(host, Math.max(host.bytes, host.done));
   }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.master.forgotten import ForgottenHosts
 from saltdeploy.master.journal import Journals
-from saltdeploy.watch.redis_filler import RedisFiller
+from saltdeploy.watch.redis_filler import POSITIONS, RedisFiller
 from saltdeploy.watch.redis_keys import STREAM, of_return
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 
@@ -286,3 +286,19 @@ def test_the_returner_writes_an_answer_as_trebuchets_did(
     RedisServer(server.settings).write(of_return(function, "web1", answer, 7.5))
     assert server.client.hgetall(f"deploy:{REPO}:minions:web1") == hash_
     assert server.client.smembers("deploy:repos") == ({REPO} if hash_ else set())
+
+
+def test_F38_how_far_it_was_told_a_journal_goes_with_the_journal_and_what_it_was_told_stays(
+    server: RunningRedis, tmp_path: Path
+) -> None:
+    Told(tmp_path, FIRST, "v1", 1000.0, "web1").whole()
+    Told(tmp_path, SECOND, "v2", 2000.0, "web1").whole()
+    filled = filler(server, tmp_path)
+    filled.fill()
+    before = server.client.hgetall(f"deploy:{REPO}:minions:web1")
+    assert set(server.client.hgetall(POSITIONS)) == {FIRST, SECOND}
+    Journals(tmp_path).path(REPO, FIRST).unlink()
+    filled.fill()
+    assert set(server.client.hgetall(POSITIONS)) == {SECOND}
+    filler(server, tmp_path).fill()
+    assert server.client.hgetall(f"deploy:{REPO}:minions:web1") == before

@@ -78,14 +78,14 @@ class SymlinkedTrees(abc.ABC):
             raise NotReady(
                 "nothing of this repo is live here",
                 path=str(self._repo.paths.location),
-                next="deploy a release first",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that brings its release",
             )
         state = view.states[view.live]
         if not state.complete:
             raise Corrupt(
                 "what is live here is not known to be a complete release: its record is lost or damaged",
                 path=str(view.live.tree),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         damaged: list[str] = []
         try:

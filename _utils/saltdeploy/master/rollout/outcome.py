@@ -194,15 +194,11 @@ def next_commands(outcome: Outcome, releases: DeployedTags, away: bool, advice: 
     return "" if outcome.accepted else advice
 
 
-def when_there_is_room(outcome: Outcome, path: str, releases: DeployedTags) -> str:
+def when_it_can_be_written(outcome: Outcome, mend: str, releases: DeployedTags) -> str:
     """What an operator can do after :func:`unrecorded`.
 
     Args:
-        path: what could not be written.
+        mend: what lets the master write again.
     """
     back = releases.back(pinned=False) if outcome.word == MIXED else ""
-    return _sentence(
-        f"free space on the master (df -h {path or '/'}; df -i {path or '/'})",
-        f"then salt-run deploy.resume {releases.lead}",
-        back and f"or back: {back}",
-    )
+    return _sentence(mend, f"then salt-run deploy.resume {releases.lead}", back and f"or back: {back}")

@@ -175,7 +175,12 @@ def _hosts(state: DeployView, waiting: list[HostProgress]) -> Table:
         percent = "" if host.percent is None else f"{host.percent}%"
         elapsed = f"{state.now - host.since:.0f} s"
         grid.add_row(
-            f"  {host.name}", host.phase or "no sign yet", percent, _amount(host), elapsed, style="dim"
+            f"  {host.name}",
+            host.step or host.phase or "no sign yet",
+            percent,
+            _amount(host),
+            elapsed,
+            style="dim",
         )
     return grid
 

@@ -51,6 +51,7 @@ class Courier:
         self._carried: Carried[Teller] = Carried(Teller)
         self._sizes: dict[str, int] = {}
         self._wait = 0.0
+        self._were = 0  # journals at the last look
         positions.load(journals())
 
     def look(self) -> float:
@@ -79,7 +80,11 @@ class Courier:
         Raises:
             DeployError: it does not take it now.
         """
-        for path in self._journals():
+        present = list(self._journals())
+        if len(present) < self._were:
+            self._positions.forget(present)
+        self._were = len(present)
+        for path in present:
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, since the deploy is too old
                 self._bring(path)
 

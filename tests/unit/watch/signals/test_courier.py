@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from saltdeploy.watch.signals.courier import Courier
 from saltdeploy.watch.signals.signal import KINDS, Notification
 from saltdeploy.watch.signals.sink import Refused, SinkSettings
 
-from tests.support.told import FIRST, REPO, SECOND, Told
+from tests.support.told import FIRST, REPO, SECOND, THIRD, Told
 
 NOW = 3000.0
 
@@ -142,3 +143,16 @@ def test_journals_that_are_deleted_are_forgotten(tmp_path: Path, box: Box) -> No
     positions = ToldPositions(tmp_path, "box")
     positions.load(Journals(tmp_path).paths())
     assert positions.of(FIRST) == 0
+
+
+def test_F38_how_far_a_sink_was_told_a_journal_goes_with_the_journal(tmp_path: Path, box: Box) -> None:
+    served = courier(tmp_path, box)
+    for deploy, tag, moment in ((FIRST, "v1", 1000.0), (SECOND, "v2", 2000.0)):
+        Told(tmp_path, deploy, tag, moment, "web1").whole()
+        served.bring()
+    Journals(tmp_path).path(REPO, FIRST).unlink()
+    served.bring()
+    Told(tmp_path, THIRD, "v3", 2500.0, "web1").whole()
+    served.bring()
+    assert set(json.loads((tmp_path / "signals" / "box.json").read_text())) == {SECOND, THIRD}
+    assert len(box.told) == 6, "nobody is told anything twice"

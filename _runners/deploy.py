@@ -53,6 +53,8 @@ from saltdeploy.protocol import events, orders
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
+#: What reads some files and ends, so that no sync can come in between.
+_BRIEF = tuple(f"deploy.{name}" for name in ("overview", "story", "versions", "locks", "answer", "abort"))
 _MOST_RECORDS = 2_000  # lines of a log in one result
 
 __func_alias__ = {"log_": "log"}
@@ -101,7 +103,8 @@ __load__ = [
 
 
 def __virtual__():
-    if lifetime.is_daemon(__opts__):
+    # a page asks for these all day, and a process of its own answers each time: half a second of a processor
+    if lifetime.is_daemon(__opts__) and not lifetime.is_job_of(_BRIEF):
         from saltbridge import peer  # noqa: F401 - see saltdeploy.upfront
         from saltdeploy import upfront
 
@@ -1108,9 +1111,12 @@ def targets(repo):
 
 
 @_door
-def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
+def watch(repo="", id="", deploy="", interactive=False, file="", screen=True):  # noqa: A002
     """
     Replay a deploy and follow it to its end; to be joined at any time, from any terminal of the master.
+
+    On a terminal it is an application: hosts, log and questions on the whole screen, and keys that answer, abort, filter
+    and leave. Elsewhere it writes lines.
 
     repo
         Name of the repo. Without it: the repo that is being deployed, or was last.
@@ -1122,6 +1128,8 @@ def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
         Answer the deploy's questions at this terminal, as with ``deploy.sync interactive=True``.
     file
         Replay a deploy that ``deploy.export`` has written, here or elsewhere; ``-`` is the standard input.
+    screen
+        ``False``: bars below what is told, and the end of the command with the end of the deploy, as ``deploy.sync`` has it.
 
     CLI Example:
 
@@ -1130,9 +1138,11 @@ def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
         salt-run deploy.watch repo=mediawiki
     """
     if file:
-        return _watch_again(file)
+        return _watch_again(file, screen)
     name, found = _find_running(repo, id or deploy)
     asking.may("watch", (name,), {"interactive": interactive})
+    if screen and not interactive and _sits_there():
+        return _on_screen(name, found)
     return _watch(name, found, interactive=interactive)
 
 
@@ -1169,13 +1179,20 @@ def export(id="", repo="", file=""):  # noqa: A002
     return view
 
 
-def _watch_again(file):
+def _watch_again(file, screen):
     """An exported deploy, once more on this terminal."""
     from saltdeploy.watch import follow as watch_events
 
     told = list(_exported(file))
-    with _watcher("") as watchers:
-        last = watch_events(told, watchers)
+    if screen and _sits_there():
+        from saltdeploy.watch.console.screen import Screen
+
+        with contextlib.closing(Screen(sys.stdin, sys.stderr, __opts__["id"])) as shown:
+            last = watch_events(told, (shown,))
+            shown.stay()
+    else:
+        with _watcher("") as watchers:
+            last = watch_events(told, watchers)
     keys = ("repo", "deploy", "tag", "outcome", "ok", "total", "reason", "next", "also")
     known = {key: last[key] for key in keys if key in last}
     return {"view": "watched", **known, "retcode": 0 if known.get("outcome") == CONVERGED else 1}
@@ -1344,6 +1361,8 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
 
     if threading.active_count() > 1:  # a reactor or an API: a fork could inherit a lock that nobody frees
         return _view_of(lambda: work((), lambda: ""), {"repo": repo})
+    if not detach:
+        _look_for_a_multiplexer(repo)
     reader = background.start(
         lambda watchers, aborted: _view_of(lambda: work(watchers, aborted), {"repo": repo}), _log()
     )
@@ -1372,11 +1391,68 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
     return view
 
 
+def _look_for_a_multiplexer(repo):
+    """Where the pillar wants one: who is cut off outside of tmux and screen sees no more what becomes of it.
+
+    The pillar is asked only for a terminal outside of both: that takes a second.
+    """
+    from saltdeploy.config import terminals
+    from saltdeploy.watch.console import terminal
+
+    wanted = "" if terminal.outlives_its_line(sys.stdin) else terminals.required(pillar(__opts__))
+    said = "this terminal is in no tmux and no screen"
+    if wanted == terminals.WARN:
+        _tell(f"Warning: {said}. A deploy goes on when the line is cut: salt-run deploy.watch shows it")
+    elif wanted:
+        raise errors.NotAllowed(
+            f"{said}, and the pillar wants one of them",
+            repo=repo,
+            path=f"deployment_config:{terminals.KEY}",
+            next="tmux new-session -s deploy, and the same command there; or add detach=True",
+        )
+
+
 def _watch(repo, deploy, interactive=False):
     from saltdeploy.watch.console.signals import LookingOn
 
     with LookingOn() as looking, _watcher(deploy, interactive=interactive) as watchers:
         return _follow(repo, deploy, watchers, looking)
+
+
+def _sits_there():
+    """Somebody sits at a terminal that can show a whole screen, and wants to see something."""
+    from saltdeploy.watch.console import terminal
+
+    return not __opts__.get("quiet") and terminal.takes_a_screen(sys.stdin, sys.stderr)
+
+
+def _on_screen(repo, deploy):
+    """A deploy on the whole screen, until the person leaves."""
+    from saltdeploy.master.steering import Steering
+    from saltdeploy.watch import follow as watch_events
+    from saltdeploy.watch.console import results
+    from saltdeploy.watch.console.screen import Screen
+    from saltdeploy.watch.console.signals import LookingOn
+
+    steering = Steering(root(__opts__), repo, deploy, _user(), lambda what: asking.may(what, (repo,)))
+    with (
+        LookingOn() as looking,
+        contextlib.closing(Screen(sys.stdin, sys.stderr, __opts__["id"], steering)) as screen,
+    ):
+
+        def gone():
+            return looking.leaves or screen.left
+
+        told = following.follow(repo, deploy, root(__opts__), screen.pause)
+        last = watch_events(
+            following.with_groups(told, screen.groups), (screen,), enough=lambda event: gone()
+        )
+        ended = not gone() or last.get("event") == events.FINISHED
+        view = reports.of_watched(repo, deploy, last, root(__opts__)) if ended else {}
+        screen.stay(results.render(view) or "", gone)
+    if ended:
+        return view
+    return {"view": "detached", "repo": repo, "deploy": deploy, "stopping": steering.stops, "retcode": 1}
 
 
 def _follow(repo, deploy, watchers, looking, shown=None):

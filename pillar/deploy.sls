@@ -49,6 +49,8 @@ deployment_config:
   # Trebuchet's redis, for dashboards that read it: the engine `deploy` fills it (docs/redis.md).
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
   # What other systems hear of deploys: chat, forges, metrics, programs (docs/signals.md).
+  # Deploys are begun inside tmux or screen alone: true; or said to be better there: warn.
+  # require_terminal_multiplexer: false
   # signals: {irc: {host: tcpircbot.example.org}, prometheus: {port: 9469}}
 
   # Who may do what with all repos: users, %groups, minion:ID by peer_run. Without any roles whoever Salt lets in may do

@@ -230,8 +230,7 @@ def get(opts: Opts, url: str, headers: Mapping[str, str], timeout: float) -> che
 
 def _call(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     """On the master a check of kind ``salt`` calls a runner."""
-    runner = salt.runner.RunnerClient(opts)
-    return runner.cmd(function, arguments, kwarg=keywords, print_event=False, full_return=False)
+    return _run(opts, function, arguments, keywords)
 
 
 def execute(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -240,8 +239,7 @@ def execute(opts: Opts, function: str, arguments: list[Any], keywords: dict[str,
     Raises:
         DeployError: it raised.
     """
-    runner = salt.runner.RunnerClient(opts)
-    told = runner.cmd("salt.cmd", [function, *arguments], kwarg=keywords, print_event=False, full_return=True)
+    told = _run(opts, "salt.cmd", [function, *arguments], keywords, full=True)
     if told.get("success") is False:
         last = str(told.get("return")).strip().rpartition("\n")[2]
         raise errors.DeployError(
@@ -258,6 +256,14 @@ def _typed(function: str, arguments: list[Any], keywords: dict[str, Any]) -> str
     return " ".join(
         ["salt-run", "salt.cmd", function, *words, *(argument(*each) for each in keywords.items())]
     )
+
+
+def _run(
+    opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any], *, full: bool = False
+) -> Any:
+    """Call a runner in this process; ``full`` also tells whether it raised."""
+    runner = salt.runner.RunnerClient(opts)
+    return runner.cmd(function, arguments, kwarg=keywords, print_event=False, full_return=full)
 
 
 def _secrets(opts: Opts) -> Callable[[str], str]:

@@ -20,7 +20,14 @@ _CONFIG = (
     "config.signal_kinds",
 )
 #: What a deploy can need, from its plan to its end.
-DEPLOY = (*_CONFIG, "master.rollout.steps", "master.deploy", "master.results", "staging.schemes")
+DEPLOY = (
+    *_CONFIG,
+    "master.rollout.steps",
+    "master.deploy",
+    "master.results",
+    "protocol.host_lines",
+    "staging.schemes",
+)
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
@@ -46,6 +53,7 @@ RUNNER = (
     "master.stage",
     "protocol.exports",
     "staging.next_tag",
+    "master.steering",
     "watch.console.log_lines",
     "watch.console.terminal",
     "watch.timeline",
@@ -56,6 +64,7 @@ RUNNER = (
 #: What the pillar of a minion can need.
 PILLAR = (
     *_CONFIG,
+    "protocol.host_lines",
     "master.ext_pillar",
     "master.packing",
     "master.annex_urls",

@@ -69,6 +69,7 @@ def synced(
     extract(checkout, place / OLD)
     copy_doors(checkout, place / NEW)
     make_next(checkout, place / NEXT)
+    put(place / "offered", place / OLD)
     fleet = Fleet(
         Factories.like(factories, root_dir=place),
         place,
@@ -82,7 +83,6 @@ def synced(
     )
     trees = [tree(VERSION=tag, **{f"file{number}": "the same" for number in range(20)}) for tag in TAGS]
     synced = Synced(fleet, pillar, Releases(tmp_path_factory.mktemp("synced") / "releases.git", trees), place)
-    synced.offer(OLD)
     synced.sync_master()  # of a master that is not up yet: it loads its file server when it starts
     with fleet.running():
         synced.sync()
@@ -146,9 +146,11 @@ def test_each_deploy_during_a_sync_converges_or_names_the_sync_and_changes_nothi
 
 
 def test_deploys_that_are_held_while_the_door_is_replaced_end_with_what_is_true(synced: Synced) -> None:
-    late = synced.repo("late", timeout=8, checks={"wait": {**GATE, "after": "restart"}})
-    soon = synced.repo("soon", timeout=60, checks={"wait": {**GATE, "after": "restart"}})
-    seeding = synced.repo("seeding", transport="bundle+swarm", checks={"wait": {**GATE, "before": "fetch"}})
+    late = synced.repo("late", timeout=8, checks={"wait": {**GATE, "after": "restart", "timeout": 300}})
+    soon = synced.repo("soon", timeout=60, checks={"wait": {**GATE, "after": "restart", "timeout": 300}})
+    seeding = synced.repo(
+        "seeding", transport="bundle+swarm", checks={"wait": {**GATE, "before": "fetch", "timeout": 300}}
+    )
     repos = (late, soon, seeding)
     for host in HOSTS:
         synced.fleet.salt(host, "saltutil.refresh_pillar", wait=True)

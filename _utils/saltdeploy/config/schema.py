@@ -102,6 +102,12 @@ def _public_keys(value: Any) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _journals(value: Any) -> dict[str, int]:
+    """How long journals are kept: no fewer than the page lists, and no shorter than a sink of signals may be told late."""
+    known = {"deploys": values.whole(20, 1_000_000), "days": values.whole(7, 36_500)}
+    return values.table(value, known)
+
+
 def _once(value: Any) -> tuple[OnceCommand, ...]:
     from saltdeploy.config import once  # few repos have any, and each command would load it
 
@@ -118,12 +124,6 @@ def _maintenance(value: Any) -> Maintenance | None:
     from saltdeploy.config import maintenance
 
     return maintenance.maintenance(value)
-
-
-def _journals(value: Any) -> dict[str, int]:
-    """How long journals are kept: no fewer than the page lists, and no shorter than a sink of signals may be told late."""
-    known = {"deploys": values.whole(20, 1_000_000), "days": values.whole(7, 36_500)}
-    return values.table(value, known)
 
 
 Key = tuple[Any, Callable[[Any], Any]]
@@ -205,6 +205,7 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    "require_terminal_multiplexer": (False, values.flag_or("warn", "refuse")),
     "roles": (None, roles.of_fleet),
     "journals": ({}, _journals),
 }

@@ -192,6 +192,8 @@ class Driver:
             switched=any(look.switched for look in found),
             heard=lead["heard"],
             also=others,
+            lines=result.lines,
+            lines_cut=result.lines_cut,
         )
 
     def _serve(self, needy: list[Result], stage: str) -> None:

@@ -42,6 +42,7 @@ from saltdeploy.minion import (
     downloads,
     maintenance,
     once,
+    own_log,
     services,
     signature,
 )
@@ -84,8 +85,10 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
             for task in tasks:
                 records[task.repo.name].admit(task.order)
             log.info("%s", begun := _named(tasks))
-            tasks = [configuration.as_begun(task, host) for task in tasks]
-            result = _attempt(tasks, host)
+            with own_log.listening() as heard:
+                tasks = [configuration.as_begun(task, host) for task in tasks]
+                result = _attempt(tasks, host)
+            result = dataclasses.replace(result, lines=heard.lines, lines_cut=heard.cut)
             log.info("%s: %s", begun, _ended(result))
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
                 _remember(record, result)

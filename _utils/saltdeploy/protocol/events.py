@@ -15,10 +15,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.text import legible
+
+if TYPE_CHECKING:
+    from saltdeploy.protocol.host_lines import HostLine
 
 VERSION = 1
 ROOT = "deploy"
@@ -73,6 +76,7 @@ _LONGEST_STEP = 80  # characters
 MOST_NAMES = 20  # hosts that an event lists
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _SHORT = 600  # bytes of a fact in JSON
+_LINES, _LINES_BESIDE_AN_ERROR = 3000, 1200  # bytes of lines of a host's log in JSON
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -393,6 +397,8 @@ def host_finished(
     switched: bool = True,
     heard: int = 0,
     also: Sequence[Event] = (),
+    lines: Sequence[HostLine] = (),
+    lines_cut: int = 0,
 ) -> Event:
     """A host answered a stage, or was given up (``error.kind`` is then ``unreachable``).
 
@@ -400,7 +406,8 @@ def host_finished(
     ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there;
     ``heard``: the epoch of the deploy before that it had heard of, where it tells.
     Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
-    ``live``, ``live_tag`` and ``heard`` of the others.
+    ``live``, ``live_tag`` and ``heard`` of the others. ``lines``: of the host's own log about the stage, each a list of
+    time, level and text, as many of the newest as there is room for; ``lines_cut``: how many more there were.
     """
     room = _SHORT if error is None else 0  # an error has long texts of its own, and says the same
     told = {key: _brief(facts[key], room) for key in _FACTS if _is_fact(facts.get(key), room)}
@@ -410,7 +417,17 @@ def host_finished(
     if error is not None:
         wire = error.to_wire()
         fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
+    if lines or lines_cut:
+        fields |= _own_lines(lines, lines_cut, _LINES if error is None else _LINES_BESIDE_AN_ERROR)
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
+
+
+def _own_lines(lines: Sequence[HostLine], cut: int, room: int) -> Event:
+    from saltdeploy.protocol import host_lines  # most commands tell nothing of hosts
+
+    kept = host_lines.fitting(lines, room)
+    cut += len(lines) - len(kept)
+    return {**({"lines": kept} if kept else {}), **({"lines_cut": cut} if cut else {})}
 
 
 #: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.lib.text import legible
@@ -22,6 +22,9 @@ from saltdeploy.protocol.holdings import Holdings, legal
 from saltdeploy.protocol.release import Release, check_commit, check_host
 from saltdeploy.protocol.seals import Seal
 from saltdeploy.protocol.swarm import Swarm
+
+if TYPE_CHECKING:
+    from saltdeploy.protocol.host_lines import HostLine
 
 FETCH = "fetch"
 CHECKOUT = "checkout"
@@ -174,6 +177,7 @@ class Result:
         also: where the stage was about several repos: what the host has of the others. Status, error and facts
             stand in the answer of the first and are about all.
         job: the id of the Salt job that asked; "" where none did, and in answers of hosts before 0.2.0.
+        lines, lines_cut: of the host's own log about the stage, and how many older ones there were.
     """
 
     host: str
@@ -190,6 +194,8 @@ class Result:
     facts: dict[str, Any] = field(default_factory=dict)
     also: tuple[Result, ...] = ()
     job: str = ""
+    lines: tuple[HostLine, ...] = ()
+    lines_cut: int = 0
 
     @classmethod
     def of(cls, order: Order, host: str, **more: Any) -> Result:
@@ -245,6 +251,10 @@ class Result:
             wire["also"] = [part.to_wire() for part in self.also]
         if self.job:
             wire["job"] = self.job
+        if self.lines:
+            wire["lines"] = [[line.created, line.level, line.text] for line in self.lines]
+        if self.lines_cut:
+            wire["lines_cut"] = self.lines_cut
         if secret:
             wire["mac"] = _mac(wire, secret)
         return wire
@@ -281,6 +291,14 @@ def _part(data: object) -> Result:
 
 def _parts(data: object) -> tuple[Result, ...]:
     return tuple(map(_part, data[:MOST_REPOS])) if fields.is_list(data) else ()
+
+
+def _lines(data: object) -> tuple[HostLine, ...]:
+    if not data:
+        return ()
+    from saltdeploy.protocol import host_lines  # most commands read no answer with lines
+
+    return host_lines.from_wire(data)
 
 
 def _text(most: int) -> fields.Field:
@@ -430,4 +448,6 @@ _RESULT = {
     "facts": fields.Field(make=_facts),
     "also": fields.Field(make=_parts),
     "job": _text(40),
+    "lines": fields.Field(make=_lines),
+    "lines_cut": _at_least(0),
 }

@@ -152,6 +152,12 @@ def done(stage: Stage, host: HostProgress, told: HostFacts) -> str:
     return f"{stage.label} is done{took}" + (f": {what}{source}" if what else "")
 
 
+def lines_cut(number: int) -> str:
+    """That a host has logged more about a stage than it may tell."""
+    lines = "1 earlier line" if number == 1 else f"{number} earlier lines"
+    return f"{lines} of its own log left out"
+
+
 def checked(check: CheckNote, repo: str) -> str:
     """What a check of the master found, in scap's words where it has them; text that says so by itself is enough."""
     if check.is_step:

@@ -33,13 +33,13 @@ class World:
     """What sinks need of the master.
 
     Attributes:
-        journals: gives the journals there are, oldest first.
+        journals: makes, for one sink, what gives the journals that may have news, oldest first.
         positions: sink -> how far it has been told each.
         execute: calls an execution function.
         standing: tells how the repos stand.
     """
 
-    journals: Callable[[], Iterable[Path]]
+    journals: Callable[[], Callable[[], Iterable[Path]]]
     positions: Callable[[str], Positions]
     execute: Execute
     standing: Callable[[], list[Standing]]
@@ -118,12 +118,12 @@ def attend(settings: SinkSettings, world: World, parent: int) -> None:
 
 def _telling(settings: SinkSettings, world: World) -> Callable[[], float]:
     sink = kinds.make(settings, world.execute)
-    return Courier(settings, sink, world.positions(settings.name), world.journals).look
+    return Courier(settings, sink, world.positions(settings.name), world.journals()).look
 
 
 def _counting(settings: SinkSettings, world: World) -> Callable[[], float]:
     metrics = Metrics(world.standing)
-    courier = Courier(settings, metrics, FromTheBegin(), world.journals)
+    courier = Courier(settings, metrics, FromTheBegin(), world.journals())
     courier.look()  # whoever asks first must not see counts that only grow
     address, port = str(settings.options["address"]), int(str(settings.options["port"]))
     exposition = Exposition(metrics, address, port, str(settings.options["textfile"]))

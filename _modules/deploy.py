@@ -24,8 +24,9 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge import minion as bridge
-from saltdeploy import config, upfront
+from saltdeploy import config
 from saltdeploy.checks.http import client
+from saltdeploy.config import upfront
 from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles

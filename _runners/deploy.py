@@ -105,8 +105,8 @@ __load__ = [
 def __virtual__():
     # a page asks for these all day, and a process of its own answers each time: half a second of a processor
     if lifetime.is_daemon(__opts__) and not lifetime.is_job_of(_BRIEF):
-        from saltbridge import peer  # noqa: F401 - see saltdeploy.upfront
-        from saltdeploy import upfront
+        from saltbridge import peer  # noqa: F401 - see saltdeploy.config.upfront
+        from saltdeploy.config import upfront
 
         upfront.load(upfront.RUNNER)
     return __virtualname__
@@ -1345,7 +1345,7 @@ def _deploy(wish, detach, interactive=False):
 
 def _deploys():
     """The spine of a deploy, loaded with all that it can need to its end: it may take hours, and a sync some seconds."""
-    from saltdeploy import upfront
+    from saltdeploy.config import upfront
 
     upfront.load(upfront.DEPLOY)
     from saltdeploy.master import deploy

@@ -40,6 +40,7 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "sources",
     "status",
     "stage",
     "story",

@@ -29,6 +29,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import asking
 from saltbridge.master import execute, open_master, pillar, root, site, store
 from saltdeploy import upfront
 from saltdeploy.config.redis import redis
@@ -72,7 +73,11 @@ def start(every=10, door=True):
     filler = None
     office = _office()
     keeper = DoorKeeper(__opts__["conf_file"], root(__opts__) / "deploy.log") if door else None
+    roles_until = 0.0
     while True:
+        if keeper and time.monotonic() >= roles_until:
+            roles_until = time.monotonic() + _PILLAR_EVERY
+            _remember_roles()
         if filler is None or not filler.is_alive():
             filler = _start_filler()
         office.look()
@@ -83,6 +88,14 @@ def start(every=10, door=True):
         for orphan in orphans.due(time.time()):
             log.warning("Going on with deploy %s of %s: its process died.", orphan.deploy, orphan.repo)
             _go_on(orphan)
+
+
+def _remember_roles():
+    """Who has a role, for the warm door, which asks no pillar."""
+    try:
+        asking.configured(__opts__)
+    except (errors.DeployError, OSError) as error:
+        log.error("Roles are not as the pillar says: %s", error)
 
 
 def _go_on(orphan):

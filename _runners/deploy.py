@@ -28,7 +28,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltbridge import peer
+from saltbridge import asking
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
@@ -38,8 +38,8 @@ from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import background, journal
 from saltdeploy.master import follow as following
+from saltdeploy.master import journal
 from saltdeploy.master import results as reports
 from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import Locks, is_held
@@ -97,6 +97,7 @@ __load__ = [
 
 def __virtual__():
     if lifetime.is_daemon(__opts__):
+        from saltbridge import peer  # noqa: F401 - see saltdeploy.upfront
         from saltdeploy import upfront
 
         upfront.load(upfront.RUNNER)
@@ -118,9 +119,12 @@ def _door(function, readers=arguments.ONE_REPO):
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
-            if "detach" in call.signature.parameters and peer.asks(__opts__, name):
-                return peer.begin(__opts__, name, bound.arguments)
-            return function(*bound.args, **bound.kwargs)
+            with asking.asked(__opts__, _said_user(), function.__name__.rstrip("_"), bound.arguments):
+                if "detach" in call.signature.parameters and asking.is_peer(__opts__, name):
+                    from saltbridge import peer
+
+                    return peer.begin(__opts__, name, bound.arguments)
+                return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
@@ -395,11 +399,12 @@ def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operator
         salt-run deploy.resume repo=mediawiki
     """
     name, deploy = _find(repo, id)
+    asking.may("resume", (name,))
 
     def go_on(watchers, aborted):
         deploys = _deploys()
         log.info("deploy %s of %s is resumed by %s", deploy, name, _user() or "somebody")
-        with open_master(__opts__, _user(), watchers, aborted) as master:
+        with open_master(__opts__, _user(), watchers, aborted, asking.role()) as master:
             return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
 
     begun = next(journal.replay(journal.Journals(root(__opts__)).path(name, deploy)), None)
@@ -426,6 +431,7 @@ def abort(repo="", id="", reason=""):  # noqa: A002
         salt-run deploy.abort repo=mediawiki
     """
     name, deploy = _find_running(repo, id)
+    asking.may("abort", (name,))
     if not is_held(root(__opts__), name):
         raise errors.NoSuchDeploy(
             f"deploy {deploy} does not run", repo=name, next=f"salt-run deploy.report repo={name}"
@@ -453,6 +459,7 @@ def answer(choice, repo="", id="", key=""):  # noqa: A002
         salt-run deploy.answer yes repo=mediawiki
     """
     name, deploy = _find(repo, id)
+    asking.may("answer", (name,))
     question = question_for(choice, key, journal.Journals(root(__opts__)).path(name, deploy), name, deploy)
     first = OperatorSignals(root(__opts__), name, deploy).answer(question.key, _user(), choice)
     return {
@@ -975,7 +982,9 @@ def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
     """
     if file:
         return _watch_again(file)
-    return _watch(*_find_running(repo, id or deploy), interactive=interactive)
+    name, found = _find_running(repo, id or deploy)
+    asking.may("watch", (name,), {"interactive": interactive})
+    return _watch(name, found, interactive=interactive)
 
 
 @_door
@@ -1158,7 +1167,7 @@ def _deploy(wish, detach, interactive=False):
 
     def run(watchers, aborted):
         deploys = _deploys()
-        with open_master(__opts__, user, watchers, aborted) as master:
+        with open_master(__opts__, user, watchers, aborted, asking.role()) as master:
             done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
         return reports.of_deploy(done)
 
@@ -1180,6 +1189,7 @@ def _deploys():
 
 def _in_background(work, repo, deploy, sign, detach, interactive=False):
     """Let a process of its own deploy, and look on; ``sign`` is the event that is shown at once."""
+    from saltdeploy.master import background
     from saltdeploy.watch import follow as watch_events
     from saltdeploy.watch.console.signals import LookingOn
 
@@ -1365,4 +1375,9 @@ def _log():
 
 
 def _user():
+    return asking.recorded(_said_user())
+
+
+def _said_user():
+    """Who asks, as Salt says; nothing but Salt sets that."""
     return str(globals().get("__user__") or os.environ.get("SUDO_USER") or "")

@@ -48,6 +48,10 @@ deployment_config:
   # What other systems hear of deploys: chat, forges, metrics, programs (docs/signals.md).
   # signals: {irc: {host: tcpircbot.example.org}, prometheus: {port: 9469}}
 
+  # Who may do what with all repos: users, %groups, minion:ID by peer_run. Without any roles whoever Salt lets in may do
+  # everything (docs/roles.md).
+  # roles: {operator: [bob], admin: ['%site-ops']}
+
 repo_config:
 
   # The name of a repo is what one types: salt-run deploy.sync repo=demo tag=v1
@@ -176,6 +180,9 @@ repo_config:
     # Checks, each under its name, before or after fetch, checkout, restart or rollback (docs/checks.md):
     #   front-page: {type: http, after: restart, url: 'http://127.0.0.1/', host: www.example.org}
     # checks: {}
+
+    # Who may deploy this repo, and who may bring it back: {deployer: [alice, '%web'], operator: [bob]} (docs/roles.md).
+    # roles: null
 
     # What takes a host out of service before the switch, and back when it is well: a check of any kind.
     #   {type: salt, function: pool.leave}

@@ -41,6 +41,7 @@ def open_master(
     user: str = "",
     watchers: tuple[Listener, ...] = (),
     aborted: Callable[[], str] = lambda: "",
+    role: str = "",
 ) -> Iterator[Master]:
     """The world of the master's side, with its bus open.
 
@@ -59,6 +60,7 @@ def open_master(
                 accepted=lambda: accepted(opts),
                 secret=_secrets(opts),
                 user=user,
+                role=role,
                 place=checks.CheckContext(
                     call=functools.partial(_call, opts), get=functools.partial(get, opts)
                 ),

@@ -16,6 +16,7 @@ DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.background",
     "master.beginning",
     "master.doctor",
     "master.changes",
@@ -25,6 +26,9 @@ RUNNER = (
     "master.preview",
     "master.staged",
     "master.releases",
+    "master.roles.check",
+    "master.roles.handed",
+    "master.roles.remembered",
     "master.verification",
     "master.stage",
     "protocol.exports",

@@ -243,3 +243,67 @@ def refuse_place(shared_paths: SharedPaths, location: str, area: str) -> None:
         place == each or is_below(place, each) or is_below(each, place) for each in (location, area)
     ):
         raise Wrong(f"{place} lies in {location} or in what is kept beside it, or around them", "place")
+
+
+# -- both ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RepoPaths:
+    """Where a repo lies on a target.
+
+    Attributes:
+        location: the live path.
+        shared: what is the host's own and stays whatever is deployed.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
+    """
+
+    location: Path
+    shared: SharedPaths = NOTHING_SHARED
+    revision_files: str = "beside"
+
+    @property
+    def area(self) -> Path:
+        """Where everything of the repo lies that is not live, beside ``location``.
+
+        Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
+        """
+        return area(self.location)
+
+    @property
+    def shared_place(self) -> Path:
+        """Where what trees share is."""
+        return Path(self.shared.place) if self.shared.place else self.area / "shared"
+
+
+def locate(name: str, keys: dict[str, Any], parent_dir: str, repos: dict[str, Any]) -> Path:
+    """The live path of one repo.
+
+    Args:
+        name: of the repo.
+        keys: checked values of its section.
+        parent_dir: where repos without a location of their own live.
+        repos: the sections of all.
+
+    Raises:
+        ConfigError: it is the system's own, or in the way of another repo.
+    """
+    location = Path(keys["location"] or f"{parent_dir}/{name}")
+    refuse_reserved(name, location)
+    refuse_nesting(name, location, repos, parent_dir)
+    return location
+
+
+def repo_paths(name: str, keys: dict[str, Any], location: Path) -> RepoPaths:
+    """What holds for one repo.
+
+    Raises:
+        ConfigError: what trees share lies in one of them.
+    """
+    found: SharedPaths = keys["shared"]
+    try:
+        refuse_place(found, str(location), str(area(location)))
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "shared", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    return RepoPaths(location, found, keys["revision_files"])

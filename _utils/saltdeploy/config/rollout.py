@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import transports, values
+from saltdeploy.config.targets import TARGET_TYPES
 from saltdeploy.config.values import Wrong, absolute, name, one_of, seconds, share, table, text, window
 
 ASK = "ask"
@@ -24,17 +25,6 @@ CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
 _ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
 _BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
 _AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
-TARGET_TYPES = (
-    "glob",
-    "pcre",
-    "list",
-    "grain",
-    "grain_pcre",
-    "pillar",
-    "pillar_exact",
-    "nodegroup",
-    "compound",
-)
 REST = "default"
 
 
@@ -137,6 +127,51 @@ class Check:
     def option(self, key: str, default: Any = None) -> Any:
         """One of the kind's own keys."""
         return dict(self.options).get(key, default)
+
+
+@dataclass(frozen=True)
+class RolloutPolicy:
+    """In which order, how many at once, and what follows when something fails.
+
+    Attributes:
+        batch: how many hosts switch at once: a count or a share such as ``25%``.
+        rollback_batch: how many hosts switch back at once: a count or a share.
+        fetch_batch: how many hosts fetch at once: a count or a share.
+        failure_limit: how many hosts of a group may fail before the deploy is stopped: a count or a share.
+        timeout: seconds that a host may take for one stage.
+        groups: the order in which the targets switch; empty: all of them are one group.
+        on_failure: what follows when too many hosts fail: ``rollback``, ``hold`` or ``ask``.
+        on_inconclusive: what follows where that cannot be told, likewise; "" as ``on_failure`` says.
+        on_abort: what follows when an operator stops the deploy: ``rollback`` or ``hold``.
+        question_timeout: seconds until a question that nobody answers gets its default.
+    """
+
+    batch: str
+    rollback_batch: str
+    fetch_batch: str
+    failure_limit: str
+    timeout: int
+    groups: tuple[Group, ...]
+    on_failure: str
+    on_inconclusive: str
+    on_abort: str
+    question_timeout: float
+
+
+def policy(keys: dict[str, Any]) -> RolloutPolicy:
+    """What holds for one repo, by the checked values of its section."""
+    return RolloutPolicy(
+        batch=keys["batch"],
+        rollback_batch=keys["rollback_batch"],
+        fetch_batch=keys["fetch_batch"],
+        failure_limit=keys["failure_limit"],
+        timeout=keys["timeout"],
+        groups=keys["groups"],
+        on_failure=keys["on_failure"],
+        on_inconclusive=keys["on_inconclusive"] or "",
+        on_abort=keys["on_abort"],
+        question_timeout=keys["question_timeout"],
+    )
 
 
 def hold(value: Any) -> str:

@@ -16,17 +16,19 @@ from saltdeploy.config import (
     delivery,
     freeze,
     layouts,
+    origin,
     paths,
+    roles,
     rollout,
     staging,
     tag_schemes,
+    targets,
     transports,
     values,
 )
 from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals
 
-SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
 _DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
@@ -109,7 +111,7 @@ REPO_KEYS: dict[str, Key] = {
     "sync_script": ("shared.py", values.text),
     "dependencies": ({}, _names),
     "automated": (False, values.flag),
-    "type": ("git-http", values.one_of(*SCHEMES)),
+    "type": ("git-http", values.one_of(*origin.SCHEMES)),
     "gitfat_enabled": (False, values.flag),
     "service_name": (None, rollout.services),
     "deployment_repo_group": (None, values.text),
@@ -118,7 +120,7 @@ REPO_KEYS: dict[str, Key] = {
     "url": (None, _url),
     "rsync_url": (None, _url),
     "targets": (None, values.text),
-    "targets_type": ("compound", values.one_of(*rollout.TARGET_TYPES)),
+    "targets_type": ("compound", values.one_of(*targets.TARGET_TYPES)),
     "transport": (transports.DEFAULT, transports.of_repo),
     "layout": ("slots", values.one_of(*layouts.LAYOUTS)),
     "slots": (3, values.whole(2, 16)),
@@ -152,6 +154,7 @@ REPO_KEYS: dict[str, Key] = {
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
+    "roles": (None, roles.of_repo),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -167,4 +170,5 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    "roles": (None, roles.of_fleet),
 }

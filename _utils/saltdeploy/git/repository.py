@@ -225,8 +225,6 @@ class Repository(ObjectStore):
             **options,
         )
 
-    # -- signatures -------------------------------------------------------------------------------------
-
     def has_path(self, commit: str, path: str) -> bool:
         """Whether a release has a file, a link or a directory at a path."""
         return bool(self._ask(["rev-parse", "--verify", "--quiet", f"{check_commit(commit)}:{path}"]).strip())
@@ -234,6 +232,8 @@ class Repository(ObjectStore):
     def message(self, tag: str) -> str:
         """What an annotated tag says; of another, what its commit says."""
         return self._ask(["for-each-ref", "--format=%(contents)", f"refs/tags/{check_tag(tag)}"])
+
+    # -- signatures -------------------------------------------------------------------------------------
 
     def verify(self, tag: Tag) -> None:
         """Let git verify the signature of an annotated tag, as the configuration of this user and host says.

@@ -49,8 +49,8 @@ class Inplace:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._location = repo.location
-        self._first = repo.area / "first"
+        self._location = repo.paths.location
+        self._first = repo.paths.area / "first"
 
     @property
     def store(self) -> Repository:

@@ -385,7 +385,7 @@ class NotAsRecorded(DeployError):
 
 
 class NotAllowed(DeployError):
-    """Who asks the warm door has no right to what they ask for."""
+    """Who asks the runner, by whichever door, has no right to what they ask for."""
 
     kind = "not-allowed"
     status = 195

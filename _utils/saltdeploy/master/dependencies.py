@@ -57,7 +57,7 @@ def _needed(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
                 path=f"repo_config:{name}:dependencies",
                 next="take one of these dependencies out",
             )
-        for needed in load(pillar, name, site).dependencies:
+        for needed in load(pillar, name, site).guards.dependencies:
             visit(needed, (*above, name))
         if name not in found:
             found.append(name)

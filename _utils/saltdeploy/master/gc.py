@@ -53,7 +53,7 @@ def collect(
     hosts, nobodys = _hosts(repos, master, whole=whole)
     unreadable = {**unreadable, **nobodys}
     awake = _awake(hosts, master)
-    timeout = float(max((repo.timeout for repo in repos), default=0))
+    timeout = float(max((repo.rollout.timeout for repo in repos), default=0))
     answers = gather(master, awake, "deploy.gc", arguments, timeout) if awake else {}
     return {
         "view": "gc",
@@ -116,7 +116,7 @@ def _hosts(repos: Sequence[Repo], master: Master, *, whole: bool) -> tuple[list[
     failed = {}
     for repo in repos:
         try:
-            found |= set(master.targets(repo.targets, repo.targets_type))
+            found |= set(master.targets(repo.targets.expression, repo.targets.type))
             if whole:
                 found |= set(fanouts.minions(fanouts.sources(repo, master.targets)))
         except DeployError as error:

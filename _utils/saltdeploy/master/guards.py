@@ -80,7 +80,7 @@ def ask(guards: Sequence[tuple[str, Callable[[_Asked], None]]], asked: _Asked, r
 
 
 def _freeze(asked: RepoRequest) -> None:
-    window = active(asked.repo.freeze, asked.master.bus.now())
+    window = active(asked.repo.guards.freeze, asked.master.bus.now())
     forced = asked.request.forces("freeze") or asked.request.action == ROLLBACK  # the way back is always open
     if window is not None and not forced:
         raise Frozen(
@@ -129,7 +129,7 @@ def _targets(one: ResolvedRepo) -> None:
     if missing and not one.request.forces("targets"):
         names = missing[:5]
         raise NoTargets(
-            f"{', '.join(names)} took part in the last deploy and no longer matches {one.repo.targets!r}",
+            f"{', '.join(names)} took part in the last deploy and no longer matches {one.repo.targets.expression!r}",
             repo=one.repo.name,
             next=f"salt -L {','.join(names)} saltutil.refresh_grains; if it is meant so: force=targets",
         )
@@ -141,11 +141,11 @@ def _transport(one: ResolvedRepo) -> None:
         return
     name = one.repo.name
     for transport, key, url, hint in (
-        ("rsync", "rsync_url", one.repo.rsync_url, "rsync://host/module, or host:/path"),
+        ("rsync", "rsync_url", one.repo.origin.rsync_url, "rsync://host/module, or host:/path"),
         (
             "git",
             "url",
-            one.repo.url,
+            one.repo.origin.url,
             "a URL of the repository; or set upstream, or deployment_config:servers",
         ),
     ):
@@ -169,7 +169,7 @@ def _bad_release(one: ResolvedRepo) -> None:
 
 
 def _signature(one: ResolvedRepo) -> None:
-    if one.repo.require_signed and one.untagged is not None:
+    if one.repo.trust.require_signed and one.untagged is not None:
         raise Unsigned(
             f"{one.request.revision} has no tag, and the pillar wants one that is signed",
             repo=one.repo.name,

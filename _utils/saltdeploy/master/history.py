@@ -61,8 +61,8 @@ class History:
         }
         place = {"epoch": events.epoch_of(event), "left_out": event.get("left_out", 0)}
         ending = {"outcome": "", "cause": "", "ok": 0, "total": event.get("hosts", 0)}
-        once = {"once": event["once"]} if event.get("once") else {}
-        self._deploys(repo).put(deploy, {**known, **place, **once, **ending})
+        more = {key: event[key] for key in ("once", "role") if event.get(key)}
+        self._deploys(repo).put(deploy, {**known, **place, **more, **ending})
         self._tags(repo).put(event["tag"], {"tag": event["tag"], "commit": event["commit"], "deploy": deploy})
         self._forget_the_oldest(repo)
 

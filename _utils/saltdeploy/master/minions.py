@@ -16,10 +16,11 @@ from saltdeploy.lib.errors import DeployError, Forged, Unreachable
 from saltdeploy.master.attention import Attention
 from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Bus, Master
+from saltdeploy.master.no_answers import is_of_a_sync, what_helps
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import Order, Result
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,10 @@ _PATIENCE = 5.0
 _PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
 _ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
+_SYNC_TAKES = (
+    120.0  # seconds that a host may refuse all jobs since the files of its package are being replaced
+)
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
-_BLACKOUT = "Minion in blackout mode"  # Salt's words
 _TURN = 0.5  # seconds that are listened before it is looked who has answered
 
 
@@ -44,6 +47,7 @@ class _Question:
         probes, probed: how often, and when last, it was asked what became of it, without an answer.
         anew: how often it was asked the same anew.
         odd: what came under its name and is not its answer to this, and why not; None where nothing came.
+        synced, syncing: for so many seconds it has refused jobs since a sync replaces its package, and when it last did.
         jobs: under which it was asked for this, and what became of it.
     """
 
@@ -54,6 +58,8 @@ class _Question:
     probed: float = 0.0
     anew: int = 0
     odd: DeployError | None = None
+    synced: float = 0.0
+    syncing: float | None = None
     jobs: set[str] = field(default_factory=set)
 
     @property
@@ -156,11 +162,25 @@ class Fleet:
 
     def _note_odd(self, host: str, question: _Question, data: dict[str, Any], error: DeployError) -> None:
         """A broken installation looks like this as well; should the host stay silent, this is the best reason."""
-        question.odd = DeployError(error.cause, next=_what_to_do_about(error, host))
+        question.odd = DeployError(error.cause, next=what_helps(error, host))
+        if is_of_a_sync(error):
+            self._wait_for_a_sync(question)
         if host not in self._warned:
             self._warned.add(host)
             log.info("deploy %s: %s returned %.300r", self._deploy, host, data.get("return"))
             self._warn(f"{host}: ignored an answer under its name, and asks again: {error.cause}")
+
+    def _wait_for_a_sync(self, question: _Question) -> None:
+        """A refusal is a sign of life, for a while: a job that runs goes on in memory, and the next one may be taken.
+
+        Given up after two refusals, a host would be called unreachable while it switches, and would not take the way
+        back either. What it cannot do meanwhile is not taken off the time that its stage may take.
+        """
+        now = self._attention.seconds
+        question.synced += now - (question.sign if question.syncing is None else question.syncing)
+        question.syncing = now
+        if question.synced <= _SYNC_TAKES:
+            question.sign, question.probes, question.probed = now, 0, 0.0
 
     # -- silence ----------------------------------------------------------------------------------------
 
@@ -168,7 +188,7 @@ class Fleet:
         now = self._attention.seconds
         silent = []
         for host, question in list(self._open.items()):
-            if now - question.asked > self._timeout:
+            if now - question.asked > self._timeout + min(question.synced, _SYNC_TAKES):
                 self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
             elif question.probes == _QUESTIONS and now - question.probed > self._patience:
                 self._give_up(host, question, heard, "no answer, and none when asked again")
@@ -260,23 +280,6 @@ def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
         next=f"salt '{result.host}' saltutil.sync_all",
     )
     return replace(result, status=error.status, error=error)
-
-
-def _what_to_do_about(error: DeployError, host: str) -> str:
-    """What helps against an answer that does not count; "" where nothing of that kind does.
-
-    What is no answer of ours at all comes from Salt: the door does not load there, or does not fit the package that is
-    there, as between the two halves of an upgrade.
-    """
-    if isinstance(error, Forged):
-        return error.next
-    if _BLACKOUT in error.cause:
-        allowed = ", ".join(f"deploy.{stage}" for stage in (FETCH, CHECKOUT, ROLLBACK, "result", "status"))
-        return (
-            f"set minion_blackout to False in the pillar or the grains of {host}, or let {allowed} be in its "
-            f"minion_blackout_whitelist; then salt '{host}' saltutil.refresh_pillar"
-        )
-    return f"salt '{host}' saltutil.sync_all"
 
 
 def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:

@@ -170,8 +170,8 @@ def pack(draft: Draft, deploy: str, master: Master) -> tuple[Plan, dict[str, Pac
         waves=draft.waves,
         rules=draft.rules,
         left_out=draft.left_out,
-        timeout=float(sum(one.repo.timeout for one in draft.repos)),
-        question_timeout=0.0 if request.unattended else draft.lead.repo.question_timeout,
+        timeout=float(sum(one.repo.rollout.timeout for one in draft.repos)),
+        question_timeout=0.0 if request.unattended else draft.lead.repo.rollout.question_timeout,
     )
     if request.action == CHECKOUT:
         return plan, {}
@@ -197,7 +197,9 @@ def ways(one: ResolvedRepo, held: Mapping[str, Holdings]) -> tuple[TransportChoi
         held: what those hosts hold.
     """
     if one.source is None or one.request.action == CHECKOUT:  # nothing is to be packed
-        return transport_choice.ways(one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout), ""))
+        return transport_choice.ways(
+            one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout.name), "")
+        )
     chooser = TransportChooser(one.repo, one.source, one.tag, held, one.master)
     return transport_choice.ways(one.wanted, chooser.choose)
 

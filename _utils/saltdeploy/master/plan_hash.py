@@ -65,12 +65,16 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
         "transports": one.wanted,
         "waves": [{key: getattr(wave, key) for key in _WAVE} for wave in waves],
         "hosts": {host: held[host].live for host in held},
-        "restarts": dataclasses.asdict(repo.restart),
-        "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
+        "restarts": dataclasses.asdict(repo.hooks.restart),
+        "checks": [
+            dataclasses.asdict(check)
+            for check in (repo.hooks.depool, *repo.hooks.checks, repo.hooks.repool)
+            if check
+        ],
     }
     for policy in _POLICIES:
         if policy in one.request.once:  # what the pillar says of it is no part of older hashes
-            facts[policy] = getattr(repo, policy)
+            facts[policy] = getattr(repo.rollout, policy)
     plain: Facts = json.loads(json.dumps(facts, default=str))
     return plain
 

@@ -62,7 +62,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
     except (GitFailed, Corrupt) as error:  # a guard that looked at the trees has said it better
         raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
     places = check_places.of(repo, source.repository, one.tag.commit)
-    restarts = list(_told(repo.restart))
+    restarts = list(_told(repo.hooks.restart))
     of_the_master = restarts or any(each["source"] == "pillar" for each in places)
     return {
         "view": "plan",
@@ -105,9 +105,9 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
 
 def _shared(repo: Repo) -> Iterator[str]:
     """What of a release no host takes."""
-    if repo.shared:
+    if repo.paths.shared:
         yield (
-            f"Shared on each host, at {repo.shared_place}, and no part of a release: {', '.join(repo.shared.paths)}. What is "
+            f"Shared on each host, at {repo.paths.shared_place}, and no part of a release: {', '.join(repo.paths.shared.paths)}. What is "
             "there stays as it is; what the live tree has at these paths is taken over in the switch"
         )
 
@@ -137,7 +137,7 @@ def _changes(
     travels: tuple[TransportChoice, ...],
 ) -> dict[str, dict[str, Any]]:
     # what the others bring by themselves is not known here; it is about what a bundle would
-    known = {host: _sized_as(way, one.repo.layout) for way in travels for host in way.hosts}
+    known = {host: _sized_as(way, one.repo.layout.name) for way in travels for host in way.hosts}
     order = Order("pin", 0, FETCH, one.release, "bundle")
     offers = Packing(order, one.tag, one.repo, one.master.payloads, one.open_source, known)
     offers.pack(held.items())

@@ -43,7 +43,9 @@ def provenance(repo: Repo, root: Path, tag: str, file: str) -> dict[str, Any]:
         )
     found = source.tag(tag or (pin.release.tag if pin else ""))
     repository = (
-        source.mirror if source.mirror.is_readable and source.mirror.has(found.commit) else source.repository
+        source.mirror
+        if source.mirror.is_readable() and source.mirror.has(found.commit)
+        else source.repository
     )
     told = _told(repository, repo, source, found)
     view = {

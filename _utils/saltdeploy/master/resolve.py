@@ -122,7 +122,7 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
     """
     request, repo, master = asked.request, asked.repo, asked.master
     try:
-        everybody = master.targets(repo.targets, repo.targets_type)
+        everybody = master.targets(repo.targets.expression, repo.targets.type)
     except DeployError as error:
         raise error.at(repo=repo.name) from None
     if not everybody:
@@ -148,7 +148,7 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
 
 def _nobody(repo: Repo) -> NoTargets:
     return NoTargets(
-        f"no minion matches {repo.targets!r} ({repo.targets_type})",
+        f"no minion matches {repo.targets.expression!r} ({repo.targets.type})",
         repo=repo.name,
         next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
         "after a change of grains: salt '*' saltutil.refresh_grains",
@@ -184,7 +184,7 @@ def _pinned(repo: Repo, hosts: list[str], master: Master) -> Release:
             repo=repo.name,
             next=f"salt-run deploy.sync repo={repo.name} tag=...",
         )
-    if not repo.restart:
+    if not repo.hooks.restart:
         raise NothingToRestart(
             "its pillar names nothing to restart",
             repo=repo.name,

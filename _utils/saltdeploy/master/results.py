@@ -145,7 +145,7 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
 
     pins = Pins(master.root)
     pin = pins.get(repo.name)
-    hosts = sorted({*master.targets(repo.targets, repo.targets_type), *_members(pin, master)})
+    hosts = sorted({*master.targets(repo.targets.expression, repo.targets.type), *_members(pin, master)})
     answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)

@@ -63,7 +63,7 @@ def make_tree(
     Raises:
         BadRelease, ConfigError, HookFailed, DeployError: it cannot be made, and why.
     """
-    plan, root = repo.staging or StagePlan(), source.root
+    plan, root = repo.staging.plan or StagePlan(), source.root
     if archive:
         return _of_archive(Path(archive), mirror, before, root)
     if directory or not plan.parts:
@@ -78,7 +78,7 @@ def make_tree(
 def _usual(repo: Repo, source: Source) -> str:
     """The directory that people edit: the source itself, or the work tree of the repository there."""
     if source.is_staged:
-        return repo.source
+        return repo.origin.source
     if source.work_tree is not None:
         return str(source.work_tree)
     raise ConfigError(

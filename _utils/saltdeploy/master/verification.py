@@ -20,10 +20,10 @@ def verify(repo: Repo, master: Master, *, full: bool, part: str, wait: float) ->
     Raises:
         NoTargets: no minion takes the repo.
     """
-    hosts = master.targets(repo.targets, repo.targets_type)
+    hosts = master.targets(repo.targets.expression, repo.targets.type)
     if not hosts:
         raise NoTargets(
-            f"no minion matches {repo.targets} ({repo.targets_type})",
+            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
             repo=repo.name,
             next=f"salt-run deploy.targets repo={repo.name}",
         )

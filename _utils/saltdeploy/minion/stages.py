@@ -145,7 +145,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     """Everything that takes time, space or the network; nothing that a user sees."""
     repo = downloads.booking(repo, host)
     git_version()
-    refuse_on_disk(repo.name, repo.location, Configurations(host.cache, repo.name).others())
+    refuse_on_disk(repo.name, repo.paths.location, Configurations(host.cache, repo.name).others())
     refuse_contents(repo)
     configuration.refuse_shared_left(repo, host)
     layout = layouts.of(repo)
@@ -159,13 +159,13 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     live = layout.tree(holdings.live) if holdings.live else None
     before = checks.left_by(order, holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
     site = CheckSite(repo, host, order.group, None, live, order, before)
-    steps.run(checks.at("before fetch", repo.checks, site))
-    with priority.gentle(repo.supply.nice):
+    steps.run(checks.at("before fetch", repo.hooks.checks, site))
+    with priority.gentle(repo.delivery.nice):
         facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
     site = dataclasses.replace(site, tree=layout.tree(order.release.commit))
-    known = (*repo.checks, *checks.of_release(layout, repo, order.release.commit))
-    steps.run([*checks.calls(repo.fetch_calls, site), *checks.at("after fetch", known, site)])
+    known = (*repo.hooks.checks, *checks.of_release(layout, repo, order.release.commit))
+    steps.run([*checks.calls(repo.hooks.fetch_calls, site), *checks.at("after fetch", known, site)])
     return facts
 
 
@@ -200,7 +200,7 @@ def _bring(
             except Corrupt:  # its tree is damaged, and the contents are not in the store
                 pass
         config_transports.refuse_unfit(
-            order.transport, repo.layout, repo.name
+            order.transport, repo.layout.name, repo.name
         )  # it may have been chosen for once
         opened = layout.open()
         store, trees = layout.store, layout.trees
@@ -256,7 +256,11 @@ def status(repo: Repo, host: Host) -> Result:
 def look(repo: Repo, host: Host) -> Result:
     """As :func:`status`; with the fact ``stale`` where what runs seems to be older than what is live."""
     answer = status(repo, host)
-    why = services.stale(repo.restart, Path(repo.location)) if answer.ok and answer.holdings.live else ""
+    why = (
+        services.stale(repo.hooks.restart, Path(repo.paths.location))
+        if answer.ok and answer.holdings.live
+        else ""
+    )
     left = configuration.left_behind(repo, host)
     return with_facts(answer, **({"stale": why} if why else {}), **({"left_behind": left} if left else {}))
 
@@ -286,13 +290,13 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
     Returns:
         Trebuchet's answer, whose ``status`` is True or False (and not a number); {} where nothing is to restart.
     """
-    if not repo.restart:
+    if not repo.hooks.restart:
         return {}
     steps = Steps(no_progress, host.clock)
     answer: dict[str, Any] = {"status": True, "repo": repo.name, "dependencies": []}
     with flock.locked(Record(host.cache, repo.name).lock, wait=True):
         try:
-            steps.run(services.steps(repo.restart, host, CheckSite(repo, host).place))
+            steps.run(services.steps(repo.hooks.restart, host, CheckSite(repo, host).place))
         except (DeployError, OSError) as error:
             failed = _ours(error).at(repo=repo.name, host=host.name)
             answer |= {"status": False, "error": failed.to_wire()}
@@ -310,9 +314,9 @@ def verify(repo: Repo, host: Host, *, full: bool, part: PathSlice | None = None)
 
 def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
     """The answer of a host whose live tree is not what it should be."""
-    others_only = repo.layout == "inplace" and not findings.missing and not findings.changed
+    others_only = repo.layout.name == "inplace" and not findings.missing and not findings.changed
     mend = f"salt-run deploy.sync repo={answer.repo} {argument('tag', answer.tag)}"
-    look = f"git -C {shlex.quote(str(repo.location))} clean -ndx lists them: with layout inplace a deploy lets them stay"
+    look = f"git -C {shlex.quote(str(repo.paths.location))} clean -ndx lists them: with layout inplace a deploy lets them stay"
     named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
     error = Corrupt(
         f"{findings.wrong} files differ ({named})",

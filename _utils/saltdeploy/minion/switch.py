@@ -103,7 +103,7 @@ class _Side:
             restart: what this repo has to restart.
         """
         repo, release, site = self.repo, self._order.release, self._site
-        known = (*repo.checks, *checks.of_release(self._layout, repo, release.commit))
+        known = (*repo.hooks.checks, *checks.of_release(self._layout, repo, release.commit))
         back = self._order.stage == ROLLBACK
         restarts = services.steps(restart, site.host, site.place)
         return [
@@ -112,9 +112,9 @@ class _Side:
                 *checks.at("before checkout", known, site),
             ],
             [Step(_ACTIVATE, "begin", lambda: self._record.begin_switch(release.commit))],
-            checks.hook(repo.depool, site),
+            checks.hook(repo.hooks.depool, site),
             [Step(_ACTIVATE, "flip", self.activate)],
-            [*checks.calls(repo.checkout_calls, site), *checks.at("after checkout", known, site)],
+            [*checks.calls(repo.hooks.checkout_calls, site), *checks.at("after checkout", known, site)],
             checks.at("before restart", known, site),
             [step for step in restarts if step.phase == "restart"],
             [step for step in restarts if step.phase != "restart"],
@@ -122,7 +122,7 @@ class _Side:
                 *checks.at("after restart", known, site),
                 *(checks.at("after rollback", known, site) if back else ()),
             ],
-            checks.hook(repo.repool, site),
+            checks.hook(repo.hooks.repool, site),
             [Step(_ACTIVATE, "settle", self._record.settle)],
         ]
 
@@ -132,8 +132,8 @@ def _merged(sides: Iterable[_Side], *, several: bool) -> list[Step]:
     restarts: list[Restart] = []
     lists: list[Phases] = []
     for side in sides:
-        phases = side.phases(services.not_in(side.repo.restart, restarts))
-        restarts.append(side.repo.restart)
+        phases = side.phases(services.not_in(side.repo.hooks.restart, restarts))
+        restarts.append(side.repo.hooks.restart)
         lists.append([[_of(side, step) if several else step for step in phase] for phase in phases])
     return [step for phase in zip(*lists, strict=True) for step in chain(*phase)]
 

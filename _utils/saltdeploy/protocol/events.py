@@ -157,6 +157,7 @@ def started(
     reason: str,
     epoch: int = 0,
     once: Mapping[str, Any] | None = None,
+    role: str = "",
     also: Sequence[Event] = (),
 ) -> Event:
     """A deploy begins.
@@ -164,12 +165,14 @@ def started(
     ``action`` is the runner function, ``hosts`` how many targets there are, ``left_out`` how many more there would
     be without a limit, ``reason`` what the operator said about it, ``epoch`` that of the repo's lock, by which deploys
     are ordered. ``once``: arguments for this deploy alone, by name: ``force`` names the guards that were gone past.
+    ``role``: by which ``user`` may, where roles are configured.
     ``also``: ``repo``, ``tag``, ``commit`` and ``epoch`` of the others, where several repos are deployed as one.
     """
     fields = {"tag": tag, "commit": commit, "user": user, "hosts": hosts, "action": action}
     fields |= {"groups": groups[:50], "left_out": left_out, "reason": reason[:500]}
     fields |= {"epoch": epoch} if epoch else {}
     fields |= {"once": dict(once)} if once else {}
+    fields |= {"role": role} if role else {}
     return _event(STARTED, deploy, repo, now, **fields, **_and(also))
 
 
@@ -189,10 +192,11 @@ def asked(deploy: str, repo: str, now: float, *, stage: str, wave: int, hosts: l
 
 
 def resumed(
-    deploy: str, repo: str, now: float, *, user: str, epoch: int, also: Sequence[Event] = ()
+    deploy: str, repo: str, now: float, *, user: str, epoch: int, also: Sequence[Event] = (), role: str = ""
 ) -> Event:
-    """Another process resumes the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`."""
-    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch, **_and(also))
+    """Another process resumes the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`; so ``role``."""
+    by = {"role": role} if role else {}
+    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch, **by, **_and(also))
 
 
 def aborted(deploy: str, repo: str, now: float, *, user: str, reason: str) -> Event:

@@ -81,7 +81,10 @@ def files(fleet: Fleet) -> dict[str, Path]:
     found = {f"master:{path.relative_to(fleet.root)}": path for path in below(fleet.root)}
     web1 = fleet.minions["web1"]
     found |= {f"minion:{path.relative_to(web1.cache)}": path for path in below(web1.cache)}
-    return {**found, **{f"area:{path.relative_to(web1.repo.area)}": path for path in below(web1.repo.area)}}
+    return {
+        **found,
+        **{f"area:{path.relative_to(web1.repo.paths.area)}": path for path in below(web1.repo.paths.area)},
+    }
 
 
 def below(root: Path) -> list[Path]:
@@ -117,6 +120,8 @@ ELSEWHERE = frozenset(
         "area:layers/<layer>.db",
         "area:shared/**",
         "area:taking.json",
+        "master:asked/<token>",
+        "master:roles.json",
         "master:staging/<repo>.<digest>.index",
         "area:layers/<layer>.db-journal",
         "area:layers/<layer>.img",

@@ -214,8 +214,8 @@ class Fleet:
         yield "master", self.root
         for minion in self.minions.values():
             yield "minion", minion.cache
-            yield "area", minion.repo.area
-            if minion.repo.layout == "inplace":
+            yield "area", minion.repo.paths.area
+            if minion.repo.layout.name == "inplace":
                 yield "live", minion.location
 
 

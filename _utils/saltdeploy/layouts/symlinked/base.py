@@ -39,12 +39,12 @@ class SymlinkedTrees(abc.ABC):
 
     def __init__(self, repo: Repo, home: Path) -> None:
         self._repo = repo
-        self._area = repo.area
+        self._area = repo.paths.area
         self._home = home
         self._incoming = self._area / "incoming"
         self.store = store_of(repo, self._area / "store.git")
         self.trees = trees_of(repo, self._area / "trees.git")
-        self._changes = Changes(self.store, self.trees, repo.shared)
+        self._changes = Changes(self.store, self.trees, repo.paths.shared)
         self._shared = SharedArea(repo, self._changes, self._incoming)
 
     @abc.abstractmethod
@@ -76,7 +76,7 @@ class SymlinkedTrees(abc.ABC):
         if view.live is None:
             raise NotReady(
                 "nothing of this repo is live here",
-                path=str(self._repo.location),
+                path=str(self._repo.paths.location),
                 next="deploy a release first",
             )
         state = view.states[view.live]
@@ -105,7 +105,7 @@ class SymlinkedTrees(abc.ABC):
         self, manifest: Manifest, tree: Path, damaged: list[str], *, full: bool, part: PathSlice | None
     ) -> Findings:
         """Compare a tree with its manifest, and its links to what is shared."""
-        if not self._repo.shared:
+        if not self._repo.paths.shared:
             return manifest.verify(tree, full=full, part=part, damaged=damaged.append)
         strays: list[bytes] = []
         findings = manifest.verify(tree, full=full, part=part, damaged=damaged.append, stray=strays.append)
@@ -166,10 +166,10 @@ class SymlinkedTrees(abc.ABC):
     def _live_tree(self) -> Path:
         """The directory that ``location`` shows, whatever it is."""
         try:
-            target = os.readlink(self._repo.location)
+            target = os.readlink(self._repo.paths.location)
         except OSError:
-            return self._repo.location
-        return Path(os.path.normpath(self._repo.location.parent / target))
+            return self._repo.paths.location
+        return Path(os.path.normpath(self._repo.paths.location.parent / target))
 
 
 def _differs_in(slot: Slot, blobs: Collection[str]) -> bool:

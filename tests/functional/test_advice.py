@@ -28,6 +28,13 @@ OPEN = {
     ("_utils/saltdeploy/master/changes.py", "deploy.changes", "new=..."),
     ("_utils/saltdeploy/master/resolve.py", "deploy.sync", "tag=..."),
     ("_utils/saltdeploy/watch/console/views/fleet.py", "deploy.sync", "tag=..."),
+    ("_utils/saltdeploy/master/promotion.py", "deploy.sync", "tag=..."),
+    ("_utils/saltdeploy/master/provenance.py", "deploy.sources", "tag=TAG"),
+    # a release that is still to be made
+    ("_utils/saltdeploy/master/once.py", "deploy.sync", "tag=..."),
+    # why somebody does it
+    ("_runners/deploy.py", "deploy.suspend", "reason=..."),
+    ("_utils/saltdeploy/master/suspended.py", "deploy.suspend", "reason=..."),
     # what was pinned stood in a file that is damaged, and in no journal
     ("_utils/saltdeploy/master/pins.py", "deploy.sync", "tag=..."),
     # a file from elsewhere is not what its reader thinks: which deploy it should be, it does not say

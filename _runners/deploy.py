@@ -511,7 +511,7 @@ def suspend(host, reason, repo="", hours=24, until=""):
     from saltdeploy.master.suspended import Suspension, Suspensions
 
     now = time.time()
-    end = _moment(until) if until else now + hours * 3600
+    end = _moment(until, host) if until else now + hours * 3600
     if repo:
         _config(repo)
     known = Suspensions(root(__opts__))
@@ -1614,7 +1614,7 @@ def _chosen_way_back(repo):
         raise errors.BadArguments(
             "nothing was chosen, and nothing was done",
             repo=repo,
-            next=f"salt-run deploy.rollback repo={repo} to=...",
+            next=f"salt-run deploy.rollback repo={repo} {argument('to', default or offers[0].tag)}",
         )
     return chosen
 
@@ -1652,12 +1652,12 @@ def _overrides(**said):
     return tuple((key, value) for key, value in said.items() if value != "")
 
 
-def _moment(text):
+def _moment(text, host):
     try:
         return datetime.datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
         raise errors.BadArguments(
-            f"{text!r} is no moment", next="salt-run deploy.suspend HOST reason=... until=2026-11-30T18:00"
+            f"{text!r} is no moment", next=f"salt-run deploy.suspend {host} reason=... until=2026-11-30T18:00"
         ) from None
 
 

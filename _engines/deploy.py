@@ -31,7 +31,7 @@ saltdeploy.require("0.2.0")
 
 from saltbridge import asking
 from saltbridge.master import execute, open_master, pillar, root, site, store
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 from saltdeploy.config.redis import redis
 from saltdeploy.config.repo import repo_names
 from saltdeploy.config.signals import signals

@@ -88,6 +88,7 @@ __load__ = [
     "rollback",
     "services",
     "show",
+    "sources",
     "status",
     "stage",
     "story",
@@ -105,8 +106,8 @@ __load__ = [
 def __virtual__():
     # a page asks for these all day, and a process of its own answers each time: half a second of a processor
     if lifetime.is_daemon(__opts__) and not lifetime.is_job_of(_BRIEF):
-        from saltbridge import peer  # noqa: F401 - see saltdeploy.upfront
-        from saltdeploy import upfront
+        from saltbridge import peer  # noqa: F401 - see saltdeploy.config.upfront
+        from saltdeploy.config import upfront
 
         upfront.load(upfront.RUNNER)
     return __virtualname__
@@ -1056,7 +1057,32 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
 
 
 @_door
-def stage(repo, directory="", archive="", reason=""):
+def sources(repo, tag="", file=""):
+    """
+    Tell where a release comes from: each repository that it was composed of, with the commit, and each patch; and where a
+    file of it comes from.
+
+    repo
+        Name of the repo.
+    tag
+        The release. Without it: the one that is pinned.
+    file
+        A path in the release: then its own source, the path there, and the patches that changed it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.sources repo=mediawiki
+        salt-run deploy.sources repo=mediawiki file=extensions/Foo/Foo.php
+    """
+    from saltdeploy.master import provenance
+
+    return provenance.provenance(_config(repo), root(__opts__), tag, file)
+
+
+@_door
+def stage(repo, directory="", archive="", reason="", force=False):
     """
     Make a release on the master, with a tag of its own: of a plain directory, of an archive, or composed of several
     repositories. Nothing is deployed. Where nothing has changed it says so, and makes nothing.
@@ -1070,6 +1096,8 @@ def stage(repo, directory="", archive="", reason=""):
         A tar or a zip that a CI made.
     reason
         Why; it stands in the commit and in the tag.
+    force
+        ``max_removed``: stage it although it lacks more of what was staged last than ``max_removed`` in the pillar allows.
 
     CLI Example:
 
@@ -1080,7 +1108,7 @@ def stage(repo, directory="", archive="", reason=""):
     """
     from saltdeploy.master import stage as master_stage
 
-    request = master_stage.StageRequest(directory, archive, _user(), reason)
+    request = master_stage.StageRequest(directory, archive, _user(), reason, force)
     return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
 
 
@@ -1345,7 +1373,7 @@ def _deploy(wish, detach, interactive=False):
 
 def _deploys():
     """The spine of a deploy, loaded with all that it can need to its end: it may take hours, and a sync some seconds."""
-    from saltdeploy import upfront
+    from saltdeploy.config import upfront
 
     upfront.load(upfront.DEPLOY)
     from saltdeploy.master import deploy

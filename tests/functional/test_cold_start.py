@@ -84,7 +84,7 @@ def test_a_daemon_of_salt_loads_all_with_the_door_and_nothing_later(checkout: Pa
 
 LOAD = """
 import json, sys
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 upfront.load(upfront.{what})
 print(json.dumps(sorted(sys.modules)))
 """

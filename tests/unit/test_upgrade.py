@@ -168,7 +168,7 @@ def test_the_old_version_is_what_it_says(old: Path) -> None:
 #: a process that has begun with the package, and goes on when it was replaced
 LATE = """
 import sys
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 {first}
 print("loaded", flush=True)
 sys.stdin.readline()

@@ -55,6 +55,7 @@ log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 
 _PILLAR_EVERY = 60.0  # seconds; it may have changed, and a look takes a second of a processor
+_NICE = 10  # of a process that tells others: it yields to everybody who deploys
 _FAREWELL = 5.0  # seconds that a process may take to end
 
 
@@ -165,6 +166,7 @@ def _standing(here):
 
 def _fill(engine, settings):
     """Fill redis for as long as the engine lives, or until the pillar says otherwise."""
+    os.nice(_NICE)
     filler = _filler(settings, root(__opts__))
     while os.getppid() == engine:
         try:

@@ -254,14 +254,14 @@ def restart(repo):
 
 
 @_door
-def config_diff(repo, asked):
+def config_diff(repo, wanted):
     """
     What a release would change in the configuration files that this minion renders, for ``deploy.plan``: facts
     ``config:<path>``, without secrets. Changes nothing.
 
     repo
         Name of the repo.
-    asked
+    wanted
         What the master asks for: the release, and the templates that are in it.
 
     CLI Example:
@@ -272,9 +272,9 @@ def config_diff(repo, asked):
     """
 
     def look(found):
-        wanted = asked if isinstance(asked, dict) else {}
-        release = Release.from_wire(wanted.get("release") or {})
-        texts = {str(path): str(text) for path, text in dict(wanted.get("texts") or {}).items()}
+        said = wanted if isinstance(wanted, dict) else {}
+        release = Release.from_wire(said.get("release") or {})
+        texts = {str(path): str(text) for path, text in dict(said.get("texts") or {}).items()}
         return by_hand.config_diff(found, release, texts, _host())
 
     return _answer(repo, look)

@@ -88,6 +88,7 @@ __load__ = [
     "rollback",
     "services",
     "show",
+    "sources",
     "status",
     "stage",
     "story",
@@ -510,7 +511,7 @@ def suspend(host, reason, repo="", hours=24, until=""):
     from saltdeploy.master.suspended import Suspension, Suspensions
 
     now = time.time()
-    end = _moment(until) if until else now + hours * 3600
+    end = _moment(until, host) if until else now + hours * 3600
     if repo:
         _config(repo)
     known = Suspensions(root(__opts__))
@@ -1056,7 +1057,32 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
 
 
 @_door
-def stage(repo, directory="", archive="", reason=""):
+def sources(repo, tag="", file=""):
+    """
+    Tell where a release comes from: each repository that it was composed of, with the commit, and each patch; and where a
+    file of it comes from.
+
+    repo
+        Name of the repo.
+    tag
+        The release. Without it: the one that is pinned.
+    file
+        A path in the release: then its own source, the path there, and the patches that changed it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.sources repo=mediawiki
+        salt-run deploy.sources repo=mediawiki file=extensions/Foo/Foo.php
+    """
+    from saltdeploy.master import provenance
+
+    return provenance.provenance(_config(repo), root(__opts__), tag, file)
+
+
+@_door
+def stage(repo, directory="", archive="", reason="", force=False):
     """
     Make a release on the master, with a tag of its own: of a plain directory, of an archive, or composed of several
     repositories. Nothing is deployed. Where nothing has changed it says so, and makes nothing.
@@ -1070,6 +1096,8 @@ def stage(repo, directory="", archive="", reason=""):
         A tar or a zip that a CI made.
     reason
         Why; it stands in the commit and in the tag.
+    force
+        ``max_removed``: stage it although it lacks more of what was staged last than ``max_removed`` in the pillar allows.
 
     CLI Example:
 
@@ -1080,7 +1108,7 @@ def stage(repo, directory="", archive="", reason=""):
     """
     from saltdeploy.master import stage as master_stage
 
-    request = master_stage.StageRequest(directory, archive, _user(), reason)
+    request = master_stage.StageRequest(directory, archive, _user(), reason, force)
     return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
 
 
@@ -1586,7 +1614,7 @@ def _chosen_way_back(repo):
         raise errors.BadArguments(
             "nothing was chosen, and nothing was done",
             repo=repo,
-            next=f"salt-run deploy.rollback repo={repo} to=...",
+            next=f"salt-run deploy.rollback repo={repo} {argument('to', default or offers[0].tag)}",
         )
     return chosen
 
@@ -1624,12 +1652,12 @@ def _overrides(**said):
     return tuple((key, value) for key, value in said.items() if value != "")
 
 
-def _moment(text):
+def _moment(text, host):
     try:
         return datetime.datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
         raise errors.BadArguments(
-            f"{text!r} is no moment", next="salt-run deploy.suspend HOST reason=... until=2026-11-30T18:00"
+            f"{text!r} is no moment", next=f"salt-run deploy.suspend {host} reason=... until=2026-11-30T18:00"
         ) from None
 
 

@@ -57,6 +57,7 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "sources",
     "status",
     "stage",
     "story",

@@ -16,7 +16,6 @@ import pytest
 from tests.functional.test_exports import master
 from tests.support.tmux import tmux
 
-pytestmark = pytest.mark.component("tmux")
 NEXT_STEP = "the master's event bus does not answer"  # which comes behind it, for no master runs
 
 

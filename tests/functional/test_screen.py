@@ -23,7 +23,6 @@ from tests.unit.watch.console.screen.looking import until
 from tests.unit.watch.rollouts import canary_and_rollback
 from tests.unit.watch.stories import DEPLOY, REPO, Step, Story
 
-pytestmark = pytest.mark.component("tmux")
 __all__ = ["golden"]
 
 

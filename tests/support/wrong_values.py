@@ -26,7 +26,7 @@ USUAL = {
     "to": "production",
     "on": True,
     "order": {},
-    "asked": {},
+    "wanted": {},
     "directory": "/no/such",
 }
 VALUES: dict[str, Any] = {

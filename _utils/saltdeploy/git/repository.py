@@ -206,6 +206,14 @@ class Repository(ObjectStore):
             **options,
         )
 
+    def has_path(self, commit: str, path: str) -> bool:
+        """Whether a release has a file, a link or a directory at a path."""
+        return bool(self._ask(["rev-parse", "--verify", "--quiet", f"{check_commit(commit)}:{path}"]).strip())
+
+    def message(self, tag: str) -> str:
+        """What an annotated tag says; of another, what its commit says."""
+        return self._ask(["for-each-ref", "--format=%(contents)", f"refs/tags/{check_tag(tag)}"])
+
     # -- signatures -------------------------------------------------------------------------------------
 
     def verify(self, tag: Tag) -> None:

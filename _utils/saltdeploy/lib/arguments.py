@@ -107,7 +107,7 @@ ONE_REPO: Readers = {
     "part": part,
     "plan": partial(code, digits=64),
     "choice": choice,
-    **dict.fromkeys(("order", "wanted", "asked"), wires),
+    **dict.fromkeys(("order", "wanted"), wires),
 }
 #: The same, where ``repo`` may name several.
 SEVERAL_REPOS: Readers = {**ONE_REPO, "repo": several}

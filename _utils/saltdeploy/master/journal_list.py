@@ -22,6 +22,9 @@ class JournalList:
     Args:
         journals: whose.
         now: seconds since the epoch.
+
+    Attributes:
+        are_all: what it gave last were all journals there are.
     """
 
     def __init__(self, journals: Journals, now: Callable[[], float] = time.time) -> None:
@@ -30,12 +33,15 @@ class JournalList:
         self._seen: dict[Path, int] = {}
         self._young: list[Path] = []
         self._due: float | None = None
+        self.are_all = False
 
     def __call__(self) -> list[Path]:
         """Journals, each once, oldest first."""
         now = self._now()
         if self._due is not None and self._due - ALL_EVERY <= now < self._due and self._is_as_seen(now):
+            self.are_all = False
             return self._young
+        self.are_all = True
         self._seen = {
             place: _changed(place) for place in self._directories()
         }  # first: what comes then is news

@@ -54,6 +54,29 @@ def refuse_much_removed(repo: Repo, source: Source, tag: Tag, before: str) -> No
     )
 
 
+def refuse_shrunken(repo: Repo, mirror: Repository, before: str, tree: str, origin: str) -> None:
+    """Compare what is to be staged with what was staged last: a disk that is not mounted, a half copied directory.
+
+    Args:
+        before, tree: git's ids of both trees.
+        origin: what it would be made of.
+
+    Raises:
+        TooMuchRemoved: it is smaller by more than ``max_removed``.
+    """
+    if before == tree:
+        return
+    found = mirror.difference(before, tree)
+    if _is_too_much(repo.guards.max_removed, found, mirror.sizes(before)):
+        raise TooMuchRemoved(
+            f"{origin} lacks {found.fewer} files of what was staged last, and {max(found.lost, 0)} bytes are gone: "
+            f"more than {repo.guards.max_removed}; nothing was staged",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:max_removed",
+            next="see whether all of it is there; or, if it is meant so, stage it with force=max_removed",
+        )
+
+
 @contextlib.contextmanager
 def _whole(repo: Repo, source: Source, tag: Tag, before: str) -> Iterator[Repository]:
     """The repository that knows most of both releases: with the files of submodules, where those are at hand."""

@@ -104,7 +104,7 @@ class Order:
         step: (once) the name of the step; ``attempt`` counts the runs of its deploy.
         undo: (once) what undoes the step is to be run. With ``back`` the release is the one that hosts go back to; else it
             is the one that they leave.
-        as_it_was: (fetch) the release is gone back to: nothing that hosts have made for it is rebuilt.
+        as_it_was: (fetch) the release is gone back to: what hosts rendered for it stays.
         left: (once) with ``back``, the tag of the release that they leave.
     """
 

@@ -34,7 +34,7 @@ class RedisFiller:
 
     Args:
         server: the redis.
-        journals: gives the journals there are, oldest first.
+        journals: gives the journals there are, oldest first; where it says by ``are_all`` that it did not, those that may have news.
         forgotten: gives host -> moment up to which nothing of it is wanted, as ``deploy.forget`` has noted.
     """
 
@@ -82,7 +82,8 @@ class RedisFiller:
         self._see_where_it_stands()
         self._forget()
         present = list(self._journals())
-        self._forget_journals({path.stem for path in present})
+        if getattr(self._journals, "are_all", True):
+            self._forget_journals({path.stem for path in present})
         for path in present:
             with contextlib.suppress(
                 FileNotFoundError

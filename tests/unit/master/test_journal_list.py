@@ -97,3 +97,12 @@ def test_where_nothing_was_ever_deployed_there_is_nothing(tmp_path: Path) -> Non
     assert (found.look(), found.look()) == ([], [])
     found.deploy(1)
     assert found.look() == ["20261123101112000001"]
+
+
+def test_it_says_whether_what_it_gave_were_all(master: Master) -> None:
+    said = []
+    for seconds in (0, 1, ALL_EVERY):
+        master.now += seconds
+        master.look()
+        said.append(master.list.are_all)
+    assert said == [True, False, True]

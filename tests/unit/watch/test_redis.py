@@ -259,6 +259,25 @@ def test_a_password_is_needed_and_never_shown(tmp_path: Path, caplog: pytest.Log
     assert password not in caplog.text + repr(wrong) + repr(server.settings)
 
 
+def test_journals_that_are_not_looked_at_for_a_while_are_neither_forgotten_nor_told_twice(
+    server: RunningRedis, tmp_path: Path
+) -> None:
+    class Newest:
+        are_all = False
+
+        def __call__(self) -> list[Path]:
+            return Journals(tmp_path).paths()[-1:]
+
+    Told(tmp_path, FIRST, "v1", 1000.0, "web1").whole()
+    filler(server, tmp_path).fill()
+    Told(tmp_path, SECOND, "v2", 2000.0, "web1").whole()
+    RedisFiller(RedisServer(server.settings), Newest(), dict).fill()
+    assert set(server.client.hkeys(POSITIONS)) == {FIRST, SECOND}
+    before = server.client.xlen(STREAM)
+    filler(server, tmp_path).fill()
+    assert server.client.xlen(STREAM) == before
+
+
 # -- the returner ---------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ _LATER = {
     "gc": "maintenance",
     "next_tag": "maintenance",
     "preseed": "maintenance",
+    "sources": "releases",
     "stage": "maintenance",
     "serviced": "hosts_apart",
     "suspended": "hosts_apart",

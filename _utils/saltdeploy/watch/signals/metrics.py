@@ -194,14 +194,14 @@ class Exposition:
                     next=f"ss -ltnp 'sport = :{port}'",
                 ) from error
 
-    def write(self, now: float) -> None:
-        """Write the file, if it is due.
+    def write(self, now: float) -> bool:
+        """Write the file, if it is due; whether it was.
 
         Raises:
             DeployError: it cannot be written.
         """
         if not self._textfile or now < self._due:
-            return
+            return False
         from prometheus_client import write_to_textfile
 
         self._due = now + _TEXTFILE_EVERY
@@ -213,3 +213,4 @@ class Exposition:
                 path=self._textfile,
                 next=f"ls -ld -- {self._textfile}",
             ) from error
+        return True

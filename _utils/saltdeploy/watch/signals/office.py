@@ -23,6 +23,7 @@ PROMETHEUS = "prometheus"
 
 _READ_EVERY = 60.0  # seconds between two looks into the pillar
 _FAREWELL = 5.0  # seconds that a process may take to end
+_NICE = 10
 _AGAIN = 30.0  # seconds before a sink that could not begin, or died, is begun again
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,9 @@ class Office:
 def attend(settings: SinkSettings, world: World, parent: int) -> None:
     """Serve one sink for as long as the process ``parent`` lives.
 
-    It returns where the sink cannot begin: the log says why.
+    It returns where the sink cannot begin: the log says why. It yields to everybody who deploys.
     """
+    os.nice(_NICE)
     try:
         look = _counting(settings, world) if settings.kind == PROMETHEUS else _telling(settings, world)
     except (DeployError, OSError) as error:
@@ -133,8 +135,8 @@ def _counting(settings: SinkSettings, world: World) -> Callable[[], float]:
         nonlocal missed
         wait = courier.look()
         try:
-            exposition.write(time.monotonic())
-            missed = False
+            if exposition.write(time.monotonic()):
+                missed = False
         except DeployError as error:
             if not missed:
                 log.warning("signals:%s: %s", settings.name, error)

@@ -6,6 +6,7 @@ Attributes: the semantic conventions' ``deployment.*``, ``vcs.*`` and ``host.nam
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,8 @@ class Traces:
                 "the SDK of OpenTelemetry is not installed",
                 next="salt-pip install 'saltext-deploy[opentelemetry]'",
             ) from error
+        # a collector that is away is named by whoever brings signals, once; the SDK names it with each attempt
+        logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)
         about = {"service.name": service}
         if environment:
             about["deployment.environment.name"] = environment

@@ -57,7 +57,7 @@ def _stages(state: DeployView, name: str) -> RenderableType:
 def _word(stage: Stage, host: HostProgress) -> str:
     if host.status is None:
         percent = "" if host.percent is None else f" {host.percent}%"
-        return "not done" if stage.ended else f"{host.phase or 'no sign yet'}{percent}"
+        return "not done" if stage.ended else f"{host.step or host.phase or 'no sign yet'}{percent}"
     if host.status:
         return "failed" if host.ended else "no answer"
     return "had it already" if host.unchanged else "done"

@@ -57,7 +57,7 @@ def _row(state: DeployView, stage: Stage, host: HostProgress, group: str) -> Hos
     rank, word, far, end = DONE, "done", "", host.ended
     if host.status is None and stage.ended is None:
         percent = "" if host.percent is None else f"{host.percent}%"
-        rank, word, end = AT_WORK, host.phase or "no sign yet", state.now
+        rank, word, end = AT_WORK, host.step or host.phase or "no sign yet", state.now
         far = "  ".join(filter(None, (percent, amount(host))))
     elif host.status is None:
         rank, word = WAITS, "not done"

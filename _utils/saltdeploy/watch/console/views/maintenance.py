@@ -125,6 +125,8 @@ def stage(view: View, now: float, colour: bool) -> list[str]:
         else ""
     )
     lines = [f"{name}: staged {release(view)}{files}", f"of {clean(view.get('origin'))}"]
+    if empty := count(view.get("empty")):
+        lines.append(f"{empty} empty directories, each with a .gitkeep: git has no empty ones")
     commands = (
         f"salt-run deploy.{verb} {argument('repo', name)} {argument('tag', tag)}" for verb in ("plan", "sync")
     )

@@ -16,6 +16,7 @@ DEPLOY = ("master.deploy", "master.results", "staging.schemes")
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
+    "master.adopt",
     "master.beginning",
     "master.doctor",
     "master.changes",
@@ -46,7 +47,7 @@ PILLAR = (
     "master.locking.locks",
 )
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = ("minion.stages", "minion.preseed", "minion.gc", "minion.doctor")
+MINION = ("minion.stages", "minion.preseed", "minion.adopt", "minion.gc", "minion.doctor")
 
 
 def load(modules: tuple[str, ...]) -> None:

@@ -18,11 +18,25 @@ from tests.functional.loaders import REPO
 from tests.support.installed import build_wheel, copy_doors, install_beside
 
 STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
-MODULES = {*STAGES, "join", "status", "result", "verify", "doctor", "gc", "get_config", "sync_all", "pin"}
+MODULES = {
+    *STAGES,
+    "join",
+    "status",
+    "result",
+    "verify",
+    "untracked",
+    "adopt",
+    "doctor",
+    "gc",
+    "get_config",
+    "sync_all",
+    "pin",
+}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {
     *DEPLOYS,
     "init",
+    "adopt",
     "doctor",
     "changes",
     "export",

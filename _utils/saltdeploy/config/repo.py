@@ -74,6 +74,7 @@ class Repo:
         tag_scheme: how its next release is called.
         shared: what is the host's own and stays whatever is deployed.
         staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
+        untracked: what follows where a live tree has what is of no release: ``refuse``, ``warn`` or ``ignore``.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
@@ -123,6 +124,7 @@ class Repo:
     staging: StagePlan | None = None
     revision_files: str = "beside"
     shared: SharedPaths = SharedPaths()
+    untracked: str = "warn"
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -251,6 +253,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         staging=keys["stage"],
         revision_files=keys["revision_files"],
         shared=_shared(name, keys["shared"], location),
+        untracked=keys["untracked"],
     )
 
 

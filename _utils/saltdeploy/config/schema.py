@@ -149,6 +149,7 @@ REPO_KEYS: dict[str, Key] = {
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
     "shared": ({}, paths.shared),
+    "untracked": ("warn", values.one_of("refuse", "warn", "ignore")),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),

@@ -73,6 +73,8 @@ ONE_REPO: Readers = {
             "new",
             "directory",
             "archive",
+            "coming",
+            "path",
         ),
         name,
     ),

@@ -384,6 +384,13 @@ class NotAsRecorded(DeployError):
     status = 188
 
 
+class UntrackedFiles(DeployError):
+    """What is live has files that are of no release, and the pillar says that no deploy may let them go."""
+
+    kind = "untracked"
+    status = 198
+
+
 class NotAllowed(DeployError):
     """Who asks the warm door has no right to what they ask for."""
 

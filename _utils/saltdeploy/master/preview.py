@@ -14,7 +14,7 @@ from saltdeploy.config.rollout import Restart
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
-from saltdeploy.master import check_places, dependencies, minions, plan_hash, transport_choice
+from saltdeploy.master import check_places, dependencies, minions, plan_hash, transport_choice, untracked
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
 from saltdeploy.master.plan import Draft, configured, make_plan, ways
@@ -61,6 +61,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         changes = _changes(one, held, silent, travels)
     except (GitFailed, Corrupt) as error:  # a guard that looked at the trees has said it better
         raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
+    gone = untracked.asked(one, held, silent)
     places = check_places.of(repo, source.repository, one.tag.commit)
     restarts = list(_told(repo.restart))
     of_the_master = restarts or any(each["source"] == "pillar" for each in places)
@@ -87,7 +88,13 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
-        "remarks": [*_naming(one), *_shared(repo), *([_OF_THE_MASTER] if of_the_master else [])],
+        "untracked": gone,
+        "remarks": [
+            *_naming(one),
+            *_shared(repo),
+            *untracked.remarks(gone, repo),
+            *([_OF_THE_MASTER] if of_the_master else []),
+        ],
         "left_out": one.left_out,
     }
 

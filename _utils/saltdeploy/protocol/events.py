@@ -387,6 +387,7 @@ _FACTS = (
     "moved_aside",
     "taken_over",
     "left_behind",
+    "untracked",
     "source",
     "why",
     "left",

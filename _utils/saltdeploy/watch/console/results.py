@@ -43,6 +43,7 @@ _LATER = {
     "status": "status",
     "statuses": "status",
     "verified": "status",
+    "adopted": "adopted",
 }
 
 

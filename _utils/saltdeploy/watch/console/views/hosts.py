@@ -74,6 +74,8 @@ def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[
             said.setdefault(f"what lay at {taken} is shared by all releases from now on", ([], ""))[0].append(
                 name
             )
+        if gone := clean(host.get("untracked")):
+            said.setdefault(f"of no release, and no longer at its place: {gone}", ([], ""))[0].append(name)
         if left := clean(host.get("left_behind")):
             said.setdefault(left, ([], ""))[0].append(name)
     return [f"{some(names)}: {with_next(text, act)}" for text, (names, act) in said.items()

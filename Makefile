@@ -14,7 +14,7 @@ MINIONS ?= 5
 KEEP ?=
 WEB ?=
 
-.PHONY: help demo demo-stop test unit components fault functional integration lint format bench peers clean
+.PHONY: help demo demo-stop test unit components fault functional integration lint format docs dist bench peers clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -31,7 +31,7 @@ demo: $(READY)  ## a real master and minions on this machine take two releases a
 demo-stop: $(READY)  ## stop the fleet that `make demo KEEP=1` or `WEB=1` left up
 	@$(BIN)/python -m demo --stop
 
-test: programs lint unit components fault functional integration  ## everything
+test: programs lint docs unit components fault functional integration  ## everything
 
 .PHONY: programs
 programs:
@@ -68,6 +68,14 @@ lint: $(READY)  ## style, types, who imports whom, house rules
 format: $(READY)  ## put the code in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY)  ## the pages and the reference of all functions as a site, in build/site; no link leads nowhere
+	@$(BIN)/python -m tools.site.make build/site
+
+dist: $(READY)  ## the wheel and the sdist, in dist/
+	@rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
 
 # make bench BENCH="compare transports" OPTIONS="--minions 10 --files 300000"; docs/bench.md names them all.
 BENCH ?= compare

@@ -69,6 +69,7 @@ __load__ = [
     "fetch",
     "forget",
     "gc",
+    "import_scap",
     "init",
     "lock",
     "locks",
@@ -557,6 +558,40 @@ def gc(repo="", test=False):
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
     with open_master(__opts__, _user()) as master:
         return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+
+
+@_door
+def import_scap(directory, environment="", host="", write=False, pillar_file="", config_file=""):
+    """
+    Read what scap deploys a repository by (``scap/scap.cfg``, its environments, files of targets, ``checks.yaml``), and
+    print the pillar that does the same, with each key that could not be carried over and why.
+
+    directory
+        The repository on the deployment server, in which ``scap/scap.cfg`` lies.
+    environment
+        Which of ``scap/environments``. Without it: what ``scap.cfg`` names, or none.
+    host
+        The full name of the deployment server, which chooses sections of ``scap.cfg``. Without it: this host's.
+    write
+        Write the pillar into ``pillar_file``. A file that is there already is never changed: then the pillar is printed,
+        to be added by hand, and the exit status is 1.
+    pillar_file
+        Without it: ``deploy-<repo>.sls`` in the first directory of the pillar.
+    config_file
+        What counts for all repos of this server. Without it: ``/etc/scap.cfg``, if that is there.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.import_scap /srv/deployment/mathoid/deploy environment=production
+        salt-run deploy.import_scap /srv/deployment/mathoid/deploy write=True
+    """
+    from saltbridge.setup import settings
+    from saltdeploy.master import scap_import
+
+    wish = scap_import.ScapWish(directory, environment, host, write, pillar_file, config_file)
+    return scap_import.carry_over(wish, settings(__opts__))
 
 
 @_door

@@ -42,6 +42,7 @@ RUNNERS = {
     "export",
     "forget",
     "gc",
+    "import_scap",
     "lock",
     "unlock",
     "locks",

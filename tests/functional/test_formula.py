@@ -62,3 +62,19 @@ def test_the_host_of_salt_api_gets_every_file_of_the_page(
     assert {path.name: path.read_bytes() for path in brought.iterdir()} == {
         path.name: path.read_bytes() for path in own.iterdir()
     }
+
+
+def test_the_extension_is_installed_again_where_an_upgrade_of_salt_lost_it(host: salt.client.Caller) -> None:
+    """With a version and an index of one's own, and the minion takes it up only where something was installed."""
+    pillar = {"saltext_deploy": {"version": "0.2.0", "index_url": "https://pypi.example.org/simple"}}
+    states = host.cmd("state.show_sls", "deploy.installed", pillar=pillar)
+    pip = {
+        key: value
+        for each in states["extension for deploys"]["pip"]
+        if isinstance(each, dict)
+        for key, value in each.items()
+    }
+    assert (pip["name"], pip["index_url"]) == ("saltext-deploy==0.2.0", "https://pypi.example.org/simple")
+    restart = states["salt-minion takes it up"]["cmd"]
+    assert {"onchanges": [{"pip": "extension for deploys"}]} in restart
+    assert {"bg": True} in restart

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
-
-from tests.support.installed import build_wheel
 
 
 @pytest.fixture
 def page(checkout: Path) -> Path:
     return checkout / "formula" / "deploy" / "page"
-
-
-def test_the_wheel_brings_every_file_of_the_page(page: Path, checkout: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(build_wheel(checkout, tmp_path)) as wheel:
-        brought = {name: wheel.read(name) for name in wheel.namelist() if name.startswith("saltdeploy/page/")}
-    assert brought == {f"saltdeploy/page/{path.name}": path.read_bytes() for path in page.iterdir()}
 
 
 def test_the_page_names_no_other_server_and_no_way_to_read_text_as_html(page: Path) -> None:

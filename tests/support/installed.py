@@ -9,7 +9,19 @@ from pathlib import Path
 
 from saltdeploy import loader
 
-_SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils", "formula")
+_SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils", "formula", "man")
+_OF_THE_SDIST = (
+    "MANIFEST.in",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "Makefile",
+    "ruff.toml",
+    ".ci",
+    "bench",
+    "bin",
+)
+_OF_THE_SDIST += ("demo", "docs", "pillar", "tests", "tools")
 DOORS = tuple(f"_{kind}" for kind in loader.KINDS)
 
 
@@ -20,15 +32,24 @@ def copy_doors(checkout: Path, directory: Path) -> Path:
     return directory
 
 
-def build_wheel(checkout: Path, directory: Path) -> Path:
-    """Build the wheel from a copy, since building leaves files behind."""
-    copy = directory / "copy"
-    for path in (checkout / name for name in (*_SHIPPED, *DOORS)):
+def copy_of(checkout: Path, directory: Path, *, everything: bool = False) -> Path:
+    """Copy what goes into the wheel, or into the sdist: building leaves files behind.
+
+    Returns:
+        The copy.
+    """
+    directory.mkdir()
+    for path in (checkout / name for name in (*_SHIPPED, *DOORS, *(_OF_THE_SDIST if everything else ()))):
         if path.is_dir():
-            shutil.copytree(path, copy / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(path, directory / path.name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            copy.mkdir(exist_ok=True)
-            shutil.copy(path, copy)
+            shutil.copy(path, directory)
+    return directory
+
+
+def build_wheel(checkout: Path, directory: Path) -> Path:
+    """Build the wheel, without a network."""
+    copy = copy_of(checkout, directory / "copy")
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
     _run([*pip, "--wheel-dir", str(directory), str(copy)])
     (wheel,) = directory.glob("*.whl")

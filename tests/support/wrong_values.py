@@ -20,6 +20,7 @@ USUAL = {
     "name": "no/such",
     "host": "web1",
     "source": "/no/such",
+    "directory": "/no/such",
 }
 VALUES: dict[str, Any] = {
     "a number": 1.1,

@@ -109,7 +109,10 @@ def _pattern(value: Any) -> str:
 def _no_shell(value: Any) -> bool:
     """scap's ``shell``: only false, since nothing here is run by a shell."""
     if values.flag(value):
-        raise Wrong("no shell is used: put the lines into a script of the release (type: script)")
+        raise Wrong(
+            "no shell is used: write command as a list of arguments, [/bin/sh, -c, 'the lines'], or put the lines into "
+            "a script of the release (type: script)"
+        )
     return False
 
 

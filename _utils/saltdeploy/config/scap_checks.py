@@ -70,6 +70,33 @@ def read(text: bytes, repo: Repo) -> tuple[ReleaseChecks, ...]:
     return found if repo.groups else tuple(map(_for_all, found))
 
 
+def entries(text: bytes) -> dict[str, Any]:
+    """The checks of a file as they stand there, by name; an entry is None where the file turns a check off.
+
+    Raises:
+        BadChecks: it cannot be read at all.
+    """
+    try:
+        said = _parsed(text) or {}
+        found = said.get("checks") if isinstance(said, dict) else said
+        if found is not None and not isinstance(found, dict):
+            raise Wrong("must be a table of checks, each under its name", "checks")
+    except Wrong as error:
+        path = ":".join([FILE, *error.path])
+        raise BadChecks(str(error), path=path, next="mend the file, or take it out") from None
+    return {str(name): entry for name, entry in (found or {}).items()}
+
+
+def in_our_words(name: str, entry: Any) -> Any:
+    """An entry as it stands in the pillar.
+
+    Raises:
+        Wrong: its place is none that there is here.
+    """
+    translated, _ = _translated(name, entry)
+    return translated
+
+
 def _for_all(brought: ReleaseChecks) -> ReleaseChecks:
     """Where scap is told of no groups, all hosts are in the one that it calls ``default``; here they are in none."""
     if brought.check.group != REST:

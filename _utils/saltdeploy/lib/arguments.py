@@ -75,6 +75,7 @@ ONE_REPO: Readers = {
             "archive",
             "coming",
             "path",
+            "environment",
         ),
         name,
     ),

@@ -82,17 +82,17 @@ def begin(wish: Wish, settings: MasterSettings, pillar: Mapping[str, Any]) -> di
         Piece(
             "pillar",
             file,
-            _yaml({"repo_config": {wish.name: keys}}),
+            as_yaml({"repo_config": {wish.name: keys}}),
             wish.name in config.repo_names(dict(pillar)),
         ),
         Piece(
             "top file of the pillar",  # for the targets, and for the master's own minion id
             Path(wish.top_file or settings.pillar_root / "top.sls"),
-            _yaml({"base": {"*": [file.stem]}}),
+            as_yaml({"base": {"*": [file.stem]}}),
             bool(config.repo_names(dict(pillar))),
         ),
     ]
-    made = [(piece, PRESENT if piece.present else _put(piece) if wish.write else PRINTED) for piece in pieces]
+    made = [(piece, PRESENT if piece.present else put(piece) if wish.write else PRINTED) for piece in pieces]
     return {
         "view": "init",
         "retcode": 1 if any(state == EXISTS for _, state in made) else 0,
@@ -115,14 +115,15 @@ def _master(wish: Wish, settings: MasterSettings) -> Piece:
     if not is_given:
         said["ext_pillar"] = [*settings.given, {EXT_PILLAR: {}}]
     path = Path(wish.config_file or settings.include / "deploy.conf")
-    return Piece("master configuration", path, _yaml(said), present=not said)
+    return Piece("master configuration", path, as_yaml(said), present=not said)
 
 
-def _yaml(said: Mapping[str, Any]) -> str:
+def as_yaml(said: Mapping[str, Any]) -> str:
+    """A piece as text; "" for nothing."""
     return yaml.safe_dump(dict(said), sort_keys=False, allow_unicode=True) if said else ""
 
 
-def _put(piece: Piece) -> str:
+def put(piece: Piece) -> str:
     """Write a piece into a file that is not there yet; nobody's file is opened for writing."""
     try:
         piece.path.parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +142,7 @@ def _put(piece: Piece) -> str:
 
 
 def _next(repo: Repo, source: Source, tags: list[str], restart: bool) -> list[str]:
-    last = max(tags, key=_as_number, default="v1")
+    last = max(tags, key=as_number, default="v1")
     return [
         *(["systemctl restart salt-master"] if restart else []),
         "salt '*' saltutil.sync_all",
@@ -152,6 +153,6 @@ def _next(repo: Repo, source: Source, tags: list[str], restart: bool) -> list[st
     ]
 
 
-def _as_number(tag: str) -> list[tuple[int, str]]:
-    """Sort key that puts ``v2`` before ``v10``."""
+def as_number(tag: str) -> list[tuple[int, str]]:
+    """A sort key that puts ``v2`` before ``v10``."""
     return [(int(part[:18]), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", tag)]

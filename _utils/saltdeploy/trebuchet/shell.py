@@ -73,6 +73,7 @@ def _parsers() -> tuple[argparse.ArgumentParser, Subparsers]:
     parser = argparse.ArgumentParser(
         prog="git deploy", description=_DESCRIPTION, epilog=epilog, add_help=False
     )
+    parser.add_argument("-h", "--help", action="help", help=argparse.SUPPRESS)
     group = parser.add_subparsers(metavar="<subcommand>", dest="command")
     found: Subparsers = {}
     for row in sorted(TABLE.rows(), key=lambda row: row.name):

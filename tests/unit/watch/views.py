@@ -312,6 +312,31 @@ VIEWS: dict[str, View] = {
         ],
         "next": ["salt '*' saltutil.sync_all", "salt-run deploy.doctor repo=mediawiki"],
     },
+    "imported-of-scap": {
+        "view": "scap",
+        "retcode": 0,
+        "repo": "mathoid/deploy",
+        "environment": "production",
+        "read": ["/srv/mathoid/scap/scap.cfg"],
+        "pieces": [
+            {
+                "what": "pillar",
+                "path": "/srv/pillar/deploy-mathoid-deploy.sls",
+                "text": "repo_config:\n  mathoid/deploy:\n    tag_scheme: scap\n",
+                "state": "printed",
+            },
+        ],
+        "left": [
+            {"key": "ssh_user", "value": "deploy-service", "why": "there is no ssh", "next": ""},
+            {
+                "key": "checks.yaml: port",
+                "value": "",
+                "why": "no shell is used",
+                "next": "command: [/bin/sh, -c, x]",
+            },
+        ],
+        "next": ["salt '*' saltutil.refresh_pillar"],
+    },
     "staged": {
         "view": "stage",
         "repo": "wiki",

@@ -32,6 +32,7 @@ _LATER = {
     "exported": "exported",
     "doctor": "setup",
     "init": "setup",
+    "scap": "setup",
     "forgotten": "maintenance",
     "gc": "maintenance",
     "next_tag": "maintenance",

@@ -17,8 +17,29 @@ _BELOW = " " * 12
 _ITS = "salt {host} "  # what is done at a host, when several have the same
 
 
+def scap(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``scap``: the pillar, and below it what is not in it."""
+    lines = []
+    for each in views(view.get("left")):
+        value = f" {clean(each.get('value'), 200)}" if clean(each.get("value")) else ""
+        lines.append(f"{clean(each.get('key'), 300)}{value}: {clean(each.get('why'), 1000)}")
+        if act := clean(each.get("next"), 1000):
+            lines.append(f"{_BELOW}Instead: {act}")
+    read = [f"# read: {clean(each, 500)}" for each in listed(view.get("read"))]
+    left = ["Not carried over:", "", *lines, ""] if lines else ["All of it is carried over.", ""]
+    return [*read, "", *_pieces(view), *left, *_nexts(view)]
+
+
 def init(view: View, now: float, colour: bool) -> list[str]:
     """The view ``init``."""
+    return [*_pieces(view), *_nexts(view)]
+
+
+def _nexts(view: View) -> list[str]:
+    return ["Next:", *(f"    {each}" for each in called(view.get("next")))]
+
+
+def _pieces(view: View) -> list[str]:
     lines: list[str] = []
     for piece in views(view.get("pieces")):
         words = {key: cell(piece.get(key)) for key in ("path", "what")}
@@ -28,12 +49,7 @@ def init(view: View, now: float, colour: bool) -> list[str]:
                 "",
                 *(_indented(line) for line in str(piece.get("text"))[:_MOST_TEXT].split("\n")),
             ]
-    return [
-        *lines,
-        *([""] if lines and lines[-1].strip() else []),
-        "Next:",
-        *(f"    {each}" for each in called(view.get("next"))),
-    ]
+    return [*lines, *([""] if lines and lines[-1].strip() else [])]
 
 
 def _indented(line: str) -> str:

@@ -110,9 +110,11 @@ def is_peer(opts: Mapping[str, Any], function: str = "") -> bool:
 
 
 def recorded(user: str) -> str:
-    """The name under which the present call is written down; as Salt calls them where no roles are configured."""
+    """The name under which the present call is written down. Without roles it is Salt's own; but for minions Salt has none."""
     call = _now.get()
-    return call.asker.recorded if call and call.are_set and call.asker.kind != "salt" else user
+    if not call or not call.asker or call.asker.kind == "salt":
+        return user
+    return call.asker.recorded if call.are_set or call.asker.kind == "minion" else user
 
 
 def role() -> str:
@@ -121,9 +123,10 @@ def role() -> str:
     return call.role if call else ""
 
 
-def present() -> Asked | None:
-    """The present call."""
-    return _now.get()
+def present_asker(opts: Opts) -> Any:
+    """Who asks in the present call."""
+    call = _now.get()
+    return (call and call.asker) or asker_of(opts, call.user if call else "")
 
 
 def configured(opts: Opts) -> Any:

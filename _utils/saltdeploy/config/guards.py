@@ -16,11 +16,13 @@ class GuardRules:
         dependencies: repos that are deployed first.
         max_removed: a release that is smaller by a greater share of the files, or of their bytes, is refused.
         freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.config.freeze`.
+        promote_after: seconds that a release must have run in another environment before ``deploy.promote`` brings it here.
     """
 
     dependencies: tuple[str, ...]
     max_removed: str
     freeze: tuple[Window, ...]
+    promote_after: float = 0.0
 
 
 def guards(keys: dict[str, Any], deployment: dict[str, Any]) -> GuardRules:
@@ -29,4 +31,5 @@ def guards(keys: dict[str, Any], deployment: dict[str, Any]) -> GuardRules:
         dependencies=tuple(keys["dependencies"]),
         max_removed=keys["max_removed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
+        promote_after=keys["promote_after"],
     )

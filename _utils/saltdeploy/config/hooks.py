@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config import checks
 from saltdeploy.config.rollout import Check, Restart
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from saltdeploy.config.maintenance import Maintenance
+    from saltdeploy.config.once import OnceCommand
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,8 @@ class Hooks:
         restart: what makes a host's processes take up the release.
         checks: what must be true before and after stages.
         depool, repool: what takes a host out of service before the switch, and back when it is healthy.
+        once: steps that run once in a deploy, in one place.
+        maintenance: what tells a host's users that it is being worked on; None where the pillar does not say.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
     """
 
@@ -28,6 +34,8 @@ class Hooks:
     repool: Check | None
     fetch_calls: dict[str, list[Any]]
     checkout_calls: dict[str, list[Any]]
+    once: tuple[OnceCommand, ...] = ()
+    maintenance: Maintenance | None = None
 
 
 def hooks(name: str, keys: dict[str, Any]) -> Hooks:
@@ -61,4 +69,20 @@ def hooks(name: str, keys: dict[str, Any]) -> Hooks:
         repool=keys["repool"],
         fetch_calls=keys["fetch_module_calls"],
         checkout_calls=keys["checkout_module_calls"],
+        once=_once(name, keys),
+        maintenance=keys["maintenance"],
     )
+
+
+def _once(name: str, keys: dict[str, Any]) -> tuple[OnceCommand, ...]:
+    found: tuple[OnceCommand, ...] = keys["once"] or ()
+    if not found:
+        return ()
+    from saltdeploy.config import once  # few repos have any
+
+    try:
+        once.refuse_unknown_groups(found, {group.name for group in keys["groups"]})
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "once", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    return found

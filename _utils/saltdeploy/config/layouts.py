@@ -92,11 +92,12 @@ def refuse_contents(repo: Repo) -> None:
         why = {
             "inplace": "its one tree stays where it is, and so does what git does not track in it: there is nothing to share",
         }.get(repo.layout.name, "its trees are mounted and can get no links")
+        key = "shared" if repo.paths.shared.paths else "config_files"
         raise Unsupported(
-            f"layout {repo.layout.name} has no shared paths: {why}",
+            f"layout {repo.layout.name} has no {key.replace('shared', 'shared paths')}: {why}",
             repo=repo.name,
-            path=f"repo_config:{repo.name}:shared",
-            next="leave `shared` out, or choose layout slots or releases",
+            path=f"repo_config:{repo.name}:{key}",
+            next=f"leave `{key}` out, or choose layout slots or releases",
         )
     if (repo.contents.blobs and not traits.blobs) or (repo.contents.submodules and not traits.submodules):
         raise Unsupported(

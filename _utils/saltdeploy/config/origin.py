@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from saltdeploy.protocol.release import base_of
+
 SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 
 
@@ -35,8 +37,8 @@ def origin(name: str, keys: dict[str, Any], deployment: dict[str, Any], site: st
     upstream = keys["upstream"] or ""
     server = deployment["servers"].get(site) or next(iter(deployment["servers"].values()), "")
     return Origin(
-        source=keys["source"] or _staging(deployment["parent_dir"], name) or upstream,
-        url=keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{name}" if server else upstream),
+        source=keys["source"] or _staging(deployment["parent_dir"], base_of(name)) or upstream,
+        url=keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{base_of(name)}" if server else upstream),
         rsync_url=keys["rsync_url"] or "",
     )
 

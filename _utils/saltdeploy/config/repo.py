@@ -41,8 +41,21 @@ from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS
 from saltdeploy.config.staging import StagingPolicy
 from saltdeploy.config.targets import TargetExpression
 from saltdeploy.config.trust import Trust
-from saltdeploy.lib.errors import DeployError, UnknownRepo
-from saltdeploy.protocol.release import check_repo
+from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
+from saltdeploy.protocol.release import base_of, check_repo
+
+
+@dataclass(frozen=True)
+class JournalRetention:
+    """How long the master keeps journals: one goes by ``deploy.gc`` when both are over, and nothing needs it.
+
+    Attributes:
+        deploys: so many of the newest ones of a repo stay.
+        days: a younger one stays.
+    """
+
+    deploys: int = 1000
+    days: int = 90
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,7 @@ class Repo:
         guards: what a deploy is refused by.
         trust: what signs releases, and what verifies them.
         staging: how its releases come to be.
+        journals: how long the master keeps what its deploys told.
         pillar: what all this was read from.
     """
 
@@ -77,6 +91,7 @@ class Repo:
     guards: GuardRules
     trust: Trust
     staging: StagingPolicy
+    journals: JournalRetention
     pillar: PillarText
 
     @property
@@ -94,7 +109,20 @@ class Repo:
 def repo_names(pillar: dict[str, Any]) -> list[str]:
     """The names of all repos in the pillar, sorted."""
     section = pillar.get("repo_config")
-    return sorted(map(str, section)) if isinstance(section, dict) else []
+    try:
+        return sorted(_sections(pillar)) if isinstance(section, dict) else []
+    except ConfigError:  # whoever loads one says what is wrong
+        return sorted(map(str, section or ()))
+
+
+def _sections(pillar: dict[str, Any]) -> dict[str, Any]:
+    """The sections of all repos; of one with environments one for each of those."""
+    repos = {str(key): section for key, section in table_of(pillar, "repo_config").items()}
+    if any(isinstance(section, dict) and "environments" in section for section in repos.values()):
+        from saltdeploy.config import environments  # few pillars have any
+
+        return environments.expanded(repos)
+    return repos
 
 
 def load_all(pillar: dict[str, Any], site: str = "") -> tuple[list[Repo], dict[str, str]]:
@@ -121,10 +149,12 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         UnknownRepo: it is not in the pillar; the message names those that are close.
         ConfigError: a key or a value is wrong.
     """
-    check_repo(name)
-    repos = {str(key): section for key, section in table_of(pillar, "repo_config").items()}
+    paths.refuse_reserved_name(check_repo(name))
+    repos = _sections(pillar)
     if name not in repos:
-        close = difflib.get_close_matches(name, repos, n=3)
+        close = [other for other in repos if base_of(other) == name] or difflib.get_close_matches(
+            name, repos, n=3
+        )
         hint = f"did you mean {' or '.join(close)}" if close else "add it to the pillar under repo_config"
         raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
     deployment = checked(table_of(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
@@ -146,6 +176,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         guards=guards.guards(keys, deployment),
         trust=trust.trust(keys, deployment),
         staging=staging.policy(keys),
+        journals=JournalRetention(**{**deployment["journals"], **keys["journals"]}),
         paths=paths.repo_paths(name, keys, location),
         pillar=PillarText(
             trebuchet=pillar_text.as_trebuchet(repos[name], keys, location, commits.url),

@@ -9,14 +9,19 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config import transports, values
 from saltdeploy.config.targets import TARGET_TYPES
 from saltdeploy.config.values import Wrong, absolute, name, one_of, seconds, share, table, text, window
 
+if TYPE_CHECKING:
+    from saltdeploy.config.signal_kinds import PluggedSignal
+
 ASK = "ask"
-ACTIONS = ("restart", "reload", "stop-start")
+#: What is done to a service behind the switch; one that is ``around`` is stopped before it and started behind it.
+AROUND = "around"
+ACTIONS = ("restart", "reload", "stop-start", AROUND)
 #: Stages that a check can stand before or after. ``checkout`` is the switch alone, ``restart`` what follows it on
 #: the same host; ``final`` is when every group is done.
 CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
@@ -86,7 +91,7 @@ class Restart:
     """
 
     services: tuple[Service, ...] = ()
-    signals: tuple[Signal, ...] = ()
+    signals: tuple[Signal | PluggedSignal, ...] = ()
     command: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     timeout: float = 120.0
@@ -229,11 +234,17 @@ def services(value: Any) -> tuple[Service, ...]:
     return tuple(found)
 
 
-def signals(value: Any) -> tuple[Signal, ...]:
-    """``signal``: ``{name: HUP, pidfile: ...}`` or ``{name: HUP, unit: ...}``, or a list of those."""
+def signals(value: Any) -> tuple[Signal | PluggedSignal, ...]:
+    """``signal``: ``{name: HUP, pidfile: ...}`` or ``{name: HUP, unit: ...}``, or one with the ``type`` of a package; or a
+    list of those."""
     known: dict[str, Callable[[Any], Any]] = {"name": _signal_name, "pidfile": absolute, "unit": text}
-    found = []
+    found: list[Signal | PluggedSignal] = []
     for number, entry in enumerate(value if isinstance(value, list) else [value]):
+        if isinstance(entry, dict) and "type" in entry:
+            from saltdeploy.config import signal_kinds  # few repos have any
+
+            found.append(signal_kinds.plugged(entry, number))
+            continue
         fields = table(entry, known, required=("name",), path=(number,) if isinstance(value, list) else ())
         if ("pidfile" in fields) == ("unit" in fields):
             raise Wrong("needs one of pidfile and unit")

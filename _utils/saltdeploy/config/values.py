@@ -97,6 +97,20 @@ def flag(value: Any) -> bool:
     return value
 
 
+def flag_or(*words: str) -> Callable[[Any], str]:
+    """A check for one of these words, or a truth value: the last word for a true one, "" for a false one."""
+
+    def check(value: Any) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        try:
+            return words[-1] if flag(value) else ""
+        except ValueError:
+            raise Wrong(f"must be {', '.join(words)}, true or false") from None
+
+    return check
+
+
 def absolute(value: Any) -> str:
     """An absolute path."""
     if not text(value).startswith("/"):

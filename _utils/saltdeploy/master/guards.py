@@ -13,6 +13,7 @@ from saltdeploy.config import Repo
 from saltdeploy.config.freeze import active
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned
+from saltdeploy.lib.forcing import GUARDS
 from saltdeploy.master import check_places, checks, dependencies, release_guards, removal
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
@@ -25,7 +26,7 @@ from saltdeploy.protocol.orders import FETCH, ROLLBACK
 Refuse = Callable[[DeployError], None]
 """Hears of each refusal."""
 
-_Asked = TypeVar("_Asked")
+_Asked = TypeVar("_Asked", RepoRequest, ResolvedRepo)
 _OLD = (ROLLBACK, RESTART)  # a release that was deployed before: these work while git does not
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,14 @@ def ask(guards: Sequence[tuple[str, Callable[[_Asked], None]]], asked: _Asked, r
             guard(asked)
         except DeployError as error:
             log.debug("guard %r refuses: %s", name, error)
+            error.next = _whole_command(error.next, asked.request)
             refuse(error)
+
+
+def _whole_command(advice: str, request: Request) -> str:
+    """Advice that ends with a guard's name to be forced, with the command that forces it."""
+    begin, forced, guard = advice.rpartition("force=")
+    return f"{begin}{request.forcing(guard)}" if forced and guard in GUARDS else advice
 
 
 # -- of what is configured and asked for ----------------------------------------------------------------

@@ -49,6 +49,7 @@ class _Question:
         odd: what came under its name and is not its answer to this, and why not; None where nothing came.
         synced, syncing: for so many seconds it has refused jobs since a sync replaces its package, and when it last did.
         jobs: under which it was asked for this, and what became of it.
+        timeout: seconds that it may take.
     """
 
     orders: tuple[Order, ...]
@@ -61,6 +62,7 @@ class _Question:
     synced: float = 0.0
     syncing: float | None = None
     jobs: set[str] = field(default_factory=set)
+    timeout: float = 0.0
 
     @property
     def order(self) -> Order:
@@ -107,11 +109,15 @@ class Fleet:
         self._attention = Attention(bus)
         self._looked = -_LOOK_EVERY
 
-    def ask(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
-        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`."""
+    def ask(self, hosts: list[str], orders: tuple[Order, ...], timeout: float = 0.0) -> None:
+        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`.
+
+        Args:
+            timeout: seconds that this may take; 0: as any other stage.
+        """
         now = self._attention.seconds
         for host in hosts:
-            self._open[host] = _Question(orders, asked=now, sign=now)
+            self._open[host] = _Question(orders, asked=now, sign=now, timeout=timeout or self._timeout)
         self._publish_orders(hosts, orders)
 
     def hear(self, wait: float) -> Heard:
@@ -188,8 +194,8 @@ class Fleet:
         now = self._attention.seconds
         silent = []
         for host, question in list(self._open.items()):
-            if now - question.asked > self._timeout + min(question.synced, _SYNC_TAKES):
-                self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
+            if now - question.asked > question.timeout + min(question.synced, _SYNC_TAKES):
+                self._give_up(host, question, heard, f"no end after {question.timeout:g} seconds")
             elif question.probes == _QUESTIONS and now - question.probed > self._patience:
                 self._give_up(host, question, heard, "no answer, and none when asked again")
             elif now - max(question.sign, question.probed) > self._patience and question.probes < _QUESTIONS:
@@ -296,20 +302,34 @@ def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[
 
 
 def gather(
-    master: Master, hosts: list[str], function: str, arguments: list[Any], timeout: float
+    master: Master,
+    hosts: list[str],
+    function: str,
+    arguments: list[Any],
+    timeout: float,
+    odd: dict[str, DeployError] | None = None,
 ) -> dict[str, Result]:
     """Call a function once on every host that answers as a stage does.
+
+    Args:
+        odd: takes up hosts that answered with what is no answer of ours, and why not. Nobody waits long for these: another
+            answer may still come, since whoever likes can put this under a host's name.
 
     Returns:
         Host to its own answer; hosts that gave none within ``timeout`` seconds of listening are left out.
     """
-    return _gathered(master, hosts, (function, arguments), [timeout])
+    return _gathered(master, hosts, (function, arguments), [timeout], odd)
 
 
 def _gathered(
-    master: Master, hosts: list[str], call: tuple[str, list[Any]], waits: list[float]
+    master: Master,
+    hosts: list[str],
+    call: tuple[str, list[Any]],
+    waits: list[float],
+    odd: dict[str, DeployError] | None = None,
 ) -> dict[str, Result]:
     """Call a function on those that are silent, once for each of the waits. An answer to any of the calls counts."""
+    not_after: dict[str, float] = {}
     attention, authenticator = Attention(master.bus), Authenticator.of(master)
     found: dict[str, Result] = {}
     silent, jobs = set(hosts), set[str]()
@@ -329,7 +349,13 @@ def _gathered(
                     found[host] = authenticator.read(data.get("return"), host, job)
                 except DeployError as error:
                     log.warning("%s: ignored an answer to %s: %s", host, call[0], error.cause)
+                    if odd is not None and not isinstance(error, Forged):
+                        odd[host] = DeployError(error.cause, host=host, next=what_helps(error, host))
+                        not_after.setdefault(host, attention.seconds + _PATIENCE)
                 silent -= found.keys()
+            silent -= {host for host, moment in not_after.items() if attention.seconds >= moment}
+    for host in found.keys() & (odd or {}):
+        del (odd or {})[host]
     return {host: found[host] for host in hosts if host in found}
 
 
@@ -364,6 +390,7 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
         done=done,
         total=total,
         unit=unit,
+        step=step if isinstance(step := data.get("step"), str) else "",
     )
 
 

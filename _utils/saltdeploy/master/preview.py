@@ -10,11 +10,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from saltdeploy.config import Repo, transports
-from saltdeploy.config.rollout import Restart
+from saltdeploy.config.rollout import AROUND, Restart
+from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
-from saltdeploy.master import check_places, dependencies, minions, plan_hash, transport_choice
+from saltdeploy.master import (
+    check_places,
+    config_differences,
+    dependencies,
+    minions,
+    once,
+    plan_hash,
+    transport_choice,
+)
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
 from saltdeploy.master.plan import Draft, configured, make_plan, ways
@@ -87,8 +96,19 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
-        "remarks": [*_naming(one), *_shared(repo), *([_OF_THE_MASTER] if of_the_master else [])],
+        "remarks": [
+            *_naming(one),
+            *_shared(repo),
+            *_once(draft),
+            *_apart(draft),
+            *([_OF_THE_MASTER] if of_the_master else []),
+        ],
         "left_out": one.left_out,
+        **(
+            {"config": config_differences.of(repo, source.repository, one.release, one.hosts, master)}
+            if repo.paths.config_files
+            else {}
+        ),
     }
 
 
@@ -105,11 +125,23 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
 
 def _shared(repo: Repo) -> Iterator[str]:
     """What of a release no host takes."""
-    if repo.paths.shared:
+    if repo.paths.shared.paths:
         yield (
             f"Shared on each host, at {repo.paths.shared_place}, and no part of a release: {', '.join(repo.paths.shared.paths)}. What is "
             "there stays as it is; what the live tree has at these paths is taken over in the switch"
         )
+
+
+def _apart(draft: Draft) -> Iterator[str]:
+    """Who is suspended, and why."""
+    yield from dict.fromkeys(f"Left out: {each}" for one in draft.repos for each in one.suspended)
+
+
+def _once(draft: Draft) -> Iterator[str]:
+    """Which steps run once, and what of them no roll back undoes."""
+    yield from once.remarks(draft.steps, [one.repo for one in draft.repos])
+    for one in draft.repos:
+        yield from once.lasting(one)
 
 
 def _policies(draft: Draft) -> Iterator[str]:
@@ -180,9 +212,15 @@ def _bytes(order: Order, holdings: Holdings) -> int:
 
 def _told(restart: Restart) -> Iterator[str]:
     for service in restart.services:
-        yield f"service {service.name} ({service.action})"
+        action = (
+            "stopped before the switch, started behind it" if service.action == AROUND else service.action
+        )
+        yield f"service {service.name} ({action})"
     for signal in restart.signals:
-        yield f"signal {signal.name} to {signal.unit or signal.pidfile}"
+        if isinstance(signal, PluggedSignal):
+            yield f"signal {signal}"
+        else:
+            yield f"signal {signal.name} to {signal.unit or signal.pidfile}"
     if restart.command:
         yield shlex.join(restart.command)
     for port in restart.ports:

@@ -21,6 +21,7 @@ from saltdeploy.lib import disk, mounts
 from saltdeploy.lib.errors import ConfigError, Corrupt, DeployError
 from saltdeploy.lib.text import public
 from saltdeploy.minion.context import Host, Task
+from saltdeploy.protocol.holdings import legal
 from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.release import file_name, repo_of
 
@@ -128,10 +129,20 @@ class Configurations:
         """Where other repos of this host are, by their names."""
         found = {}
         for name in kept(self._cache):
-            other = Configurations(self._cache, name).last() if name != self._name else None
+            other = self._last_of(name) if name != self._name else None
             if other is not None:
                 found[name] = other.paths.location
         return found
+
+    def _last_of(self, name: str) -> Repo | None:
+        """What another repo goes by; whatever is wrong with that is its own matter."""
+        try:
+            return Configurations(self._cache, name).last()
+        except (DeployError, OSError) as error:
+            log.warning(
+                "%s: what was kept of the configuration of %s is not known: %s", self._name, name, error
+            )
+            return None
 
     def _load(self, written: Any) -> Repo | None:
         if not isinstance(written, dict):
@@ -162,7 +173,8 @@ class Configurations:
 
 def kept(cache: Path) -> list[str]:
     """The repos of which this host has kept a configuration."""
-    return sorted(repo_of(file.parent.name) for file in cache.glob(f"*/{_FILE}"))
+    found = (legal(file.parent.name, repo_of) for file in cache.glob(f"*/{_FILE}"))
+    return sorted(filter(None, found))
 
 
 def as_begun(task: Task, host: Host) -> Task:
@@ -216,7 +228,7 @@ def refuse_shared_left(repo: Repo, host: Host) -> None:
     Raises:
         ConfigError: it is beside a place where the repo was live before, and nothing is here.
     """
-    if not repo.paths.shared or os.path.lexists(repo.paths.shared_place):
+    if not repo.paths.shared.paths or os.path.lexists(repo.paths.shared_place):
         return
     for old in _left_shared(Configurations(host.cache, repo.name).left(repo), repo):
         new = str(repo.paths.shared_place)

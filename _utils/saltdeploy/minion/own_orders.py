@@ -40,7 +40,7 @@ def previous(repo: Repo) -> Release:
             "no earlier release is on disk",
             repo=repo.name,
             path=str(repo.paths.location),
-            next=f"salt-run deploy.versions repo={repo.name}; then deploy.sync with one of those tags",
+            next=f"salt-run deploy.rollback repo={repo.name} brings the release before again, from the master",
         )
     return Release(repo.name, holdings.tags.get(holdings.previous) or "unknown", holdings.previous)
 

@@ -94,7 +94,7 @@ class Overlay:
             raise NotReady(
                 "nothing of this repo is live here, or what is was not mounted since the host started",
                 path=str(self._repo.paths.location),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         state = view.states[view.live]
         shown = self._shown()
@@ -107,7 +107,7 @@ class Overlay:
             raise Corrupt(
                 f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
                 path=str(view.live.tree),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         elif full and state.suspect:  # somebody has mended it by hand
             view.live.note(dataclasses.replace(state, suspect=False))

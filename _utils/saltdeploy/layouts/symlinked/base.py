@@ -18,6 +18,7 @@ from saltdeploy.content.verify import Findings
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.submodule_store import store_of
 from saltdeploy.git.tree_store import trees_of
+from saltdeploy.layouts import rendered
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.inspection import check_commit_and_root, wrong_manifest
 from saltdeploy.layouts.symlinked.selection import Selection
@@ -77,14 +78,14 @@ class SymlinkedTrees(abc.ABC):
             raise NotReady(
                 "nothing of this repo is live here",
                 path=str(self._repo.paths.location),
-                next="deploy a release first",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that brings its release",
             )
         state = view.states[view.live]
         if not state.complete:
             raise Corrupt(
                 "what is live here is not known to be a complete release: its record is lost or damaged",
                 path=str(view.live.tree),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         damaged: list[str] = []
         try:
@@ -109,7 +110,7 @@ class SymlinkedTrees(abc.ABC):
             return manifest.verify(tree, full=full, part=part, damaged=damaged.append)
         strays: list[bytes] = []
         findings = manifest.verify(tree, full=full, part=part, damaged=damaged.append, stray=strays.append)
-        links = self._shared.links(tree)
+        links = {**self._shared.links(tree), **rendered.links(self._repo, tree)}
         for path in strays:
             if not links.get(path.removesuffix(b"/")):
                 findings.add("extra", path)

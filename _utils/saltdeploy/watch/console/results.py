@@ -39,6 +39,8 @@ _LATER = {
     "preseed": "maintenance",
     "sources": "releases",
     "stage": "maintenance",
+    "serviced": "hosts_apart",
+    "suspended": "hosts_apart",
     "log": "log",
     "show": "show",
     "releases": "releases",

@@ -73,7 +73,19 @@ PILLAR = (
     "master.locking.locks",
 )
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = (*_CONFIG, "minion.stages", "minion.preseed", "minion.gc", "minion.doctor", "minion.by_hand")
+MINION = (
+    *_CONFIG,
+    "minion.stages",
+    "minion.preseed",
+    "minion.gc",
+    "minion.doctor",
+    "minion.by_hand",
+    "minion.own_orders",
+    "minion.masters_word",
+    "download.salt",
+    "download.swarm.client",
+    "lib.arguments",
+)
 
 
 def load(modules: tuple[str, ...]) -> None:

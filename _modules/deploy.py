@@ -851,7 +851,10 @@ def _host():
     return stages.Host(
         name=opts["id"],
         cache=cache,
-        carrier=SaltFiles(lambda url, path: functions["cp.get_file"](url, path, saltenv="base")),
+        carrier=SaltFiles(
+            lambda url, path: functions["cp.get_file"](url, path, saltenv="base"),
+            functools.partial(bridge.file_of_master, opts),
+        ),
         send=_send,
         call=_call,
         clock=time.time,

@@ -82,6 +82,11 @@ MINION = (
     "minion.gc",
     "minion.doctor",
     "minion.by_hand",
+    "minion.own_orders",
+    "minion.masters_word",
+    "download.salt",
+    "download.swarm.client",
+    "lib.arguments",
 )
 
 

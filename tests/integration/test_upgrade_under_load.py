@@ -1,7 +1,6 @@
 """A fleet takes the next version by ``saltutil.sync_all`` while it deploys, and nothing is restarted.
 
-Salt copies modules, states and grains before the package, file by file; jobs start meanwhile. The tests share a fleet and
-stand in the order of its versions.
+Salt copies modules, states and grains before the package, file by file; jobs start meanwhile.
 """
 
 from __future__ import annotations
@@ -21,9 +20,8 @@ from tests.integration.factories import Factories
 from tests.integration.fleet import HERE, Fleet
 from tests.integration.pillar import Pillar
 from tests.integration.repo import TAGS, Releases, Repo, converged
-from tests.integration.rollouts import GATE, detached, ended, told
 from tests.support.installed import copy_doors
-from tests.support.old_version import NEW, NEXT, OLD, extract, make_next, put
+from tests.support.old_version import NEW, OLD, extract, put
 from tests.support.repositories import tree
 
 HOSTS = ("web1", "web2")
@@ -58,13 +56,6 @@ class Synced:
             return False
         return all(f'"{version}"' in (place / _LAST).read_text() for place in self._caches)
 
-    def take(self, version: str) -> None:
-        """Bring all to a version, if they are not there."""
-        if not self.has(version):
-            self.offer(version)
-            self.sync_master()
-            self.sync()
-
     @property
     def _caches(self) -> list[Path]:
         return [self.fleet.root.parent, *(host.record.parent for host in self.fleet.hosts.values())]
@@ -83,7 +74,6 @@ def synced(
     pillar = Pillar(place / "pillar", place / "disks", server="")
     extract(checkout, place / OLD)
     copy_doors(checkout, place / NEW)
-    make_next(checkout, place / NEXT)
     put(place / "offered", place / OLD)
     fleet = Fleet(
         Factories.like(factories, root_dir=place),
@@ -158,40 +148,3 @@ def test_each_deploy_during_a_sync_converges_or_names_the_sync_and_changes_nothi
     assert [said for word, said in found if not word] == []
     assert found[-1][0] == "CONVERGED"
     assert synced.has(NEW)
-
-
-def test_deploys_that_are_held_while_the_door_is_replaced_end_with_what_is_true(synced: Synced) -> None:
-    synced.take(NEW)
-    late = synced.repo("late", timeout=8, checks={"wait": {**GATE, "after": "restart", "timeout": 300}})
-    soon = synced.repo("soon", timeout=60, checks={"wait": {**GATE, "after": "restart", "timeout": 300}})
-    seeding = synced.repo(
-        "seeding", transport="bundle+swarm", checks={"wait": {**GATE, "before": "fetch", "timeout": 300}}
-    )
-    repos = (late, soon, seeding)
-    for host in HOSTS:
-        synced.fleet.salt(host, "saltutil.refresh_pillar", wait=True)
-    for repo in repos:
-        converged(synced.fleet.salt_run("deploy.sync", repo=repo.name, tag="v0"))
-    with late.held(*HOSTS), soon.held(*HOSTS), seeding.held(*HOSTS):
-        deploys = [detached(repo, "v1") for repo in repos]
-        for repo in repos:
-            for host in HOSTS:
-                repo.wait_until_held(host)
-        synced.offer(NEXT)
-        for form in ("modules", "states", "grains"):
-            synced.sync(form)
-        told(late, "warning")
-        told(soon, "warning")
-        soon.open(*HOSTS)
-        ran = ended(soon, deploys[1])
-        synced.sync("utils")
-        went_back = ended(late, deploys[0])
-        synced.sync()
-        synced.sync_master()
-        seeding.open(*HOSTS)
-        seeded = ended(seeding, deploys[2])
-    print(ran, went_back, seeded, sep="\n")
-    assert (ran.data["outcome"], soon.on_disk()) == ("CONVERGED", soon.everywhere("v1"))
-    assert (went_back.data["outcome"], late.on_disk()) == ("ROLLED BACK", late.everywhere("v0"))
-    assert (seeded.data["outcome"], seeding.on_disk()) == ("CONVERGED", seeding.everywhere("v1"))
-    assert synced.has(NEXT)

@@ -62,6 +62,7 @@ __func_alias__ = {"log_": "log"}
 #: What Salt may call; what is imported here is for us alone.
 __load__ = [
     "abort",
+    "adopt",
     "answer",
     "changes",
     "checkout",
@@ -940,6 +941,37 @@ def verify(repo, full=False, part="", wait=600):
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
         return verification.verify(found, master, full=full, part=part, wait=wait)
+
+
+@_door
+def adopt(repo, path="", source="", limit="", wait=600):
+    """
+    Let the targets take over what is to be shared by all releases, without a deploy: of what is live it moves to where it is
+    shared, in one step; from another directory it is copied. What is shared already is never touched. Non-zero exit status
+    unless all of them have done so.
+
+    repo
+        Name of the repo.
+    path
+        One path of ``shared`` in the pillar, or several, divided by commas. Without it: all of them.
+    source
+        A directory on the targets that has them, such as the one that the first deploy moved aside. Without it: what is live.
+    limit
+        Only those targets: a target expression, or the name of a group.
+    wait
+        Seconds to wait for the slowest host.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.adopt repo=mediawiki path=LocalSettings.php,images
+    """
+    from saltdeploy.master import adopt as adopting
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return adopting.adopt(found, master, path=path, source=source, limit=limit, wait=wait)
 
 
 @_door

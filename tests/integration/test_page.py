@@ -198,7 +198,7 @@ def test_hostile_names_messages_and_outputs_run_no_script(repo: Repo, page: Page
             page.reads(HOSTILE, ".commits")
             page.picture("hostile-plan")
         elif view == "":
-            page.reads(HOSTILE, ".reason")
+            page.reads(f"\N{LEFT DOUBLE QUOTATION MARK}{HOSTILE}\N{RIGHT DOUBLE QUOTATION MARK}")
         else:
             wait_for(lambda: page.text("main"))
         assert page.run("return document.querySelectorAll('main img, main script, main iframe').length") == 0

@@ -68,7 +68,9 @@ def test_what_is_live_moves_at_once_and_the_next_release_goes_on_with_it(made: R
 
 def test_what_the_first_deploy_moved_aside_is_copied_as_it_is_and_stays(made: Repo, source: Source) -> None:
     write_theirs(made.paths.location)
-    facts = deploy(layouts.of(replace(made, paths=replace(made.paths, shared=type(made.paths.shared)()))), source, 0)
+    facts = deploy(
+        layouts.of(replace(made, paths=replace(made.paths, shared=type(made.paths.shared)()))), source, 0
+    )
     aside = Path(str(facts["moved_aside"]))
     assert adopt(made, source=str(aside)) == {"LocalSettings.php": "copied", "images": "copied"}
     place = made.paths.area / "shared"

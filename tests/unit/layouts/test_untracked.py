@@ -99,7 +99,9 @@ def test_a_record_that_is_damaged_keeps_nobody_from_looking(made: Repo, source: 
     prepare(layout, source, 1)
     write(made.paths.location, "cache/1")
     [record] = [
-        path for path in made.paths.area.rglob("*.db") if path.stem == Path(os.readlink(made.paths.location)).name
+        path
+        for path in made.paths.area.rglob("*.db")
+        if path.stem == Path(os.readlink(made.paths.location)).name
     ]
     record.write_bytes(record.read_bytes()[:100] + b"x" * 4000)
     assert named(made, source.release(1).commit) == ("cache/",)
@@ -128,7 +130,15 @@ def test_what_the_first_release_has_not_is_named(
 
 
 def test_a_plan_is_told_the_same_by_digests_of_the_paths(made: Repo, source: Source) -> None:
-    write(made.paths.location, "LocalSettings.php", "index", "images/cat.png", "lib/a", "lib/deep/c", "vendor/x/y")
+    write(
+        made.paths.location,
+        "LocalSettings.php",
+        "index",
+        "images/cat.png",
+        "lib/a",
+        "lib/deep/c",
+        "vendor/x/y",
+    )
     coming = KnownDigests(KnownPaths(V[0]).digests())
     found = layouts.of(made).untracked(coming=coming)
     assert found.named == ("LocalSettings.php", "images/cat.png", "lib/deep/c", "vendor/")

@@ -776,7 +776,7 @@ def _without_passwords(value):
     """The same, for eyes and job caches."""
     if isinstance(value, dict):
         return {key: _without_passwords(each) for key, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_without_passwords(each) for each in value]
     return text.public(value) if isinstance(value, str) else value
 

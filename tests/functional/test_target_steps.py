@@ -206,4 +206,3 @@ def test_F43_no_password_of_a_url_is_told_wherever_the_pillar_has_one(minion: Mi
     assert told["url"] == "https://***@git.example.org/x"
     assert "s3cret" not in json.dumps(told)
     assert "s3cret" not in json.dumps(host.cmd("deploy.status", "demo"))
-    assert "s3cret" not in json.dumps(host.cmd("deploy.doctor", "demo"))

@@ -62,6 +62,7 @@ __func_alias__ = {"log_": "log"}
 #: What Salt may call; what is imported here is for us alone.
 __load__ = [
     "abort",
+    "adopt",
     "answer",
     "changes",
     "checkout",
@@ -511,7 +512,7 @@ def suspend(host, reason, repo="", hours=24, until=""):
     from saltdeploy.master.suspended import Suspension, Suspensions
 
     now = time.time()
-    end = _moment(until) if until else now + hours * 3600
+    end = _moment(until, host) if until else now + hours * 3600
     if repo:
         _config(repo)
     known = Suspensions(root(__opts__))
@@ -940,6 +941,37 @@ def verify(repo, full=False, part="", wait=600):
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
         return verification.verify(found, master, full=full, part=part, wait=wait)
+
+
+@_door
+def adopt(repo, path="", source="", limit="", wait=600):
+    """
+    Let the targets take over what is to be shared by all releases, without a deploy: of what is live it moves to where it is
+    shared, in one step; from another directory it is copied. What is shared already is never touched. Non-zero exit status
+    unless all of them have done so.
+
+    repo
+        Name of the repo.
+    path
+        One path of ``shared`` in the pillar, or several, divided by commas. Without it: all of them.
+    source
+        A directory on the targets that has them, such as the one that the first deploy moved aside. Without it: what is live.
+    limit
+        Only those targets: a target expression, or the name of a group.
+    wait
+        Seconds to wait for the slowest host.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.adopt repo=mediawiki path=LocalSettings.php,images
+    """
+    from saltdeploy.master import adopt as adopting
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return adopting.adopt(found, master, path=path, source=source, limit=limit, wait=wait)
 
 
 @_door
@@ -1614,7 +1646,7 @@ def _chosen_way_back(repo):
         raise errors.BadArguments(
             "nothing was chosen, and nothing was done",
             repo=repo,
-            next=f"salt-run deploy.rollback repo={repo} to=...",
+            next=f"salt-run deploy.rollback repo={repo} {argument('to', default or offers[0].tag)}",
         )
     return chosen
 
@@ -1652,12 +1684,12 @@ def _overrides(**said):
     return tuple((key, value) for key, value in said.items() if value != "")
 
 
-def _moment(text):
+def _moment(text, host):
     try:
         return datetime.datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
         raise errors.BadArguments(
-            f"{text!r} is no moment", next="salt-run deploy.suspend HOST reason=... until=2026-11-30T18:00"
+            f"{text!r} is no moment", next=f"salt-run deploy.suspend {host} reason=... until=2026-11-30T18:00"
         ) from None
 
 

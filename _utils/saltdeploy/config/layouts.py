@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from saltdeploy.config.values import of_keys
 from saltdeploy.lib.errors import Unsupported
 
 if TYPE_CHECKING:  # the repo's keys are read with this table
@@ -72,13 +73,7 @@ class LayoutChoice:
 
 def layout(keys: dict[str, Any]) -> LayoutChoice:
     """What holds for one repo, by the checked values of its section."""
-    return LayoutChoice(
-        name=keys["layout"],
-        slots=keys["slots"],
-        keep_releases=keys["keep_releases"],
-        visible_releases=keys["visible_releases"],
-        stat_limit=keys["stat_limit"],
-    )
+    return of_keys(LayoutChoice, keys, name=keys["layout"])
 
 
 def refuse_contents(repo: Repo) -> None:

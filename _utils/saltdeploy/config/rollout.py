@@ -165,18 +165,7 @@ class RolloutPolicy:
 
 def policy(keys: dict[str, Any]) -> RolloutPolicy:
     """What holds for one repo, by the checked values of its section."""
-    return RolloutPolicy(
-        batch=keys["batch"],
-        rollback_batch=keys["rollback_batch"],
-        fetch_batch=keys["fetch_batch"],
-        failure_limit=keys["failure_limit"],
-        timeout=keys["timeout"],
-        groups=keys["groups"],
-        on_failure=keys["on_failure"],
-        on_inconclusive=keys["on_inconclusive"] or "",
-        on_abort=keys["on_abort"],
-        question_timeout=keys["question_timeout"],
-    )
+    return values.of_keys(RolloutPolicy, keys, on_inconclusive=keys["on_inconclusive"] or "")
 
 
 def hold(value: Any) -> str:

@@ -23,6 +23,7 @@ from saltdeploy.master import (
     once,
     plan_hash,
     transport_choice,
+    untracked,
 )
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
@@ -70,6 +71,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         changes = _changes(one, held, silent, travels)
     except (GitFailed, Corrupt) as error:  # a guard that looked at the trees has said it better
         raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
+    gone = untracked.asked(one, held, silent)
     places = check_places.of(repo, source.repository, one.tag.commit)
     restarts = list(_told(repo.hooks.restart))
     of_the_master = restarts or any(each["source"] == "pillar" for each in places)
@@ -96,11 +98,13 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
+        "untracked": gone,
         "remarks": [
             *_naming(one),
             *_shared(repo),
             *_once(draft),
             *_apart(draft),
+            *untracked.remarks(gone, repo),
             *([_OF_THE_MASTER] if of_the_master else []),
         ],
         "left_out": one.left_out,

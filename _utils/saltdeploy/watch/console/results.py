@@ -47,6 +47,7 @@ _LATER = {
     "status": "status",
     "statuses": "status",
     "verified": "status",
+    "adopted": "adopted",
 }
 
 

@@ -209,6 +209,7 @@ def a_step_goes_on(rollout: Rollout, run: StepRun, dice: random.Random) -> None:
         rollout.step_ended(run, dice.choice([DONE, DONE, DONE, FAILED, LOST]), "text")
 
 
+@pytest.mark.component("some thousand deploys of chance, until each row was taken")
 def test_every_row_of_the_table_happens_in_some_deploy(monkeypatch):
     taken: set[tuple[State, Event]] = set()
 

@@ -23,7 +23,7 @@ import salt.config
 import salt.runner
 import salt.version
 from saltclient import places
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 from saltdeploy.config.roles import SETTING
 from saltdeploy.master.door import rights, session
 from saltdeploy.master.door.admission import Admission

@@ -6,7 +6,6 @@ without an answer, and so begin a second deploy.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -39,8 +38,7 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
     Raises:
         Unavailable: it has no id yet.
     """
-    why = " ".join(filter(None, (arguments.get("reason"), f"(asked by minion {opts['id']})")))
-    meant = {**arguments, "detach": True, **({"reason": why} if function != "deploy.resume" else {})}
+    meant = {**arguments, "detach": True}
     place = Path(opts["conf_file"]).parent
     words = [
         sys.executable,
@@ -65,14 +63,10 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
 
 
 def _printed(words: list[str], opts: Mapping[str, Any]) -> bytes:
-    """What the command prints within the time that there is; it knows who has asked, where roles are configured."""
-    call = asking.present()
-    with contextlib.ExitStack() as stack:
-        handed: dict[str, str] = {}
-        if call is not None and call.are_set:
-            from saltdeploy.master.roles.handed import handing
+    """What the command prints within the time that there is; it knows who has asked."""
+    from saltdeploy.master.roles.handed import handing
 
-            handed = stack.enter_context(handing(call.asker, bridge.root(dict(opts))))
+    with handing(asking.present_asker(dict(opts)), bridge.root(dict(opts))) as handed:
         running = process.start(words, stderr=subprocess.DEVNULL, environment={**os.environ, **handed})
         printed, _ = process.talk(running, None, _WAITS, _MOST)
     return printed

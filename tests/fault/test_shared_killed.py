@@ -58,7 +58,7 @@ def theirs(host: Target) -> dict[str, set[str]]:
     """What can be read of each of their files: at the live path, and where it is shared."""
     found: dict[str, set[str]] = {}
     for name in THEIRS:
-        places = (host.location / name, host.repo.area / "shared" / name)
+        places = (host.location / name, host.repo.paths.area / "shared" / name)
         found[name] = {path.read_text() for path in places if path.is_file()}
     return found
 
@@ -89,7 +89,7 @@ def test_what_users_wrote_is_there_after_each_kill_and_the_next_deploy_goes_on(
             assert (host.location / name).read_text() == text, f"{name} at step {step}"
         assert (host.location / "index").read_text() == "2"
         assert layouts.of(host.repo).verify(full=True).ok
-        rubbish = [path.name for path in (host.repo.area / "shared").rglob(".*")]
+        rubbish = [path.name for path in (host.repo.paths.area / "shared").rglob(".*")]
         assert rubbish == [], f"at step {step}"
         shutil.rmtree(tmp_path / "host")
         shutil.copytree(tmp_path / "begin", tmp_path / "host", symlinks=True)

@@ -6,6 +6,7 @@ The kinds of blobs, and submodules. Each function takes what stands under one ke
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import pointers
@@ -17,6 +18,31 @@ WEB = re.compile(r"https?://")
 LFS_SERVER = re.compile(r"lfs\+(?=https?://)")
 _DASH = re.compile(r"-|[a-z+]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+
+
+@dataclass(frozen=True)
+class TreeContents:
+    """What a repo's trees hold beside the files that git has.
+
+    Attributes:
+        blobs: kind of pointers (git-lfs, git-fat, git-annex) to the sources of their contents; {}: pointers are
+            files like any other.
+        submodules: whether submodules are part of a release.
+        submodule_urls: (begin of a submodule's URL, what stands there instead).
+    """
+
+    blobs: dict[str, tuple[str, ...]]
+    submodules: bool
+    submodule_urls: tuple[tuple[str, str], ...]
+
+
+def contents(keys: dict[str, Any]) -> TreeContents:
+    """What holds for one repo, by the checked values of its section."""
+    return TreeContents(
+        blobs={**({pointers.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
+        submodules=keys["checkout_submodules"],
+        submodule_urls=keys["submodule_urls"],
+    )
 
 
 def blobs(value: Any) -> dict[str, tuple[str, ...]]:

@@ -39,8 +39,8 @@ class Slots(SymlinkedLayout):
     """The slots of one repo."""
 
     def __init__(self, repo: Repo) -> None:
-        super().__init__(repo, repo.area / "slots")
-        self._slots = [self._place(str(number)) for number in range(repo.slots)]
+        super().__init__(repo, repo.paths.area / "slots")
+        self._slots = [self._place(str(number)) for number in range(repo.layout.slots)]
 
     def _places(self) -> list[Slot]:
         """The slots, and those of a time when the pillar said that there are more."""

@@ -91,7 +91,8 @@ def read_planned(deploy: str, master: Master) -> Plan:
     name = journals.repo_of(deploy)
     if not name:
         raise NoSuchDeploy(
-            f"there is no journal of deploy {deploy}", next="salt-run deploy.versions repo=..."
+            f"there is no journal of deploy {deploy}",
+            next="salt-run deploy.overview --out=yaml tells the deploys of all repos",
         )
     return DeployState.read(journals.path(name, deploy)).script
 

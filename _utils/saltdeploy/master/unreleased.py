@@ -55,7 +55,7 @@ def newest(repo: Repo, root: Path, history: History, action: str) -> Unreleased:
         BadArguments: there is no staging repository on this host, so it has to be said.
         DeployError: it cannot be read.
     """
-    if not Path(repo.source).is_dir():
+    if not Path(repo.origin.source).is_dir():
         raise _unsaid(repo, action)
     from saltdeploy.master.source import Source
 
@@ -86,7 +86,7 @@ def _written_down(repo: Repo, root: Path, source: Source, history: History) -> U
 
 def _staged(repo: Repo, source: Source) -> Unreleased | None:
     """What ``deploy.stage`` has made last."""
-    if not source.is_staged and repo.staging is None:
+    if not source.is_staged and repo.staging.plan is None:
         return None
     from saltdeploy.git.snapshots import STAGED
 

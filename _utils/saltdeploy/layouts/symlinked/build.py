@@ -115,7 +115,7 @@ class TreeBuild:
         self._slot = slot
         self._job = job
         self._site = site
-        self._limit = site.repo.stat_limit
+        self._limit = site.repo.layout.stat_limit
 
     def run(self, start: Start) -> dict[str, Any]:
         """Build the tree.
@@ -130,7 +130,9 @@ class TreeBuild:
         """
         with self._spool() as changes, self._spool() as oids:
             start = self._list_changes(start, changes)
-            work = WorkTree(self._slot.tree, self._site.incoming, self._job.contents, self._site.repo.blobs)
+            work = WorkTree(
+                self._slot.tree, self._site.incoming, self._job.contents, self._site.repo.contents.blobs
+            )
             listed = _Listed(changes, oids, work.oids_to_write(changes, oids))
             log.debug("%s: %s blobs to write onto %s", self._slot.tree, listed.count, start.base or "nothing")
             self._reserve_space(start, listed)

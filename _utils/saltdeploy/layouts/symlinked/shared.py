@@ -42,7 +42,7 @@ class SharedArea(SharedPlace):
         super().__init__(repo)
         self._changes = changes
         self._incoming = incoming
-        self._taking = repo.area / _TAKING  # ours alone: the place may be the users'
+        self._taking = repo.paths.area / _TAKING  # ours alone: the place may be the users'
 
     # -- making -----------------------------------------------------------------------------------------
 

@@ -24,9 +24,9 @@ class SharedPlace:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._place = repo.shared_place
-        self._paths = tuple(os.fsencode(path) for path in repo.shared.paths)
-        self._dirs = {os.fsencode(path) for path in repo.shared.dirs}
+        self._place = repo.paths.shared_place
+        self._paths = tuple(os.fsencode(path) for path in repo.paths.shared.paths)
+        self._dirs = {os.fsencode(path) for path in repo.paths.shared.dirs}
 
     def link(self, tree: Path, *, strict: bool = True) -> None:
         """See to it that a tree has a link at each shared path.
@@ -90,7 +90,7 @@ class SharedPlace:
     def _text(self, below: Below, path: bytes) -> str:
         """What the link says: beside the releases it is relative, so that it holds wherever all of that is seen."""
         target = self._at(path)
-        if self._repo.shared.place:
+        if self._repo.paths.shared.place:
             return target
         return os.path.relpath(target, os.path.dirname(os.fsdecode(below.at(path))))
 

@@ -33,8 +33,8 @@ def may(who: Asker, function: str, repos: tuple[str, ...] = SITE, **arguments: A
     return True
 
 
-DEPLOYS = ("sync", "fetch", "checkout", "preseed", "stage")
-BACK = ("rollback", "restart", "resume", "abort", "answer", "lock", "unlock")
+DEPLOYS = ("sync", "fetch", "checkout", "preseed", "stage", "promote")
+BACK = ("rollback", "restart", "resume", "abort", "answer", "lock", "unlock", "services", "suspend")
 ADMINS = ("gc", "init", "import_scap", "forget")
 
 

@@ -76,6 +76,10 @@ def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[
             )
         if left := clean(host.get("left_behind")):
             said.setdefault(left, ([], ""))[0].append(name)
+        if under := clean(host.get("maintenance")):
+            said.setdefault(f"under maintenance {under}", ([], ""))[0].append(name)
+        if suspended := clean(host.get("suspended")):
+            said.setdefault(suspended, ([], ""))[0].append(name)
     return [f"{some(names)}: {with_next(text, act)}" for text, (names, act) in said.items()
             if not _is_told(names, text, act, reason, next_act)]  # fmt: skip
 

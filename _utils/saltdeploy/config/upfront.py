@@ -50,6 +50,7 @@ RUNNER = (
     "master.roles.check",
     "master.roles.handed",
     "master.roles.remembered",
+    "master.unreleased",
     "master.verification",
     "master.stage",
     "protocol.exports",

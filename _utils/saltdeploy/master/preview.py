@@ -11,6 +11,7 @@ from typing import Any
 
 from saltdeploy.config import Repo, transports
 from saltdeploy.config.rollout import AROUND, Restart
+from saltdeploy.config.schema import REPO_KEYS
 from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
@@ -35,6 +36,12 @@ from saltdeploy.master.transport_choice import TransportChoice
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order
 
+_WITHOUT_EFFECT = {
+    "shadow_reference": "what releases share on a host's disk follows from the layout",
+    "automated": "nothing deploys by itself; a host that was away converges by the state deploy.pinned",
+    "sync_script": "git deploy sync does what it did; steps of your own are checks and module calls",
+    "deployment_repo_group": "the group and the umask of who commits are those of the staging repository's files",
+}
 _OF_THE_MASTER = "Restarts and checks are those that the pillar gives the master; a host follows its own pillar, and may have others"
 
 
@@ -101,6 +108,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "untracked": gone,
         "remarks": [
             *_naming(one),
+            *_without_effect(repo),
             *_shared(repo),
             *_once(draft),
             *_apart(draft),
@@ -125,6 +133,14 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
         )
     elif one.request.revision:
         yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
+
+
+def _without_effect(repo: Repo) -> Iterator[str]:
+    """Trebuchet's keys that are accepted and change nothing, where the pillar sets them."""
+    for key, instead in _WITHOUT_EFFECT.items():
+        said = repo.pillar.trebuchet.get(key)
+        if said and said != REPO_KEYS[key][0]:
+            yield f"{key} of the pillar is accepted and changes nothing: {instead}"
 
 
 def _shared(repo: Repo) -> Iterator[str]:

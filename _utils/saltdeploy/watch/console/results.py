@@ -36,6 +36,7 @@ _LATER = {
     "forgotten": "maintenance",
     "gc": "maintenance",
     "next_tag": "maintenance",
+    "nothing": "maintenance",
     "preseed": "maintenance",
     "sources": "releases",
     "stage": "maintenance",

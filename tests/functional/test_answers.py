@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ def answer(place: Path, checkout: Path) -> Callable[[str], dict[str, Any]]:
         "extension_modules": str(place.parent / "extmods"),
         "id": "master1",
     }
-    opts = {**salt.config.DEFAULT_MASTER_OPTS, **here, "module_dirs": [str(checkout)]}
+    file = place.parent / "master"
+    file.write_text(json.dumps({**here, "module_dirs": [str(checkout)]}))  # JSON is YAML
+    opts = salt.config.master_config(str(file))
 
     def run(typed: str) -> dict[str, Any]:
         *positional, named = salt.utils.args.parse_input([typed, f"id={DEPLOY}"])

@@ -40,6 +40,7 @@ MORE: dict[str, dict[str, Any]] = {
     "suspend": {"host": "web1", "reason": "r", "repo": REPO},
     "readmit": {"host": "web1", "repo": REPO},
     "import_scap": {"directory": "/srv/old"},
+    "adopt": {"repo": REPO, "path": "uploads"},
 }
 Call = Callable[..., dict[str, Any]]
 

@@ -45,7 +45,7 @@ VERBS: dict[str, Verb] = {
     **dict.fromkeys(("lock", "maintenance", "services", "suspend", "readmit"), Verb(_BOTH)),
     "unlock": Verb(_BOTH, _FORCE),
     "gc": Verb((ADMIN,), looks_with="test"),
-    **dict.fromkeys(("init", "import_scap", "forget"), Verb((ADMIN,))),
+    **dict.fromkeys(("init", "import_scap", "forget", "adopt"), Verb((ADMIN,))),
     **dict.fromkeys(
         (
             "changes",

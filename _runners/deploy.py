@@ -1693,9 +1693,11 @@ def _staged(action, name):
 
 def _unreleased(action, name):
     """What is staged on this host and not deployed, of a repo whose release nobody has named."""
+    found = _config(name)
+    _refuse_no_release(action, name, Path(found.origin.source).is_dir())  # elsewhere nothing is staged
     from saltdeploy.master import unreleased
 
-    return unreleased.newest(_config(name), root(__opts__), _history(name), action)
+    return unreleased.newest(found, root(__opts__), _history(found.name), action)
 
 
 def _overrides(**said):

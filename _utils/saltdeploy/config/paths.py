@@ -197,13 +197,13 @@ def _paths(value: Any, key: str) -> list[str]:
     found = []
     for number, each in enumerate(value):
         try:
-            found.append(_path(each))
+            found.append(path_within(each))
         except ValueError as error:
             raise Wrong(f"{error}; it is {each!r}"[:200], key, number) from None
     return found
 
 
-def _path(value: Any) -> str:
+def path_within(value: Any) -> str:
     """A path inside a tree. A slash at its end does no harm."""
     path = text(value).removesuffix("/")
     parts = path.split("/")

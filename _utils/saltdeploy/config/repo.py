@@ -17,7 +17,9 @@ from typing import Any
 from saltdeploy.config import checks as config_checks
 from saltdeploy.config import delivery, paths, pointers, transports
 from saltdeploy.config.delivery import Delivery
+from saltdeploy.config.exclude import LeftOut
 from saltdeploy.config.freeze import Window
+from saltdeploy.config.owner import Ownership, of_trebuchet
 from saltdeploy.config.paths import SharedPaths, refuse_place
 from saltdeploy.config.rollout import Check, Group, Restart
 from saltdeploy.config.schema import DEPLOYMENT_KEYS, REPO_KEYS, SCHEMES, Key
@@ -75,6 +77,8 @@ class Repo:
         shared: what is the host's own and stays whatever is deployed.
         staging: what ``deploy.stage`` makes releases of; None where the pillar does not say.
         untracked: what follows where a live tree has what is of no release: ``refuse``, ``warn`` or ``ignore``.
+        exclude: what of a release is no part of its trees.
+        owner: whose the files of a tree are, and their modes.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
         written: the part of the pillar that this was read from, and the ``site``: read again, it gives the same.
@@ -125,6 +129,8 @@ class Repo:
     revision_files: str = "beside"
     shared: SharedPaths = SharedPaths()
     untracked: str = "warn"
+    owner: Ownership = Ownership()
+    exclude: LeftOut = LeftOut()
     written: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -143,8 +149,19 @@ class Repo:
     @property
     def shape(self) -> str:
         """What the repo's trees hold beside the files that git has; a tree of another shape is rebuilt."""
-        parts = [*sorted(self.blobs), "submodules" if self.submodules else "", self.shared.shape]
+        parts = [
+            *sorted(self.blobs),
+            "submodules" if self.submodules else "",
+            self.shared.shape,
+            self.owner.shape,
+            self.exclude.shape,
+        ]
         return "+".join(filter(None, parts))
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What of a release its trees do not have: what they share, and what is excluded."""
+        return LeftOut((*self.shared.paths, *self.exclude.paths))
 
     @property
     def shared_place(self) -> Path:
@@ -254,6 +271,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         revision_files=keys["revision_files"],
         shared=_shared(name, keys["shared"], location),
         untracked=keys["untracked"],
+        exclude=keys["exclude"],
+        owner=of_trebuchet(keys["owner"], keys["deployment_repo_group"] or ""),
     )
 
 

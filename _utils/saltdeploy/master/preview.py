@@ -117,6 +117,8 @@ def _shared(repo: Repo) -> Iterator[str]:
             f"Shared on each host, at {repo.shared_place}, and no part of a release: {', '.join(repo.shared.paths)}. What is "
             "there stays as it is; what the live tree has at these paths is taken over in the switch"
         )
+    if repo.exclude:
+        yield f"Left out on each host, though counted among the files here: {', '.join(repo.exclude.paths)}"
 
 
 def _policies(draft: Draft) -> Iterator[str]:

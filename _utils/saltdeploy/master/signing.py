@@ -92,7 +92,7 @@ class Sealer:
                     reader,
                     Stored(reader),
                     self._repo.blobs,
-                    self._repo.shared,
+                    self._repo.left_out,
                 )
             except DeployError as error:
                 raise error.at(repo=self._repo.name) from None

@@ -29,17 +29,20 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
+from saltbridge import asking
 from saltbridge.master import execute, open_master, pillar, root, site, store
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 from saltdeploy.config.redis import redis
 from saltdeploy.config.repo import repo_names
 from saltdeploy.config.signals import signals
 from saltdeploy.lib import errors
+from saltdeploy.lib.kept import Kept
 from saltdeploy.master import background, deploy
 from saltdeploy.master.auto_resume import DeadDeploys
 from saltdeploy.master.door.keeper import DoorKeeper
 from saltdeploy.master.forgotten import ForgottenHosts
 from saltdeploy.master.journal import Journals
+from saltdeploy.master.journal_list import JournalList
 from saltdeploy.master.told_positions import ToldPositions
 from saltdeploy.watch.redis_filler import RedisFiller
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings
@@ -51,7 +54,9 @@ log = logging.getLogger(__name__)
 
 __virtualname__ = "deploy"
 
-_PILLAR_EVERY = 60.0  # seconds; it may have changed
+_PILLAR_EVERY = 60.0  # seconds; it may have changed, and a look takes a second of a processor
+_NICE = 10  # of a process that tells others: it yields to everybody who deploys
+_FAREWELL = 5.0  # seconds that a process may take to end
 
 
 def __virtual__():
@@ -69,12 +74,17 @@ def start(every=10, door=True):
     """
     upfront.load(upfront.DEPLOY)  # the package may be replaced before the first of them is found
     orphans = DeadDeploys(root(__opts__), patience=6 * every)
-    filler = None
-    office = _office()
+    known = Kept(lambda: pillar(__opts__), _PILLAR_EVERY)
+    office = _office(known)
+    redis_now = Kept(functools.partial(_redis, known, []), _PILLAR_EVERY)
+    filler = (None, None)
     keeper = DoorKeeper(__opts__["conf_file"], root(__opts__) / "deploy.log") if door else None
+    roles_until = 0.0
     while True:
-        if filler is None or not filler.is_alive():
-            filler = _start_filler()
+        if keeper and time.monotonic() >= roles_until:
+            roles_until = time.monotonic() + _PILLAR_EVERY
+            _remember_roles()
+        filler = _keep_filling(redis_now(), *filler)
         office.look()
         if keeper:
             keeper.keep(every)
@@ -83,6 +93,14 @@ def start(every=10, door=True):
         for orphan in orphans.due(time.time()):
             log.warning("Going on with deploy %s of %s: its process died.", orphan.deploy, orphan.repo)
             _go_on(orphan)
+
+
+def _remember_roles():
+    """Who has a role, for the warm door, which asks no pillar."""
+    try:
+        asking.configured(__opts__)
+    except (errors.DeployError, OSError) as error:
+        log.error("Roles are not as the pillar says: %s", error)
 
 
 def _go_on(orphan):
@@ -102,30 +120,40 @@ def _go_on(orphan):
     os.close(background.start(work, root(opts) / "deploy.log"))  # it tells its journal, and who watches that
 
 
-def _start_filler():
+def _keep_filling(wanted, settings, process):
+    """The process that fills redis, with its settings: as the pillar says now, or none."""
+    if process is not None and wanted == settings and process.is_alive():
+        return settings, process
+    if process is not None:
+        process.terminate()
+        process.join(_FAREWELL)
+    return wanted, _start_filler(wanted) if wanted else None
+
+
+def _start_filler(settings):
     """A process of its own: a redis that is slow or away holds up nobody who goes on with a deploy."""
     fork = multiprocessing.get_context("fork")
-    process = fork.Process(target=_fill, args=(os.getpid(),), name="deploy-redis", daemon=True)
+    process = fork.Process(target=_fill, args=(os.getpid(), settings), name="deploy-redis", daemon=True)
     process.start()
     return process
 
 
-def _office():
+def _office(known):
     """Where other systems are told what deploys do; each by a process of its own."""
     here = root(__opts__)
     world = World(
-        journals=Journals(here).paths,
+        journals=lambda: JournalList(Journals(here)),
         positions=functools.partial(ToldPositions, here),
         execute=functools.partial(execute, __opts__),
         standing=functools.partial(_standing, here),
     )
-    return Office(world, _signals)
+    return Office(world, functools.partial(_signals, known))
 
 
-def _signals():
+def _signals(known):
     """What the pillar says of signals now; None where it cannot be read."""
     try:
-        return [SinkSettings(**vars(sink)) for sink in signals(pillar(__opts__))]
+        return [SinkSettings(**vars(sink)) for sink in signals(known())]
     except errors.DeployError as error:
         log.error("Signals are not as the pillar says: %s", error)
         return None
@@ -136,32 +164,27 @@ def _standing(here):
     return standings.of_all(repo_names(pillar(__opts__)), here, store(__opts__))
 
 
-def _fill(engine):
-    """Fill redis for as long as the engine lives."""
-    filler, settings, until = None, None, 0.0
-    here = root(__opts__)
+def _fill(engine, settings):
+    """Fill redis for as long as the engine lives, or until the pillar says otherwise."""
+    os.nice(_NICE)
+    filler = _filler(settings, root(__opts__))
     while os.getppid() == engine:
-        if time.monotonic() >= until:
-            settings, before = _redis(settings), settings
-            until = time.monotonic() + _PILLAR_EVERY
-            if settings != before:
-                filler = _filler(settings, here) if settings else None
         try:
-            wait = filler.look() if filler else 1.0
+            wait = filler.look() if filler else _PILLAR_EVERY
         except Exception:  # noqa: BLE001 - a damaged file of one deploy must not end it for all
             log.exception("Redis is not filled.")
             wait = 30.0
         time.sleep(wait)
 
 
-def _redis(known):
-    """What the pillar says of redis now; what was known before, where it cannot be read."""
+def _redis(known, before):
+    """What the pillar says of redis now; what was known ``before``, where it cannot be read."""
     try:
-        section = redis(pillar(__opts__))
-        return RedisSettings(**section) if section else None
+        section = redis(known())
+        before[:] = [RedisSettings(**section) if section else None]
     except errors.DeployError as error:
         log.error("Redis is not filled as the pillar says: %s", error)
-        return known
+    return before[0] if before else None
 
 
 def _filler(settings, here):
@@ -171,4 +194,4 @@ def _filler(settings, here):
         log.error("Redis is not filled: %s", error)
         return None
     log.info("%s is filled from the journals.", settings.place)
-    return RedisFiller(server, Journals(here).paths, ForgottenHosts(here).all)
+    return RedisFiller(server, JournalList(Journals(here)), ForgottenHosts(here).all)

@@ -22,7 +22,7 @@ def saltext_deploy():
         salt '*' grains.get saltext_deploy
     """
     if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
-        from saltdeploy import upfront
+        from saltdeploy.config import upfront
 
         upfront.load(upfront.MINION)
     return {"saltext_deploy": saltdeploy.__version__}

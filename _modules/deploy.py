@@ -24,15 +24,16 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge import minion as bridge
-from saltdeploy import config, upfront
+from saltdeploy import config
 from saltdeploy.checks.http import client
+from saltdeploy.config import upfront
 from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
 from saltdeploy.minion import adopt as minion_adopt
-from saltdeploy.minion import calls, configuration, downloads, masters_word, own_orders, stages
+from saltdeploy.minion import by_hand, calls, configuration, downloads, masters_word, own_orders, stages
 from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -40,6 +41,7 @@ from saltdeploy.minion import untracked as minion_untracked
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.pillar import ASKED, LOST
+from saltdeploy.protocol.release import Release
 from saltdeploy.protocol.swarm import Identity
 
 # A stage may take an hour, and a sync replaces the package in a moment: nothing is left to be loaded later. In a minion
@@ -210,6 +212,26 @@ def rollback(repo, order=None):
 
 
 @_door
+def once(repo, order):
+    """
+    Run a step that the repo's pillar names below ``once``, for a deploy of the master. A run that was begun here before
+    is never begun again.
+
+    repo
+        Name of the repo.
+    order
+        What the master asks for: which step, of which deploy.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.result 20261123101112000000 once 'test/testrepo'
+    """
+    return _stage(orders.ONCE, repo, order, CHECKOUT_WITHOUT_TAG)
+
+
+@_door
 def restart(repo):
     """
     Restart the repo's services and wait for its ports, as after a checkout, and do nothing else.
@@ -231,6 +253,76 @@ def restart(repo):
         return _refused(repo, error)
     __context__["retcode"] = 0 if answer.get("status", True) else 1
     return answer
+
+
+@_door
+def config_diff(repo, wanted):
+    """
+    What a release would change in the configuration files that this minion renders, for ``deploy.plan``: facts
+    ``config:<path>``, without secrets. Changes nothing.
+
+    repo
+        Name of the repo.
+    wanted
+        What the master asks for: the release, and the templates that are in it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.plan repo='test/testrepo' tag=release/2026-11-23/1
+    """
+
+    def look(found):
+        said = wanted if isinstance(wanted, dict) else {}
+        release = Release.from_wire(said.get("release") or {})
+        texts = {str(path): str(text) for path, text in dict(said.get("texts") or {}).items()}
+        return by_hand.config_diff(found, release, texts, _host())
+
+    return _answer(repo, look)
+
+
+@_door
+def service(repo, verb):
+    """
+    Start, stop, restart or reload the services of a repo, and wait for its ports. No switch, no hooks, no checks. It waits
+    for a stage that is under way.
+
+    repo
+        Name of the repo.
+    verb
+        ``start``, ``stop``, ``restart`` or ``reload``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.service 'test/testrepo' stop
+    """
+    return _answer(repo, lambda found: by_hand.service(found, verb, _host()))
+
+
+@_door
+def maintenance(repo, on, reason=""):
+    """
+    Put this minion under the maintenance that the repo's pillar describes, or end it. What was begun so is ended by no
+    deploy.
+
+    repo
+        Name of the repo.
+    on
+        Whether it begins.
+    reason
+        Why; ``deploy.status`` and the master's report show it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.maintenance 'test/testrepo' True reason='new disks'
+    """
+    why = reason or "an operator said so"
+    return _answer(repo, lambda found: by_hand.under_maintenance(found, _host(), on=on, why=why))
 
 
 @_door
@@ -261,7 +353,7 @@ def result(deploy, stage, repo, attempt=1):
     deploy
         The deploy's id.
     stage
-        ``fetch``, ``checkout``, ``rollback`` or ``preseed``.
+        ``fetch``, ``checkout``, ``rollback``, ``preseed`` or ``once``.
     repo
         Name of the repo.
     attempt
@@ -450,7 +542,7 @@ def get_config(repo):
         salt web1 deploy.get_config 'test/testrepo'
     """
     try:
-        return _without_passwords(_config(repo).trebuchet)
+        return _without_passwords(_config(repo).pillar.trebuchet)
     except errors.DeployError as error:
         return _refused(repo, error)
 

@@ -27,7 +27,7 @@ __virtualname__ = "deploy_pins"
 
 def __virtual__():
     if lifetime.is_daemon(__opts__):
-        from saltdeploy import upfront
+        from saltdeploy.config import upfront
 
         upfront.load(upfront.PILLAR)
     return __virtualname__

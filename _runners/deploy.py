@@ -28,7 +28,7 @@ import saltdeploy
 
 saltdeploy.require("0.2.0")
 
-from saltbridge import peer
+from saltbridge import asking
 from saltbridge.master import open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
@@ -38,8 +38,8 @@ from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import background, journal
 from saltdeploy.master import follow as following
+from saltdeploy.master import journal
 from saltdeploy.master import results as reports
 from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import Locks, is_held
@@ -53,6 +53,8 @@ from saltdeploy.protocol import events, orders
 log = logging.getLogger(__name__)
 __virtualname__ = "deploy"
 _OUTPUTTER = "deploy"
+#: What reads some files and ends, so that no sync can come in between.
+_BRIEF = tuple(f"deploy.{name}" for name in ("overview", "story", "versions", "locks", "answer", "abort"))
 _MOST_RECORDS = 2_000  # lines of a log in one result
 
 __func_alias__ = {"log_": "log"}
@@ -74,18 +76,25 @@ __load__ = [
     "lock",
     "locks",
     "log_",
+    "maintenance",
     "next_tag",
     "overview",
     "plan",
     "preseed",
+    "promote",
+    "readmit",
     "report",
     "restart",
     "resume",
     "rollback",
+    "services",
     "show",
+    "sources",
     "status",
     "stage",
     "story",
+    "suspend",
+    "suspended",
     "sync",
     "targets",
     "unlock",
@@ -96,8 +105,10 @@ __load__ = [
 
 
 def __virtual__():
-    if lifetime.is_daemon(__opts__):
-        from saltdeploy import upfront
+    # a page asks for these all day, and a process of its own answers each time: half a second of a processor
+    if lifetime.is_daemon(__opts__) and not lifetime.is_job_of(_BRIEF):
+        from saltbridge import peer  # noqa: F401 - see saltdeploy.config.upfront
+        from saltdeploy.config import upfront
 
         upfront.load(upfront.RUNNER)
     return __virtualname__
@@ -115,12 +126,19 @@ def _door(function, readers=arguments.ONE_REPO):
 
         def act():
             known = arguments.typed(__opts__, name, salt.utils.args.parse_input)
+            env = (
+                "" if "env" in call.signature.parameters else arguments.taken_out("env", kwargs, known, call)
+            )
             bound = call.read(*call_forms.as_meant(function.__name__, args, kwargs), known)
+            arguments.set_environment(bound, env)
             about["repo"] = arguments.repos(bound.arguments.get("repo"))
             lib_versions.check_salt(salt.version.__version_info__, host=__opts__["id"])
-            if "detach" in call.signature.parameters and peer.asks(__opts__, name):
-                return peer.begin(__opts__, name, bound.arguments)
-            return function(*bound.args, **bound.kwargs)
+            with asking.asked(__opts__, _said_user(), function.__name__.rstrip("_"), bound.arguments):
+                if "detach" in call.signature.parameters and asking.is_peer(__opts__, name):
+                    from saltbridge import peer
+
+                    return peer.begin(__opts__, name, bound.arguments)
+                return function(*bound.args, **bound.kwargs)
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
@@ -257,6 +275,38 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
 
 
+@_door
+def promote(repo, env, to, force=False, limit="", reason="", detach=False, unattended=False):
+    """
+    Deploy in one environment of a repo exactly what another one runs: the same commit, if every host there runs it, its
+    deploy converged, it is not marked as bad, and it has run as long as ``promote_after`` of the pillar says.
+
+    repo
+        Name of the repo, without an environment.
+    env
+        The environment that runs it.
+    to
+        The environment that takes it.
+    force, limit, reason, detach, unattended
+        See ``deploy.sync``: of the deploy in the environment that takes it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.promote repo=site env=staging to=production
+    """
+    from saltdeploy.master import promotion
+
+    first, other = (_config(f"{repo}@{name}") for name in (env, to))
+    with open_master(__opts__, _user()) as master:
+        found = promotion.find(first, other, master)
+    why = reason or f"promoted from {env}"
+    repos = ((other.name, found.tag),)
+    more = {"limit": limit, "reason": why, "unattended": unattended, "commit": found.commit}
+    return _deploy(_wish(SYNC, repos, "", force=force, **more), detach)
+
+
 @_door_for_several
 def fetch(repo, tag="", force=False, limit="", reason="", detach=False, transport="", unattended=False,
           commit="", branch=""):  # fmt: skip
@@ -336,7 +386,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
         Name of the repo, or of several as for ``deploy.sync``.
     to
         A tag that was accepted before, or that every host holds. Without it: the release that was accepted before the
-        present one. It is refused where every host runs it already.
+        present one; at a terminal the releases are offered that are on disk, and an empty line means that one. It is
+        refused where every host runs it already.
     force, limit, reason, detach, unattended
         See ``deploy.sync``.
     batch
@@ -348,6 +399,8 @@ def rollback(repo, to="", force=False, limit="", reason="", detach=False, unatte
 
         salt-run deploy.rollback repo=mediawiki
     """
+    if not to and len(repo) == 1 and not repo[0][1] and not (detach or unattended) and _is_at_a_terminal():
+        to = _chosen_way_back(repo[0][0])
     more = {"limit": limit, "reason": reason, "unattended": unattended, "overrides": _overrides(batch=batch)}
     wish = _wish(orders.ROLLBACK, repo, to, force=force, **more)
     return _deploy(wish, detach)
@@ -377,6 +430,134 @@ def restart(repo, batch="", force=False, limit="", reason="", wait=0, detach=Fal
 
 
 @_door
+def services(verb, repo, batch="", limit=""):
+    """
+    Start, stop, restart or reload the services of a repo on every target, group by group, so many hosts at once. No
+    switch, no hooks, no checks: ``deploy.restart`` has those. Where more hosts of a group fail than ``failure_limit``
+    allows, no further host is asked. Non-zero exit status unless all did so.
+
+    verb
+        ``start``, ``stop``, ``restart`` or ``reload``. Services are stopped in the reverse of their order.
+    repo
+        Name of the repo.
+    batch, limit
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.services stop repo=mediawiki limit=canary
+        salt-run deploy.services reload repo=mediawiki batch=10%
+    """
+    from saltdeploy.master import servicing
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return servicing.services(found, verb, master, batch=str(batch), limit=limit, tell=_tell)
+
+
+@_door
+def maintenance(repo, on, reason="", limit=""):
+    """
+    Put every target under the maintenance that the pillar describes, or end it. What an operator begins so is ended by no
+    deploy; ``deploy.report`` shows it.
+
+    repo
+        Name of the repo.
+    on
+        Whether it begins.
+    reason
+        Why.
+    limit
+        See ``deploy.sync``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.maintenance repo=mediawiki on=True reason='the database moves'
+        salt-run deploy.maintenance repo=mediawiki on=False
+    """
+    from saltdeploy.master import servicing
+
+    found, who = _config(repo), _user()
+    why = (reason or "an operator said so") + (f" ({who})" if who else "")
+    with open_master(__opts__, who) as master:
+        return servicing.maintenance(found, master, on=on, why=why, limit=limit, tell=_tell)
+
+
+@_door
+def suspend(host, reason, repo="", hours=24, until=""):
+    """
+    Leave a host out of deploys until a moment: it keeps what it runs. Plan, report and outcome say so each time.
+
+    host
+        The minion's id.
+    reason
+        Why; shown to everybody.
+    repo
+        Only of this repo.
+    hours
+        So long from now, at most 90 days.
+    until
+        In place of ``hours``: a moment, such as ``2026-11-30T18:00``, on the master's clock.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.suspend web9 reason='its disk is being replaced' hours=48
+    """
+    from saltdeploy.master.suspended import Suspension, Suspensions
+
+    now = time.time()
+    end = _moment(until, host) if until else now + hours * 3600
+    if repo:
+        _config(repo)
+    known = Suspensions(root(__opts__))
+    known.add(Suspension(host, repo, reason, _user(), now, end))
+    return {"view": "suspended", "hosts": [each.to_wire() for each in known.at(now).values()]}
+
+
+@_door
+def readmit(host, repo=""):
+    """
+    End the suspension of a host: it takes part in the next deploy. It is brought to no release by this.
+
+    host, repo
+        As for ``deploy.suspend``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.readmit web9
+    """
+    from saltdeploy.master.suspended import Suspensions
+
+    ended = Suspensions(root(__opts__)).end(host, repo, time.time())
+    return {"view": "suspended", "hosts": [], "ended": ended.to_wire()}
+
+
+@_door
+def suspended():
+    """
+    The hosts that deploys leave out, until when, and why.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.suspended
+    """
+    from saltdeploy.master.suspended import Suspensions
+
+    known = Suspensions(root(__opts__)).at(time.time())
+    return {"view": "suspended", "hosts": [each.to_wire() for each in known.values()]}
+
+
+@_door
 def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operators type
     """
     Resume a deploy whose process has died: every host is asked what it has done, and nothing is done twice.
@@ -395,11 +576,12 @@ def resume(repo="", id="", detach=False):  # noqa: A002 - the word that operator
         salt-run deploy.resume repo=mediawiki
     """
     name, deploy = _find(repo, id)
+    asking.may("resume", (name,))
 
     def go_on(watchers, aborted):
         deploys = _deploys()
         log.info("deploy %s of %s is resumed by %s", deploy, name, _user() or "somebody")
-        with open_master(__opts__, _user(), watchers, aborted) as master:
+        with open_master(__opts__, _user(), watchers, aborted, asking.role()) as master:
             return reports.of_deploy(deploys.resume(deploy, pillar(__opts__), site(__opts__), master))
 
     begun = next(journal.replay(journal.Journals(root(__opts__)).path(name, deploy)), None)
@@ -426,6 +608,7 @@ def abort(repo="", id="", reason=""):  # noqa: A002
         salt-run deploy.abort repo=mediawiki
     """
     name, deploy = _find_running(repo, id)
+    asking.may("abort", (name,))
     if not is_held(root(__opts__), name):
         raise errors.NoSuchDeploy(
             f"deploy {deploy} does not run", repo=name, next=f"salt-run deploy.report repo={name}"
@@ -453,6 +636,7 @@ def answer(choice, repo="", id="", key=""):  # noqa: A002
         salt-run deploy.answer yes repo=mediawiki
     """
     name, deploy = _find(repo, id)
+    asking.may("answer", (name,))
     question = question_for(choice, key, journal.Journals(root(__opts__)).path(name, deploy), name, deploy)
     first = OperatorSignals(root(__opts__), name, deploy).answer(question.key, _user(), choice)
     return {
@@ -538,14 +722,14 @@ def locks():
 @_door
 def gc(repo="", test=False):
     """
-    Free what nobody needs any more: payloads, exports and mirrors here, releases and payloads on targets and fanouts.
-    It takes no lock; hosts leave out repos of which a stage runs. Where the pillar of a repo cannot be read, only what is
+    Free what nobody needs any more: payloads, exports, mirrors and the journals of old deploys here, releases and
+    payloads on targets and fanouts. It takes no lock; hosts leave out repos of which a stage runs. Where the pillar of a repo cannot be read, only what is
     another repo's own is freed.
 
     repo
-        Name of the repo: only its targets, and only what is its own there.
+        Name of the repo: only its targets, and only what is its own there; of this master only its journals.
     test
-        Change nothing; tell what would be freed.
+        Change nothing; tell what would be freed, and of which repos how many journals would go.
 
     CLI Example:
 
@@ -553,11 +737,15 @@ def gc(repo="", test=False):
 
         salt-run deploy.gc test=True
     """
+    from saltbridge.journal_readers import journal_readers
     from saltdeploy.master import gc as master_gc
 
-    found, unreadable = ([_config(repo)], {}) if repo else config.load_all(pillar(__opts__), site(__opts__))
+    known = pillar(__opts__)
+    found, unreadable = ([_config(repo)], {}) if repo else config.load_all(known, site(__opts__))
     with open_master(__opts__, _user()) as master:
-        return master_gc.collect(found, master, whole=not repo, test=test, unreadable=unreadable)
+        return master_gc.collect(
+            found, master, whole=not repo, test=test, unreadable=unreadable, readers=journal_readers(known)
+        )
 
 
 @_door
@@ -896,12 +1084,37 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
     found = _config(repo)
     now = datetime.datetime.now().astimezone()
     tags = Source(found, root(__opts__)).tags()
-    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.tag_scheme, next, now)
+    tag = staging_next_tag.next_tag(found.name, tags, scheme or found.staging.tag_scheme, next, now)
     return {"view": "next_tag", "repo": found.name, "tag": tag}
 
 
 @_door
-def stage(repo, directory="", archive="", reason=""):
+def sources(repo, tag="", file=""):
+    """
+    Tell where a release comes from: each repository that it was composed of, with the commit, and each patch; and where a
+    file of it comes from.
+
+    repo
+        Name of the repo.
+    tag
+        The release. Without it: the one that is pinned.
+    file
+        A path in the release: then its own source, the path there, and the patches that changed it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.sources repo=mediawiki
+        salt-run deploy.sources repo=mediawiki file=extensions/Foo/Foo.php
+    """
+    from saltdeploy.master import provenance
+
+    return provenance.provenance(_config(repo), root(__opts__), tag, file)
+
+
+@_door
+def stage(repo, directory="", archive="", reason="", force=False):
     """
     Make a release on the master, with a tag of its own: of a plain directory, of an archive, or composed of several
     repositories. Nothing is deployed. Where nothing has changed it says so, and makes nothing.
@@ -915,6 +1128,8 @@ def stage(repo, directory="", archive="", reason=""):
         A tar or a zip that a CI made.
     reason
         Why; it stands in the commit and in the tag.
+    force
+        ``max_removed``: stage it although it lacks more of what was staged last than ``max_removed`` in the pillar allows.
 
     CLI Example:
 
@@ -925,7 +1140,7 @@ def stage(repo, directory="", archive="", reason=""):
     """
     from saltdeploy.master import stage as master_stage
 
-    request = master_stage.StageRequest(directory, archive, _user(), reason)
+    request = master_stage.StageRequest(directory, archive, _user(), reason, force)
     return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
 
 
@@ -944,21 +1159,24 @@ def targets(repo):
         salt-run deploy.targets repo=mediawiki
     """
     found = _config(repo)
-    hosts = matching(__opts__, found.targets, found.targets_type)
+    hosts = matching(__opts__, found.targets.expression, found.targets.type)
     return {
         "view": "targets",
         "repo": found.name,
         "hosts": hosts,
-        "expression": found.targets,
-        "type": found.targets_type,
+        "expression": found.targets.expression,
+        "type": found.targets.type,
         "retcode": 0 if hosts else 1,
     }
 
 
 @_door
-def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
+def watch(repo="", id="", deploy="", interactive=False, file="", screen=True):  # noqa: A002
     """
     Replay a deploy and follow it to its end; to be joined at any time, from any terminal of the master.
+
+    On a terminal it is an application: hosts, log and questions on the whole screen, and keys that answer, abort, filter
+    and leave. Elsewhere it writes lines.
 
     repo
         Name of the repo. Without it: the repo that is being deployed, or was last.
@@ -970,6 +1188,8 @@ def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
         Answer the deploy's questions at this terminal, as with ``deploy.sync interactive=True``.
     file
         Replay a deploy that ``deploy.export`` has written, here or elsewhere; ``-`` is the standard input.
+    screen
+        ``False``: bars below what is told, and the end of the command with the end of the deploy, as ``deploy.sync`` has it.
 
     CLI Example:
 
@@ -978,8 +1198,12 @@ def watch(repo="", id="", deploy="", interactive=False, file=""):  # noqa: A002
         salt-run deploy.watch repo=mediawiki
     """
     if file:
-        return _watch_again(file)
-    return _watch(*_find_running(repo, id or deploy), interactive=interactive)
+        return _watch_again(file, screen)
+    name, found = _find_running(repo, id or deploy)
+    asking.may("watch", (name,), {"interactive": interactive})
+    if screen and not interactive and _sits_there():
+        return _on_screen(name, found)
+    return _watch(name, found, interactive=interactive)
 
 
 @_door
@@ -1015,13 +1239,20 @@ def export(id="", repo="", file=""):  # noqa: A002
     return view
 
 
-def _watch_again(file):
+def _watch_again(file, screen):
     """An exported deploy, once more on this terminal."""
     from saltdeploy.watch import follow as watch_events
 
     told = list(_exported(file))
-    with _watcher("") as watchers:
-        last = watch_events(told, watchers)
+    if screen and _sits_there():
+        from saltdeploy.watch.console.screen import Screen
+
+        with contextlib.closing(Screen(sys.stdin, sys.stderr, __opts__["id"])) as shown:
+            last = watch_events(told, (shown,))
+            shown.stay()
+    else:
+        with _watcher("") as watchers:
+            last = watch_events(told, watchers)
     keys = ("repo", "deploy", "tag", "outcome", "ok", "total", "reason", "next", "also")
     known = {key: last[key] for key in keys if key in last}
     return {"view": "watched", **known, "retcode": 0 if known.get("outcome") == CONVERGED else 1}
@@ -1162,7 +1393,7 @@ def _deploy(wish, detach, interactive=False):
 
     def run(watchers, aborted):
         deploys = _deploys()
-        with open_master(__opts__, user, watchers, aborted) as master:
+        with open_master(__opts__, user, watchers, aborted, asking.role()) as master:
             done = deploys.run_with_dependencies(wish, pillar(__opts__), site(__opts__), deploy, master)
         return reports.of_deploy(done)
 
@@ -1174,7 +1405,7 @@ def _deploy(wish, detach, interactive=False):
 
 def _deploys():
     """The spine of a deploy, loaded with all that it can need to its end: it may take hours, and a sync some seconds."""
-    from saltdeploy import upfront
+    from saltdeploy.config import upfront
 
     upfront.load(upfront.DEPLOY)
     from saltdeploy.master import deploy
@@ -1184,11 +1415,14 @@ def _deploys():
 
 def _in_background(work, repo, deploy, sign, detach, interactive=False):
     """Let a process of its own deploy, and look on; ``sign`` is the event that is shown at once."""
+    from saltdeploy.master import background
     from saltdeploy.watch import follow as watch_events
     from saltdeploy.watch.console.signals import LookingOn
 
     if threading.active_count() > 1:  # a reactor or an API: a fork could inherit a lock that nobody frees
         return _view_of(lambda: work((), lambda: ""), {"repo": repo})
+    if not detach:
+        _look_for_a_multiplexer(repo)
     reader = background.start(
         lambda watchers, aborted: _view_of(lambda: work(watchers, aborted), {"repo": repo}), _log()
     )
@@ -1217,11 +1451,68 @@ def _in_background(work, repo, deploy, sign, detach, interactive=False):
     return view
 
 
+def _look_for_a_multiplexer(repo):
+    """Where the pillar wants one: who is cut off outside of tmux and screen sees no more what becomes of it.
+
+    The pillar is asked only for a terminal outside of both: that takes a second.
+    """
+    from saltdeploy.config import terminals
+    from saltdeploy.watch.console import terminal
+
+    wanted = "" if terminal.outlives_its_line(sys.stdin) else terminals.required(pillar(__opts__))
+    said = "this terminal is in no tmux and no screen"
+    if wanted == terminals.WARN:
+        _tell(f"Warning: {said}. A deploy goes on when the line is cut: salt-run deploy.watch shows it")
+    elif wanted:
+        raise errors.NotAllowed(
+            f"{said}, and the pillar wants one of them",
+            repo=repo,
+            path=f"deployment_config:{terminals.KEY}",
+            next="tmux new-session -s deploy, and the same command there; or add detach=True",
+        )
+
+
 def _watch(repo, deploy, interactive=False):
     from saltdeploy.watch.console.signals import LookingOn
 
     with LookingOn() as looking, _watcher(deploy, interactive=interactive) as watchers:
         return _follow(repo, deploy, watchers, looking)
+
+
+def _sits_there():
+    """Somebody sits at a terminal that can show a whole screen, and wants to see something."""
+    from saltdeploy.watch.console import terminal
+
+    return not __opts__.get("quiet") and terminal.takes_a_screen(sys.stdin, sys.stderr)
+
+
+def _on_screen(repo, deploy):
+    """A deploy on the whole screen, until the person leaves."""
+    from saltdeploy.master.steering import Steering
+    from saltdeploy.watch import follow as watch_events
+    from saltdeploy.watch.console import results
+    from saltdeploy.watch.console.screen import Screen
+    from saltdeploy.watch.console.signals import LookingOn
+
+    steering = Steering(root(__opts__), repo, deploy, _user(), lambda what: asking.may(what, (repo,)))
+    with (
+        LookingOn() as looking,
+        contextlib.closing(Screen(sys.stdin, sys.stderr, __opts__["id"], steering)) as screen,
+    ):
+
+        def gone():
+            return looking.leaves or screen.left
+
+        told = following.follow(repo, deploy, root(__opts__), screen.pause)
+        last = watch_events(
+            following.with_groups(told, screen.groups), (screen,), enough=lambda event: gone()
+        )
+        ended = not gone() or last.get("event") == events.FINISHED
+        view = reports.of_watched(repo, deploy, last, root(__opts__)) if ended else {}
+        screen.stay(results.render(view) or "", gone)
+    if ended:
+        return view
+    return {"view": "detached", "repo": repo, "deploy": deploy, "stopping": steering.stops, "retcode": 1}
 
 
 def _follow(repo, deploy, watchers, looking, shown=None):
@@ -1298,11 +1589,20 @@ def _find(repo, deploy):
         name = journals.repo_of(wanted)  # of several that are deployed as one, the one that leads
     else:
         raise errors.NoSuchDeploy(
-            f"there is no deploy {wanted}" if wanted else "it was never deployed",
+            _why_there_is_none(name, wanted),
             repo=name,
             next=f"salt-run deploy.versions repo={name}" if name else "salt-run deploy.locks",
         )
     return name, wanted
+
+
+def _why_there_is_none(name, wanted):
+    if not wanted:
+        return "it was never deployed"
+    with contextlib.suppress(errors.DeployError):
+        if name and _history(name).tells(name, wanted):
+            return f"the journal of deploy {wanted} is gone: deploy.gc deletes old ones (docs/operations.md)"
+    return f"there is no deploy {wanted}"
 
 
 def _find_running(repo, deploy):
@@ -1316,6 +1616,39 @@ def _busiest(journals):
     names = config.repo_names(pillar(__opts__))
     running = [name for name in names if is_held(root(__opts__), name)]
     return running[0] if running else max(names, key=journals.latest, default="")
+
+
+def _is_at_a_terminal():
+    return (
+        not (lifetime.is_daemon(__opts__) or __opts__.get("quiet"))
+        and sys.stdin.isatty()
+        and sys.stderr.isatty()
+    )
+
+
+def _chosen_way_back(repo):
+    """The release that an operator chooses of those that are on disk; "" for the one before, where there is no choice."""
+    from saltdeploy.lib.text import utc
+    from saltdeploy.master import way_back_offers
+    from saltdeploy.watch.console import choose
+
+    offers = way_back_offers.offers(repo, _history(repo).versions(repo), root(__opts__))
+    if len(offers) < 2:
+        return ""
+    rows = []
+    for each in offers:
+        text = f"{each.hosts}/{each.of} hosts, deployed {utc(each.time)}"
+        text += ", the one before" if each.is_before else ""
+        rows.append((each.tag, text + (f"; BAD: {each.bad}" if each.bad else "")))
+    default = next((each.tag for each in offers if each.is_before), "")
+    chosen = choose.choose(sys.stdin, sys.stderr, f"{repo}: on disk, to roll back to:", rows, default)
+    if not chosen:
+        raise errors.BadArguments(
+            "nothing was chosen, and nothing was done",
+            repo=repo,
+            next=f"salt-run deploy.rollback repo={repo} {argument('to', default or offers[0].tag)}",
+        )
+    return chosen
 
 
 def _wish(action, repos, tag, **more):
@@ -1351,6 +1684,15 @@ def _overrides(**said):
     return tuple((key, value) for key, value in said.items() if value != "")
 
 
+def _moment(text, host):
+    try:
+        return datetime.datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise errors.BadArguments(
+            f"{text!r} is no moment", next=f"salt-run deploy.suspend {host} reason=... until=2026-11-30T18:00"
+        ) from None
+
+
 def _config(repo):
     return config.load(pillar(__opts__), repo, site(__opts__))
 
@@ -1369,4 +1711,9 @@ def _log():
 
 
 def _user():
+    return asking.recorded(_said_user())
+
+
+def _said_user():
+    """Who asks, as Salt says; nothing but Salt sets that."""
     return str(globals().get("__user__") or os.environ.get("SUDO_USER") or "")

@@ -11,6 +11,7 @@ profile         where the time of a deploy goes (``bench/profiles.py``)
 target          one target, 300,000 files, without Salt (``bench/target_side.py``)
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
 overhead        what a deploy costs beyond its work (``bench/overhead.py``)
+staging         a plain directory staged again, beside ``git add`` and rsync (``bench/staging.py``)
 caps            whether transfers keep to their rates (``bench/caps.py``)
 all             all of them
 ==============  ================================================================================================
@@ -35,6 +36,7 @@ from bench import (
     overhead,
     profiles,
     scale,
+    staging,
     target_side,
     tiers,
     transports,
@@ -55,6 +57,9 @@ BENCHES: dict[str, Bench] = {
         ["--directory", str(directory), "--minions", str(options.minions)]
     ),
     "overhead": lambda options, directory: overhead.main([]),
+    "staging": lambda options, directory: staging.main(
+        ["--directory", str(directory), "--files", str(options.files)]
+    ),
     "caps": lambda options, directory: caps.main([]),
 }
 

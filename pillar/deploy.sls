@@ -43,10 +43,19 @@ deployment_config:
   # signing_key: null
   # release_keys: []
 
+  # How long `deploy.gc` lets the journals of deploys be: a repo's newest ones stay, and younger ones (docs/operations.md).
+  # journals: {deploys: 1000, days: 90}
+
   # Trebuchet's redis, for dashboards that read it: the engine `deploy` fills it (docs/redis.md).
   # redis: {host: redis.example.org, port: 6379, db: 0, socket_connect_timeout: 5}
   # What other systems hear of deploys: chat, forges, metrics, programs (docs/signals.md).
+  # Deploys are begun inside tmux or screen alone: true; or said to be better there: warn.
+  # require_terminal_multiplexer: false
   # signals: {irc: {host: tcpircbot.example.org}, prometheus: {port: 9469}}
+
+  # Who may do what with all repos: users, %groups, minion:ID by peer_run. Without any roles whoever Salt lets in may do
+  # everything (docs/roles.md).
+  # roles: {operator: [bob], admin: ['%site-ops']}
 
 repo_config:
 
@@ -139,6 +148,24 @@ repo_config:
     # (docs/submodules.md), by the begins of URLs: {'https://github.com/acme/': 'https://git.example.org/mirrors/'}
     # submodule_urls: {}
 
+    # Files that each host renders for each release, by pillar and grains (docs/config-files.md):
+    #   [{path: config/local.ini, template: config/local.ini.j2, check: [php, -l, FILE]}]
+    # config_files: null
+
+    # Environments, each a repo of its own with the name demo@staging (docs/environments.md):
+    #   {staging: {targets: 'stage*'}, production: {targets: 'web*', promote_after: 3600}}
+    # environments: null
+    # Seconds that a release must have run in another environment before `deploy.promote` brings it to this one.
+    # promote_after: 0
+
+    # What tells a host's users that it is being worked on (docs/services.md): {file: /run/demo.maintenance}, or commands
+    # `on` and `off`; with `keep: true` a switch that fails leaves it on.
+    # maintenance: null
+
+    # Steps that run once in a deploy, in one place: on the master, on the first host, on a target expression (docs/steps.md):
+    #   [{name: migrate, before: checkout, where: first, command: ./manage.py migrate, undo: ./manage.py migrate-back}]
+    # once: null
+
     # What is the host's own and stays whatever is deployed (docs/layouts.md). Trees get links to it:
     #   {dirs: [uploads, var/cache], files: [config/local.ini], place: /srv/data/demo}
     # shared: {}
@@ -154,6 +181,8 @@ repo_config:
     # tag_scheme: release
     # What `deploy.stage` makes releases of, where `source` is a plain directory that people edit (docs/staging.md).
     # stage: null
+    # How long `deploy.gc` lets the journals of its deploys be, in place of what is said for all: {days: 30}
+    # journals: {}
 
     # Seconds that a host may take for one stage.
     timeout: 120
@@ -168,7 +197,7 @@ repo_config:
     # checkout_module_calls:
     #   test.echo: ['__REPO__']
 
-    # What lets the processes of a host take up the release after the switch: services (`a, b=reload, c=stop-start`;
+    # What lets the processes of a host take up the release after the switch: services (`a, b=reload, c=stop-start, d=around`;
     # the key is `service_name`, shown below), then signals ({name: HUP, pidfile: /run/demo.pid}, or
     # {name: HUP, unit: demo.service}, or a list), then a command; then ports that must accept connections.
     # signal: null
@@ -179,6 +208,9 @@ repo_config:
     # Checks, each under its name, before or after fetch, checkout, restart or rollback (docs/checks.md):
     #   front-page: {type: http, after: restart, url: 'http://127.0.0.1/', host: www.example.org}
     # checks: {}
+
+    # Who may deploy this repo, and who may bring it back: {deployer: [alice, '%web'], operator: [bob]} (docs/roles.md).
+    # roles: null
 
     # What takes a host out of service before the switch, and back when it is well: a check of any kind.
     #   {type: salt, function: pool.leave}

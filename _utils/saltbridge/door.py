@@ -23,12 +23,16 @@ import salt.config
 import salt.runner
 import salt.version
 from saltclient import places
-from saltdeploy import upfront
+from saltdeploy.config import upfront
+from saltdeploy.config.roles import SETTING
 from saltdeploy.master.door import rights, session
+from saltdeploy.master.door.admission import Admission
 from saltdeploy.master.door.listening import DoorListener
 from saltdeploy.master.door.requests import DoorRequest
 from saltdeploy.master.door.stamp import Stamp
+from saltdeploy.master.roles.asker import Asker, of_kernel
 
+from saltbridge import asking
 from saltbridge import master as bridge
 
 log = logging.getLogger(__name__)
@@ -39,9 +43,11 @@ class _WarmRunner(salt.runner.Runner):
 
     Attributes:
         operator: who asks, in place of the user of this process.
+        asker: the same for the roles of the runner.
     """
 
     operator = ""
+    asker: Asker | None = None
 
     @property
     def store_job(self) -> bool:
@@ -72,7 +78,7 @@ class _WarmCommand(salt.cli.run.SaltRun):
         if self.config["fun"] not in runner.functions:
             print(f"There is no function {self.config['fun']}. Next: salt-run -d deploy", file=sys.stderr)
             return 64
-        runner.take({**self.config, "__cli": "salt-run"})
+        runner.take({**self.config, "__cli": "salt-run", asking.BY_DOOR: runner.asker})
         said = runner.run(full_return=True)
         if isinstance(said, dict) and "return" in said and "retcode" not in said:
             said = said["return"]
@@ -105,6 +111,7 @@ def main(config: str, engine: str) -> None:
         request: DoorRequest, caller: rights.Caller, connection: socket.socket, streams: list[int]
     ) -> None:
         runner.operator = rights.operator(caller, request.environment)
+        runner.asker = _asker(opts, caller, request)
         words = request.command_line(os.path.dirname(config))
         session.run(connection, streams, request.environment, lambda: _WarmCommand().run_with(runner, words))
 
@@ -112,7 +119,16 @@ def main(config: str, engine: str) -> None:
     gc.collect()
     gc.freeze()  # what all commands share is not written to by each
     place = Path(opts["sock_dir"], places.NAME)
-    DoorListener(place, greeting, work, stamp.is_stale).serve(lambda: os.getppid() == int(engine))
+    admission = Admission(bridge.root(opts), opts.get(SETTING))
+    listener = DoorListener(place, greeting, work, stamp.is_stale, admission.admits)
+    listener.serve(lambda: os.getppid() == int(engine))
+
+
+def _asker(opts: dict[str, Any], caller: rights.Caller, request: DoorRequest) -> Asker:
+    """Who asks, as the kernel knows them."""
+    behind = request.environment.get("SUDO_USER", "")
+    own = str(opts.get("user") or "root")
+    return of_kernel(caller.uid, behind, own=own, door="saltdeploy", gids=caller.gids)
 
 
 def _read_by(opts: dict[str, Any]) -> list[str]:

@@ -24,6 +24,7 @@ import salt.utils.jid
 import salt.utils.minions
 from saltdeploy import checks
 from saltdeploy.lib import errors
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
 from saltdeploy.protocol import events, holdings, orders, release
@@ -41,6 +42,7 @@ def open_master(
     user: str = "",
     watchers: tuple[Listener, ...] = (),
     aborted: Callable[[], str] = lambda: "",
+    role: str = "",
 ) -> Iterator[Master]:
     """The world of the master's side, with its bus open.
 
@@ -59,6 +61,7 @@ def open_master(
                 accepted=lambda: accepted(opts),
                 secret=_secrets(opts),
                 user=user,
+                role=role,
                 place=checks.CheckContext(
                     call=functools.partial(_call, opts), get=functools.partial(get, opts)
                 ),
@@ -227,8 +230,7 @@ def get(opts: Opts, url: str, headers: Mapping[str, str], timeout: float) -> che
 
 def _call(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
     """On the master a check of kind ``salt`` calls a runner."""
-    runner = salt.runner.RunnerClient(opts)
-    return runner.cmd(function, arguments, kwarg=keywords, print_event=False, full_return=False)
+    return _run(opts, function, arguments, keywords)
 
 
 def execute(opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any]) -> Any:
@@ -237,14 +239,31 @@ def execute(opts: Opts, function: str, arguments: list[Any], keywords: dict[str,
     Raises:
         DeployError: it raised.
     """
-    runner = salt.runner.RunnerClient(opts)
-    told = runner.cmd("salt.cmd", [function, *arguments], kwarg=keywords, print_event=False, full_return=True)
+    told = _run(opts, "salt.cmd", [function, *arguments], keywords, full=True)
     if told.get("success") is False:
         last = str(told.get("return")).strip().rpartition("\n")[2]
         raise errors.DeployError(
-            f"{function} raised: {last}", next=f"salt-run salt.cmd {function} ... shows all"
+            f"{function} raised: {last}", next=f"{_typed(function, arguments, keywords)} shows all"
         )
     return told.get("return")
+
+
+def _typed(function: str, arguments: list[Any], keywords: dict[str, Any]) -> str:
+    """The command by which a person calls an execution function on the master."""
+    words = [
+        shlex.quote(each if isinstance(each, str) else json.dumps(each, default=str)) for each in arguments
+    ]
+    return " ".join(
+        ["salt-run", "salt.cmd", function, *words, *(argument(*each) for each in keywords.items())]
+    )
+
+
+def _run(
+    opts: Opts, function: str, arguments: list[Any], keywords: dict[str, Any], *, full: bool = False
+) -> Any:
+    """Call a runner in this process; ``full`` also tells whether it raised."""
+    runner = salt.runner.RunnerClient(opts)
+    return runner.cmd(function, arguments, kwarg=keywords, print_event=False, full_return=full)
 
 
 def _secrets(opts: Opts) -> Callable[[str], str]:

@@ -7,6 +7,7 @@ without an answer, and so begin a second deploy.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -14,23 +15,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.lib import lifetime, process
+from saltdeploy.lib import process
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.lib.spelling import argument
+
+from saltbridge import asking
+from saltbridge import master as bridge
 
 _WAITS = 20.0  # seconds until the deploy has an id; Salt asks again after 60
 _MOST = 1 << 20  # bytes of an answer
 _PROGRAM = "import sys; sys.argv[0] = 'salt-run'; from salt.scripts import salt_run; salt_run()"
-
-
-def asks(opts: Mapping[str, Any], function: str) -> bool:
-    """Whether a minion called this function: only then do the options of a daemon name it.
-
-    Args:
-        opts: the runner's.
-        function: ``deploy.fetch`` and the like.
-    """
-    return lifetime.is_daemon(opts) and opts.get("fun") == function and bool(opts.get("conf_file"))
 
 
 def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,8 +38,7 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
     Raises:
         Unavailable: it has no id yet.
     """
-    why = " ".join(filter(None, (arguments.get("reason"), f"(asked by minion {opts['id']})")))
-    meant = {**arguments, "detach": True, **({"reason": why} if function != "deploy.resume" else {})}
+    meant = {**arguments, "detach": True}
     place = Path(opts["conf_file"]).parent
     words = [
         sys.executable,
@@ -57,10 +50,8 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
         function,
     ]
     words += [_bare(key, value) for key, value in meant.items()]
-    running = process.start(words, stderr=subprocess.DEVNULL)
     try:
-        printed, _ = process.talk(running, None, _WAITS, _MOST)
-        said = json.loads(printed)
+        said = json.loads(_printed(words, opts))
     except process.Overran:
         said = {"view": "detached", "repo": "", "deploy": "", "retcode": 0}
     except ValueError:
@@ -69,6 +60,16 @@ def begin(opts: Mapping[str, Any], function: str, arguments: Mapping[str, Any]) 
         ) from None
     view: dict[str, Any] = said
     return view
+
+
+def _printed(words: list[str], opts: Mapping[str, Any]) -> bytes:
+    """What the command prints within the time that there is; it knows who has asked."""
+    from saltdeploy.master.roles.handed import handing
+
+    with handing(asking.present_asker(dict(opts)), bridge.root(dict(opts))) as handed:
+        running = process.start(words, stderr=subprocess.DEVNULL, environment={**os.environ, **handed})
+        printed, _ = process.talk(running, None, _WAITS, _MOST)
+    return printed
 
 
 def _bare(key: str, value: object) -> str:

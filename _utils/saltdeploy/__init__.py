@@ -90,9 +90,32 @@ class OneVersion(importlib.abc.MetaPathFinder):
         return found
 
 
-# in place of that of a version which was loaded before
-sys.meta_path[:] = [each for each in sys.meta_path if type(each).__name__ != OneVersion.__name__]
+class NoFile(importlib.abc.MetaPathFinder):
+    """Stands behind all that find modules: one of ours that nobody finds was not copied.
+
+    A master's file server lists its files anew only after ``fileserver_list_cache_time``, 20 seconds. A sync before that
+    brings what is new in the files of the list, and no file that is not in it.
+    """
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Say that a module of ours is missing, and why it may be.
+
+        Raises:
+            PackageReplaced: it is.
+        """
+        if name.partition(".")[0] in (__name__, *_BESIDE):
+            raise PackageReplaced(
+                f"the package saltdeploy {__version__} is here without its module {name}",
+                f"{_SYNC}; twenty seconds after the last time, since the master's file server may have listed its files then",
+            )
+
+
+# in place of those of a version which was loaded before
+_FINDERS = (OneVersion, NoFile)
+_NAMES = [each.__name__ for each in _FINDERS]
+sys.meta_path[:] = [each for each in sys.meta_path if type(each).__name__ not in _NAMES]
 sys.meta_path.insert(0, OneVersion())
+sys.meta_path.append(NoFile())
 
 
 def require(version: str) -> None:

@@ -86,7 +86,7 @@ class Host(Target):
 
     def leftovers(self) -> set[str]:
         """Files that nobody needs: below the area, beside it, in the store and in the minion's cache."""
-        area = self.repo.area
+        area = self.repo.paths.area
         store = area / "store.git"
         expected = {self.location.name, area.name}
         found = {
@@ -95,9 +95,11 @@ class Host(Target):
         found -= {name for name in found if name.startswith(f"beside: {self.location.name}.2")}  # moved aside
         found |= {f"incoming: {path.name}" for path in (area / "incoming").iterdir()}
         found |= {f"area: {path.name}" for path in area.iterdir()} - {
-            f"area: {name}" for name in _AREA[self.repo.layout]
+            f"area: {name}" for name in _AREA[self.repo.layout.name]
         }
-        found |= self._left_of_slots(area) if self.repo.layout == "slots" else self._left_of_releases(area)
+        found |= (
+            self._left_of_slots(area) if self.repo.layout.name == "slots" else self._left_of_releases(area)
+        )
         known = {
             "HEAD",
             "config",
@@ -127,7 +129,7 @@ class Host(Target):
         return found
 
     def _left_of_slots(self, area: Path) -> set[str]:
-        slots = {f"{n}{end}" for n in range(self.repo.slots) for end in ("", ".json", ".db")}
+        slots = {f"{n}{end}" for n in range(self.repo.layout.slots) for end in ("", ".json", ".db")}
         return {f"slots: {path.name}" for path in (area / "slots").iterdir() if path.name not in slots}
 
     def _left_of_releases(self, area: Path) -> set[str]:
@@ -136,6 +138,8 @@ class Host(Target):
         expected = {f"{name}{end}" for name in trees for end in (".json", ".db")}
         held = len(stages.status(self.repo, self.host).holdings.held)
         surplus = (
-            {"more releases than are held"} if len(trees) > min(held, self.repo.keep_releases) else set()
+            {"more releases than are held"}
+            if len(trees) > min(held, self.repo.layout.keep_releases)
+            else set()
         )
         return surplus | {f"records: {name}" for name in records ^ expected}

@@ -60,13 +60,13 @@ def three_releases(host: Host) -> None:
 
 def a_broken_slot(host: Host) -> None:
     three_releases(host)
-    spare = {"slots": "slots/0", "releases": "releases/v1"}[host.repo.layout]
-    (host.repo.area / spare / "lib/version").write_text("rubbish")
+    spare = {"slots": "slots/0", "releases": "releases/v1"}[host.repo.layout.name]
+    (host.repo.paths.area / spare / "lib/version").write_text("rubbish")
 
 
 def a_lost_store(host: Host) -> None:
     three_releases(host)
-    shutil.rmtree(host.repo.area / "store.git")
+    shutil.rmtree(host.repo.paths.area / "store.git")
 
 
 STATES = {

@@ -58,7 +58,7 @@ def theirs(host: Target) -> dict[str, set[str]]:
     """What can be read of each of their files: at the live path, and where it is shared."""
     found: dict[str, set[str]] = {}
     for name in THEIRS:
-        places = (host.location / name, host.repo.area / "shared" / name)
+        places = (host.location / name, host.repo.paths.area / "shared" / name)
         found[name] = {path.read_text() for path in places if path.is_file()}
     return found
 
@@ -85,12 +85,12 @@ def test_what_an_operator_takes_over_is_whole_or_not_there_after_each_kill(
         for name, text in THEIRS.items():
             assert (old / name).read_text() == text, f"{name} at step {step}"
             top = name if name in SHARED["files"] else name.partition("/")[0]
-            if aside and (host.repo.area / "shared" / top).exists():
-                assert (host.repo.area / "shared" / name).read_text() == text, f"{name} at step {step}"
+            if aside and (host.repo.paths.area / "shared" / top).exists():
+                assert (host.repo.paths.area / "shared" / name).read_text() == text, f"{name} at step {step}"
         take_over()
         for name, text in THEIRS.items():
-            assert (host.repo.area / "shared" / name).read_text() == text, f"{name} at step {step}"
-        assert [path.name for path in (host.repo.area / "shared").rglob(".*")] == [], f"at step {step}"
+            assert (host.repo.paths.area / "shared" / name).read_text() == text, f"{name} at step {step}"
+        assert [path.name for path in (host.repo.paths.area / "shared").rglob(".*")] == [], f"at step {step}"
         shutil.rmtree(tmp_path / "host")
         shutil.copytree(tmp_path / "begin", tmp_path / "host", symlinks=True)
     assert kills > 10, "the hook has not seen what it should"
@@ -122,7 +122,7 @@ def test_what_users_wrote_is_there_after_each_kill_and_the_next_deploy_goes_on(
             assert (host.location / name).read_text() == text, f"{name} at step {step}"
         assert (host.location / "index").read_text() == "2"
         assert layouts.of(host.repo).verify(full=True).ok
-        rubbish = [path.name for path in (host.repo.area / "shared").rglob(".*")]
+        rubbish = [path.name for path in (host.repo.paths.area / "shared").rglob(".*")]
         assert rubbish == [], f"at step {step}"
         shutil.rmtree(tmp_path / "host")
         shutil.copytree(tmp_path / "begin", tmp_path / "host", symlinks=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 
 upfront.load(upfront.DEPLOY)
 MASTER_MODULES = {name for name in sys.modules if name.partition(".")[0] == "saltdeploy"}

@@ -16,16 +16,27 @@ import salt.loader
 
 from tests.functional.loaders import REPO
 from tests.support.installed import build_wheel, copy_doors, install_beside
+from tests.support.wrong_values import parameters
 
-STAGES = {"preseed", "fetch", "checkout", "rollback", "restart"}
+STAGES = {
+    "preseed",
+    "fetch",
+    "checkout",
+    "rollback",
+    "restart",
+    "once",
+    "service",
+    "maintenance",
+    "config_diff",
+}
 MODULES = {
     *STAGES,
+    "untracked",
+    "adopt",
     "join",
     "status",
     "result",
     "verify",
-    "untracked",
-    "adopt",
     "doctor",
     "gc",
     "get_config",
@@ -44,6 +55,12 @@ RUNNERS = {
     "gc",
     "import_scap",
     "lock",
+    "maintenance",
+    "promote",
+    "readmit",
+    "services",
+    "suspend",
+    "suspended",
     "unlock",
     "locks",
     "log",
@@ -54,6 +71,7 @@ RUNNERS = {
     "watch",
     "overview",
     "show",
+    "sources",
     "status",
     "stage",
     "story",
@@ -173,12 +191,15 @@ def runners(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     [((), {"no_such": 1}), (("a",) * 99, {})],
     ids=["unknown", "too many"],
 )
-def test_wrong_arguments_are_refused_with_the_usage(
+def test_wrong_arguments_are_refused_with_what_it_takes(
     runners: Any, function: str, arguments: tuple[str, ...], named: dict[str, Any]
 ) -> None:
     view = runners[f"deploy.{function}"](*arguments, **named)
     assert (view["retcode"], view["error"]["kind"]) == (1, "bad-arguments")
-    assert view["error"]["next"].startswith(f"salt-run deploy.{function}(")
+    taken = [*parameters(runners[f"deploy.{function}"])]
+    assert view["error"]["cause"].endswith(f"; it takes {', '.join(taken)}" if taken else "")
+    assert view["error"]["next"].split()[:2] == ["salt-run", f"deploy.{function}"]
+    assert {word.partition("=")[0] for word in view["error"]["next"].split()[2:]} <= {*taken}
 
 
 def test_what_salt_adds_to_the_arguments_is_no_argument(runners: Any) -> None:

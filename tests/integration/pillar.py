@@ -39,6 +39,9 @@ class Pillar:
             "targets_type": "list",
             "timeout": 60,
         }
+        assert name not in self._repos, (
+            f"two tests have the repo {name}; what one says of it, the other would get"
+        )
         self._repos[name] = {}
         self.change(name, {key: value for key, value in {**usual, **keys}.items() if value is not None})
 

@@ -55,13 +55,17 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(
-    command: list[str], directory: Path | None = None, environment: Mapping[str, str] | None = None
+    command: list[str],
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    kind: str = "dumb",
 ) -> Iterator[Terminal]:
     """Run a command as a person would who sits at a terminal.
 
     Args:
         directory: where they sit.
         environment: all of their variables; those of this process where nothing is said.
+        kind: of the terminal, as ``TERM`` has it; a dumb one shows lines.
     """
     ours, its = pty.openpty()
     process = subprocess.Popen(
@@ -71,7 +75,7 @@ def terminal(
         stderr=its,
         start_new_session=True,
         cwd=directory,
-        env={**(environment or os.environ), "TERM": "dumb", "COLUMNS": "120"},
+        env={**(environment or os.environ), "TERM": kind, "COLUMNS": "120"},
     )
     os.close(its)
     try:

@@ -245,6 +245,8 @@ def test_by_another_door_the_same_is_done_and_seen(repo: Repo, tmp_path: Path, d
     assert back.code == 0, back.told
     assert shown(repo) == dict.fromkeys(repo.hosts, "one")
     assert alice.deploys("status").code == 0
+    if door["door"] == "peer":
+        assert {each["user"] for each in repo.run("versions").data["versions"]} == {"minion:web8"}
 
 
 def log_in(person: Deployer) -> None:

@@ -164,12 +164,12 @@ def test_F11_a_damaged_host_is_told_by_the_report_and_converges_by_itself(mend: 
     assert repo.run("report").status == 0
 
 
-@pytest.mark.repo("test/testrepo", **TREBUCHET)
+@pytest.mark.repo("test/unchanged", **TREBUCHET)
 def test_a_pillar_of_trebuchet_is_read_as_it_is(repo: Repo) -> None:
     repo.has("v0")
     config = repo.call("web1", "get_config").data
     assert config["location"] == str(repo.place("web1"))
-    assert config["url"] == "http://127.0.0.1/test/testrepo"
+    assert config["url"] == "http://127.0.0.1/test/unchanged"
     assert {key: config[key] for key in TREBUCHET if TREBUCHET[key] is not None and key != "upstream"} == {
         key: value for key, value in TREBUCHET.items() if value is not None and key != "upstream"
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,10 +163,22 @@ def test_who_has_rights_on_one_repo_sees_no_other_and_the_server_refuses_what_he
     assert repo.on_disk() == repo.everywhere("v0")
 
 
+def committed(repo: Repo, tag: str, word: str) -> None:
+    """A tag of a commit whose message and author are this word."""
+    git = ["git", f"--git-dir={repo.git_dir}", "-c", f"user.name={word}", "-c", "user.email=a@example.org"]
+    made = subprocess.run(
+        [*git, "commit-tree", "v1^{tree}", "-p", "v1", "-m", word], capture_output=True, text=True, check=True
+    )
+    subprocess.run([*git, "tag", tag, made.stdout.strip()], check=True)
+
+
 @pytest.mark.repo()
 def test_hostile_names_messages_and_outputs_run_no_script(repo: Repo, page: Page) -> None:
     hostile = simulated(repo.name, HOSTILE_ID, time.time() - 100, 12, failing=3, word=HOSTILE)
     write(repo.fleet.root, hostile)
+    repo.has("v0")
+    committed(repo, "v9", HOSTILE)
+    repo.run("lock", reason=HOSTILE)
     page.log_in("deployer")
     for view in ("deploy", "history", "fleet", "start", ""):
         page.open(view, repo.name, *([HOSTILE_ID] if view == "deploy" else []))
@@ -176,7 +189,16 @@ def test_hostile_names_messages_and_outputs_run_no_script(repo: Repo, page: Page
             page.press(".replay button")
             page.reads("Pause")
             page.reads(HOSTILE, ".host")
+            page.reads(f"output {HOSTILE}", ".lines")
+            page.reads(f"its own log {HOSTILE}", ".lines")
             page.picture("hostile")
+        elif view == "start":
+            page.write("[name=tag]", "v9")
+            page.press(".start button.main")
+            page.reads(HOSTILE, ".commits")
+            page.picture("hostile-plan")
+        elif view == "":
+            page.reads(HOSTILE, ".reason")
         else:
             wait_for(lambda: page.text("main"))
         assert page.run("return document.querySelectorAll('main img, main script, main iframe').length") == 0

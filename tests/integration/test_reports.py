@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
+from saltdeploy.master.journal import Journals
+from saltdeploy.protocol import events
 
 from tests.integration.fleet import Fleet
 from tests.integration.repo import Repo, converged
@@ -95,3 +98,25 @@ def test_a_deploy_is_a_page_and_a_picture_of_itself(repo: Repo) -> None:
     assert all(f">{host}<" in page and f">{host}<" in picture for host in repo.hosts)
     shown = repo.fleet.shown("deploy.show", repo=repo.name)
     assert "*tag: v1" in shown
+
+
+@pytest.mark.repo(journals={"deploys": 20, "days": 7})
+def test_F38_old_journals_go_by_gc_which_tells_before_how_many(repo: Repo) -> None:
+    repo.has("v0")
+    journals = Journals(repo.fleet.root)
+    for number in range(25):
+        deploy = f"202001{number + 1:02}000000000000"
+        with journals.write(repo.name, deploy) as journal:
+            of = (deploy, repo.name, 1_577_836_800.0 + number)
+            about = {"tag": "v9", "commit": "9" * 40, "user": "alice", "hosts": 2, "action": "sync"}
+            journal.append(events.started(*of, **about, groups=[], left_out=0, reason="", epoch=number + 1))
+            journal.append(events.finished(*of, tag="v9", outcome="HELD", ok=0, total=2, reason="", next=""))
+        os.utime(journals.path(repo.name, deploy), (1_577_836_800, 1_577_836_800))
+    told = repo.run("gc", test=True)
+    assert told.data["journals"] == {repo.name: {"dropped": 6}}, "of 26, with that of v0"
+    assert len(journals.all(repo.name)) == 26
+    gone = repo.run("gc")
+    assert (gone.status, gone.data["journals"]) == (0, told.data["journals"])
+    assert gone.data["master"]["journals"] > 0
+    assert len(journals.all(repo.name)) == 20
+    assert repo.run("report").status == 0

@@ -224,3 +224,29 @@ def test_a_repo_that_was_never_deployed_stops_whoever_needs_it(repo: Repo) -> No
     assert refused.status == 1
     assert refused.data["error"]["kind"] in ("dependency-failed", "unknown-repo")
     assert repo.on_disk() == repo.everywhere("")
+
+
+UNKNOWN = {"type": "nrpe", "after": "checkout", "command": "probe", "nrpe_dir": "DISK/nrpe"}
+
+
+@pytest.mark.repo(checks={"probe": UNKNOWN}, on_inconclusive="hold")
+def test_where_a_check_cannot_tell_what_the_pillar_says_follows_and_no_release_is_blamed(repo: Repo) -> None:
+    for host, status in (("web1", 0), ("web2", 3)):
+        place = repo.fleet.hosts[host].disk / "nrpe"
+        place.mkdir()
+        (place / "probe.cfg").write_text(f"command[probe]=/bin/sh -c 'exit {status}'\n")
+    probe = repo.fleet.hosts["web2"].disk / "nrpe" / "probe.cfg"
+    unknown = probe.read_text()
+    probe.write_text(unknown.replace("3", "0"))
+    repo.has("v0")
+    probe.write_text(unknown)
+    held = repo.sync("v1")
+    assert (held.status, held.data["outcome"]) == (1, "MIXED")
+    assert held.data["hosts"]["web2"]["error"]["kind"] == "check-inconclusive"
+    assert repo.on_disk() == repo.everywhere("v1")
+    back = repo.sync("v2", on_inconclusive="rollback")
+    assert (back.status, back.data["outcome"]) == (1, "ROLLED BACK")
+    assert {version["bad"] for version in repo.run("versions").data["versions"]} == {""}
+    probe.write_text(unknown.replace("3", "0"))
+    converged(repo.sync("v2"))
+    assert repo.on_disk() == repo.everywhere("v2")

@@ -94,7 +94,9 @@ def test_the_engine_is_restarted_in_the_middle_and_the_deploy_loses_nothing(door
 
 
 @pytest.mark.repo(**HELD)
-def test_ctrl_c_stops_the_deploy_and_the_terminal_sees_its_end(door: Door, repo: Repo) -> None:
+def test_ctrl_c_at_the_warm_door_stops_the_deploy_and_the_terminal_sees_its_end(
+    door: Door, repo: Repo
+) -> None:
     with repo.held("web1"):
         terminal = door.begin("sync", f"repo={repo.name}", "tag=v1")
         repo.wait_until_held("web1")
@@ -106,7 +108,9 @@ def test_ctrl_c_stops_the_deploy_and_the_terminal_sees_its_end(door: Door, repo:
 
 @pytest.mark.repo(**HELD)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
-def test_the_terminal_goes_and_the_deploy_goes_on(door: Door, repo: Repo, number: int) -> None:
+def test_the_terminal_of_the_warm_door_goes_and_the_deploy_goes_on(
+    door: Door, repo: Repo, number: int
+) -> None:
     with repo.held("web1"):
         terminal = door.begin("sync", f"repo={repo.name}", "tag=v1")
         repo.wait_until_held("web1")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.config import check_kinds, pointers, tag_schemes, transports
+from saltdeploy.config import check_kinds, pointers, signal_kinds, tag_schemes, transports
 
 EXAMPLE = Path(__file__).parent / "example_plugin"
 
@@ -50,7 +50,7 @@ def put(target: Path, name: str, code: str, points: dict[str, dict[str, str]]) -
 @contextlib.contextmanager
 def beside(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Packages that were installed into a directory are installed beside ours meanwhile, and forgotten afterwards."""
-    for table in (transports.TABLE, check_kinds.TABLE, pointers.TABLE, tag_schemes.TABLE):
+    for table in (transports.TABLE, check_kinds.TABLE, pointers.TABLE, signal_kinds.TABLE, tag_schemes.TABLE):
         monkeypatch.setattr(table, "_loaded", {})
     monkeypatch.syspath_prepend(installed)
     known = set(sys.modules)

@@ -9,6 +9,7 @@ from pathlib import Path
 from saltdeploy.lib.errors import HookFailed
 from saltdeploy.master.journal import Journals
 from saltdeploy.protocol import events
+from saltdeploy.protocol.host_lines import HostLine
 
 COMMIT = "5f0c9a17" * 5
 LASTS = 90.0  # seconds of a deploy, whatever its size
@@ -60,6 +61,7 @@ def simulated(
                 deploy, repo, now(), host=name, stage=stage, status=1 if error else 0, error=error,
                 facts={"bytes": 1_000_000, "seconds": 2.5, "source": f"master{word}"} if stage == "fetch" else {},
                 live=COMMIT, live_tag=f"v2{word}",
+                lines=[HostLine(begun, 30, f"its own log {word}")] if number < 3 else (),
             )  # fmt: skip
             if number % 50 == 0:
                 yield events.stage_progress(
@@ -71,6 +73,9 @@ def simulated(
             deploy, repo, now(), stage=stage, total=len(those), ok=ok, failed=len(bad), group=group
         )
         if group == "canary":
+            yield events.check_finished(
+                deploy, repo, now(), check="errors", stage="checkout", group=group, verdict="inconclusive", text=f"output {word}"
+            )  # fmt: skip
             until = now() + 3600
             choices = ["yes", "no", word]
             yield events.question(

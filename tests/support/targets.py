@@ -106,7 +106,7 @@ class Target:
             epoch=epoch,
             stage=stage,
             release=self.source.release(number),
-            transport=self.repo.transport,
+            transport=self.repo.delivery.transport,
             payloads=tuple(self.payload(number, base) for base in bases) if stage == FETCH else (),
         )
 

@@ -126,7 +126,10 @@ class Traveller(Target):
 
     def _there(self) -> master_source.Source:
         return master_source.Source(
-            dataclasses.replace(self.repo, source=str(self.source.git_dir)), self._root
+            dataclasses.replace(
+                self.repo, origin=dataclasses.replace(self.repo.origin, source=str(self.source.git_dir))
+            ),
+            self._root,
         )
 
     def travel(self, number: int) -> list[Result]:

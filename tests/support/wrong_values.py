@@ -20,6 +20,13 @@ USUAL = {
     "name": "no/such",
     "host": "web1",
     "source": "/no/such",
+    "verb": "stop",
+    "reason": "new disks",
+    "env": "staging",
+    "to": "production",
+    "on": True,
+    "order": {},
+    "wanted": {},
     "directory": "/no/such",
 }
 VALUES: dict[str, Any] = {

@@ -93,6 +93,24 @@ def test_a_door_that_meets_half_a_package_says_what_to_do(
 
 
 @pytest.mark.parametrize(
+    "missing", ["minion/stages.py", "lib/errors.py", "master/deploy.py", "config/origin.py"]
+)
+def test_a_door_names_the_file_that_a_sync_by_an_old_list_has_not_copied(
+    missing: str, checkout: Path, tmp_path: Path
+) -> None:
+    """Who syncs twice within 20 seconds gets the new text of old files, and no new file."""
+    new, utils = checkout / "_utils", tmp_path / "utils"
+    copy([file for file in in_order(new) if file != Path("saltdeploy", missing)], new, utils)
+    _, said = door(utils).communicate()
+    last = said.strip().splitlines()[-1]
+    module = f"saltdeploy.{missing.removesuffix('.py').replace('/', '.')}"
+    assert last.startswith(
+        f"saltdeploy.PackageReplaced: the package saltdeploy {NEW} is here without its module {module}. "
+    )
+    assert "salt '*' saltutil.sync_all); twenty seconds after the last time" in last
+
+
+@pytest.mark.parametrize(
     "arguments", [(), ("loaded before",)], ids=["a new process", "one with the old package"]
 )
 def test_what_is_left_of_the_flat_modules_is_in_nobodys_way(
@@ -150,7 +168,7 @@ def test_the_old_version_is_what_it_says(old: Path) -> None:
 #: a process that has begun with the package, and goes on when it was replaced
 LATE = """
 import sys
-from saltdeploy import upfront
+from saltdeploy.config import upfront
 {first}
 print("loaded", flush=True)
 sys.stdin.readline()

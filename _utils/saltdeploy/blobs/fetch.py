@@ -93,10 +93,10 @@ class BlobFetch:
                 raise self._missing(kind, wanted, reasons)
 
     def _sources(self, kind: str) -> list[BlobSource]:
-        cap = Cap(self._repo.supply.rate, self._repo.supply.booked)
-        said = [upstream.named(place, cap) for place in self._repo.blobs[kind]]
+        cap = Cap(self._repo.delivery.rate, self._repo.delivery.booked)
+        said = [upstream.named(place, cap) for place in self._repo.contents.blobs[kind]]
         noted = [self._noted] if self._noted is not None and kind == ANNEX else []
-        return [*said, *upstream.of_release(kind, self._tree, self._repo.url, cap), *noted]
+        return [*said, *upstream.of_release(kind, self._tree, self._repo.origin.url, cap), *noted]
 
     def _missing(self, kind: str, wanted: Wanted, reasons: dict[str, list[str]]) -> DeployError:
         name, (path, pointer) = next(iter(wanted.items()))

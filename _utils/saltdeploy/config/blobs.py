@@ -6,9 +6,12 @@ The kinds of blobs, and submodules. Each function takes what stands under one ke
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import pointers
+from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
+from saltdeploy.config.owner import NOBODYS, Ownership, of_trebuchet
 from saltdeploy.config.values import Wrong, text
 
 #: What rsync takes for a place that is not on this host, what a web server is, and what a git-lfs server.
@@ -17,6 +20,40 @@ WEB = re.compile(r"https?://")
 LFS_SERVER = re.compile(r"lfs\+(?=https?://)")
 _DASH = re.compile(r"-|[a-z+]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")
+
+
+@dataclass(frozen=True)
+class TreeContents:
+    """What a repo's trees hold beside the files that git has.
+
+    Attributes:
+        blobs: kind of pointers (git-lfs, git-fat, git-annex) to the sources of their contents; {}: pointers are
+            files like any other.
+        submodules: whether submodules are part of a release.
+        submodule_urls: (begin of a submodule's URL, what stands there instead).
+        owner: whose the files of a tree are, and their modes.
+        exclude: what of a release is no part of its trees.
+        untracked: what follows where a live tree has what is of no release: ``refuse``, ``warn`` or ``ignore``.
+    """
+
+    blobs: dict[str, tuple[str, ...]]
+    submodules: bool
+    submodule_urls: tuple[tuple[str, str], ...]
+    owner: Ownership = NOBODYS
+    exclude: LeftOut = NOTHING_LEFT_OUT
+    untracked: str = "warn"
+
+
+def contents(keys: dict[str, Any]) -> TreeContents:
+    """What holds for one repo, by the checked values of its section."""
+    return TreeContents(
+        blobs={**({pointers.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
+        submodules=keys["checkout_submodules"],
+        submodule_urls=keys["submodule_urls"],
+        owner=of_trebuchet(keys["owner"], keys["deployment_repo_group"] or ""),
+        exclude=keys["exclude"],
+        untracked=keys["untracked"],
+    )
 
 
 def blobs(value: Any) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config import rollout, transports, values
+from saltdeploy.config import targets, transports, values
 from saltdeploy.config.values import Wrong, whole
 from saltdeploy.lib.errors import BadName
 from saltdeploy.protocol.fanout import check_url
@@ -70,6 +70,7 @@ class Delivery:
     """How a target comes by payloads.
 
     Attributes:
+        transport: a name of :mod:`saltdeploy.transports`; whether payloads travel by swarm is said in ``swarm``.
         fanouts: who serves besides the master.
         site: this host's grain ``site``.
         place: where this host keeps payloads for others and for later; None: below the minion's cache directory.
@@ -82,6 +83,7 @@ class Delivery:
         booked: the file in which this host's transfers book what they take of ``rate``; None: each is alone.
     """
 
+    transport: str = transports.DEFAULT
     fanouts: tuple[Fanout, ...] = ()
     site: str = ""
     place: Path | None = None
@@ -145,13 +147,24 @@ def swarm(value: Any) -> dict[str, Any]:
     return values.table(value, _SWARM, required=(), path=())
 
 
-def supply(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Delivery:
-    """What holds for one repo: its own fanouts stand before those for all."""
+def delivery(deployment: dict[str, Any], repo: dict[str, Any], site: str) -> Delivery:
+    """What holds for one repo: its own fanouts stand before those for all.
+
+    Args:
+        deployment, repo: checked values of ``deployment_config`` and of the repo's section.
+        site: this host's grain ``site``.
+    """
+    transport, by_swarm = transports.split(repo["transport"])
     place = deployment["payload_dir"]
-    named = (*repo["fanouts"], *deployment["fanouts"])
-    kept, links = deployment["transfer"], deployment["links"]
-    swarming = Swarming(transports.split(repo["transport"])[1], **deployment["swarm"])
-    return Delivery(named, site, Path(place) if place else None, links=links, swarm=swarming, **kept)
+    return Delivery(
+        transport=transport,
+        fanouts=(*repo["fanouts"], *deployment["fanouts"]),
+        site=site,
+        place=Path(place) if place else None,
+        links=deployment["links"],
+        swarm=Swarming(by_swarm, **deployment["swarm"]),
+        **deployment["transfer"],
+    )
 
 
 def links(value: Any) -> dict[str, Link]:
@@ -212,7 +225,7 @@ _FANOUT = {
     "url": _url,
     "site": values.text,
     "targets": values.text,
-    "targets_type": values.one_of(*rollout.TARGET_TYPES),
+    "targets_type": values.one_of(*targets.TARGET_TYPES),
 }
 _SWARM = {"ports": _ports, "upload": whole(1024, 1 << 40), "least": whole(0, 1 << 40)}
 _TRANSFER = {

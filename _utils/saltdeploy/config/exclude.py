@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from saltdeploy.config.paths import path_within
+from saltdeploy.config.paths import path_in_tree
 from saltdeploy.config.values import Wrong
 
 _MOST = 100  # paths
@@ -58,7 +58,7 @@ def exclude(value: Any) -> LeftOut:
     found: list[str] = []
     for number, each in enumerate(value):
         try:
-            found.append(path_within(each))
+            found.append(path_in_tree(each))
         except ValueError as error:
             raise Wrong(f"{error}; it is {each!r}"[:200], number) from None
         if found[-1] in found[:-1]:

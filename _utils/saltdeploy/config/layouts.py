@@ -6,8 +6,9 @@ A new layout is a row here and a file in :mod:`saltdeploy.layouts`, whose table 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from saltdeploy.config.values import of_keys
 from saltdeploy.lib.errors import Unsupported
 
 if TYPE_CHECKING:  # the repo's keys are read with this table
@@ -68,28 +69,54 @@ LAYOUTS = {
 }
 
 
+@dataclass(frozen=True)
+class LayoutChoice:
+    """How a repo's releases lie on a target.
+
+    Attributes:
+        name: one of :data:`LAYOUTS`.
+        slots: how many whole work trees layout ``slots`` keeps.
+        keep_releases: how many releases layout ``releases`` keeps.
+        visible_releases: how many releases layout ``overlay`` shows at once, the live one over older ones.
+        stat_limit: files; up to this many, a fetch compares all unchanged ones with the record as well, above that those in
+            directories that others have changed.
+    """
+
+    name: str
+    slots: int
+    keep_releases: int
+    visible_releases: int
+    stat_limit: int
+
+
+def layout(keys: dict[str, Any]) -> LayoutChoice:
+    """What holds for one repo, by the checked values of its section."""
+    return of_keys(LayoutChoice, keys, name=keys["layout"])
+
+
 def refuse_contents(repo: Repo) -> None:
     """See to it that the layout can hold contents of pointers and files of submodules, where the repo asks for them.
 
     Raises:
         Unsupported: it cannot.
     """
-    traits = LAYOUTS[repo.layout]
-    if repo.shared and not traits.shared:
+    traits = LAYOUTS[repo.layout.name]
+    if repo.paths.shared and not traits.shared:
         why = {
             "inplace": "its one tree stays where it is, and so does what git does not track in it: there is nothing to share",
-        }.get(repo.layout, "its trees are mounted and can get no links")
+        }.get(repo.layout.name, "its trees are mounted and can get no links")
+        key = "shared" if repo.paths.shared.paths else "config_files"
         raise Unsupported(
-            f"layout {repo.layout} has no shared paths: {why}",
+            f"layout {repo.layout.name} has no {key.replace('shared', 'shared paths')}: {why}",
             repo=repo.name,
-            path=f"repo_config:{repo.name}:shared",
-            next="leave `shared` out, or choose layout slots or releases",
+            path=f"repo_config:{repo.name}:{key}",
+            next=f"leave `{key}` out, or choose layout slots or releases",
         )
     _refuse_owner(repo, traits)
     _refuse_exclude(repo, traits)
-    if (repo.blobs and not traits.blobs) or (repo.submodules and not traits.submodules):
+    if (repo.contents.blobs and not traits.blobs) or (repo.contents.submodules and not traits.submodules):
         raise Unsupported(
-            f"layout {repo.layout} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
+            f"layout {repo.layout.name} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
             repo=repo.name,
             path=f"repo_config:{repo.name}:layout",
             next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
@@ -97,19 +124,19 @@ def refuse_contents(repo: Repo) -> None:
 
 
 def _refuse_owner(repo: Repo, traits: LayoutTraits) -> None:
-    if not repo.owner:
+    if not repo.contents.owner:
         return
     why, act = "", "leave `owner` out, or choose layout slots or releases"
     if not traits.owned:
         why = {"inplace": "git checkout writes its files, as whom the minion runs"}.get(
-            repo.layout, "its images come as the master packed them"
+            repo.layout.name, "its images come as the master packed them"
         )
-    elif repo.blobs:
+    elif repo.contents.blobs:
         why = "the contents of pointers have further names in other trees, and so one owner in all of them"
         act = "leave out `owner` or `blobs`"
     if why:
         raise Unsupported(
-            f"layout {repo.layout} cannot give files an owner: {why}",
+            f"layout {repo.layout.name} cannot give files an owner: {why}",
             repo=repo.name,
             path=f"repo_config:{repo.name}:owner",
             next=act,
@@ -117,13 +144,13 @@ def _refuse_owner(repo: Repo, traits: LayoutTraits) -> None:
 
 
 def _refuse_exclude(repo: Repo, traits: LayoutTraits) -> None:
-    if not repo.exclude or traits.partial:
+    if not repo.contents.exclude or traits.partial:
         return
     why = {"inplace": "git checks out all of a commit"}.get(
-        repo.layout, "its images come as the master packed them"
+        repo.layout.name, "its images come as the master packed them"
     )
     raise Unsupported(
-        f"layout {repo.layout} cannot leave out a part of a release: {why}",
+        f"layout {repo.layout.name} cannot leave out a part of a release: {why}",
         repo=repo.name,
         path=f"repo_config:{repo.name}:exclude",
         next="leave `exclude` out, or choose layout slots or releases",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import values
-from saltdeploy.config.paths import path_within
+from saltdeploy.config.paths import path_in_tree
 from saltdeploy.config.values import Wrong
 
 _NAME = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.@-]{0,63}\$?")
@@ -119,7 +119,7 @@ def _writable(value: Any) -> tuple[str, ...]:
     found = []
     for number, each in enumerate(value):
         try:
-            found.append(path_within(each))
+            found.append(path_in_tree(each))
         except ValueError as error:
             raise Wrong(f"{error}; it is {each!r}"[:200], number) from None
     return tuple(found)

@@ -7,13 +7,17 @@ import hashlib
 import itertools
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config.values import Wrong, text
 from saltdeploy.lib.disk import is_below, literal
-from saltdeploy.lib.errors import ConfigError
+from saltdeploy.lib.errors import BadName, ConfigError
+from saltdeploy.protocol.release import base_of
+
+if TYPE_CHECKING:
+    from saltdeploy.config.config_files import ConfigFile
 
 #: Directories of the host's own: whatever becomes live there would hide what the host needs.
 _OF_THE_HOST = frozenset(
@@ -22,6 +26,10 @@ _OF_THE_HOST = frozenset(
     "/usr/local/lib /usr/local/sbin /usr/local/share /usr/sbin /usr/share /usr/src "
     "/var /var/cache /var/lib /var/lock /var/log /var/mail /var/opt /var/run /var/spool /var/tmp".split()
 )
+#: What lies beside the directories of repos in the cache of a minion.
+_BESIDE_REPOS = frozenset({"booked", "booked.lock", "payloads", "swarm"})
+#: What the master keeps beside a repo's own mirror, manifests and payloads is called by the repo's name with these behind it.
+_ENDS_OF_THE_MASTER = (".submodules", "+commits", "+submodules")
 _OF_THE_KERNEL = ("/proc", "/sys")
 _LONGEST_NAME = 235  # bytes of 255: what was found there is kept as <name>.<time>.<number>
 _LONGEST_PATH = 2048  # bytes of 4096: the paths of a release come behind it
@@ -30,6 +38,28 @@ _MOST_SHARED = 100  # paths
 _LONGEST_SHARED = 200  # bytes of a path
 _MARK = 8  # digits
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")  # a shape has letters only
+
+
+def refuse_reserved_name(name: str) -> None:
+    """See to it that a repo has a name of its own.
+
+    Raises:
+        BadName: with one that it could have.
+    """
+    end = next((each for each in _ENDS_OF_THE_MASTER if name.endswith(each)), "")
+    if name in _BESIDE_REPOS:
+        raise BadName(
+            f"{name} is the name of a directory in which every minion keeps something else",
+            repo=name,
+            next=f"call it otherwise in repo_config: {name}-releases",
+        )
+    if end:
+        own = name.removesuffix(end)
+        raise BadName(
+            f"{name} is what this master calls things of a repo {own}",
+            repo=name,
+            next=f"call it otherwise in repo_config: {own}-{end[1:]}",
+        )
 
 
 def refuse_reserved(name: str, location: Path, real: Path | None = None) -> None:
@@ -97,7 +127,7 @@ def area(location: Path) -> Path:
 
 
 def refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir: str) -> None:
-    """See to it that no two repos overwrite each other.
+    """See to it that no two repos overwrite each other. Environments of one repo are on different hosts; a host looks itself.
 
     Args:
         name, location: of one repo.
@@ -109,8 +139,8 @@ def refuse_nesting(name: str, location: Path, repos: dict[str, Any], parent_dir:
     """
     for other, section in repos.items():
         said = section.get("location") if isinstance(section, dict) else None
-        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{other}"))
-        if other != name and theirs.name and _overlap(location, theirs):
+        theirs = Path(literal(said if isinstance(said, str) and said else f"{parent_dir}/{base_of(other)}"))
+        if base_of(other) != base_of(name) and theirs.name and _overlap(location, theirs):
             raise ConfigError(
                 f"{location} and {theirs} (repo {other}) lie in each other; releases would overwrite each other",
                 repo=name,
@@ -138,26 +168,33 @@ class SharedPaths:
     Attributes:
         dirs, files: paths in a tree, relative to its top.
         place: where they are; "" for ``shared`` beside the releases.
+        rendered: paths of files that each host renders for each release: no part of a tree either, and not shared.
     """
 
     dirs: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     place: str = ""
+    rendered: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.paths)
+        return bool(self.left_out)
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All of them, in order."""
+        """All that are shared, in order."""
         return tuple(sorted((*self.dirs, *self.files)))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """All that is no part of a tree, in order."""
+        return tuple(sorted((*self.dirs, *self.files, *self.rendered)))
 
     @property
     def shape(self) -> str:
         """A mark of which paths are no part of a tree; "" for none."""
-        if not self.paths:
+        if not self.left_out:
             return ""
-        named = "\0".join(self.paths).encode()
+        named = "\0".join(self.left_out).encode()
         mark = hashlib.sha256(named).hexdigest()[:_MARK].translate(_LETTERS)
         return f"shared{mark}"
 
@@ -171,7 +208,7 @@ class SharedPaths:
 
     @property
     def _encoded(self) -> tuple[bytes, ...]:
-        return tuple(each.encode() for each in self.paths)
+        return tuple(each.encode() for each in self.left_out)
 
 
 NOTHING_SHARED = SharedPaths()
@@ -185,7 +222,7 @@ def shared(value: Any) -> SharedPaths:
         if key not in _SHARED_KEYS:
             raise Wrong(f"the keys are {', '.join(_SHARED_KEYS)}", str(key))
     found = {key: tuple(_paths(value.get(key), key)) for key in ("dirs", "files")}
-    _refuse_nested((*found["dirs"], *found["files"]))
+    refuse_nested((*found["dirs"], *found["files"]))
     return SharedPaths(**found, place=_place(value.get("place")))
 
 
@@ -197,13 +234,13 @@ def _paths(value: Any, key: str) -> list[str]:
     found = []
     for number, each in enumerate(value):
         try:
-            found.append(path_within(each))
+            found.append(path_in_tree(each))
         except ValueError as error:
             raise Wrong(f"{error}; it is {each!r}"[:200], key, number) from None
     return found
 
 
-def path_within(value: Any) -> str:
+def path_in_tree(value: Any) -> str:
     """A path inside a tree. A slash at its end does no harm."""
     path = text(value).removesuffix("/")
     parts = path.split("/")
@@ -216,7 +253,12 @@ def path_within(value: Any) -> str:
     return path
 
 
-def _refuse_nested(paths: Collection[str]) -> None:
+def refuse_nested(paths: Collection[str]) -> None:
+    """See to it that of these paths none is named twice, and none within another one.
+
+    Raises:
+        Wrong: one is.
+    """
     for one, other in itertools.permutations(paths, 2):
         if one == other:
             raise Wrong(f"{one} is named twice")
@@ -247,3 +289,80 @@ def refuse_place(shared_paths: SharedPaths, location: str, area: str) -> None:
         place == each or is_below(place, each) or is_below(each, place) for each in (location, area)
     ):
         raise Wrong(f"{place} lies in {location} or in what is kept beside it, or around them", "place")
+
+
+# -- both ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RepoPaths:
+    """Where a repo lies on a target.
+
+    Attributes:
+        location: the live path.
+        shared: what is the host's own and stays whatever is deployed.
+        revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
+        config_files: files that each host renders for each release.
+    """
+
+    location: Path
+    shared: SharedPaths = NOTHING_SHARED
+    revision_files: str = "beside"
+    config_files: tuple[ConfigFile, ...] = ()
+
+    @property
+    def area(self) -> Path:
+        """Where everything of the repo lies that is not live, beside ``location``.
+
+        Not Trebuchet's ``shadow_location`` (``.<basename>``), which may still be there.
+        """
+        return area(self.location)
+
+    @property
+    def shared_place(self) -> Path:
+        """Where what trees share is."""
+        return Path(self.shared.place) if self.shared.place else self.area / "shared"
+
+
+def locate(name: str, keys: dict[str, Any], parent_dir: str, repos: dict[str, Any]) -> Path:
+    """The live path of one repo.
+
+    Args:
+        name: of the repo.
+        keys: checked values of its section.
+        parent_dir: where repos without a location of their own live.
+        repos: the sections of all.
+
+    Raises:
+        ConfigError: it is the system's own, or in the way of another repo.
+    """
+    location = Path(keys["location"] or f"{parent_dir}/{base_of(name)}")
+    refuse_reserved(name, location)
+    refuse_nesting(name, location, repos, parent_dir)
+    return location
+
+
+def repo_paths(name: str, keys: dict[str, Any], location: Path) -> RepoPaths:
+    """What holds for one repo.
+
+    Raises:
+        ConfigError: what trees share lies in one of them.
+    """
+    found: SharedPaths = keys["shared"]
+    try:
+        refuse_place(found, str(location), str(area(location)))
+    except Wrong as error:
+        path = ":".join(["repo_config", name, "shared", *error.path])
+        raise ConfigError(str(error), repo=name, path=path) from None
+    files = keys["config_files"] or ()
+    return RepoPaths(location, _with_rendered(name, found, files), keys["revision_files"], files)
+
+
+def _with_rendered(name: str, found: SharedPaths, files: tuple[ConfigFile, ...]) -> SharedPaths:
+    """What trees have beside the files of a release: what they share, and what each host renders."""
+    rendered = tuple(sorted(file.path for file in files))
+    try:
+        refuse_nested((*found.paths, *rendered))
+    except Wrong as error:
+        raise ConfigError(str(error), repo=name, path=f"repo_config:{name}:config_files") from None
+    return replace(found, rendered=rendered) if rendered else found

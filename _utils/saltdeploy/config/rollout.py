@@ -9,13 +9,19 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config import transports, values
+from saltdeploy.config.targets import TARGET_TYPES
 from saltdeploy.config.values import Wrong, absolute, name, one_of, seconds, share, table, text, window
 
+if TYPE_CHECKING:
+    from saltdeploy.config.signal_kinds import PluggedSignal
+
 ASK = "ask"
-ACTIONS = ("restart", "reload", "stop-start")
+#: What is done to a service behind the switch; one that is ``around`` is stopped before it and started behind it.
+AROUND = "around"
+ACTIONS = ("restart", "reload", "stop-start", AROUND)
 #: Stages that a check can stand before or after. ``checkout`` is the switch alone, ``restart`` what follows it on
 #: the same host; ``final`` is when every group is done.
 CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
@@ -24,17 +30,6 @@ CHECK_STAGES = ("fetch", "checkout", "restart", "rollback", "final")
 _ALIASES = {"restart_service": "restart", "handle_service": "restart", "finalize": "final"}
 _BEFORE_ALIASES = {**_ALIASES, "promote": "checkout"}
 _AFTER_ALIASES = {**_ALIASES, "promote": "restart"}
-TARGET_TYPES = (
-    "glob",
-    "pcre",
-    "list",
-    "grain",
-    "grain_pcre",
-    "pillar",
-    "pillar_exact",
-    "nodegroup",
-    "compound",
-)
 REST = "default"
 
 
@@ -96,7 +91,7 @@ class Restart:
     """
 
     services: tuple[Service, ...] = ()
-    signals: tuple[Signal, ...] = ()
+    signals: tuple[Signal | PluggedSignal, ...] = ()
     command: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     timeout: float = 120.0
@@ -137,6 +132,40 @@ class Check:
     def option(self, key: str, default: Any = None) -> Any:
         """One of the kind's own keys."""
         return dict(self.options).get(key, default)
+
+
+@dataclass(frozen=True)
+class RolloutPolicy:
+    """In which order, how many at once, and what follows when something fails.
+
+    Attributes:
+        batch: how many hosts switch at once: a count or a share such as ``25%``.
+        rollback_batch: how many hosts switch back at once: a count or a share.
+        fetch_batch: how many hosts fetch at once: a count or a share.
+        failure_limit: how many hosts of a group may fail before the deploy is stopped: a count or a share.
+        timeout: seconds that a host may take for one stage.
+        groups: the order in which the targets switch; empty: all of them are one group.
+        on_failure: what follows when too many hosts fail: ``rollback``, ``hold`` or ``ask``.
+        on_inconclusive: what follows where that cannot be told, likewise; "" as ``on_failure`` says.
+        on_abort: what follows when an operator stops the deploy: ``rollback`` or ``hold``.
+        question_timeout: seconds until a question that nobody answers gets its default.
+    """
+
+    batch: str
+    rollback_batch: str
+    fetch_batch: str
+    failure_limit: str
+    timeout: int
+    groups: tuple[Group, ...]
+    on_failure: str
+    on_inconclusive: str
+    on_abort: str
+    question_timeout: float
+
+
+def policy(keys: dict[str, Any]) -> RolloutPolicy:
+    """What holds for one repo, by the checked values of its section."""
+    return values.of_keys(RolloutPolicy, keys, on_inconclusive=keys["on_inconclusive"] or "")
 
 
 def hold(value: Any) -> str:
@@ -194,11 +223,17 @@ def services(value: Any) -> tuple[Service, ...]:
     return tuple(found)
 
 
-def signals(value: Any) -> tuple[Signal, ...]:
-    """``signal``: ``{name: HUP, pidfile: ...}`` or ``{name: HUP, unit: ...}``, or a list of those."""
+def signals(value: Any) -> tuple[Signal | PluggedSignal, ...]:
+    """``signal``: ``{name: HUP, pidfile: ...}`` or ``{name: HUP, unit: ...}``, or one with the ``type`` of a package; or a
+    list of those."""
     known: dict[str, Callable[[Any], Any]] = {"name": _signal_name, "pidfile": absolute, "unit": text}
-    found = []
+    found: list[Signal | PluggedSignal] = []
     for number, entry in enumerate(value if isinstance(value, list) else [value]):
+        if isinstance(entry, dict) and "type" in entry:
+            from saltdeploy.config import signal_kinds  # few repos have any
+
+            found.append(signal_kinds.plugged(entry, number))
+            continue
         fields = table(entry, known, required=("name",), path=(number,) if isinstance(value, list) else ())
         if ("pidfile" in fields) == ("unit" in fields):
             raise Wrong("needs one of pidfile and unit")

@@ -67,7 +67,7 @@ def read(text: bytes, repo: Repo) -> tuple[ReleaseChecks, ...]:
             path=":".join([FILE, *error.path]),
             next=f"mend {FILE} in the release, or take it out and write the checks into the pillar",
         ) from None
-    return found if repo.groups else tuple(map(_for_all, found))
+    return found if repo.rollout.groups else tuple(map(_for_all, found))
 
 
 def entries(text: bytes) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _for_all(brought: ReleaseChecks) -> ReleaseChecks:
 
 
 def _refuse(found: tuple[Check, ...], repo: Repo) -> None:
-    mine = {check.name for check in repo.checks}
+    mine = {check.name for check in repo.hooks.checks}
     for check in found:
         if check.master:
             raise Wrong("only the pillar can ask the master for a check", "checks", check.name, "where")
@@ -113,7 +113,7 @@ def _refuse(found: tuple[Check, ...], repo: Repo) -> None:
             raise Wrong("a release is not there before it is fetched", "checks", check.name, "before")
         if check.name in mine:
             raise Wrong("the pillar has a check of this name", "checks", check.name)
-    if repo.restart:
+    if repo.hooks.restart:
         checks.refuse_in_the_gap(found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.config import (
     blobs,
@@ -17,18 +17,25 @@ from saltdeploy.config import (
     exclude,
     freeze,
     layouts,
+    origin,
     owner,
     paths,
+    roles,
     rollout,
     staging,
     tag_schemes,
+    targets,
     transports,
     values,
 )
 from saltdeploy.lib.disk import literal
 from saltdeploy.protocol import seals
 
-SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
+if TYPE_CHECKING:
+    from saltdeploy.config.config_files import ConfigFile
+    from saltdeploy.config.maintenance import Maintenance
+    from saltdeploy.config.once import OnceCommand
+
 _HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # <program>::<address>: git runs git-remote-<program>
 _DASH = re.compile(r"-|[a-z0-9+.-]+://([^/]*@)?-|[^/:]*@-", re.IGNORECASE)
 
@@ -97,6 +104,30 @@ def _public_keys(value: Any) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _journals(value: Any) -> dict[str, int]:
+    """How long journals are kept: no fewer than the page lists, and no shorter than a sink of signals may be told late."""
+    known = {"deploys": values.whole(20, 1_000_000), "days": values.whole(7, 36_500)}
+    return values.table(value, known)
+
+
+def _once(value: Any) -> tuple[OnceCommand, ...]:
+    from saltdeploy.config import once  # few repos have any, and each command would load it
+
+    return once.once(value)
+
+
+def _config_files(value: Any) -> tuple[ConfigFile, ...]:
+    from saltdeploy.config import config_files
+
+    return config_files.config_files(value)
+
+
+def _maintenance(value: Any) -> Maintenance | None:
+    from saltdeploy.config import maintenance
+
+    return maintenance.maintenance(value)
+
+
 Key = tuple[Any, Callable[[Any], Any]]
 
 #: Key -> (default, check). The first block is Trebuchet's, with its defaults; a key that is null is not set.
@@ -111,7 +142,7 @@ REPO_KEYS: dict[str, Key] = {
     "sync_script": ("shared.py", values.text),
     "dependencies": ({}, _names),
     "automated": (False, values.flag),
-    "type": ("git-http", values.one_of(*SCHEMES)),
+    "type": ("git-http", values.one_of(*origin.SCHEMES)),
     "gitfat_enabled": (False, values.flag),
     "service_name": (None, rollout.services),
     "deployment_repo_group": (None, values.text),
@@ -120,7 +151,7 @@ REPO_KEYS: dict[str, Key] = {
     "url": (None, _url),
     "rsync_url": (None, _url),
     "targets": (None, values.text),
-    "targets_type": ("compound", values.one_of(*rollout.TARGET_TYPES)),
+    "targets_type": ("compound", values.one_of(*targets.TARGET_TYPES)),
     "transport": (transports.DEFAULT, transports.of_repo),
     "layout": ("slots", values.one_of(*layouts.LAYOUTS)),
     "slots": (3, values.whole(2, 16)),
@@ -154,9 +185,16 @@ REPO_KEYS: dict[str, Key] = {
     "owner": ({}, owner.owner),
     "exclude": ([], exclude.exclude),
     "untracked": ("warn", values.one_of("refuse", "warn", "ignore")),
+    "once": (None, _once),
+    "config_files": (None, _config_files),
+    "environments": (None, values.table_of_any),
+    "promote_after": (0, values.seconds()),
+    "maintenance": (None, _maintenance),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),
+    "roles": (None, roles.of_repo),
+    "journals": ({}, _journals),
 }
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
@@ -172,4 +210,7 @@ DEPLOYMENT_KEYS: dict[str, Key] = {
     "signing_key": (None, _path),
     "release_keys": ([], _public_keys),
     "swarm": ({}, delivery.swarm),
+    "require_terminal_multiplexer": (False, values.flag_or("warn", "refuse")),
+    "roles": (None, roles.of_fleet),
+    "journals": ({}, _journals),
 }

@@ -52,6 +52,24 @@ class StagePlan:
     patches: tuple[SourcePatch, ...] = ()
 
 
+@dataclass(frozen=True)
+class StagingPolicy:
+    """How a repo's releases come to be.
+
+    Attributes:
+        tag_scheme: how the next one is called.
+        plan: what ``deploy.stage`` makes it of; None where the pillar does not say.
+    """
+
+    tag_scheme: str
+    plan: StagePlan | None
+
+
+def policy(keys: dict[str, Any]) -> StagingPolicy:
+    """What holds for one repo, by the checked values of its section."""
+    return StagingPolicy(keys["tag_scheme"], keys["stage"])
+
+
 def staging(value: Any) -> StagePlan:
     """Read the section ``stage``.
 

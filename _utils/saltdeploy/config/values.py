@@ -6,9 +6,10 @@ import difflib
 import math
 import re
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from saltdeploy.lib.errors import ConfigError
 
@@ -19,6 +20,7 @@ _FORMER = {
     "submodule_sed_regex": "Trebuchet wrote other URLs into .gitmodules by it; here submodule_urls says them, each by "
     "the begin of the old one: docs/submodules.md",
 }
+_Section = TypeVar("_Section")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -95,6 +97,20 @@ def flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Wrong("must be true or false")
     return value
+
+
+def flag_or(*words: str) -> Callable[[Any], str]:
+    """A check for one of these words, or a truth value: the last word for a true one, "" for a false one."""
+
+    def check(value: Any) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        try:
+            return words[-1] if flag(value) else ""
+        except ValueError:
+            raise Wrong(f"must be {', '.join(words)}, true or false") from None
+
+    return check
 
 
 def absolute(value: Any) -> str:
@@ -233,3 +249,14 @@ def list_of(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise Wrong(f"must be a list of {what}")
     return value
+
+
+def of_keys(kind: type[_Section], keys: Mapping[str, Any], **other: Any) -> _Section:
+    """A section of a repo whose fields are called as the keys that they are of.
+
+    Args:
+        kind: a frozen dataclass.
+        keys: checked values.
+        other: fields that are not simply what a key of their name says.
+    """
+    return kind(**{each.name: keys[each.name] for each in fields(kind) if each.name not in other}, **other)  # type: ignore[arg-type]

@@ -76,7 +76,7 @@ _MOST_OUTPUT = 1 << 28  # bytes; whoever reads more reads it as it comes
 _MOST_LINES, _LONGEST_LINE = 40, 1 << 16
 
 
-def no_progress(phase: str, done: int, total: int, unit: str) -> None:
+def no_progress(phase: str, done: int, total: int, unit: str, step: str = "") -> None:
     """Tell nobody."""
 
 

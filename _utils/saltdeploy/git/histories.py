@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 
-from saltdeploy.git.repository import Repository
+from saltdeploy.git.repository import Repository, unavailable
 from saltdeploy.lib.errors import GitFailed, NoSuchRevision, Unavailable
 from saltdeploy.lib.text import public
-from saltdeploy.protocol.release import check_commit
+from saltdeploy.protocol.release import check_commit, check_tag
 
 HEADS, TAGS, REMOTES = "refs/heads/", "refs/tags/", "refs/remotes/"
 _ALL = (f"+{HEADS}*:{HEADS}*", f"+{TAGS}*:{TAGS}*")
@@ -43,6 +44,25 @@ class Histories(Repository):
             self._remote("fetch", url, options)
         except GitFailed as failed:
             raise _unreadable(url, failed) from failed
+
+    def fetch_history(self, url: str, tags: Collection[str]) -> None:
+        """Bring the commits that lead to tags; without their files, where the server can do that.
+
+        Raises:
+            Unavailable, NoSuchTag: see :meth:`fetch`.
+        """
+        refs = [f"+refs/tags/{check_tag(tag)}:refs/history/{tag}" for tag in tags]
+        # git leaves out files only for a remote that it may ask for them later; nobody ever does here
+        settings = {"remote.history.url": url, "remote.history.promisor": "true"}
+        try:
+            self._remote(
+                "fetch", url, ["--no-tags", "--filter=tree:0", "--", "history", *refs], settings=settings
+            )
+        except GitFailed as failed:
+            named = [self._advertised(url, tag) for tag in tags]
+            if any(self._suit(oid) for oid in named):
+                return self.fetch_history(url, tags)
+            raise unavailable(url, ", ".join(tags), failed) from failed
 
     def refs(self, url: str = "") -> dict[str, str]:
         """All branches and tags, here or in another repository, to what each names; of a tag, the commit that it is of.

@@ -89,25 +89,6 @@ class Repository(ObjectStore):
             if news:
                 self._remote("fetch", url, ["--no-tags", "--depth=1", "--", url, *news])
 
-    def fetch_history(self, url: str, tags: Collection[str]) -> None:
-        """Bring the commits that lead to tags; without their files, where the server can do that.
-
-        Raises:
-            Unavailable, NoSuchTag: see :meth:`fetch`.
-        """
-        refs = [f"+refs/tags/{check_tag(tag)}:refs/history/{tag}" for tag in tags]
-        # git leaves out files only for a remote that it may ask for them later; nobody ever does here
-        settings = {"remote.history.url": url, "remote.history.promisor": "true"}
-        try:
-            self._remote(
-                "fetch", url, ["--no-tags", "--filter=tree:0", "--", "history", *refs], settings=settings
-            )
-        except GitFailed as failed:
-            named = [self._advertised(url, tag) for tag in tags]
-            if any(self._suit(oid) for oid in named):
-                return self.fetch_history(url, tags)
-            raise _unavailable(url, ", ".join(tags), failed) from failed
-
     def _take(self, url: str, tag: str, commit: str, progress: Progress) -> Tag:
         try:
             with growing(self.git_dir) as growth:
@@ -151,7 +132,7 @@ class Repository(ObjectStore):
                     return self._fetch(url, tag, commit, progress)
                 error = failed
         assert error is not None
-        raise _unavailable(url, tag, error)
+        raise unavailable(url, tag, error)
 
     def tags(self, url: str = "") -> list[str]:
         """The names of all tags, here or in another repository.
@@ -166,7 +147,7 @@ class Repository(ObjectStore):
         try:
             answer = self._remote("ls-remote", url, ["--tags", "--refs", "--", url]).stdout
         except GitFailed as failed:
-            raise _unavailable(url, "", failed) from failed
+            raise unavailable(url, "", failed) from failed
         lines = answer.decode("utf-8", "replace").splitlines()
         return [line.partition("\t")[2].removeprefix("refs/tags/") for line in lines]
 
@@ -180,7 +161,7 @@ class Repository(ObjectStore):
         try:
             found = self._named(url, [ref, branch])
         except GitFailed as failed:
-            raise _unavailable(url, tag, failed) from failed
+            raise unavailable(url, tag, failed) from failed
         if ref in found:
             return check_commit(found[ref])
         if branch in found:
@@ -225,6 +206,14 @@ class Repository(ObjectStore):
             **options,
         )
 
+    def has_path(self, commit: str, path: str) -> bool:
+        """Whether a release has a file, a link or a directory at a path."""
+        return bool(self._ask(["rev-parse", "--verify", "--quiet", f"{check_commit(commit)}:{path}"]).strip())
+
+    def message(self, tag: str) -> str:
+        """What an annotated tag says; of another, what its commit says."""
+        return self._ask(["for-each-ref", "--format=%(contents)", f"refs/tags/{check_tag(tag)}"])
+
     # -- signatures -------------------------------------------------------------------------------------
 
     def verify(self, tag: Tag) -> None:
@@ -268,7 +257,12 @@ def _unsigned(tag: Tag, cause: str) -> Unsigned:
     )
 
 
-def _unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
+def unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
+    """Why another repository, or a tag of it, cannot be fetched, with what to look at.
+
+    Args:
+        tag: several with commas between them; "" for none.
+    """
     next_act = f"git ls-remote {public(url)} refs/tags/{tag}"
     cause = error.cause
     if "promisor remote" in cause:  # git names the object, and not what is wrong

@@ -19,6 +19,8 @@ from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit
 
 STAGED = "refs/heads/staged"
+#: Stands in a directory that would be empty.
+KEEPER = ".gitkeep"
 
 _PART = "refs/deploy-parts-of-staged"
 _MOST_NAMED = 5
@@ -48,6 +50,32 @@ class SnapshotRepository(NamingRepository):
                 run(["write-tree"], path=str(self.git_dir), environment=environment).stdout.decode().strip()
             )
         return check_commit(tree)
+
+    def with_empty_directories(self, tree: str, directory: Path, index: Path) -> tuple[str, int]:
+        """The tree with a file :data:`KEEPER` in each directory in which nothing is: git knows no empty ones.
+
+        Args:
+            tree: what :meth:`tree_of_directory` made of the directory with this index.
+
+        Returns:
+            The tree, and how many there are.
+        """
+        with shielded(self.git_dir, directory, attributes=EXACT) as shown:
+            environment = {**shown, "GIT_INDEX_FILE": str(index)}
+            command = ["-C", str(directory), "ls-files", "--others", "--directory", "-z", "--", "."]
+            listed = run(command, path=str(directory), environment=environment).stdout.split(b"\0")[:-1]
+            found = sorted(
+                each for one in listed for each in _leaves(os.fsencode(directory), one.rstrip(b"/"))
+            )
+            if not found:
+                return tree, 0
+            blob = run(["hash-object", "-w", "--stdin"], input=b"", environment=environment).stdout.strip()
+            lines = [b"%s %s\t%s/%s\0" % (FILE.encode(), blob, each, KEEPER.encode()) for each in found]
+            run(["update-index", "-z", "--index-info"], input=b"".join(lines), environment=environment)
+            made = (
+                run(["write-tree"], path=str(self.git_dir), environment=environment).stdout.decode().strip()
+            )
+        return check_commit(made), len(found)
 
     def refuse_repositories(self, tree: str, before: str, directory: Path) -> None:
         """Of a repository in a directory git would take a name and no file.
@@ -127,6 +155,25 @@ class SnapshotRepository(NamingRepository):
                 ) from error
         return self._write_tree(environment)
 
+    def files_of_patch(self, file: Path, path: str) -> list[str]:
+        """The paths in a release that a patch changes.
+
+        Args:
+            path: where its paths begin; "" for the root.
+
+        Raises:
+            BadRelease: it is no patch.
+        """
+        where = [f"--directory={path}"] if path else []
+        try:
+            listed = self._run(["apply", "--numstat", "-z", *where, "--", str(file)]).stdout
+        except GitFailed as error:
+            raise BadRelease(
+                f"it is no patch: {error.cause}", path=str(file), next=f"git apply --stat -- {file}"
+            ) from error
+        rows = listed.decode("utf-8", "backslashreplace").split("\0")
+        return sorted({row.split("\t", 2)[2] for row in rows if row.count("\t") >= 2})
+
     def with_file(self, tree: str, path: str, data: bytes, index: Path) -> str:
         """The tree with one more file."""
         environment = {"GIT_INDEX_FILE": str(index)}
@@ -189,3 +236,13 @@ class SnapshotRepository(NamingRepository):
         if count.isdecimal() and int(count) > _MANY_LOOSE:
             self._run(["repack", "-d", "-q"], check=False)
             self._run(["prune-packed", "-q"], check=False)
+
+
+def _leaves(directory: bytes, path: bytes) -> list[bytes]:
+    """The directories below a path, and itself, in which there is no other."""
+    top = os.path.join(directory, path)
+    return [
+        os.path.relpath(place, directory)
+        for place, below, _ in os.walk(top)
+        if not below and os.path.isdir(place)
+    ]

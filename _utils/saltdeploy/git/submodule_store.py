@@ -192,12 +192,12 @@ class SubmoduleStore(Repository):
 
 def store_of(repo: Repo, git_dir: Path) -> Repository:
     """A target's object store, as the repo's configuration wants it."""
-    return SubmoduleStore(git_dir, urls_of(repo)) if repo.submodules else Repository(git_dir)
+    return SubmoduleStore(git_dir, urls_of(repo)) if repo.contents.submodules else Repository(git_dir)
 
 
 def urls_of(repo: Repo) -> Urls:
     """Where a target finds the repositories of submodules."""
-    return Urls(repo.url, repo.submodule_urls)
+    return Urls(repo.origin.url, repo.contents.submodule_urls)
 
 
 def _tell_own(change: Change, spool: IO[bytes]) -> None:

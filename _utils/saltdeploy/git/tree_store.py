@@ -85,4 +85,4 @@ class SubmoduleTreeStore(TreeStore, SubmoduleStore):
 
 def trees_of(repo: Repo, git_dir: Path) -> TreeStore:
     """A target's store of trees, as the repo's configuration wants it."""
-    return SubmoduleTreeStore(git_dir, urls_of(repo)) if repo.submodules else TreeStore(git_dir)
+    return SubmoduleTreeStore(git_dir, urls_of(repo)) if repo.contents.submodules else TreeStore(git_dir)

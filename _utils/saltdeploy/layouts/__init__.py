@@ -119,7 +119,7 @@ class Layout(Protocol):
 
 def of(repo: Repo) -> Layout:
     """The layout that the repo's configuration names."""
-    return _TABLE[repo.layout](repo)
+    return _TABLE[repo.layout.name](repo)
 
 
 _TABLE: dict[str, Callable[[Repo], Layout]] = {

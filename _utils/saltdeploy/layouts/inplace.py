@@ -26,6 +26,7 @@ from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents, Stored
 from saltdeploy.content.untracked import NOTHING_UNTRACKED, Known, KnownPaths, Untracked
 from saltdeploy.content.verify import Findings, differences
+from saltdeploy.git import flaws
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.shield import work_tree_git
@@ -35,7 +36,7 @@ from saltdeploy.layouts.untracked import of_foreign
 from saltdeploy.lib import disk, landlock
 from saltdeploy.lib.below import Below
 from saltdeploy.lib.cleanup import Cleanup
-from saltdeploy.lib.errors import NotReady, Unsupported
+from saltdeploy.lib.errors import Corrupt, NotReady, Unsupported
 from saltdeploy.lib.open_files import users_of
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
@@ -52,8 +53,8 @@ class Inplace:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._location = repo.location
-        self._first = repo.area / "first"
+        self._location = repo.paths.location
+        self._first = repo.paths.area / "first"
 
     @property
     def store(self) -> Repository:
@@ -156,11 +157,23 @@ class Inplace:
         """The objects are in ``.git`` already; compute what they come to, and note the tag."""
         self._refuse_unless_held(release)
         self._recover()
+        self._refuse_flawed(release)
         found = self._root(release.commit)
         refuse_other_root(found, root, release, self.store.git_dir)
         self._remember(self._roots(), release.commit, found)
         self._name(release)
         return {"files": 0, "root": found}
+
+    def _refuse_flawed(self, release: Release) -> None:
+        """What git would not check out; it says so only when other hosts may have switched already."""
+        flaw = next(flaws.find(self.store, release.commit, self.store.commit_of("HEAD")), None)
+        if flaw is not None:
+            raise Corrupt(
+                f"{release.tag} cannot be checked out: {flaw.why}",
+                repo=self._repo.name,
+                path=os.fsdecode(flaw.path) or "/",
+                next="correct the path in a new commit, and deploy a new tag of that",
+            )
 
     def _root(self, commit: str) -> str:
         """The root of a release, whose contents are git's objects."""
@@ -280,7 +293,9 @@ class Inplace:
         live = self.store.commit_of("HEAD") if self._is_installed() else ""
         if not live:
             raise NotReady(
-                "nothing of this repo is live here", path=str(self._location), next="deploy a release"
+                "nothing of this repo is live here",
+                path=str(self._location),
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that brings its release",
             )
         findings = Findings()
         found: set[bytes] = set()

@@ -28,7 +28,7 @@ class Releases(SymlinkedLayout):
     """The release directories of one repo."""
 
     def __init__(self, repo: Repo) -> None:
-        super().__init__(repo, repo.area / "releases")
+        super().__init__(repo, repo.paths.area / "releases")
         self._records = self._area / "records"
 
     def _places(self) -> list[Slot]:
@@ -38,7 +38,7 @@ class Releases(SymlinkedLayout):
         return [self._place(name) for name in sorted(trees | records) if not name.startswith(".")]
 
     def _place(self, name: str) -> Slot:
-        return Slot(self._home / name, self._repo.shape, self._records, self._repo.owner)
+        return Slot(self._home / name, self._repo.shape, self._records, self._repo.contents.owner)
 
     def _build(self, job: TreeJob) -> dict[str, Any]:
         disk.make_directory(self._records)
@@ -62,4 +62,4 @@ class Releases(SymlinkedLayout):
         return self._place(next(each for each in names if each not in taken))
 
     def _surplus(self, view: Selection[Slot], needed: Collection[str]) -> list[Slot]:
-        return view.surplus(self._repo.keep_releases, needed)
+        return view.surplus(self._repo.layout.keep_releases, needed)

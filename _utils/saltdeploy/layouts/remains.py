@@ -44,11 +44,11 @@ def collect(repo: Repo, cleanup: Cleanup) -> list[str]:
 
 def _places(repo: Repo) -> Iterator[Path]:
     """What is there, is no part of today's layout, and is not what ``location`` shows."""
-    todays = OWN[repo.layout]
+    todays = OWN[repo.layout.name]
     names = dict.fromkeys(name for own in OWN.values() for name in own if name not in todays)
-    live = _shown(repo.location)
+    live = _shown(repo.paths.location)
     for name in names:
-        place = repo.area / name
+        place = repo.paths.area / name
         if os.path.lexists(place) and not disk.is_below(live, place):
             yield place
 

@@ -39,8 +39,8 @@ class Slots(SymlinkedLayout):
     """The slots of one repo."""
 
     def __init__(self, repo: Repo) -> None:
-        super().__init__(repo, repo.area / "slots")
-        self._slots = [self._place(str(number)) for number in range(repo.slots)]
+        super().__init__(repo, repo.paths.area / "slots")
+        self._slots = [self._place(str(number)) for number in range(repo.layout.slots)]
 
     def _places(self) -> list[Slot]:
         """The slots, and those of a time when the pillar said that there are more."""
@@ -49,7 +49,7 @@ class Slots(SymlinkedLayout):
         return [*self._slots, *map(self._place, more)]
 
     def _place(self, name: str) -> Slot:
-        return Slot(self._home / name, self._repo.shape, said=self._repo.owner)
+        return Slot(self._home / name, self._repo.shape, said=self._repo.contents.owner)
 
     def _build(self, job: TreeJob) -> dict[str, Any]:
         slot = self._spare()

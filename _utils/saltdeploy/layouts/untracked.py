@@ -14,7 +14,7 @@ def of_foreign(repo: Repo, coming: Known | None) -> Untracked:
     Args:
         coming: that release; None: nothing is known of it, so all that is there counts.
     """
-    there = Path(repo.location).resolve()
+    there = Path(repo.paths.location).resolve()
     if not there.is_dir():
         return NOTHING_UNTRACKED
-    return in_foreign(there, coming or KnownPaths(()), repo.shared)
+    return in_foreign(there, coming or KnownPaths(()), repo.paths.shared)

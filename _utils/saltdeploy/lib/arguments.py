@@ -7,6 +7,7 @@ text that was typed counts wherever it is known (:func:`typed`); a name that los
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,7 @@ _WHY_LOST = (
     "as it was meant"
 )
 
+_LONGEST = 300  # characters of a value that is told again
 _deploy_id = partial(code, digits=20)
 
 #: The reader of each parameter: one name means one thing in every function of modules, runners and states.
@@ -75,13 +77,29 @@ ONE_REPO: Readers = {
             "archive",
             "coming",
             "path",
+            "until",
+            "env",
+            "verb",
             "environment",
         ),
         name,
     ),
     "force": guards,
     **dict.fromkeys(
-        ("interactive", "unattended", "detach", "targets", "full", "reset", "follow", "json", "write"), flag
+        (
+            "interactive",
+            "unattended",
+            "detach",
+            "targets",
+            "full",
+            "reset",
+            "follow",
+            "json",
+            "screen",
+            "write",
+            "on",
+        ),
+        flag,
     ),
     "test": partial(flag, careful=True),
     **dict.fromkeys(("wait", "hours"), number),
@@ -120,6 +138,33 @@ def typed(opts: Mapping[str, Any], function: str, parse: Callable[..., Any]) -> 
     return found
 
 
+def taken_out(key: str, named: dict[str, Any], known: dict[int | str, Given], call: Call) -> str:
+    """An argument that every function with a repo takes beside its own: ``env``. It is taken out of what the function gets.
+
+    Raises:
+        BadArguments: it is no text.
+    """
+    if key not in named or "repo" not in call.signature.parameters:
+        return ""
+    given = known.pop(key, None) or Given(named[key], None)
+    del named[key]
+    try:
+        return name(given)
+    except (NotValid, Lost) as error:
+        raise BadArguments(f"{key} {error}", next=f"{call.command} repo=... {key}=staging") from None
+
+
+def set_environment(bound: inspect.BoundArguments, env: str) -> None:
+    """Let a call be about this environment of its repo, or of each of its repos; "" leaves it as it is."""
+    if not env:
+        return
+    repo = bound.arguments.get("repo") or ""
+    if isinstance(repo, tuple):
+        bound.arguments["repo"] = tuple((f"{each}@{env}", tag) for each, tag in repo)
+    elif repo:
+        bound.arguments["repo"] = f"{repo}@{env}"
+
+
 @dataclass(frozen=True)
 class Call:
     """A function as it can be called.
@@ -152,7 +197,8 @@ class Call:
                 **{key: _given(known, key, value) for key, value in named.items()},
             )
         except TypeError as error:
-            raise BadArguments(str(error), next=f"{self.command}{self.signature}") from None
+            takes = f"; it takes {', '.join(self.signature.parameters)}" if self.signature.parameters else ""
+            raise BadArguments(f"{error}{takes}", next=self._fitting(positional, named)) from None
         given: dict[str, Given] = dict(bound.arguments)
         wrong: dict[str, NotValid] = {}
         for key, each in given.items():
@@ -167,6 +213,19 @@ class Call:
             repo = "" if "repo" in wrong else repos(bound.arguments.get("repo"))
             raise BadArguments("; ".join(causes), repo=repo, next=self._again(given, wrong, bound.arguments))
         return bound
+
+    def _fitting(self, positional: Sequence[object], named: Mapping[str, object]) -> str:
+        """The command with what fits of what was given: names that are near another's are meant as that."""
+        parameters = self.signature.parameters
+        places = [key for key, each in parameters.items() if each.kind is not inspect.Parameter.KEYWORD_ONLY]
+        given = dict(zip(places, positional, strict=False))
+        for key, value in named.items():
+            near = [key] if key in parameters else difflib.get_close_matches(key, parameters, n=1)
+            if near and near[0] not in given:
+                given[near[0]] = value
+        missing = [key for key, each in parameters.items() if each.default is each.empty and key not in given]
+        words = [argument(key, value) for key, value in given.items() if len(str(value)) < _LONGEST]
+        return " ".join([self.command, *words, *(f"{key}=..." for key in missing)])
 
     def _read(self, key: str, given: Given) -> Any:
         left_out = given == Given(None) and self.signature.parameters[key].default is None

@@ -79,8 +79,13 @@ class DeployError(Exception):
             "repo": legible(self.repo),
             "host": legible(self.host),
             "path": legible(self.path),
-            "next": legible(self.next),
+            "next": legible(self.next or self.usual),
         }
+
+    @property
+    def usual(self) -> str:
+        """What leads on from here where the raiser knew nothing better: whoever reads it is never left without."""
+        return f"salt-run deploy.doctor repo={self.repo}" if self.repo else "salt-run deploy.doctor"
 
 
 class ConfigError(DeployError):
@@ -277,6 +282,11 @@ class BadArguments(DeployError):
     kind = "bad-arguments"
     status = 163
 
+    @property
+    def usual(self) -> str:
+        """All functions, with their arguments."""
+        return "salt-run -d deploy"
+
 
 class NoSuchDeploy(DeployError):
     """There is no journal of such a deploy."""
@@ -312,6 +322,35 @@ class NotListening(DeployError):
 
     kind = "not-listening"
     status = 168
+
+
+class StepFailed(DeployError):
+    """A step that runs once failed, or what undoes it."""
+
+    kind = "step-failed"
+    status = 198
+
+
+class StepUnknown(DeployError):
+    """A step that runs once has begun, and it is not known how it ended."""
+
+    kind = "step-unknown"
+    status = 199
+    inconclusive = True
+
+
+class CannotUndo(DeployError):
+    """A step of the release that is live refuses a roll back."""
+
+    kind = "cannot-undo"
+    status = 200
+
+
+class BadConfigFile(DeployError):
+    """A configuration file that this host renders does not render, or its check fails."""
+
+    kind = "bad-config-file"
+    status = 201
 
 
 class BadChecks(DeployError):
@@ -388,11 +427,11 @@ class UntrackedFiles(DeployError):
     """What is live has files that are of no release, and the pillar says that no deploy may let them go."""
 
     kind = "untracked"
-    status = 198
+    status = 203
 
 
 class NotAllowed(DeployError):
-    """Who asks the warm door has no right to what they ask for."""
+    """Who asks the runner, by whichever door, has no right to what they ask for."""
 
     kind = "not-allowed"
     status = 195

@@ -19,7 +19,10 @@ GUARDS = (
 #: No guard, since only hosts can tell it: they have seen a newer deploy, of another master or of a clock that was ahead. It
 #: is gone past by its name only.
 EPOCH = "epoch"
-_NAMES = (*GUARDS, EPOCH)
+#: No guard either, since it is of roll backs: a step that runs once refuses them. It is gone past by its name only.
+STEPS = "once"
+_BY_NAME_ONLY = (EPOCH, STEPS)
+_NAMES = (*GUARDS, *_BY_NAME_ONLY)
 
 Force = bool | tuple[str, ...]
 """Names of guards; True: all of :data:`GUARDS`."""
@@ -27,7 +30,7 @@ Force = bool | tuple[str, ...]
 
 def covers(force: Force, guard: str) -> bool:
     """Whether a guard is gone past."""
-    return guard in force if isinstance(force, tuple) else force and guard != EPOCH
+    return guard in force if isinstance(force, tuple) else force and guard not in _BY_NAME_ONLY
 
 
 def named(force: Force) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 
 from saltdeploy.lib import obstacles
 from saltdeploy.lib.errors import BadName, DeployError, DiskFull, Immutable, NoPermission, ReadOnly
@@ -32,7 +33,7 @@ def from_os(error: OSError, *, repo: str = "", path: str = "") -> DeployError:
             f"not permitted ({error.strerror})",
             repo=repo,
             path=where,
-            next="check the owner and mode of this path, and the user that Salt runs as",
+            next=f"check the owner and mode of this path (namei -l {shlex.quote(where or '/')}), and the user that Salt runs as",
         )
     if error.errno == errno.ENAMETOOLONG:
         return BadName(

@@ -13,7 +13,8 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
@@ -30,6 +31,7 @@ LONGEST = 21_600.0
 _MARK = "SALTDEPLOY_MARK"
 _PIECE = 1 << 16  # bytes
 _KEPT = 2048  # bytes: what the wire and people can take
+_TURN = 1.0  # seconds after which whoever waits says so
 _LOOK = 0.05  # seconds between two looks at a program whose output somebody else holds open
 _ROUNDS = 10  # of killing: a process may have started another while it was being killed
 _WORD = 8  # bytes of the length in front of an answer
@@ -57,6 +59,26 @@ class Ended:
 
     code: int
     output: str
+
+
+_waiting: ContextVar[Callable[[], None] | None] = ContextVar("waiting", default=None)
+
+
+@contextlib.contextmanager
+def while_waiting(look: Callable[[], None]) -> Iterator[None]:
+    """Until the end, whoever waits here for a program or a function calls this about once a second."""
+    mark = _waiting.set(look)
+    try:
+        yield
+    finally:
+        _waiting.reset(mark)
+
+
+def waited() -> None:
+    """Tell whoever wants to know it that somebody waits, and goes on waiting."""
+    look = _waiting.get()
+    if look is not None:
+        look()
 
 
 def start(
@@ -310,12 +332,13 @@ def _await(process: subprocess.Popen[bytes], said: _Tail, deadline: float) -> No
         left = deadline - time.monotonic()
         if left <= 0:
             raise Overran
+        waited()
         if said.open:
             connection.wait([said.pipe], min(left, _LOOK))
             said.read()
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(left)
+                process.wait(min(left, _TURN))
     said.read()
 
 
@@ -340,8 +363,12 @@ def _hear(pipe: int, deadline: float) -> dict[str, Any] | None:
     """The child's answer; None when the pipe ends before it is complete."""
     data = b""
     while len(data) < _WORD or len(data) < _WORD + int.from_bytes(data[:_WORD], "big"):
-        if not connection.wait([pipe], max(0.0, deadline - time.monotonic())):
-            raise Overran
+        left = max(0.0, deadline - time.monotonic())
+        if not connection.wait([pipe], min(left, _TURN)):
+            if left <= _TURN:
+                raise Overran
+            waited()
+            continue
         chunk = os.read(pipe, 1 << 20)
         if not chunk:
             return None

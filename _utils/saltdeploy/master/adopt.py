@@ -25,10 +25,10 @@ def adopt(repo: Repo, master: Master, *, path: str, source: str, limit: str, wai
         Unsupported: its layout shares nothing.
     """
     refuse_contents(repo)
-    hosts = master.targets(repo.targets, repo.targets_type)
+    hosts = master.targets(repo.targets.expression, repo.targets.type)
     if not hosts:
         raise NoTargets(
-            f"no minion matches {repo.targets} ({repo.targets_type})",
+            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
             repo=repo.name,
             next=f"salt-run deploy.targets repo={repo.name}",
         )

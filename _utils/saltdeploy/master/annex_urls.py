@@ -36,7 +36,9 @@ def pack(
         Corrupt, Unavailable, GitFailed: the repository cannot be read.
     """
     # with transport git the files of submodules are not here, and the catalogue has them
-    if ANNEX not in repo.blobs or (repo.submodules and not transports.row(order.transport).kinds):
+    if ANNEX not in repo.contents.blobs or (
+        repo.contents.submodules and not transports.row(order.transport).kinds
+    ):
         return ()
     lists = _Lists(order, repo, source)
     if not any(annex.heads for annex in lists.annexes.values()):

@@ -97,7 +97,7 @@ def begin(wish: Wish, settings: MasterSettings, pillar: Mapping[str, Any]) -> di
         "view": "init",
         "retcode": 1 if any(state == EXISTS for _, state in made) else 0,
         "repo": wish.name,
-        "location": str(repo.location),
+        "location": str(repo.paths.location),
         "pieces": [
             {"what": piece.what, "path": str(piece.path), "text": piece.text, "state": state}
             for piece, state in made

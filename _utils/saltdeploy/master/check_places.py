@@ -43,11 +43,11 @@ def of(repo: Repo, repository: Repository, commit: str) -> list[dict[str, Any]]:
     found: tuple[scap_checks.ReleaseChecks, ...] = ()
     with contextlib.suppress(DeployError):
         found = brought(repo, repository, commit)
-    rows = [_row(check, check.point, "pillar") for check in repo.checks]
+    rows = [_row(check, check.point, "pillar") for check in repo.hooks.checks]
     rows += [_row(each.check, each.check.point, scap_checks.FILE, each.said) for each in found]
-    rows += [_row(repo.depool, _DEPOOL, "pillar")] if repo.depool else []
-    rows += [_row(repo.repool, _REPOOL, "pillar")] if repo.repool else []
-    groups = {"", *(group.name for group in repo.groups)}
+    rows += [_row(repo.hooks.depool, _DEPOOL, "pillar")] if repo.hooks.depool else []
+    rows += [_row(repo.hooks.repool, _REPOOL, "pillar")] if repo.hooks.repool else []
+    groups = {"", *(group.name for group in repo.rollout.groups)}
     rows = [{**row, "idle": row["group"] not in groups} for row in rows]
     return sorted(rows, key=lambda row: _POINTS.index(row["place"]))
 

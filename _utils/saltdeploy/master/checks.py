@@ -99,7 +99,7 @@ def at(gate: Gate, repo: Repo, waves: tuple[Wave, ...], baselines: BaselineValue
 
 
 def _of_master(repo: Repo) -> list[Check]:
-    return [check for check in repo.checks if check.master]
+    return [check for check in repo.hooks.checks if check.master]
 
 
 def _gates_of(check: Check, repo: Repo, waves: tuple[Wave, ...]) -> Iterator[Gate]:

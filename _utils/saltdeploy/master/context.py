@@ -37,6 +37,7 @@ class Master:
         accepted: all minions that the master knows.
         secret: host to the secret it signs its answers with; "" where the fleet has none.
         user: who deploys, as Salt knows them.
+        role: by which they may; "" where no roles are configured, or who deploys needs none.
         place: where checks of the master run.
         aborted: "" or why this process shall stop its deploy.
         watchers: read the events.
@@ -51,6 +52,7 @@ class Master:
     secret: Callable[[str], str]
     user: str
     place: CheckContext
+    role: str = ""
     aborted: Callable[[], str] = lambda: ""
     watchers: tuple[Listener, ...] = ()
     interface: str = "0.0.0.0"

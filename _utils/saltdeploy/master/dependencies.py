@@ -6,6 +6,7 @@ from typing import Any
 
 from saltdeploy.config import load
 from saltdeploy.lib.errors import ConfigError, DependencyFailed
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master.context import Master
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import SYNC, Request
@@ -36,12 +37,17 @@ def to_its_pin(name: str, request: Request, master: Master) -> Request:
     return Request(SYNC, name, pin.release.tag, wait=request.wait, unattended=request.unattended)
 
 
-def failed(request: Request, name: str, why: str) -> DependencyFailed:
-    """The error that a repo which is needed is not there."""
+def failed(request: Request, name: str, why: str, tag: str = "") -> DependencyFailed:
+    """The error that a repo which is needed is not there.
+
+    Args:
+        tag: of the release that it should be on; "" where none is pinned.
+    """
+    wanted = argument("tag", tag) if tag else "tag=..."
     return DependencyFailed(
         f"it needs {name}, which {why}",
         repo=request.repo,
-        next=f"salt-run deploy.report repo={name}; salt-run deploy.sync repo={name} tag=...",
+        next=f"salt-run deploy.report repo={name}; salt-run deploy.sync repo={name} {wanted}; then {request.command}",
     )
 
 
@@ -57,7 +63,7 @@ def _needed(pillar: dict[str, Any], repo: str, site: str) -> list[str]:
                 path=f"repo_config:{name}:dependencies",
                 next="take one of these dependencies out",
             )
-        for needed in load(pillar, name, site).dependencies:
+        for needed in load(pillar, name, site).guards.dependencies:
             visit(needed, (*above, name))
         if name not in found:
             found.append(name)

@@ -7,7 +7,7 @@ what became of them is settled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saltdeploy.master import dependencies, guards, history, naming, opening, pins, swarm
@@ -15,7 +15,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.driver import Driver
 from saltdeploy.master.locking.several import Leases, hold
 from saltdeploy.master.plan import configured, make_plan, offers_of, pack
-from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.master.plan_model import SYNC, Plan, Request
 from saltdeploy.master.recorder import Recorder, tell_preparing
 from saltdeploy.master.rollout.model import CONVERGED, Outcome
 from saltdeploy.master.state import DeployState
@@ -79,10 +79,15 @@ def _three_stages(driver: Driver, recorder: Recorder, leases: Leases, master: Ma
     driver.switch_wave_by_wave()  # canaries first; holds, questions, checks
     outcome = driver.roll_back_if_needed()  # the same steps backwards, on every host that was asked to switch
     pins.settle(recorder, driver.orders.fetch, driver.seen, leases, outcome, master)
-    outcome, next_command = recorder.end_of(outcome)
+    outcome, next_command = recorder.end_of(_with_those_apart(outcome, recorder.plan))
     history.add(recorder, outcome, next_command, master)
     driver.forget_signals()
     return Report(recorder.state, outcome, next_command, round(master.bus.now() - recorder.state.begun, 3))
+
+
+def _with_those_apart(outcome: Outcome, plan: Plan) -> Outcome:
+    """The outcome, which says of whom it says nothing: hosts that operators have suspended."""
+    return replace(outcome, reason="; ".join(filter(None, (outcome.reason, *plan.suspended))))
 
 
 def run_with_dependencies(
@@ -100,5 +105,5 @@ def run_with_dependencies(
         to_its_pin = dependencies.to_its_pin(name, request, master)
         report = run(to_its_pin, pillar, site, master.bus.new_jid(), master)
         if report.outcome.word != CONVERGED:
-            raise dependencies.failed(request, name, str(report.outcome))
+            raise dependencies.failed(request, name, str(report.outcome), to_its_pin.tag)
     return run(request, pillar, site, deploy, master)

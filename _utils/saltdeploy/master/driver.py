@@ -17,11 +17,12 @@ from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.minions import Fleet
+from saltdeploy.master.once_runs import OnceRuns
 from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.order_book import OrderBook
 from saltdeploy.master.packing import Packing
 from saltdeploy.master.recorder import Recorder
-from saltdeploy.master.rollout.model import Ask, Outcome
+from saltdeploy.master.rollout.model import Ask, Gate, Outcome, Pause, Question, StepRun
 from saltdeploy.master.stage_reporter import StageReporter
 from saltdeploy.master.waits import Waits
 from saltdeploy.protocol import answers, events
@@ -70,6 +71,7 @@ class Driver:
         self._fleet = Fleet(
             self._bus, self._plan.deploy, Authenticator.of(master), self._plan.timeout, recorder.warn
         )
+        self._once = OnceRuns(recorder, repos, leases, self._fleet, master)
         self._unheard = list(self.rollout.in_flight())  # asked by a process that has died
         self._asked = 0.0
         self._obeyed = False
@@ -143,8 +145,11 @@ class Driver:
                 self._recorder.sync()
                 self._publish(due.stage, list(due.hosts))
                 self._asked = self._bus.elapsed()
-            elif not self._waits.is_over(due):
+            elif not self._is_over(due):
                 return
+
+    def _is_over(self, due: Gate | Pause | Question | StepRun) -> bool:
+        return self._once.is_over(due) if isinstance(due, StepRun) else self._waits.is_over(due)
 
     def _publish(self, stage: str, hosts: list[str]) -> None:
         for those, orders in self.orders.of(stage, hosts):
@@ -158,13 +163,14 @@ class Driver:
         heard = self._fleet.hear(_TICK)
         for event in heard.progress:
             self._recorder.pass_on(event)
-        needy = [result for result in heard.answers if isinstance(result.error, NoBase)]
-        for result in heard.answers:
+        told = [result for result in heard.answers if not self._once.take(result)]
+        needy = [result for result in told if isinstance(result.error, NoBase)]
+        for result in told:
             if not isinstance(result.error, NoBase):
                 self._record_answer(result, stage)
         if needy:
             self._serve(needy, stage)
-        if len(needy) < len(heard.answers):
+        if len(needy) < len(told):
             self._stages.tell_progress()
 
     def _record_answer(self, result: Result, stage: str) -> None:
@@ -186,6 +192,8 @@ class Driver:
             switched=any(look.switched for look in found),
             heard=lead["heard"],
             also=others,
+            lines=result.lines,
+            lines_cut=result.lines_cut,
         )
 
     def _serve(self, needy: list[Result], stage: str) -> None:

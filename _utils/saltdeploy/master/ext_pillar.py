@@ -59,7 +59,7 @@ def data_for(
         except (DeployError, OSError) as error:
             failed = from_os(error) if isinstance(error, OSError) else error
             log.error("No minion is told its pin: %s", failed.at(repo=name))
-            if is_target(repo.targets, repo.targets_type):
+            if is_target(repo.targets.expression, repo.targets.type):
                 unknown[name] = failed.to_wire()
             continue
         if told:
@@ -79,7 +79,11 @@ def _taken(
     from saltdeploy.master.locking.locks import is_held, last_epoch  # only where a host asks
 
     repos, _ = config.load_all(pillar)
-    names = [each.name for each in repos if each.name in told or is_target(each.targets, each.targets_type)]
+    names = [
+        each.name
+        for each in repos
+        if each.name in told or is_target(each.targets.expression, each.targets.type)
+    ]
     return {name: {EPOCH: last_epoch(root, name), RUNS: is_held(root, name)} for name in names}
 
 
@@ -93,7 +97,7 @@ def _of_repo(
 ) -> dict[str, Any]:
     """What a host is told of one repo; {} where it does not take it."""
     pin = pins.of_host(repo.name, host)
-    if pin is None or not (host in pin.hosts or is_target(repo.targets, repo.targets_type)):
+    if pin is None or not (host in pin.hosts or is_target(repo.targets.expression, repo.targets.type)):
         return {}
     from saltdeploy.master import packing  # only for targets
 

@@ -24,7 +24,7 @@ def sources(repo: Repo, targets: Targets) -> tuple[FanoutServer, ...]:
         ConfigError: there are too many for an order.
     """
     found: dict[str, FanoutServer] = {}
-    for fanout in repo.supply.fanouts:
+    for fanout in repo.delivery.fanouts:
         if not fanout.targets:
             found.setdefault(fanout.url, FanoutServer(fanout.url, fanout.site))
             continue

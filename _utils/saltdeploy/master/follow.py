@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.locks import is_held, running_here
@@ -31,6 +32,16 @@ class SeenEvents:
         self.last = event or self.last
         if event.get("event") in (events.STARTED, events.RESUMED):
             self.repo, self.deploy, self.begun = event["repo"], event["deploy"], True
+
+
+def with_groups(
+    told: Iterable[events.Event | None], tell: Callable[[list[dict[str, Any]]], object]
+) -> Iterator[events.Event | None]:
+    """The same events; which hosts switch together, ``name`` and ``hosts`` of each group, is told apart once the plan comes."""
+    for event in told:
+        if event is not None and event["event"] == events.PLANNED:
+            tell([{"name": each["name"], "hosts": each["hosts"]} for each in event["script"]["waves"]])
+        yield event
 
 
 def being_prepared(root: Path, repos: Iterable[str], deploy: str = "") -> tuple[str, str] | None:

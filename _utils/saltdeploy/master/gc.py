@@ -13,7 +13,7 @@ from saltdeploy.content.payloads import alias
 from saltdeploy.lib import flock
 from saltdeploy.lib.cleanup import Cleanup, left_out
 from saltdeploy.lib.errors import BadName, DamagedFile, DeployError
-from saltdeploy.master import fanouts
+from saltdeploy.master import fanouts, retention
 from saltdeploy.master.context import Master
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.locks import is_held
@@ -26,6 +26,7 @@ from saltdeploy.protocol.release import repo_of
 _JUST_USED = 86_400.0  # seconds
 _AWAKE_WITHIN = 5.0  # seconds
 _EVERYTHING_READ: Mapping[str, str] = {}
+_NOBODY_READS = retention.Readers()
 
 
 def collect(
@@ -35,6 +36,7 @@ def collect(
     whole: bool,
     test: bool,
     unreadable: Mapping[str, str] = _EVERYTHING_READ,
+    readers: retention.Readers = _NOBODY_READS,
 ) -> dict[str, Any]:
     """The view ``gc``: free what can be freed; the return code is 0 when every host has answered and nothing was unreadable.
 
@@ -43,17 +45,19 @@ def collect(
         whole: these are all repos that there are: the payloads of master and fanouts are looked at as well.
         test: change nothing; only say what would be freed.
         unreadable: repos of the pillar that cannot be read, and why; those whose pins cannot be read are found here. What belongs to no repo stays then: it may be theirs.
+        readers: who reads journals beside deploys.
     """
     sweep = Cleanup(test=test)
     unreadable = {**unreadable, **_damaged([repo.name for repo in repos], master)} if whole else unreadable
     known = whole and not unreadable
     wanted = _collect_here(repos, master, sweep) if known else []
+    journals = retention.collect(repos, master, sweep, readers, whole=known)
     options = {"__kwarg__": True, "test": test, **({"wanted": wanted} if known else {})}
     arguments = [options] if whole else [repos[0].name, options]
     hosts, nobodys = _hosts(repos, master, whole=whole)
     unreadable = {**unreadable, **nobodys}
     awake = _awake(hosts, master)
-    timeout = float(max((repo.timeout for repo in repos), default=0))
+    timeout = float(max((repo.rollout.timeout for repo in repos), default=0))
     answers = gather(master, awake, "deploy.gc", arguments, timeout) if awake else {}
     return {
         "view": "gc",
@@ -61,6 +65,7 @@ def collect(
         "repo": "" if whole else repos[0].name,
         "test": test,
         "master": sweep.freed(),
+        **({"journals": journals} if journals else {}),
         **({"skipped": left_out(unreadable)} if unreadable else {}),
         "hosts": {host: _of_host(answers.get(host)) for host in hosts},
     }
@@ -116,7 +121,7 @@ def _hosts(repos: Sequence[Repo], master: Master, *, whole: bool) -> tuple[list[
     failed = {}
     for repo in repos:
         try:
-            found |= set(master.targets(repo.targets, repo.targets_type))
+            found |= set(master.targets(repo.targets.expression, repo.targets.type))
             if whole:
                 found |= set(fanouts.minions(fanouts.sources(repo, master.targets)))
         except DeployError as error:

@@ -13,6 +13,7 @@ from saltdeploy.config import Repo
 from saltdeploy.config.freeze import active
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned
+from saltdeploy.lib.forcing import GUARDS
 from saltdeploy.master import check_places, checks, dependencies, release_guards, removal
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
@@ -25,7 +26,7 @@ from saltdeploy.protocol.orders import FETCH, ROLLBACK
 Refuse = Callable[[DeployError], None]
 """Hears of each refusal."""
 
-_Asked = TypeVar("_Asked")
+_Asked = TypeVar("_Asked", RepoRequest, ResolvedRepo)
 _OLD = (ROLLBACK, RESTART)  # a release that was deployed before: these work while git does not
 log = logging.getLogger(__name__)
 
@@ -73,14 +74,21 @@ def ask(guards: Sequence[tuple[str, Callable[[_Asked], None]]], asked: _Asked, r
             guard(asked)
         except DeployError as error:
             log.debug("guard %r refuses: %s", name, error)
+            error.next = _whole_command(error.next, asked.request)
             refuse(error)
+
+
+def _whole_command(advice: str, request: Request) -> str:
+    """Advice that ends with a guard's name to be forced, with the command that forces it."""
+    begin, forced, guard = advice.rpartition("force=")
+    return f"{begin}{request.forcing(guard)}" if forced and guard in GUARDS else advice
 
 
 # -- of what is configured and asked for ----------------------------------------------------------------
 
 
 def _freeze(asked: RepoRequest) -> None:
-    window = active(asked.repo.freeze, asked.master.bus.now())
+    window = active(asked.repo.guards.freeze, asked.master.bus.now())
     forced = asked.request.forces("freeze") or asked.request.action == ROLLBACK  # the way back is always open
     if window is not None and not forced:
         raise Frozen(
@@ -129,7 +137,7 @@ def _targets(one: ResolvedRepo) -> None:
     if missing and not one.request.forces("targets"):
         names = missing[:5]
         raise NoTargets(
-            f"{', '.join(names)} took part in the last deploy and no longer matches {one.repo.targets!r}",
+            f"{', '.join(names)} took part in the last deploy and no longer matches {one.repo.targets.expression!r}",
             repo=one.repo.name,
             next=f"salt -L {','.join(names)} saltutil.refresh_grains; if it is meant so: force=targets",
         )
@@ -141,11 +149,11 @@ def _transport(one: ResolvedRepo) -> None:
         return
     name = one.repo.name
     for transport, key, url, hint in (
-        ("rsync", "rsync_url", one.repo.rsync_url, "rsync://host/module, or host:/path"),
+        ("rsync", "rsync_url", one.repo.origin.rsync_url, "rsync://host/module, or host:/path"),
         (
             "git",
             "url",
-            one.repo.url,
+            one.repo.origin.url,
             "a URL of the repository; or set upstream, or deployment_config:servers",
         ),
     ):
@@ -169,7 +177,7 @@ def _bad_release(one: ResolvedRepo) -> None:
 
 
 def _signature(one: ResolvedRepo) -> None:
-    if one.repo.require_signed and one.untagged is not None:
+    if one.repo.trust.require_signed and one.untagged is not None:
         raise Unsigned(
             f"{one.request.revision} has no tag, and the pillar wants one that is signed",
             repo=one.repo.name,

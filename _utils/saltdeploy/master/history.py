@@ -61,8 +61,8 @@ class History:
         }
         place = {"epoch": events.epoch_of(event), "left_out": event.get("left_out", 0)}
         ending = {"outcome": "", "cause": "", "ok": 0, "total": event.get("hosts", 0)}
-        once = {"once": event["once"]} if event.get("once") else {}
-        self._deploys(repo).put(deploy, {**known, **place, **once, **ending})
+        more = {key: event[key] for key in ("once", "role") if event.get(key)}
+        self._deploys(repo).put(deploy, {**known, **place, **more, **ending})
         self._tags(repo).put(event["tag"], {"tag": event["tag"], "commit": event["commit"], "deploy": deploy})
         self._forget_the_oldest(repo)
 
@@ -87,6 +87,9 @@ class History:
         ending = {key: event[key] for key in ("outcome", "ok", "total")}
         if event.get("left") is not None:
             ending["left"] = event["left"]
+        steps = [step for step in event.get("steps", ()) if step["repo"] == repo]
+        if steps:
+            ending["steps"] = steps
         ended = {**known, **ending, "cause": event.get("reason", "")}
         self._deploys(repo).put(deploy, ended)
         self._judge(repo, ended, blameless=event.get("blameless") is True)
@@ -117,7 +120,8 @@ class History:
             that a limit left out), ``accepted`` (whether its release was pinned), ``outcome, cause`` (of the outcome),
             ``ok, total, bad`` (why its release is bad; "" when it is not). A deploy that has not ended has the outcome "".
             Where hosts had heard of deploys that this master knew nothing of: ``left``, what they ran. Where something
-            was said for this deploy alone: ``once``, arguments by name.
+            was said for this deploy alone: ``once``, arguments by name. Where steps ran that run once: ``steps``, see
+            :func:`saltdeploy.protocol.events.finished`.
         """
         marks = self._bad(repo).all()
         found = sorted(map(_whole, self._deploys(repo).all()), key=_place, reverse=True)
@@ -250,6 +254,7 @@ def add(recorder: Recorder, outcome: Outcome, next_command: str, master: Master)
     event = recorder.record(
         events.finished, tag=lead.tag, outcome=outcome.word, ok=outcome.ok,
         total=outcome.total, reason=outcome.reason, next=next_command, left=left.get(lead.repo), blameless=outcome.blameless,
+        steps=recorder.state.rollout.steps_told(),
         also=[{"repo": each.repo, "tag": each.tag, "left": left.get(each.repo)} for each in others])  # fmt: skip
     recorder.sync()
     if recorder.lost:  # what has no end in its journal can be resumed: the history must not tell one

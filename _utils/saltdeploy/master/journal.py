@@ -26,10 +26,14 @@ _EPOCHS: dict[tuple[Path, str], int] = {}
 
 
 class Journals:
-    """The journals below one directory of the master."""
+    """The journals below one directory of the master.
+
+    Attributes:
+        root: where they lie, those of each repo in a directory of their own.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = root / "journal"
+        self.root = root / "journal"
 
     def write(self, repo: str, deploy: str, also: Iterable[str] = ()) -> Journal:
         """Open the journal of a deploy for appending.
@@ -39,7 +43,7 @@ class Journals:
             also: more repos that are deployed as one with it; each has a link to the one journal.
         """
         path = self.path(repo, deploy)
-        durable.private_directory(self._root)
+        durable.private_directory(self.root)
         durable.private_directory(path.parent)
         for other in also:
             link = self.path(other, deploy)
@@ -55,22 +59,22 @@ class Journals:
         Raises:
             BadName: that is no id of a deploy.
         """
-        return self._root / file_name(repo) / f"{check_deploy(deploy)}.msgpack"
+        return self.root / file_name(repo) / f"{check_deploy(deploy)}.msgpack"
 
     def repos(self) -> list[str]:
         """Every repo that was ever deployed."""
-        found = (legal(path.name, repo_of) for path in self._root.glob("*") if path.is_dir())
+        found = (legal(path.name, repo_of) for path in self.root.glob("*") if path.is_dir())
         return sorted(filter(None, found))
 
     def all(self, repo: str) -> list[str]:
         """The ids of the repo's deploys, oldest first: in the order of their epochs, for the clock may have been wrong."""
-        paths = (self._root / file_name(repo)).glob("*.msgpack")
+        paths = (self.root / file_name(repo)).glob("*.msgpack")
         known = [path for path in paths if legal(path.stem, check_deploy)]
         return [path.stem for path in sorted(known, key=lambda path: (_epoch(path, repo), path.stem))]
 
     def paths(self) -> list[Path]:
         """Every journal once, oldest first: one of several repos lies with the repo that led."""
-        found = (path for repo in self.repos() for path in (self._root / file_name(repo)).glob("*.msgpack"))
+        found = (path for repo in self.repos() for path in (self.root / file_name(repo)).glob("*.msgpack"))
         own = [path for path in found if legal(path.stem, check_deploy) and not path.is_symlink()]
         return sorted(own, key=lambda path: (_epoch(path, str(legal(path.parent.name, repo_of))), path.stem))
 
@@ -80,7 +84,7 @@ class Journals:
 
     def repo_of(self, deploy: str) -> str:
         """The repo of a deploy, of several the one that leads; or ""."""
-        found = next(self._root.glob(f"*/{check_deploy(deploy)}.msgpack"), None)
+        found = next(self.root.glob(f"*/{check_deploy(deploy)}.msgpack"), None)
         return repo_of(found.resolve().parent.name) if found else ""
 
 

@@ -16,10 +16,11 @@ from saltdeploy.lib.errors import DeployError, Forged, Unreachable
 from saltdeploy.master.attention import Attention
 from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Bus, Master
+from saltdeploy.master.no_answers import is_of_a_sync, what_helps
 from saltdeploy.master.pins import Pins
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import Order, Result
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +30,10 @@ _PATIENCE = 5.0
 _PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
 _QUESTIONS = 2
 _ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
+_SYNC_TAKES = (
+    120.0  # seconds that a host may refuse all jobs since the files of its package are being replaced
+)
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
-_BLACKOUT = "Minion in blackout mode"  # Salt's words
 _TURN = 0.5  # seconds that are listened before it is looked who has answered
 
 
@@ -44,7 +47,9 @@ class _Question:
         probes, probed: how often, and when last, it was asked what became of it, without an answer.
         anew: how often it was asked the same anew.
         odd: what came under its name and is not its answer to this, and why not; None where nothing came.
+        synced, syncing: for so many seconds it has refused jobs since a sync replaces its package, and when it last did.
         jobs: under which it was asked for this, and what became of it.
+        timeout: seconds that it may take.
     """
 
     orders: tuple[Order, ...]
@@ -54,7 +59,10 @@ class _Question:
     probed: float = 0.0
     anew: int = 0
     odd: DeployError | None = None
+    synced: float = 0.0
+    syncing: float | None = None
     jobs: set[str] = field(default_factory=set)
+    timeout: float = 0.0
 
     @property
     def order(self) -> Order:
@@ -101,11 +109,15 @@ class Fleet:
         self._attention = Attention(bus)
         self._looked = -_LOOK_EVERY
 
-    def ask(self, hosts: list[str], orders: tuple[Order, ...]) -> None:
-        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`."""
+    def ask(self, hosts: list[str], orders: tuple[Order, ...], timeout: float = 0.0) -> None:
+        """Ask hosts for a stage, of one repo or of several as one; their answers come out of :meth:`hear`.
+
+        Args:
+            timeout: seconds that this may take; 0: as any other stage.
+        """
         now = self._attention.seconds
         for host in hosts:
-            self._open[host] = _Question(orders, asked=now, sign=now)
+            self._open[host] = _Question(orders, asked=now, sign=now, timeout=timeout or self._timeout)
         self._publish_orders(hosts, orders)
 
     def hear(self, wait: float) -> Heard:
@@ -156,11 +168,25 @@ class Fleet:
 
     def _note_odd(self, host: str, question: _Question, data: dict[str, Any], error: DeployError) -> None:
         """A broken installation looks like this as well; should the host stay silent, this is the best reason."""
-        question.odd = DeployError(error.cause, next=_what_to_do_about(error, host))
+        question.odd = DeployError(error.cause, next=what_helps(error, host))
+        if is_of_a_sync(error):
+            self._wait_for_a_sync(question)
         if host not in self._warned:
             self._warned.add(host)
             log.info("deploy %s: %s returned %.300r", self._deploy, host, data.get("return"))
             self._warn(f"{host}: ignored an answer under its name, and asks again: {error.cause}")
+
+    def _wait_for_a_sync(self, question: _Question) -> None:
+        """A refusal is a sign of life, for a while: a job that runs goes on in memory, and the next one may be taken.
+
+        Given up after two refusals, a host would be called unreachable while it switches, and would not take the way
+        back either. What it cannot do meanwhile is not taken off the time that its stage may take.
+        """
+        now = self._attention.seconds
+        question.synced += now - (question.sign if question.syncing is None else question.syncing)
+        question.syncing = now
+        if question.synced <= _SYNC_TAKES:
+            question.sign, question.probes, question.probed = now, 0, 0.0
 
     # -- silence ----------------------------------------------------------------------------------------
 
@@ -168,8 +194,8 @@ class Fleet:
         now = self._attention.seconds
         silent = []
         for host, question in list(self._open.items()):
-            if now - question.asked > self._timeout:
-                self._give_up(host, question, heard, f"no end after {self._timeout:g} seconds")
+            if now - question.asked > question.timeout + min(question.synced, _SYNC_TAKES):
+                self._give_up(host, question, heard, f"no end after {question.timeout:g} seconds")
             elif question.probes == _QUESTIONS and now - question.probed > self._patience:
                 self._give_up(host, question, heard, "no answer, and none when asked again")
             elif now - max(question.sign, question.probed) > self._patience and question.probes < _QUESTIONS:
@@ -262,23 +288,6 @@ def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
     return replace(result, status=error.status, error=error)
 
 
-def _what_to_do_about(error: DeployError, host: str) -> str:
-    """What helps against an answer that does not count; "" where nothing of that kind does.
-
-    What is no answer of ours at all comes from Salt: the door does not load there, or does not fit the package that is
-    there, as between the two halves of an upgrade.
-    """
-    if isinstance(error, Forged):
-        return error.next
-    if _BLACKOUT in error.cause:
-        allowed = ", ".join(f"deploy.{stage}" for stage in (FETCH, CHECKOUT, ROLLBACK, "result", "status"))
-        return (
-            f"set minion_blackout to False in the pillar or the grains of {host}, or let {allowed} be in its "
-            f"minion_blackout_whitelist; then salt '{host}' saltutil.refresh_pillar"
-        )
-    return f"salt '{host}' saltutil.sync_all"
-
-
 def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:
     """Ask every host what it holds of a repo; the silent as often as a stage does.
 
@@ -293,20 +302,34 @@ def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[
 
 
 def gather(
-    master: Master, hosts: list[str], function: str, arguments: list[Any], timeout: float
+    master: Master,
+    hosts: list[str],
+    function: str,
+    arguments: list[Any],
+    timeout: float,
+    odd: dict[str, DeployError] | None = None,
 ) -> dict[str, Result]:
     """Call a function once on every host that answers as a stage does.
+
+    Args:
+        odd: takes up hosts that answered with what is no answer of ours, and why not. Nobody waits long for these: another
+            answer may still come, since whoever likes can put this under a host's name.
 
     Returns:
         Host to its own answer; hosts that gave none within ``timeout`` seconds of listening are left out.
     """
-    return _gathered(master, hosts, (function, arguments), [timeout])
+    return _gathered(master, hosts, (function, arguments), [timeout], odd)
 
 
 def _gathered(
-    master: Master, hosts: list[str], call: tuple[str, list[Any]], waits: list[float]
+    master: Master,
+    hosts: list[str],
+    call: tuple[str, list[Any]],
+    waits: list[float],
+    odd: dict[str, DeployError] | None = None,
 ) -> dict[str, Result]:
     """Call a function on those that are silent, once for each of the waits. An answer to any of the calls counts."""
+    not_after: dict[str, float] = {}
     attention, authenticator = Attention(master.bus), Authenticator.of(master)
     found: dict[str, Result] = {}
     silent, jobs = set(hosts), set[str]()
@@ -326,7 +349,13 @@ def _gathered(
                     found[host] = authenticator.read(data.get("return"), host, job)
                 except DeployError as error:
                     log.warning("%s: ignored an answer to %s: %s", host, call[0], error.cause)
+                    if odd is not None and not isinstance(error, Forged):
+                        odd[host] = DeployError(error.cause, host=host, next=what_helps(error, host))
+                        not_after.setdefault(host, attention.seconds + _PATIENCE)
                 silent -= found.keys()
+            silent -= {host for host, moment in not_after.items() if attention.seconds >= moment}
+    for host in found.keys() & (odd or {}):
+        del (odd or {})[host]
     return {host: found[host] for host in hosts if host in found}
 
 
@@ -361,6 +390,7 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
         done=done,
         total=total,
         unit=unit,
+        step=step if isinstance(step := data.get("step"), str) else "",
     )
 
 

@@ -38,7 +38,7 @@ def open_journal(
     lead, *others = [part.repo for part in plan.parts]
     with Journals(master.root).write(lead, plan.deploy, others) as journal:
         recorder = Recorder(DeployState.of(plan), journal, master)
-        begun = _record_plan(recorder, leases, warnings, once)
+        begun = _record_plan(recorder, leases, warnings, once, master.role)
         for each in events.of_each_repo(begun):
             History(master.store).started(each)
         for part in plan.parts:
@@ -47,7 +47,11 @@ def open_journal(
 
 
 def _record_plan(
-    recorder: Recorder, leases: Mapping[str, Lease], warnings: Sequence[str], once: Mapping[str, Any]
+    recorder: Recorder,
+    leases: Mapping[str, Lease],
+    warnings: Sequence[str],
+    once: Mapping[str, Any],
+    role: str,
 ) -> events.Event:
     plan = recorder.plan
     lead, *others = [part.release for part in plan.parts]
@@ -63,7 +67,7 @@ def _record_plan(
         events.started, tag=lead.tag, commit=lead.commit, user=plan.user,
         hosts=len(plan.hosts), action=plan.action, reason=plan.reason,
         groups=[wave.name for wave in plan.waves if wave.name],
-        left_out=len(plan.left_out), epoch=leases[lead.repo].epoch, once=once,
+        left_out=len(plan.left_out), epoch=leases[lead.repo].epoch, once=once, role=role,
         also=[{**each.to_wire(), "epoch": leases[each.repo].epoch} for each in others])  # fmt: skip
     for text in warnings:
         recorder.warn(text)
@@ -87,7 +91,8 @@ def read_planned(deploy: str, master: Master) -> Plan:
     name = journals.repo_of(deploy)
     if not name:
         raise NoSuchDeploy(
-            f"there is no journal of deploy {deploy}", next="salt-run deploy.versions repo=..."
+            f"there is no journal of deploy {deploy}",
+            next="salt-run deploy.overview --out=yaml tells the deploys of all repos",
         )
     return DeployState.read(journals.path(name, deploy)).script
 
@@ -107,7 +112,9 @@ def reopen_journal(plan: Plan, leases: Mapping[str, Lease], master: Master) -> I
     with journals.write(lead, plan.deploy) as journal:
         recorder = Recorder(state, journal, master)
         also = [{"repo": repo, "epoch": leases[repo].epoch} for repo in others]
-        event = recorder.record(events.resumed, user=master.user, epoch=leases[lead].epoch, also=also)
+        event = recorder.record(
+            events.resumed, user=master.user, epoch=leases[lead].epoch, also=also, role=master.role
+        )
         for each in events.of_each_repo(event):
             History(master.store).resumed(each)
         yield recorder

@@ -28,14 +28,14 @@ def applied(request: Request, repo: Repo) -> Repo:
         BadArguments: the pillar could not have such a value either, or there is nothing that could hold.
     """
     said = {key: _read(request, key, value) for key, value in request.overrides}
-    if "hold" in said and not repo.groups:
+    if "hold" in said and not repo.rollout.groups:
         raise _refusal(request, "hold has no effect: the repo has no groups", "")
     if request.action == ROLLBACK and "batch" in said:
         said["rollback_batch"] = said.pop("batch")
     of_groups = {key: value for key, value in said.items() if key in _OF_A_GROUP}
     of_repo = {key: value for key, value in said.items() if key != "hold"}
-    groups = tuple(replace(group, **of_groups) for group in repo.groups)
-    return replace(repo, groups=groups, **of_repo)
+    groups = tuple(replace(group, **of_groups) for group in repo.rollout.groups)
+    return replace(repo, rollout=replace(repo.rollout, groups=groups, **of_repo))
 
 
 def _read(request: Request, key: str, value: object) -> Any:

@@ -124,7 +124,7 @@ def by(order: Order, transport: str) -> Order:
 
 def by_swarm(wanted: str, repo: Repo) -> bool:
     """Whether the payloads of a deploy travel by swarm: as the operator wants, or as the repo does."""
-    return config_transports.split(wanted)[1] if wanted else repo.supply.swarm.wanted
+    return config_transports.split(wanted)[1] if wanted else repo.delivery.swarm.wanted
 
 
 def pack(
@@ -139,7 +139,7 @@ def pack(
         starts: dict[str, list[Holdings]] = {}
         for held in holdings:
             if tag.commit not in held.held:
-                starts.setdefault(base_of(held, packer, sound=repo.submodules), []).append(held)
+                starts.setdefault(base_of(held, packer, sound=repo.contents.submodules), []).append(held)
         chosen = dict(list(starts.items())[:_MOST_PAYLOADS])
         if len(starts) > len(chosen):
             chosen.setdefault("", [Holdings()])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from saltdeploy import config
@@ -23,6 +23,7 @@ from saltdeploy.master import (
     fanouts,
     guards,
     minions,
+    once,
     overrides,
     packing,
     plan_hash,
@@ -37,7 +38,7 @@ from saltdeploy.master.packing import Packing
 from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import RESTART, Part, Plan, Request
 from saltdeploy.master.resolve import ResolvedRepo, resolve
-from saltdeploy.master.rollout.model import Rules
+from saltdeploy.master.rollout.model import PlannedStep, Rules
 from saltdeploy.master.signing import Sealer
 from saltdeploy.master.source import Source
 from saltdeploy.master.transport_choice import TransportChoice, TransportChooser
@@ -56,19 +57,22 @@ class Draft:
     Attributes:
         repos: what was found out about each repo; the first one leads.
         leases: repo to the lock that is held; empty for a plan that is only looked at.
+        steps: those that run once.
     """
 
     request: Request
     repos: tuple[ResolvedRepo, ...]
     leases: Mapping[str, Lease]
     waves: tuple[Wave, ...]
+    steps: tuple[PlannedStep, ...] = ()
 
     @property
     def rules(self) -> Rules:
         """What decides when things go wrong."""
         repos = [one.repo for one in self.repos]
         is_pinned = all(one.is_pinned for one in self.repos)
-        return terms.rules_of(self.request, repos, self.waves, pinned=is_pinned)
+        rules = terms.rules_of(self.request, repos, self.waves, pinned=is_pinned)
+        return replace(rules, steps=self.steps)
 
     @property
     def lead(self) -> ResolvedRepo:
@@ -78,8 +82,10 @@ class Draft:
     @property
     def warnings(self) -> list[str]:
         """What an operator should know and what stops nothing."""
+        apart = dict.fromkeys(f"left out: {each}" for one in self.repos for each in one.suspended)
+        lasting = [text for one in self.repos for text in once.lasting(one)]
         found = [one.way_back.warning for one in self.repos if one.way_back is not None]
-        return [text for text in found if text]
+        return [text for text in (*lasting, *found, *apart) if text]
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -126,12 +132,14 @@ def make_plan(
     found = tuple(map(resolve, asked))
     for each in found:
         guards.ask(guards.OF_RELEASE, each, refuse)
+    for each in found:
+        once.refuse(each)
     hosts = sorted({host for each in found for host in each.hosts})
     waves = terms.waves_of(request, repos[0], hosts, master.targets)
     if request.plan:
         _refuse_moved(request, found, waves)
     log.debug("%s: %s of %s, in %d waves", request.repo, request.action, found[0].release, len(waves))
-    return Draft(request, found, leases, waves)
+    return Draft(request, found, leases, waves, once.planned(found, waves))
 
 
 def _refuse_moved(request: Request, found: Sequence[ResolvedRepo], waves: tuple[Wave, ...]) -> None:
@@ -170,8 +178,9 @@ def pack(draft: Draft, deploy: str, master: Master) -> tuple[Plan, dict[str, Pac
         waves=draft.waves,
         rules=draft.rules,
         left_out=draft.left_out,
-        timeout=float(sum(one.repo.timeout for one in draft.repos)),
-        question_timeout=0.0 if request.unattended else draft.lead.repo.question_timeout,
+        suspended=tuple(dict.fromkeys(str(each) for one in draft.repos for each in one.suspended)),
+        timeout=float(sum(one.repo.rollout.timeout for one in draft.repos)),
+        question_timeout=0.0 if request.unattended else draft.lead.repo.rollout.question_timeout,
     )
     if request.action == CHECKOUT:
         return plan, {}
@@ -197,7 +206,9 @@ def ways(one: ResolvedRepo, held: Mapping[str, Holdings]) -> tuple[TransportChoi
         held: what those hosts hold.
     """
     if one.source is None or one.request.action == CHECKOUT:  # nothing is to be packed
-        return transport_choice.ways(one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout), ""))
+        return transport_choice.ways(
+            one.wanted, lambda host: (transports.usual(AUTO, one.repo.layout.name), "")
+        )
     chooser = TransportChooser(one.repo, one.source, one.tag, held, one.master)
     return transport_choice.ways(one.wanted, chooser.choose)
 
@@ -216,7 +227,7 @@ def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str
     transport = transport_choice.most(travels)
     seal = meanwhile(lambda: _seal(one, transport))
     order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served,
-                  user=master.user)  # fmt: skip
+                  user=master.user, as_it_was=action == ROLLBACK and bool(repo.paths.config_files))  # fmt: skip
     others = travel.others(travels, order.transport)
     offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
     if action != CHECKOUT:

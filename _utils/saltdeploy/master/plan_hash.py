@@ -65,12 +65,22 @@ def facts_of(one: ResolvedRepo, waves: tuple[Wave, ...], held: Mapping[str, Hold
         "transports": one.wanted,
         "waves": [{key: getattr(wave, key) for key in _WAVE} for wave in waves],
         "hosts": {host: held[host].live for host in held},
-        "restarts": dataclasses.asdict(repo.restart),
-        "checks": [dataclasses.asdict(check) for check in (repo.depool, *repo.checks, repo.repool) if check],
+        "restarts": dataclasses.asdict(repo.hooks.restart),
+        "checks": [
+            dataclasses.asdict(check)
+            for check in (repo.hooks.depool, *repo.hooks.checks, repo.hooks.repool)
+            if check
+        ],
     }
+    if repo.paths.config_files:
+        from saltdeploy.config import config_files
+
+        facts["config_files"] = list(map(config_files.shown, repo.paths.config_files))
+    if repo.hooks.once:
+        facts["once"] = [dataclasses.asdict(step) for step in repo.hooks.once]
     for policy in _POLICIES:
         if policy in one.request.once:  # what the pillar says of it is no part of older hashes
-            facts[policy] = getattr(repo, policy)
+            facts[policy] = getattr(repo.rollout, policy)
     plain: Facts = json.loads(json.dumps(facts, default=str))
     return plain
 
@@ -115,8 +125,8 @@ def _moved(then: Facts, now: Facts) -> Iterator[str]:
         was = then.get("transports", {}).get(host, transport)
         if was != transport and then["transport"] == now["transport"]:
             yield f"{host} was to take transport {was} and is to take {transport}"
-    for part in ("waves", "restarts", "checks"):
-        if then[part] != now[part]:
+    for part in ("waves", "restarts", "checks", "once", "config_files"):
+        if then.get(part) != now.get(part):
             yield f"the {part} are different"
 
 

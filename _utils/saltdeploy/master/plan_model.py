@@ -8,13 +8,15 @@ from typing import Any
 from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.forcing import Force, covers, named
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master.rollout.model import Gate, Rules
+from saltdeploy.master.rollout.model import Gate, PlannedStep, Rules
 from saltdeploy.master.travel import TransportChoice, others
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import ROLLBACK, Order
 from saltdeploy.protocol.release import Release
 
 SYNC, RESTART = "sync", "restart"
+#: Where they say nothing they are not written: an older version does not know them.
+_YOUNG_RULES = ("on_inconclusive", "steps")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,21 @@ class Request:
             return f"{name} {argument('repo', dict(self.parts))}"
         return f"{name} {argument('repo', self.repo)} {self.release_argument}".rstrip()
 
+    @property
+    def again(self) -> str:
+        """What asks for the same with all that was said for this deploy, but for what is forced and a plan's hash."""
+        said = {
+            key: getattr(self, key) for key in ("limit", "transport", "reason", "unattended", "interactive")
+        }
+        return " ".join(
+            [self.command, *(argument(*each) for each in (*said.items(), *self.overrides) if each[1])]
+        )
+
+    def forcing(self, guard: str) -> str:
+        """The same command, past one guard more."""
+        forced = self.force if isinstance(self.force, tuple) else ()
+        return f"{self.again} {argument('force', ','.join([*forced, guard]))}"
+
     def forces(self, guard: str) -> bool:
         """Whether the operator goes past this guard."""
         return covers(self.force, guard)
@@ -186,7 +203,8 @@ class Plan:
         action, user, reason: who does what, and why.
         parts: one for each repo; the first one leads.
         waves, rules: see :mod:`saltdeploy.master.rollout.machine`.
-        left_out: targets that a limit leaves out.
+        left_out: targets that a limit leaves out, or an operator.
+        suspended: of those, the ones that an operator has suspended, each as a sentence.
         timeout: seconds that a host may take for one stage.
         question_timeout: seconds that a question waits for an answer; 0: nobody is asked, the default counts at once.
     """
@@ -200,6 +218,7 @@ class Plan:
     left_out: tuple[str, ...] = ()
     timeout: float = 600.0
     question_timeout: float = 3600.0
+    suspended: tuple[str, ...] = ()
 
     @property
     def unattended(self) -> bool:
@@ -223,15 +242,20 @@ class Plan:
 
     def to_wire(self) -> dict[str, Any]:
         """The plan as plain data."""
-        said = {key: value for key, value in self.rules.__dict__.items() if value or key != "on_inconclusive"}
+        said = {key: value for key, value in self.rules.__dict__.items() if value or key not in _YOUNG_RULES}
         rules = {**said, "gates": [gate.__dict__ for gate in self.rules.gates]}
-        return {
+        if self.rules.steps:
+            rules["steps"] = [step.to_wire() for step in self.rules.steps]
+        wire = {
             **self.__dict__,
             "parts": [part.to_wire() for part in self.parts],
             "waves": [wave.to_wire() for wave in self.waves],
             "rules": rules,
             "left_out": list(self.left_out),
         }
+        if self.suspended:
+            return {**wire, "suspended": list(self.suspended)}
+        return {key: value for key, value in wire.items() if key != "suspended"}
 
     @classmethod
     def from_wire(cls, data: dict[str, Any]) -> Plan:
@@ -240,11 +264,16 @@ class Plan:
         Raises:
             DeployError, KeyError, TypeError: it was written by another version.
         """
-        rules = {**data["rules"], "gates": frozenset(Gate(**gate) for gate in data["rules"]["gates"])}
+        rules = {
+            **data["rules"],
+            "gates": frozenset(Gate(**gate) for gate in data["rules"]["gates"]),
+            "steps": tuple(PlannedStep.from_wire(step) for step in data["rules"].get("steps", ())),
+        }
         fields = {
             "parts": tuple(Part.from_wire(part) for part in data["parts"]),
             "waves": tuple(Wave.from_wire(wave) for wave in data["waves"]),
             "rules": Rules(**rules),
             "left_out": tuple(data["left_out"]),
+            "suspended": tuple(data.get("suspended", ())),
         }
         return cls(**{**data, **fields})

@@ -87,7 +87,9 @@ def preseed(
 def _held(repo: Repo, master: Master) -> dict[str, Holdings]:
     """What each target was last seen to hold."""
     seen = Pins(master.root).holdings(repo.name)
-    return {host: seen.get(host, _NOTHING) for host in master.targets(repo.targets, repo.targets_type)}
+    return {
+        host: seen.get(host, _NOTHING) for host in master.targets(repo.targets.expression, repo.targets.type)
+    }
 
 
 def _packed(
@@ -134,7 +136,7 @@ def _of_targets(
     source = master_source.Source(repo, master.root)
     asked: dict[Order, list[str]] = {}
     for host, holdings in lacking.items():
-        base = packing.base_of(holdings, source.repository, sound=repo.submodules)
+        base = packing.base_of(holdings, source.repository, sound=repo.contents.submodules)
         order = offers.order_for(host)
         fitting = packing.fitting(bundle.taken(order.payloads, holdings), base)
         asked.setdefault(dataclasses.replace(order, payloads=fitting, sources=sources), []).append(host)
@@ -158,7 +160,7 @@ class _Asked:
             master.bus,
             deploy,
             Authenticator.of(master),
-            float(repo.timeout),
+            float(repo.rollout.timeout),
             lambda text: tell(f"Warning: {text}"),
         )
 

@@ -10,11 +10,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from saltdeploy.config import Repo, transports
-from saltdeploy.config.rollout import Restart
+from saltdeploy.config.rollout import AROUND, Restart
+from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
-from saltdeploy.master import check_places, dependencies, minions, plan_hash, transport_choice, untracked
+from saltdeploy.master import (
+    check_places,
+    config_differences,
+    dependencies,
+    minions,
+    once,
+    plan_hash,
+    transport_choice,
+    untracked,
+)
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
 from saltdeploy.master.plan import Draft, configured, make_plan, ways
@@ -63,7 +73,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
     gone = untracked.asked(one, held, silent)
     places = check_places.of(repo, source.repository, one.tag.commit)
-    restarts = list(_told(repo.restart))
+    restarts = list(_told(repo.hooks.restart))
     of_the_master = restarts or any(each["source"] == "pillar" for each in places)
     return {
         "view": "plan",
@@ -93,9 +103,16 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
             *_naming(one),
             *_shared(repo),
             *untracked.remarks(gone, repo),
+            *_once(draft),
+            *_apart(draft),
             *([_OF_THE_MASTER] if of_the_master else []),
         ],
         "left_out": one.left_out,
+        **(
+            {"config": config_differences.of(repo, source.repository, one.release, one.hosts, master)}
+            if repo.paths.config_files
+            else {}
+        ),
     }
 
 
@@ -112,13 +129,25 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
 
 def _shared(repo: Repo) -> Iterator[str]:
     """What of a release no host takes."""
-    if repo.shared:
+    if repo.paths.shared.paths:
         yield (
-            f"Shared on each host, at {repo.shared_place}, and no part of a release: {', '.join(repo.shared.paths)}. What is "
+            f"Shared on each host, at {repo.paths.shared_place}, and no part of a release: {', '.join(repo.paths.shared.paths)}. What is "
             "there stays as it is; what the live tree has at these paths is taken over in the switch"
         )
-    if repo.exclude:
-        yield f"Left out on each host, though counted among the files here: {', '.join(repo.exclude.paths)}"
+    if repo.contents.exclude:
+        yield f"Left out on each host, though counted among the files here: {', '.join(repo.contents.exclude.paths)}"
+
+
+def _apart(draft: Draft) -> Iterator[str]:
+    """Who is suspended, and why."""
+    yield from dict.fromkeys(f"Left out: {each}" for one in draft.repos for each in one.suspended)
+
+
+def _once(draft: Draft) -> Iterator[str]:
+    """Which steps run once, and what of them no roll back undoes."""
+    yield from once.remarks(draft.steps, [one.repo for one in draft.repos])
+    for one in draft.repos:
+        yield from once.lasting(one)
 
 
 def _policies(draft: Draft) -> Iterator[str]:
@@ -146,7 +175,7 @@ def _changes(
     travels: tuple[TransportChoice, ...],
 ) -> dict[str, dict[str, Any]]:
     # what the others bring by themselves is not known here; it is about what a bundle would
-    known = {host: _sized_as(way, one.repo.layout) for way in travels for host in way.hosts}
+    known = {host: _sized_as(way, one.repo.layout.name) for way in travels for host in way.hosts}
     order = Order("pin", 0, FETCH, one.release, "bundle")
     offers = Packing(order, one.tag, one.repo, one.master.payloads, one.open_source, known)
     offers.pack(held.items())
@@ -189,9 +218,15 @@ def _bytes(order: Order, holdings: Holdings) -> int:
 
 def _told(restart: Restart) -> Iterator[str]:
     for service in restart.services:
-        yield f"service {service.name} ({service.action})"
+        action = (
+            "stopped before the switch, started behind it" if service.action == AROUND else service.action
+        )
+        yield f"service {service.name} ({action})"
     for signal in restart.signals:
-        yield f"signal {signal.name} to {signal.unit or signal.pidfile}"
+        if isinstance(signal, PluggedSignal):
+            yield f"signal {signal}"
+        else:
+            yield f"signal {signal.name} to {signal.unit or signal.pidfile}"
     if restart.command:
         yield shlex.join(restart.command)
     for port in restart.ports:

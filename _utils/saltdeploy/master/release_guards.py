@@ -54,7 +54,7 @@ def refuse_unsigned(repo: Repo, source: Source, tag: Tag) -> None:
     Raises:
         Unsigned: git cannot verify the tag's signature.
     """
-    if not repo.require_signed:
+    if not repo.trust.require_signed:
         return
     try:
         source.repository.verify(tag)
@@ -122,7 +122,7 @@ def refuse_forgotten_update(repo: Repo, source: Source, tag: Tag) -> None:
         NotAsRecorded: the tree that was tagged has another commit of a submodule checked out than the tag records.
     """
     place = source.work_tree
-    if not repo.submodules or place is None or checked_out(place) != tag.commit:
+    if not repo.contents.submodules or place is None or checked_out(place) != tag.commit:
         return
     for path, recorded in source.repository.submodules(tag.commit).items():
         there = place / os.fsdecode(path)

@@ -42,11 +42,11 @@ def refuse_much_removed(repo: Repo, source: Source, tag: Tag, before: str) -> No
         return
     with _whole(repo, source, tag, before) as repository:
         found = repository.difference(before, tag.commit)
-        if not _is_too_much(repo.max_removed, found, repository.sizes(before)):
+        if not _is_too_much(repo.guards.max_removed, found, repository.sizes(before)):
             return
     raise TooMuchRemoved(
         f"{tag.name} lacks {found.fewer} files of the release that is pinned, and {max(found.lost, 0)} bytes "
-        f"are gone: more than {repo.max_removed}",
+        f"are gone: more than {repo.guards.max_removed}",
         repo=repo.name,
         path=f"repo_config:{repo.name}:max_removed",
         next=f"git -C {source.repository.git_dir} diff --stat {before} {tag.commit}; "
@@ -54,12 +54,35 @@ def refuse_much_removed(repo: Repo, source: Source, tag: Tag, before: str) -> No
     )
 
 
+def refuse_shrunken(repo: Repo, mirror: Repository, before: str, tree: str, origin: str) -> None:
+    """Compare what is to be staged with what was staged last: a disk that is not mounted, a half copied directory.
+
+    Args:
+        before, tree: git's ids of both trees.
+        origin: what it would be made of.
+
+    Raises:
+        TooMuchRemoved: it is smaller by more than ``max_removed``.
+    """
+    if before == tree:
+        return
+    found = mirror.difference(before, tree)
+    if _is_too_much(repo.guards.max_removed, found, mirror.sizes(before)):
+        raise TooMuchRemoved(
+            f"{origin} lacks {found.fewer} files of what was staged last, and {max(found.lost, 0)} bytes are gone: "
+            f"more than {repo.guards.max_removed}; nothing was staged",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:max_removed",
+            next="see whether all of it is there; or, if it is meant so, stage it with force=max_removed",
+        )
+
+
 @contextlib.contextmanager
 def _whole(repo: Repo, source: Source, tag: Tag, before: str) -> Iterator[Repository]:
     """The repository that knows most of both releases: with the files of submodules, where those are at hand."""
     with contextlib.ExitStack() as opened:
         try:
-            found = opened.enter_context(source.packer(tag.commit, repo.transport))
+            found = opened.enter_context(source.packer(tag.commit, repo.delivery.transport))
         except (Unavailable, Corrupt):  # it is said when they are packed, if they are
             found = source.repository
         # the source has it, as was seen before

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from saltdeploy.config import Repo
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import BadArguments, DeployError, NoTargets, NothingToRestart
+from saltdeploy.lib.spelling import argument
 from saltdeploy.master import revisions, transport_choice
 from saltdeploy.master import way_back as master_way_back
 from saltdeploy.master.context import Master
@@ -17,6 +18,7 @@ from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import RESTART, Request
 from saltdeploy.master.revisions import Untagged
 from saltdeploy.master.source import Source
+from saltdeploy.master.suspended import Suspension, Suspensions
 from saltdeploy.master.waves import limited
 from saltdeploy.master.way_back import WayBack
 from saltdeploy.protocol.orders import ROLLBACK
@@ -53,6 +55,7 @@ class ResolvedRepo:
         source: where the release was read from; None of one that is known from before.
         history: complete up to the newest deploy that has ended.
         way_back: of a roll back.
+        suspended: targets that operators have suspended, with why; the deploy is not for them.
         untagged: of a commit that is deployed without a tag; ``tag`` and ``release`` have the one that it would get.
     """
 
@@ -67,6 +70,7 @@ class ResolvedRepo:
     history: History
     way_back: WayBack | None = None
     untagged: Untagged | None = None
+    suspended: tuple[Suspension, ...] = ()
 
     @property
     def request(self) -> Request:
@@ -103,7 +107,7 @@ class ResolvedRepo:
 
     @property
     def left_out(self) -> list[str]:
-        """Targets that a limit leaves out."""
+        """Targets that a limit leaves out, or an operator."""
         chosen = set(self.hosts)
         return [host for host in self.everybody if host not in chosen]
 
@@ -122,12 +126,12 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
     """
     request, repo, master = asked.request, asked.repo, asked.master
     try:
-        everybody = master.targets(repo.targets, repo.targets_type)
+        everybody = master.targets(repo.targets.expression, repo.targets.type)
     except DeployError as error:
         raise error.at(repo=repo.name) from None
     if not everybody:
         raise _nobody(repo)
-    hosts = limited(asked.lead, everybody, request.limit, master.targets)
+    hosts, apart = _less_suspended(limited(asked.lead, everybody, request.limit, master.targets), asked)
     running = not asked.is_locking and is_held(master.root, repo.name)
     history = history_of(repo.name, master.root, master.store, running=running)
     wanted = transport_choice.of_each(request.transport, repo, hosts, master.targets)
@@ -140,15 +144,31 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
         tag, untagged = revisions.find(request, source, repo, history, master.bus.now())
         release = Release(repo.name, tag.name, tag.commit)
         return ResolvedRepo(
-            asked, pin, everybody, hosts, wanted, source, tag, release, history, None, untagged
+            asked, pin, everybody, hosts, wanted, source, tag, release, history, None, untagged, apart
         )
     opened, tag, release = _known(back.release) if back else _release(asked, hosts)
-    return ResolvedRepo(asked, pin, everybody, hosts, wanted, opened, tag, release, history, back)
+    return ResolvedRepo(
+        asked, pin, everybody, hosts, wanted, opened, tag, release, history, back, suspended=apart
+    )
+
+
+def _less_suspended(hosts: list[str], asked: RepoRequest) -> tuple[list[str], tuple[Suspension, ...]]:
+    """The hosts that are not suspended, and why the others are."""
+    known = Suspensions(asked.master.root).at(asked.master.bus.now(), asked.repo.name)
+    apart = tuple(known[host] for host in hosts if host in known)
+    left = [host for host in hosts if host not in known]
+    if not left:
+        raise NoTargets(
+            f"all of them are left out: {'; '.join(map(str, apart))}",
+            repo=asked.repo.name,
+            next=f"salt-run deploy.readmit {apart[0].host} {argument('repo', apart[0].repo) if apart[0].repo else ''}".rstrip(),
+        )
+    return left, apart
 
 
 def _nobody(repo: Repo) -> NoTargets:
     return NoTargets(
-        f"no minion matches {repo.targets!r} ({repo.targets_type})",
+        f"no minion matches {repo.targets.expression!r} ({repo.targets.type})",
         repo=repo.name,
         next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
         "after a change of grains: salt '*' saltutil.refresh_grains",
@@ -184,7 +204,7 @@ def _pinned(repo: Repo, hosts: list[str], master: Master) -> Release:
             repo=repo.name,
             next=f"salt-run deploy.sync repo={repo.name} tag=...",
         )
-    if not repo.restart:
+    if not repo.hooks.restart:
         raise NothingToRestart(
             "its pillar names nothing to restart",
             repo=repo.name,

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     from saltdeploy.master.state import HostState
 
 _ANSWER_WITHIN = 5.0  # seconds
+_LEFT_BEHIND = (
+    "drift",
+    "nothing",
+    "stale",
+    "unreachable",
+    "unsettled",
+)  # of a suspended host nobody expects better
 
 
 def of_deploy(report: Report) -> dict[str, Any]:
@@ -138,16 +145,17 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     A host's ``state`` is ``pinned`` (it runs what is pinned), ``drift`` (it runs something else, or has other bytes), ``nothing``
     (no whole release of this repo is live), ``damaged`` (what is live was found not to be what its release is),
     ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than
-    the switch), ``switched`` (it runs the release of a deploy that has not ended) or ``unreachable``. The return code is 0 when
+    the switch), ``suspended`` (an operator has it left out, and it is not where it should be), ``switched`` (it runs the release of a deploy that has not ended) or ``unreachable``. The return code is 0 when
     all are ``pinned``, no deploy has died, and no host knows of deploys that this master knows nothing of; what those say
     stands in ``unrecorded``. ``unfinished``: the deploy that has not ended. ``before``: the tag that a roll back leads to, ""
     where there is none or it is not known.
     """
     from saltdeploy.master.minions import survey  # nothing else here asks hosts
+    from saltdeploy.master.suspended import Suspensions
 
     pins = Pins(master.root)
     pin = pins.get(repo.name)
-    hosts = sorted({*master.targets(repo.targets, repo.targets_type), *_members(pin, master)})
+    hosts = sorted({*master.targets(repo.targets.expression, repo.targets.type), *_members(pin, master)})
     answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     pins.note(repo.name, [answer for answer in answers.values() if answer.ok], master.bus.now())
     seen = pins.seen(repo.name)
@@ -156,13 +164,18 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     under_way = unfinished(repo.name, master.root, versions or ())
     goal = under_way.commit if under_way else ""
     shown = {host: _host(answers.get(host), seen.get(host), own[host], repo, goal) for host in hosts}
+    for host, each in Suspensions(master.root).at(master.bus.now(), repo.name).items():
+        if host in shown:
+            shown[host] |= {"suspended": str(each)}
+            if shown[host]["state"] in _LEFT_BEHIND:
+                shown[host]["state"] = "suspended"
     words = {host: Word.of(answer) for host, answer in answers.items() if answer.ok}
     testimony = Testimony(words, versions) if versions is not None else None
     unrecorded = testimony.to_wire() if testimony and testimony.is_behind else None
     before = lineage(repo.name, versions or ()).before if unrecorded is None else None
     dead = under_way is not None and under_way.state == DIED
     clear = bool(shown) and unrecorded is None and not dead
-    agree = clear and all(entry["state"] == "pinned" for entry in shown.values())
+    agree = clear and all(entry["state"] in ("pinned", "suspended") for entry in shown.values())
     return {
         "view": "report",
         "retcode": 0 if agree else 1,
@@ -226,6 +239,8 @@ def _host(
         entry["stale"] = answer.facts["stale"]
     if answer is not None and (left := answer.facts.get("left_behind")):
         entry["left_behind"] = left
+    if answer is not None and (under := answer.facts.get("maintenance")):
+        entry["maintenance"] = under
     return entry
 
 

@@ -85,14 +85,14 @@ def free_name(repo: Repo, untagged: Untagged, made: Collection[str], history: Hi
     taken = {*untagged.taken, *made}
     when = datetime.fromtimestamp(now, timezone.utc).astimezone()
     for _ in range(_MOST_TRIES):
-        name = next_tag(repo.name, taken, repo.tag_scheme, "", when)
+        name = next_tag(repo.name, taken, repo.staging.tag_scheme, "", when)
         if name in taken:
             break
         if history.commit_of(repo.name, name) in ("", untagged.commit):
             return name
         taken.add(name)  # it was deployed, and its tag is gone
     raise BadName(
-        f"the scheme {repo.tag_scheme} gives no tag that is free; the last one was {name}",
+        f"the scheme {repo.staging.tag_scheme} gives no tag that is free; the last one was {name}",
         repo=repo.name,
         next=f"make a tag by hand, and deploy that: git tag -a -m NAME NAME {untagged.commit[:_SHORT]}",
     )

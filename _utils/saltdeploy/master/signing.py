@@ -48,7 +48,7 @@ class Sealer:
             ConfigError: the signing key cannot be used, or targets would not trust it.
         """
         self.refuse_half_set()
-        if self._repo.submodules and not transports.row(transport).kinds:
+        if self._repo.contents.submodules and not transports.row(transport).kinds:
             return None
         with flock.alone(self._file(".lock")):
             known = self._known()
@@ -91,7 +91,7 @@ class Sealer:
                     release.commit,
                     reader,
                     Stored(reader),
-                    self._repo.blobs,
+                    self._repo.contents.blobs,
                     self._repo.left_out,
                 )
             except DeployError as error:
@@ -99,7 +99,11 @@ class Sealer:
 
     def _signed(self, release: Release, root: str) -> Seal:
         seal = Seal(root, self._repo.shape)
-        return seals.signed(release, seal, Path(self._repo.signing_key)) if self._repo.signing_key else seal
+        return (
+            seals.signed(release, seal, Path(self._repo.trust.signing_key))
+            if self._repo.trust.signing_key
+            else seal
+        )
 
     def refuse_half_set(self) -> None:
         """See to it that targets trust the key that releases are signed by: else they would refuse every release.
@@ -107,7 +111,7 @@ class Sealer:
         Raises:
             ConfigError: there are keys that they trust, and none to sign with, or one that is none of those.
         """
-        keys, key = self._repo.release_keys, self._repo.signing_key
+        keys, key = self._repo.trust.release_keys, self._repo.trust.signing_key
         if keys and (not key or seals.public_key_of(Path(key)) not in keys):
             raise ConfigError(
                 "targets take signed releases only, and "

@@ -49,7 +49,7 @@ class Source:
 
     def __init__(self, repo: Repo, root: Path) -> None:
         self.root = root
-        if not repo.source:
+        if not repo.origin.source:
             raise ConfigError(
                 "there is no repository to read tags from",
                 repo=repo.name,
@@ -58,8 +58,8 @@ class Source:
             )
         self._repo = repo
         self._mirrors = root / "mirrors"
-        self.is_remote = bool(_URL.match(repo.source))
-        self.place = repo.source
+        self.is_remote = bool(_URL.match(repo.origin.source))
+        self.place = repo.origin.source
         self.mirror = NamingRepository(self._mirrors / f"{file_name(repo.name)}.git")
         self.repository: Repository = self.mirror
         git_dir = None if self.is_remote else _git_dir(repo)
@@ -82,7 +82,7 @@ class Source:
         """The staging tree that the repository belongs to; None where it has none on this host."""
         if self.is_remote:
             return None
-        place, git_dir = Path(self._repo.source), self.repository.git_dir
+        place, git_dir = Path(self._repo.origin.source), self.repository.git_dir
         if (place / ".git").exists():
             return place
         return git_dir.parent if git_dir.name == ".git" else None
@@ -98,8 +98,10 @@ class Source:
             if not self.is_remote:
                 return self.repository.tag(name)
             with self.alone():
-                log.debug("%s: fetching tag %s from %s", self._repo.name, name, public(self._repo.source))
-                found = self.mirror.fetch_tag(self._repo.source, check_tag(name))
+                log.debug(
+                    "%s: fetching tag %s from %s", self._repo.name, name, public(self._repo.origin.source)
+                )
+                found = self.mirror.fetch_tag(self._repo.origin.source, check_tag(name))
                 self._follow_annex()
                 return found
         except (NoSuchTag, Unavailable) as error:
@@ -108,7 +110,7 @@ class Source:
                 return made
             if self.is_staged and isinstance(error, NoSuchTag):
                 error.next = f"salt-run deploy.stage {argument('repo', self._repo.name)}"
-            raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+            raise error.at(repo=self._repo.name, path=public(self._repo.origin.source)) from None
 
     def _made(self, name: str) -> Tag | None:
         """A tag that was made here."""
@@ -151,7 +153,7 @@ class Source:
         """
         self._resolved = True
         if self.is_remote:
-            self.mirror.bring_commit(self._repo.source, commit, ref)
+            self.mirror.bring_commit(self._repo.origin.source, commit, ref)
             self._follow_annex()
         else:
             git_dir = self.repository.git_dir
@@ -159,8 +161,8 @@ class Source:
             self._see_mirror(git_dir)
 
     def _follow_annex(self) -> None:
-        if ANNEX in self._repo.blobs:
-            annex_branches.follow(self.mirror, self._repo.source)
+        if ANNEX in self._repo.contents.blobs:
+            annex_branches.follow(self.mirror, self._repo.origin.source)
 
     def tags(self) -> list[str]:
         """The names of all tags where the repository is, and of those that were made here; a mirror fetches nothing for it.
@@ -173,9 +175,9 @@ class Source:
             return list(dict.fromkeys([*self.repository.tags(), *made]))
         with self.alone():
             try:
-                return list(dict.fromkeys([*self.mirror.tags(self._repo.source), *made]))
+                return list(dict.fromkeys([*self.mirror.tags(self._repo.origin.source), *made]))
             except Unavailable as error:
-                raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+                raise error.at(repo=self._repo.name, path=public(self._repo.origin.source)) from None
 
     def history(self, *tags: str) -> CommitReader:
         """A repository that has the commits which lead to these tags. A mirror of snapshots has not: that of histories fetches them.
@@ -189,9 +191,9 @@ class Source:
                 histories.ensure()
                 histories.recover()
                 try:
-                    histories.fetch_history(self._repo.source, tags)
+                    histories.fetch_history(self._repo.origin.source, tags)
                 except (NoSuchTag, Unavailable) as error:
-                    raise error.at(repo=self._repo.name, path=public(self._repo.source)) from None
+                    raise error.at(repo=self._repo.name, path=public(self._repo.origin.source)) from None
         return CommitReader(histories.git_dir)
 
     @contextlib.contextmanager
@@ -202,7 +204,7 @@ class Source:
             Unavailable, Corrupt: the commit of a submodule cannot be had.
         """
         if (
-            not self._repo.submodules or not transports.row(transport).kinds
+            not self._repo.contents.submodules or not transports.row(transport).kinds
         ):  # with that one, targets fetch by themselves
             yield self.repository
             return
@@ -215,7 +217,7 @@ class Source:
         Raises:
             Unavailable, Corrupt: see :meth:`packer`.
         """
-        if not self._repo.submodules:
+        if not self._repo.contents.submodules:
             return {}
         with self._whole(commit) as (_, places):
             return places
@@ -248,8 +250,8 @@ class Source:
     @contextlib.contextmanager
     def _parts(self) -> Iterator[SubmoduleStore]:
         """The mirror of submodules; nobody else uses it while the block runs."""
-        top = self._repo.source if self.is_remote else self.repository.setting("remote.origin.url")
-        urls = Urls(top or self._repo.source, self._repo.submodule_urls)
+        top = self._repo.origin.source if self.is_remote else self.repository.setting("remote.origin.url")
+        urls = Urls(top or self._repo.origin.source, self._repo.contents.submodule_urls)
         git_dir = self._mirrors / f"{file_name(self._repo.name)}.submodules.git"
         mirror = SubmoduleStore(git_dir, urls, beside=self.repository.git_dir)
         with flock.alone(git_dir.with_suffix(".lock")):
@@ -260,11 +262,11 @@ class Source:
 
 def _git_dir(repo: Repo) -> Path | None:
     """Of a source on this host; None where there is none since releases are made here."""
-    place = Path(repo.source)
+    place = Path(repo.origin.source)
     try:
         return git_dir_at(place)
     except GitFailed as error:
-        if repo.staging is not None:
+        if repo.staging.plan is not None:
             return None
         raise Unavailable(
             f"there is no git repository at this path (or this user may not read it): {error.cause}",

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import DamagedFile, NoSuchDeploy
+from saltdeploy.lib.errors import DamagedFile, DiskFull, NoSuchDeploy
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.wire_errors import from_wire
 from saltdeploy.master.journal import replay
 from saltdeploy.master.plan_model import Plan
 from saltdeploy.master.rollout import outcome as rollout_outcome
 from saltdeploy.master.rollout.machine import Rollout
-from saltdeploy.master.rollout.model import Ask, Gate, Outcome, Pause
+from saltdeploy.master.rollout.model import Ask, Gate, Outcome, Pause, StepRun
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
@@ -137,7 +137,10 @@ class DeployState:
         """The outcome when it cannot be written down, and what an operator can do then."""
         error = from_os(lost)
         told = rollout_outcome.unrecorded(outcome, cannot_record(lost))
-        return told, rollout_outcome.when_there_is_room(told, error.path, self._releases())
+        place = error.path or "/"
+        room = f"free space on the master (df -h {place}; df -i {place})"
+        mend = room if isinstance(error, DiskFull) else f"on the master: {error.next or error.usual}"
+        return told, rollout_outcome.when_it_can_be_written(told, mend, self._releases())
 
     def _releases(self) -> rollout_outcome.DeployedTags:
         parts = self.script.parts
@@ -187,6 +190,29 @@ class DeployState:
     def _gate_finished(self, event: events.Event) -> None:
         gate, untold = Gate(event["point"], event["wave"]), bool(event.get("untold"))
         self.rollout.passed(gate, ok=event["ok"], reason=event["reason"], untold=untold)
+
+    def _step_started(self, event: events.Event) -> None:
+        run = self._run_of(event)
+        if run is not None:
+            self.rollout.step_begun(run)
+
+    def _step_finished(self, event: events.Event) -> None:
+        run = self._run_of(event)
+        if run is not None:
+            self.rollout.step_ended(run, event["state"], event["text"])
+
+    def _run_of(self, event: events.Event) -> StepRun | None:
+        """The run that an event is about; None where it is not the one that is due."""
+        due = self.rollout.due()
+        said = (event["repo"], event["step"], event["number"], event["on"], event["undo"])
+        is_due = isinstance(due, StepRun) and said == (
+            due.step.repo,
+            due.step.name,
+            due.number,
+            due.host,
+            due.undo,
+        )
+        return due if is_due and isinstance(due, StepRun) else None
 
     def _paused(self, event: events.Event) -> None:
         self.left[f"pause {event['wave']}"] = max(0.0, event["until"] - event["time"])
@@ -243,6 +269,8 @@ _TAKE = {
     events.ASKED: DeployState._asked,
     events.HOST_FINISHED: DeployState._host_finished,
     events.GATE_FINISHED: DeployState._gate_finished,
+    events.STEP_STARTED: DeployState._step_started,
+    events.STEP_FINISHED: DeployState._step_finished,
     events.PAUSED: DeployState._paused,
     events.PAUSE_OVER: DeployState._pause_over,
     events.QUESTION: DeployState._question,

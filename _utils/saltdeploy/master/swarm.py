@@ -76,7 +76,7 @@ def ahead(
         deploy: an id for it.
         offers: with all that was packed.
     """
-    if not (hosts and repo.supply.swarm.wanted and _is_big(offers, repo)):
+    if not (hosts and repo.delivery.swarm.wanted and _is_big(offers, repo)):
         yield
         return
     with contextlib.closing(Seeding(deploy, repo, hosts, master, warn)) as spread:
@@ -92,7 +92,7 @@ def _is_worth_it(part: Part, repo: Repo, offers: Packing, master: Master) -> boo
 
 
 def _is_big(offers: Packing, repo: Repo) -> bool:
-    return any(payload.size >= repo.supply.swarm.least for payload in offers.order.payloads)
+    return any(payload.size >= repo.delivery.swarm.least for payload in offers.order.payloads)
 
 
 class Seeding:
@@ -108,7 +108,7 @@ class Seeding:
     ) -> None:
         self._deploy = deploy
         self._lead = lead
-        self._keeps = lead.supply.swarm
+        self._keeps = lead.delivery.swarm
         self._hosts = hosts
         self._master = master
         self._warn = warn
@@ -171,7 +171,7 @@ class Seeding:
             self._identity = identity(self._master.root)
             disk.remove_tree(self._den.directory)  # of a process that was killed
             self._process = self._den.start(listen, owned=True)
-        return Peer("", "", self._den.port(listen, self._process), self._lead.supply.site)
+        return Peer("", "", self._den.port(listen, self._process), self._lead.delivery.site)
 
     def _torrent(self, payload: Payload) -> Torrent:
         assert self._identity is not None  # or nobody seeds

@@ -53,8 +53,8 @@ def _is_interactive(request: Request) -> bool:
 def policies_of(request: Request, lead: Repo) -> tuple[str, str]:
     """What follows when more hosts fail than may; and when that cannot be told, "" for as if they had failed."""
     is_asked = _is_interactive(request) and "on_failure" not in request.once
-    on_failure = _ON_FAILURE.get(request.action) or (ASK if is_asked else lead.on_failure)
-    return on_failure, lead.on_inconclusive if _tells_apart(request) else ""
+    on_failure = _ON_FAILURE.get(request.action) or (ASK if is_asked else lead.rollout.on_failure)
+    return on_failure, lead.rollout.on_inconclusive if _tells_apart(request) else ""
 
 
 def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], *, pinned: bool) -> Rules:
@@ -69,7 +69,7 @@ def rules_of(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...], 
     return Rules(
         on_failure=on_failure,
         on_inconclusive=on_inconclusive,
-        on_abort=HOLD if request.action in _ON_FAILURE else lead.on_abort,
+        on_abort=HOLD if request.action in _ON_FAILURE else lead.rollout.on_abort,
         fetch_only=request.action == FETCH,
         confirm=_is_interactive(request),
         gates=_gates(request, repos, groups),
@@ -87,5 +87,5 @@ def _gates(request: Request, repos: Sequence[Repo], groups: tuple[Wave, ...]) ->
 
 def _fetch_window(lead: Repo, hosts: int) -> int:
     """How many hosts fetch at once; 0 for all of them."""
-    window = min(share_of(lead.fetch_batch, hosts, up=True), lead.supply.at_once or hosts)
+    window = min(share_of(lead.rollout.fetch_batch, hosts, up=True), lead.delivery.at_once or hosts)
     return window if window < hosts else 0

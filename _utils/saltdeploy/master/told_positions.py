@@ -40,6 +40,11 @@ class ToldPositions:
         """Bytes of its journal that have been told."""
         return self._at.get(deploy, 0)
 
+    def forget(self, journals: Iterable[Path]) -> None:
+        """These are the journals that there are now: what was told of others, which ``deploy.gc`` deleted, is of no use."""
+        kept = {path.stem for path in journals}
+        self._at = {deploy: at for deploy, at in self._at.items() if deploy in kept}
+
     def move(self, deploy: str, at: int, *, keep: bool) -> None:
         """So much has been told.
 

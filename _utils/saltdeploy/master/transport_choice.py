@@ -49,13 +49,15 @@ def of_each(
     """
     operators, _ = config_transports.split(operators)
     if operators:
-        config_transports.refuse_unfit(operators, repo.layout, repo.name)
+        config_transports.refuse_unfit(operators, repo.layout.name, repo.name)
         return dict.fromkeys(hosts, operators)
-    found = dict.fromkeys(hosts, repo.transport)
-    if any(group.transport for group in repo.groups):
-        members = assigned(repo.groups, hosts, lambda group: targets(group.targets, group.targets_type))
+    found = dict.fromkeys(hosts, repo.delivery.transport)
+    if any(group.transport for group in repo.rollout.groups):
+        members = assigned(
+            repo.rollout.groups, hosts, lambda group: targets(group.targets, group.targets_type)
+        )
         for group, taken in members:
-            found |= dict.fromkeys(taken, group.transport or repo.transport)
+            found |= dict.fromkeys(taken, group.transport or repo.delivery.transport)
     return found
 
 
@@ -111,14 +113,14 @@ class TransportChooser:
 
     def _choose(self, host: str) -> tuple[str, str]:
         held = self._held[host]
-        names = config_transports.candidates(self._repo.layout)
+        names = config_transports.candidates(self._repo.layout.name)
         if self._tag.commit in held.held:
             return names[0], f"auto: {names[0]}, it holds the release already"
         if len(names) == 1:
             return names[0], f"auto: {names[0]}, nothing else fits"
         able = tuple(name for name in names if self._is_able(name, held))
-        base = packing.base_of(held, self._source.repository, sound=self._repo.submodules)
-        key = (base, self._links.get(host, self._repo.supply.link), held.programs, held.knows)
+        base = packing.base_of(held, self._source.repository, sound=self._repo.contents.submodules)
+        key = (base, self._links.get(host, self._repo.delivery.link), held.programs, held.knows)
         if key not in self._made:
             self._made[key] = self._reckon(held, base, key[1], able[1:])
         return self._made[key]
@@ -169,7 +171,7 @@ class TransportChooser:
         """Host to its link, of those whose site the pillar knows; without one, a host has that of the default."""
         return {
             host: link
-            for site, link in self._repo.supply.links.items()
+            for site, link in self._repo.delivery.links.items()
             if site != DEFAULT
             for host in self._master.targets(f"G@site:{site}", "compound")
         }

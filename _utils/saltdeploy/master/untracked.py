@@ -28,7 +28,7 @@ def asked(one: ResolvedRepo, held: Mapping[str, Holdings], silent: set[str]) -> 
         held: what each host holds.
         silent: hosts that did not answer, and are not asked again.
     """
-    if one.repo.untracked == _IGNORE:
+    if one.repo.contents.untracked == _IGNORE:
         return {}
     here = [host for host in held if host not in silent]
     first = [host for host in here if not held[host].live]
@@ -42,7 +42,11 @@ def remarks(found: Mapping[str, str], repo: Repo) -> Iterator[str]:
     alike: dict[str, list[str]] = {}
     for host, text in found.items():
         alike.setdefault(text, []).append(host)
-    follows = "the fetch will refuse it" if repo.untracked == _REFUSE else "it will no longer be at its place"
+    follows = (
+        "the fetch will refuse it"
+        if repo.contents.untracked == _REFUSE
+        else "it will no longer be at its place"
+    )
     for text, hosts in alike.items():
         more = f" and {len(hosts) - _MOST_NAMED} more" if len(hosts) > _MOST_NAMED else ""
         yield f"{', '.join(hosts[:_MOST_NAMED])}{more}: of no release: {text}; {follows}, unless `shared` in the pillar names it"
@@ -58,6 +62,6 @@ def _digests(one: ResolvedRepo) -> str:
     """Of all paths of a release's trees; "" where they are too many to be sent."""
     with tempfile.TemporaryFile() as changes:
         one.open_source().repository.diff("", one.tag.commit, changes)
-        drop_changes(changes, one.repo.exclude.holds)
+        drop_changes(changes, one.repo.contents.exclude.holds)
         found = KnownPaths(change.path for change in read_changes(changes)).digests()
     return found if len(found) <= _MOST_SENT else ""

@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from saltdeploy.config import Repo
-from saltdeploy.lib.errors import NoTargets
+from saltdeploy.lib.errors import DeployError, NoTargets
 from saltdeploy.master.context import Master
 from saltdeploy.master.minions import gather
+from saltdeploy.protocol.orders import Result
+
+_ARGUMENTS = "invalid arguments"  # Salt's words
+
+
+def _strange(repo: Repo, host: str, error: DeployError, part: str) -> Result:
+    """What is told of a host whose package gave no answer of ours: it is older, or does not load."""
+    told = error
+    if part and _ARGUMENTS in error.cause:
+        cause = f"its package is older than this master's, and knows no part=: {error.cause}"
+        told = DeployError(
+            cause, next=f"{error.next}; or without part=: salt-run deploy.verify repo={repo.name}"
+        )
+    return Result(host, repo.name, status=told.status, error=told.at(repo=repo.name, host=host))
 
 
 def verify(repo: Repo, master: Master, *, full: bool, part: str, wait: float) -> dict[str, Any]:
@@ -20,16 +34,18 @@ def verify(repo: Repo, master: Master, *, full: bool, part: str, wait: float) ->
     Raises:
         NoTargets: no minion takes the repo.
     """
-    hosts = master.targets(repo.targets, repo.targets_type)
+    hosts = master.targets(repo.targets.expression, repo.targets.type)
     if not hosts:
         raise NoTargets(
-            f"no minion matches {repo.targets} ({repo.targets_type})",
+            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
             repo=repo.name,
             next=f"salt-run deploy.targets repo={repo.name}",
         )
     # a host of an older version knows no parts, and has to be asked only for what it knows
     asked = [repo.name, full, part] if part else [repo.name, full]
-    answers = gather(master, hosts, "deploy.verify", asked, wait)
+    odd: dict[str, DeployError] = {}
+    answers = gather(master, hosts, "deploy.verify", asked, wait, odd)
+    answers |= {host: _strange(repo, host, error, part) for host, error in odd.items()}
     fine = len(answers) == len(hosts) and all(answer.ok for answer in answers.values())
     return {
         "view": "verified",

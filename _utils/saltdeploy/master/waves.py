@@ -62,7 +62,7 @@ def waves(
         back: it is a roll back: each group goes as a whole, and nothing is waited for behind it.
     """
     found: list[Wave] = []
-    for group, taken in assigned(repo.groups or (Group(""),), hosts, members):
+    for group, taken in assigned(repo.rollout.groups or (Group(""),), hosts, members):
         whole = _inherited(group, repo)
         found += _split(_on_the_way_back(whole) if back else whole, taken)
     return tuple(found)
@@ -72,10 +72,10 @@ def _inherited(group: Group, repo: Repo) -> Group:
     """The group with what the repo says where it says nothing itself."""
     return replace(
         group,
-        batch=group.batch or repo.batch,
-        rollback_batch=group.rollback_batch or repo.rollback_batch,
-        failure_limit=group.failure_limit or repo.failure_limit,
-        on_inconclusive=group.on_inconclusive or repo.on_inconclusive,
+        batch=group.batch or repo.rollout.batch,
+        rollback_batch=group.rollback_batch or repo.rollout.rollback_batch,
+        failure_limit=group.failure_limit or repo.rollout.failure_limit,
+        on_inconclusive=group.on_inconclusive or repo.rollout.on_inconclusive,
     )
 
 
@@ -96,7 +96,7 @@ def limited(repo: Repo, hosts: list[str], limit: str, targets: Callable[[str, st
     """
     if not limit:
         return hosts
-    if any(group.name == limit for group in repo.groups):
+    if any(group.name == limit for group in repo.rollout.groups):
         parts = waves(repo, hosts, lambda each: targets(each.targets, each.targets_type))
         chosen = {host for wave in parts if wave.group == limit for host in wave.hosts}
     else:
@@ -113,7 +113,7 @@ def limited(repo: Repo, hosts: list[str], limit: str, targets: Callable[[str, st
 
 def groups_of(repo: Repo, limit: str) -> list[str]:
     """The names of the groups that a deploy is about; a lock on one of them stops it."""
-    names = [group.name for group in repo.groups]
+    names = [group.name for group in repo.rollout.groups]
     return [limit] if limit in names else names
 
 
@@ -124,9 +124,11 @@ def group_of(repo: Repo, matches: Callable[[str, str], bool]) -> str:
         matches: whether the host matches ``(expression, type)``.
     """
     named = (
-        group.name for group in repo.groups if group.targets and matches(group.targets, group.targets_type)
+        group.name
+        for group in repo.rollout.groups
+        if group.targets and matches(group.targets, group.targets_type)
     )
-    rest = (group.name for group in repo.groups if not group.targets)
+    rest = (group.name for group in repo.rollout.groups if not group.targets)
     return next(named, next(rest, ""))
 
 

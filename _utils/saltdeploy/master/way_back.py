@@ -155,5 +155,5 @@ class _Search:
 
 def _salt(repo: Repo, *command: str) -> str:
     """A command line of ``salt`` for all targets of the repo."""
-    option = _OPTIONS.get(repo.targets_type, "-C")
-    return " ".join(filter(None, ["salt", option, shlex.quote(repo.targets), *command]))
+    option = _OPTIONS.get(repo.targets.type, "-C")
+    return " ".join(filter(None, ["salt", option, shlex.quote(repo.targets.expression), *command]))

@@ -50,10 +50,10 @@ class CheckSite:
 
     def place(self) -> CheckContext:
         """Where checks run at this moment."""
-        live = Path(os.path.realpath(self.repo.location))
+        live = Path(os.path.realpath(self.repo.paths.location))
         directory = self.tree or live
         variables = {
-            "SCAP_FINAL_PATH": self.repo.location,
+            "SCAP_FINAL_PATH": self.repo.paths.location,
             "SCAP_REV_PATH": directory,
             "SCAP_REVS_DIR": directory.parent,
             "SCAP_CURRENT_REV_DIR": live,
@@ -137,7 +137,7 @@ def _call(function: str, arguments: list[Any], repo: Repo) -> Check:
         kind="salt",
         before=False,
         stage="checkout",
-        timeout=repo.timeout,
+        timeout=repo.rollout.timeout,
         options=(("function", function), ("args", said)),
     )
 

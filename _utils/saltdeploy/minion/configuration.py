@@ -21,6 +21,7 @@ from saltdeploy.lib import disk, mounts
 from saltdeploy.lib.errors import ConfigError, Corrupt, DeployError
 from saltdeploy.lib.text import public
 from saltdeploy.minion.context import Host, Task
+from saltdeploy.protocol.holdings import legal
 from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.release import file_name, repo_of
 
@@ -66,10 +67,13 @@ class Configurations:
         known = self._read()
         deploys = {name: said for name, said in known["deploys"].items() if name != deploy}
         if deploy != "pin":
-            deploys[deploy] = repo.written
+            deploys[deploy] = repo.pillar.written
         last = self._load(known["last"])
-        moved = last is not None and (last.location, last.layout) != (repo.location, repo.layout)
-        said = known["last"] if moved and not switches else repo.written
+        moved = last is not None and (last.paths.location, last.layout.name) != (
+            repo.paths.location,
+            repo.layout.name,
+        )
+        said = known["last"] if moved and not switches else repo.pillar.written
         news = {**known, "last": said, "deploys": dict([*deploys.items()][-_MOST_DEPLOYS:])}
         if news != known:
             self._write(news)
@@ -78,8 +82,8 @@ class Configurations:
         """Keep where the repo has become live, and forget places where nothing is any more."""
         known = self._read()
         there = {place: layout for place, layout in known["places"].items() if _is_there(place)}
-        there.pop(str(repo.location), None)
-        places = dict([*there.items(), (str(repo.location), repo.layout)][-_MOST_PLACES:])
+        there.pop(str(repo.paths.location), None)
+        places = dict([*there.items(), (str(repo.paths.location), repo.layout.name)][-_MOST_PLACES:])
         if places != known["places"]:
             self._write({**known, "places": places})
 
@@ -100,14 +104,14 @@ class Configurations:
         if start is None or order.attempt == 1:
             return start or now
         before, after = (
-            _table(_table(each.written.get("repo_config")).get(self._name)) for each in (start, now)
+            _table(_table(each.pillar.written.get("repo_config")).get(self._name)) for each in (start, now)
         )
         section = {
             **after,
             **{key: before.get(key) for key in _OF_THE_PLACE},
-            "location": str(start.location),
+            "location": str(start.paths.location),
         }
-        return self._load({**now.written, "repo_config": {self._name: section}}) or start
+        return self._load({**now.pillar.written, "repo_config": {self._name: section}}) or start
 
     def last(self) -> Repo | None:
         """The configuration of the last stage; None where there was none."""
@@ -115,7 +119,7 @@ class Configurations:
 
     def left(self, repo: Repo) -> list[Path]:
         """The places other than ``location`` where the repo was live, and where something still is."""
-        mine = on_disk(repo.location)
+        mine = on_disk(repo.paths.location)
         places = [Path(place) for place in self._read()["places"] if _is_there(place)]
         places = [place for place in places if on_disk(place) != mine]
         others = set(map(on_disk, self.others().values())) if places else set()
@@ -125,10 +129,20 @@ class Configurations:
         """Where other repos of this host are, by their names."""
         found = {}
         for name in kept(self._cache):
-            other = Configurations(self._cache, name).last() if name != self._name else None
+            other = self._last_of(name) if name != self._name else None
             if other is not None:
-                found[name] = other.location
+                found[name] = other.paths.location
         return found
+
+    def _last_of(self, name: str) -> Repo | None:
+        """What another repo goes by; whatever is wrong with that is its own matter."""
+        try:
+            return Configurations(self._cache, name).last()
+        except (DeployError, OSError) as error:
+            log.warning(
+                "%s: what was kept of the configuration of %s is not known: %s", self._name, name, error
+            )
+            return None
 
     def _load(self, written: Any) -> Repo | None:
         if not isinstance(written, dict):
@@ -159,7 +173,8 @@ class Configurations:
 
 def kept(cache: Path) -> list[str]:
     """The repos of which this host has kept a configuration."""
-    return sorted(repo_of(file.parent.name) for file in cache.glob(f"*/{_FILE}"))
+    found = (legal(file.parent.name, repo_of) for file in cache.glob(f"*/{_FILE}"))
+    return sorted(filter(None, found))
 
 
 def as_begun(task: Task, host: Host) -> Task:
@@ -213,10 +228,10 @@ def refuse_shared_left(repo: Repo, host: Host) -> None:
     Raises:
         ConfigError: it is beside a place where the repo was live before, and nothing is here.
     """
-    if not repo.shared or os.path.lexists(repo.shared_place):
+    if not repo.paths.shared.paths or os.path.lexists(repo.paths.shared_place):
         return
     for old in _left_shared(Configurations(host.cache, repo.name).left(repo), repo):
-        new = str(repo.shared_place)
+        new = str(repo.paths.shared_place)
         move = f"mkdir -p -- {shlex.quote(os.path.dirname(new))} && {shlex.join(['mv', '--', str(old), new])}"
         raise ConfigError(
             f"what releases share is still beside the place where they were before, and there is nothing at {new}",
@@ -230,13 +245,15 @@ def _left_shared(left: Sequence[Path], repo: Repo) -> list[Path]:
     """What releases shared at places that the repo has left, where it is not that of today."""
     found = [area(place) / "shared" for place in left]
     return [
-        place for place in found if place.is_dir() and not place.is_symlink() and place != repo.shared_place
+        place
+        for place in found
+        if place.is_dir() and not place.is_symlink() and place != repo.paths.shared_place
     ]
 
 
 def changed(start: Repo, now: Repo) -> str:
     """What the pillar says otherwise than at a deploy's start, with both values; "" for nothing."""
-    before, after = _flat(start.written), _flat(now.written)
+    before, after = _flat(start.pillar.written), _flat(now.pillar.written)
     keys = [key for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
     return ", ".join(
         f"{key} is {_shown(after.get(key))} now and was {_shown(before.get(key))}" for key in keys

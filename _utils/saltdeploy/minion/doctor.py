@@ -85,13 +85,15 @@ def _of_repo(name: str, cached: Mapping[str, Any], fresh: Mapping[str, Any], sit
         return facts
     except DeployError as error:
         return {**facts, "config": str(error)}
-    facts |= _place("place", repo.location.parent)
+    facts |= _place("place", repo.paths.location.parent)
     facts["lacks"] = " ".join(_lacking(repo))
     return facts
 
 
 def _lacking(repo: Repo) -> list[str]:
     """The programs that its transport runs here and this host does not have."""
-    if repo.transport == transports.AUTO:  # it takes what every host can
+    if repo.delivery.transport == transports.AUTO:  # it takes what every host can
         return []
-    return [each for each in transports.row(repo.transport).programs if not programs.is_installed(each)]
+    return [
+        each for each in transports.row(repo.delivery.transport).programs if not programs.is_installed(each)
+    ]

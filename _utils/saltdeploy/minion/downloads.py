@@ -45,7 +45,7 @@ def carrier(order: Order, repo: Repo, host: Host) -> Failover:
 
 def booking(repo: Repo, host: Host) -> Repo:
     """The repo, whose transfers share one rate with all others of this host."""
-    return replace(repo, supply=replace(repo.supply, booked=host.cache / "booked"))
+    return replace(repo, delivery=replace(repo.delivery, booked=host.cache / "booked"))
 
 
 def noted(order: Order, repo: Repo, holdings: Holdings, carrier: Downloader, room: Path) -> WebRemote:
@@ -57,7 +57,7 @@ def noted(order: Order, repo: Repo, holdings: Holdings, carrier: Downloader, roo
     lists = (payload for payload in order.payloads if payload.kind == annex_urls.KIND)
     fit = [payload for payload in lists if payload.base in ("", *holdings.held)]
     fit.sort(key=lambda payload: payload.size)
-    return WebRemote(fit, carrier, room, Cap(repo.supply.rate, repo.supply.booked))
+    return WebRemote(fit, carrier, room, Cap(repo.delivery.rate, repo.delivery.booked))
 
 
 def names(order: Order) -> frozenset[str]:
@@ -67,7 +67,7 @@ def names(order: Order) -> frozenset[str]:
 
 def place(repo: Repo, host: Host) -> Path:
     """Where this host keeps payloads: for others if it is a fanout, and for itself when it was preseeded."""
-    return repo.supply.place or host.cache / "payloads"
+    return repo.delivery.place or host.cache / "payloads"
 
 
 def tidy(order: Order, repo: Repo, host: Host) -> None:
@@ -77,12 +77,12 @@ def tidy(order: Order, repo: Repo, host: Host) -> None:
 
 def member(repo: Repo, host: Host) -> Member:
     """This host, as one that takes part in swarms."""
-    return Member(Spool(host.cache / "swarm"), host.place, repo.supply.swarm)
+    return Member(Spool(host.cache / "swarm"), host.place, repo.delivery.swarm)
 
 
 def _party(swarm: Swarm, repo: Repo, host: Host) -> Party:
-    supply = repo.supply
-    return Party(repo.name, host.name, supply.site, swarm, float(repo.timeout), supply.rate)
+    supply = repo.delivery
+    return Party(repo.name, host.name, supply.site, swarm, float(repo.rollout.timeout), supply.rate)
 
 
 class DownloadSources:
@@ -124,16 +124,16 @@ class DownloadSources:
     def _choose(self) -> list[nearest.Choice]:
         if not self._others:
             return []
-        time.sleep(random.uniform(0, self._repo.supply.jitter))
+        time.sleep(random.uniform(0, self._repo.delivery.jitter))
         trips = nearest.round_trips(self._others)
         self._silent = [source for source, trip in trips.items() if trip is None]
-        site = self._repo.supply.site
+        site = self._repo.delivery.site
         return nearest.arrange(self._others, trips, self._host.name, site, self._turn)[:_MOST_ASKED]
 
     def _limits(self, payload: Payload) -> Limits:
         """A server with which the fetch would not be done in time is too slow as well."""
-        supply = self._repo.supply
-        least = max(Limits.least, payload.size / self._repo.timeout)
+        supply = self._repo.delivery
+        least = max(Limits.least, payload.size / self._repo.rollout.timeout)
         return Limits(rate=supply.rate, least=least, shared=supply.booked)
 
 
@@ -151,13 +151,13 @@ ADDRESS, PORT, SITE = "swarm_address", "swarm_port", "swarm_site"
 def join(repo: Repo, host: Host) -> Result:
     """Let the host's seeder run, and answer where it listens. A host that cannot take part says why, as its error."""
     try:
-        with priority.gentle(repo.supply.nice):
+        with priority.gentle(repo.delivery.nice):
             peer = member(repo, host).join()
     except (DeployError, OSError) as error:
         ours = error if isinstance(error, DeployError) else from_os(error)
         placed = ours.at(repo=repo.name, host=host.name)
         return Result(host.name, repo.name, status=placed.status, error=placed)
-    facts = {ADDRESS: peer.address, PORT: peer.port, SITE: repo.supply.site}
+    facts = {ADDRESS: peer.address, PORT: peer.port, SITE: repo.delivery.site}
     return Result(host.name, repo.name, facts=facts)
 
 

@@ -68,7 +68,7 @@ def collect(
 def _collect_repo(repo: Repo, host: Host, sweep: Cleanup, held: contextlib.ExitStack) -> str:
     """Free what is one repo's, and hold its locks from then on; or say why not."""
     record = Record(host.cache, repo.name)
-    if not repo.area.exists() and not record.lock.parent.exists():  # it is none of this host's
+    if not repo.paths.area.exists() and not record.lock.parent.exists():  # it is none of this host's
         return ""
     for lock in (record.lock, record.preseeding):
         if not held.enter_context(flock.locked(lock, wait=False)):

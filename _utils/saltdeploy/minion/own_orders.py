@@ -39,8 +39,8 @@ def previous(repo: Repo) -> Release:
         raise NothingToRollBackTo(
             "no earlier release is on disk",
             repo=repo.name,
-            path=str(repo.location),
-            next=f"salt-run deploy.versions repo={repo.name}; then deploy.sync with one of those tags",
+            path=str(repo.paths.location),
+            next=f"salt-run deploy.rollback repo={repo.name} brings the release before again, from the master",
         )
     return Release(repo.name, holdings.tags.get(holdings.previous) or "unknown", holdings.previous)
 
@@ -54,7 +54,7 @@ def order_from_disk(tag: str, repo: Repo, host: Host, group: str = "") -> Order 
     for commit, name in layouts.of(repo).holdings().tags.items():
         if name == tag:
             release = Release(repo.name, tag, commit)
-            transport = config_transports.usual(repo.transport, repo.layout)
+            transport = config_transports.usual(repo.delivery.transport, repo.layout.name)
             seal = Record(host.cache, repo.name).seal_of(release)
             return Order(
                 "pin",

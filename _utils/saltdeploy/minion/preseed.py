@@ -31,7 +31,7 @@ def preseed(order: Order, repo: Repo, host: Host) -> Result:
     begin = host.clock()
     with flock.locked(Record(host.cache, repo.name).preseeding, wait=True):
         try:
-            with priority.gentle(repo.supply.nice):
+            with priority.gentle(repo.delivery.nice):
                 facts = _fetch_all(order, repo, host)
         except DeployError as error:
             return _failed(order, host, error)

@@ -35,8 +35,8 @@ class Reporter:
         self._clock = clock
         self._sent = 0.0
 
-    def __call__(self, phase: str, done: int, total: int, unit: str) -> None:
-        """Send, unless something was sent within the last half second."""
+    def __call__(self, phase: str, done: int, total: int, unit: str, step: str = "") -> None:
+        """Send, unless something was sent within the last half second; ``step`` is what is run just now."""
         now = self._clock()
         if 0 <= now - self._sent < _INTERVAL:  # a clock that was put back shall not silence us
             return
@@ -51,5 +51,6 @@ class Reporter:
             done=done,
             total=total,
             unit=unit,
+            step=step,
         )
         self._send(events.tag_of(event), event)

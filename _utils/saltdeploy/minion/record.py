@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import disk
-from saltdeploy.lib.errors import Corrupt, Fenced
+from saltdeploy.lib.errors import Corrupt, Fenced, StepUnknown
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.orders import FETCH, ROLLBACK, Order, Result
 from saltdeploy.protocol.release import Release, file_name
@@ -67,7 +67,7 @@ class Record:
                 "a newer deploy has begun",
                 next=_past(order),
             )
-        if order.stage != ROLLBACK and order.deploy == known.get("rolled_back"):
+        if order.stage != ROLLBACK and not order.undo and order.deploy == known.get("rolled_back"):
             raise Fenced(  # a job that was lost on its way and comes late would undo the rollback
                 f"an order to {order.stage} came late: this deploy is being rolled back",
                 next=f"salt-run deploy.watch repo={order.release.repo}",
@@ -93,6 +93,20 @@ class Record:
             results.pop(next(iter(results)))
         self._write({**known, "results": results})
 
+    def begin_once(self, order: Order) -> None:
+        """Note durably that a step is about to run that runs once.
+
+        Raises:
+            StepUnknown: it was begun before, and there is no answer: whoever did it has died. It is not done again.
+        """
+        known, run = self._read(), {"deploy": order.deploy, "number": order.attempt, "step": order.step}
+        if known.get("once") == run:
+            raise StepUnknown(
+                f"step {order.step} was begun here, and what ran it has died: nobody knows how far it came",
+                next=f"look whether it was done; then salt-run deploy.answer continue id={order.deploy} if it was, or retry",
+            )
+        self._write({**known, "once": run})
+
     def brought(self, order: Order) -> None:
         """Note that a deploy has switched this host: that is what it is to run, whatever its pillar still says."""
         known = self._read()
@@ -115,6 +129,18 @@ class Record:
         """The seal that the release came with; None when it had none, or another tag."""
         wire = self._read()["seals"].get(release.commit)
         return Seal.from_wire(wire) if wire and wire.get("tag") == release.tag else None
+
+    def maintenance(self) -> dict[str, Any]:
+        """Since when (``since``, seconds since the epoch) and ``why`` this host is under maintenance, and whether
+        ``by_hand``; {} where it is not."""
+        found = self._read().get("maintenance")
+        return found if isinstance(found, dict) else {}
+
+    def note_maintenance(self, found: dict[str, Any]) -> None:
+        """Store that, or that it is over."""
+        known = self._read()
+        if found != known.get("maintenance", {}):
+            self._write({**known, "maintenance": found})
 
     def begin_switch(self, commit: str) -> None:
         """Note durably that this host is being switched: what runs may not be what is live."""

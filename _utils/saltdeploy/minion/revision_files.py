@@ -36,20 +36,23 @@ def write(order: Order, repo: Repo, before: Release | None, host: str, now: floa
         host: the minion's id.
         now: seconds since the epoch.
     """
-    if repo.revision_files == NONE or _told(repo.area) == (order.release.tag, order.release.commit):
+    if repo.paths.revision_files == NONE or _told(repo.paths.area) == (
+        order.release.tag,
+        order.release.commit,
+    ):
         return
     head = yaml.safe_dump(_head(order, repo, before, host, now), sort_keys=False, allow_unicode=True)
     try:
-        disk.make_directory(repo.area)
+        disk.make_directory(repo.paths.area)
         for name in (REVISION, DEPLOY_HEAD):
-            disk.clear_asides(repo.area / name)
-        disk.write_atomically(repo.area / DEPLOY_HEAD, head.encode())
-        disk.write_atomically(repo.area / REVISION, f"{order.release.commit}\n".encode())
+            disk.clear_asides(repo.paths.area / name)
+        disk.write_atomically(repo.paths.area / DEPLOY_HEAD, head.encode())
+        disk.write_atomically(repo.paths.area / REVISION, f"{order.release.commit}\n".encode())
     except OSError as error:
         log.warning("%s: %s and %s are not written: %s", repo.name, REVISION, DEPLOY_HEAD, error)
         for name in (REVISION, DEPLOY_HEAD):
             with contextlib.suppress(OSError):
-                (repo.area / name).unlink(missing_ok=True)
+                (repo.paths.area / name).unlink(missing_ok=True)
 
 
 def _told(area: Path) -> tuple[str, str]:
@@ -72,10 +75,10 @@ def _head(order: Order, repo: Repo, before: Release | None, host: str, now: floa
         "commit": release.commit,
         "user": order.user,
         "timestamp": utc(now),
-        "original_origin": public(repo.url),
+        "original_origin": public(repo.origin.url),
         "git_repo": repo.name,
-        "git_submodules": repo.submodules,
-        "service_name": ", ".join(service.name for service in repo.restart.services),
+        "git_submodules": repo.contents.submodules,
+        "service_name": ", ".join(service.name for service in repo.hooks.restart.services),
         "previous_tag": before.tag if before else "",
         "previous_commit": before.commit if before else "",
         "deploy": order.deploy,

@@ -16,7 +16,9 @@ from pathlib import Path
 import psutil
 
 from saltdeploy.checks import CheckContext
-from saltdeploy.config.rollout import Restart, Service, Signal
+from saltdeploy.config import plugins, signal_kinds
+from saltdeploy.config.rollout import AROUND, Restart, Service, Signal
+from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.lib import process as processes
 from saltdeploy.lib.errors import NotListening, RestartFailed
 from saltdeploy.lib.text import utc
@@ -33,14 +35,33 @@ SLACK = 2.0  # seconds; the kernel tells when it booted in whole ones
 _ENDING = ("TERM", "INT", "QUIT", "KILL", "ABRT")
 
 
-def steps(restart: Restart, host: Host, place: Callable[[], CheckContext]) -> list[Step]:
+def stops(restart: Restart, host: Host) -> list[Step]:
+    """The steps before the switch: services that must not run while the files change are stopped, the last one first."""
+    return [
+        _of_service(service.name, "stop", ("stop",), restart.timeout, host)
+        for service in reversed(restart.services)
+        if service.action == AROUND
+    ]
+
+
+def steps(
+    restart: Restart, host: Host, place: Callable[[], CheckContext], *, stopped: bool = False
+) -> list[Step]:
     """The steps of a restart, in the order in which they are done.
 
     Args:
         place: tells where the command runs, when it does.
+        stopped: :func:`stops` were done before.
     """
-    found = [_of_service(service, restart.timeout, host) for service in restart.services]
-    found += [_of_signal(each, host) for each in restart.signals]
+    found = [
+        _of_service(service.name, *_verbs(service, stopped=stopped), restart.timeout, host)
+        for service in restart.services
+    ]
+    for each in restart.signals:
+        if isinstance(each, PluggedSignal):
+            found.append(_of_package(each, restart.timeout, host, place))
+        else:
+            found.append(_of_signal(each, host))
     if restart.command:
         found.append(_of_command(restart, host, place))
     return found + [_of_port(port, restart.timeout, host) for port in restart.ports]
@@ -60,13 +81,27 @@ def not_in(restart: Restart, earlier: Iterable[Restart]) -> Restart:
 # -- services -------------------------------------------------------------------------------------------
 
 
-def _of_service(service: Service, timeout: float, host: Host) -> Step:
+def only(verb: str, restart: Restart, host: Host) -> list[Step]:
+    """One thing that is done to all services of a repo, by hand: they are stopped in the order that is the reverse one."""
+    in_order = restart.services[::-1] if verb == "stop" else restart.services
+    return [_of_service(service.name, verb, (verb,), restart.timeout, host) for service in in_order]
+
+
+def _verbs(service: Service, *, stopped: bool) -> tuple[str, tuple[str, ...]]:
+    """What is done to a service: in a word, and as functions of Salt."""
+    if service.action == AROUND and stopped:
+        return "start", ("start",)
+    both = service.action in ("stop-start", AROUND)
+    return ("stop-start" if both else service.action), (("stop", "start") if both else (service.action,))
+
+
+def _of_service(name: str, what: str, verbs: tuple[str, ...], timeout: float, host: Host) -> Step:
     def act() -> str:
-        for verb in ("stop", "start") if service.action == "stop-start" else (service.action,):
-            _call(f"service.{verb}", service.name, timeout, host)
+        for verb in verbs:
+            _call(f"service.{verb}", name, timeout, host)
         return ""
 
-    return Step("restart", f"{service.action} {service.name}", act)
+    return Step("restart", f"{what} {name}", act)
 
 
 def _call(function: str, name: str, timeout: float, host: Host) -> None:
@@ -189,6 +224,29 @@ def _ends(process: psutil.Process) -> bool:
     return True
 
 
+def _of_package(wanted: PluggedSignal, timeout: float, host: Host, place: Callable[[], CheckContext]) -> Step:
+    """A kind that a package of somebody else brings; whatever it does is bounded, and what it raises is a failure."""
+
+    def act() -> str:
+        kind = signal_kinds.TABLE.find(wanted.kind)
+        if kind is None:
+            raise RestartFailed(
+                f"no package on this host brings signal {wanted.kind}",
+                next=f"install it on {host.name}, with pip of the Python that runs salt-minion",
+            )
+        run, here = plugins.resolve(kind.run, f"signal {wanted.kind}"), place()
+        by_hand = f"look at what {kind.run} does, on {host.name}"
+        try:
+            return str(processes.call(lambda: str(run(dict(wanted.options), here) or ""), timeout))
+        except processes.Overran:
+            cause = f"signal {wanted} had not ended after {timeout:g} seconds"
+            raise RestartFailed(cause, next=by_hand) from None
+        except processes.Raised as error:
+            raise RestartFailed(f"signal {wanted} failed: {str(error)[:1000]}", next=by_hand) from None
+
+    return Step("restart", f"signal {wanted.kind}", act)
+
+
 # -- the command, and the ports ---------------------------------------------------------------------------
 
 
@@ -226,6 +284,7 @@ def _of_port(port: int, timeout: float, host: Host) -> Step:
                     f"port {port} accepted no connection within {timeout:g} seconds after the restart",
                     next=f"on {host.name}: ss -ltnp; then the service's log",
                 )
+            processes.waited()
             time.sleep(_PAUSE)
         return ""
 

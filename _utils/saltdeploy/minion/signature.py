@@ -22,7 +22,7 @@ def refuse(tasks: Sequence[Task]) -> None:
     """
     for task in tasks:
         if task.order.stage in (FETCH, CHECKOUT):
-            seals.refuse_unsigned(task.order.release, task.order.seal, task.repo.release_keys)
+            seals.refuse_unsigned(task.order.release, task.order.seal, task.repo.trust.release_keys)
             _refuse_other_shape(task.order, task.repo)
 
 
@@ -44,7 +44,7 @@ def is_sealed(order: Order, repo: Repo, holdings: Holdings) -> bool:
     """
     if order.seal is None:
         return True
-    found = holdings.roots.get(order.release.commit, "" if repo.release_keys else order.seal.root)
+    found = holdings.roots.get(order.release.commit, "" if repo.trust.release_keys else order.seal.root)
     return found == order.seal.root
 
 
@@ -59,13 +59,13 @@ def refuse_unlike(order: Order, repo: Repo, holdings: Holdings) -> None:
         raise NotReady(
             f"the files on disk of {order.release.tag} are not those of the release: somebody has changed them",
             repo=repo.name,
-            path=str(repo.location),
+            path=str(repo.paths.location),
             next=f"salt-run deploy.sync repo={repo.name} {argument('tag', order.release.tag)}",
         )
     if order.stage == CHECKOUT and not is_sealed(order, repo, holdings):
         raise NotReady(
             f"what is on disk of {order.release.tag} is not known to have root {order.seal.root[:16] if order.seal else ''}",
             repo=repo.name,
-            path=str(repo.location),
+            path=str(repo.paths.location),
             next=f"salt-run deploy.sync repo={repo.name} {argument('tag', order.release.tag)}",
         )

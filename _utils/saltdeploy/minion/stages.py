@@ -35,7 +35,18 @@ from saltdeploy.lib.errors import (
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
-from saltdeploy.minion import checks, configuration, downloads, services, signature, untracked
+from saltdeploy.minion import (
+    checks,
+    config_files,
+    configuration,
+    downloads,
+    maintenance,
+    once,
+    own_log,
+    services,
+    signature,
+    untracked,
+)
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.minion.context import Host, Task
@@ -44,7 +55,7 @@ from saltdeploy.minion.record import Record
 from saltdeploy.minion.steps import Steps
 from saltdeploy.minion.switch import switch
 from saltdeploy.protocol.holdings import YOUNG, Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, PRESEED, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ONCE, PRESEED, ROLLBACK, Order, Result
 
 log = logging.getLogger(__name__)
 
@@ -75,14 +86,16 @@ def run(tasks: Sequence[Task], host: Host) -> Result:
             for task in tasks:
                 records[task.repo.name].admit(task.order)
             log.info("%s", begun := _named(tasks))
-            tasks = [configuration.as_begun(task, host) for task in tasks]
-            result = _attempt(tasks, host)
+            with own_log.listening() as heard:
+                tasks = [configuration.as_begun(task, host) for task in tasks]
+                result = _attempt(tasks, host)
+            result = dataclasses.replace(result, lines=heard.lines, lines_cut=heard.cut)
             log.info("%s: %s", begun, _ended(result))
             if not isinstance(result.error, NoBase):  # that one asks for a better payload, in the same stage
                 _remember(record, result)
             return result
     except (DeployError, OSError) as error:
-        return _failed(tasks, host, _ours(error))
+        return _failed(tasks, host, as_ours(error))
 
 
 def _attempt(tasks: Sequence[Task], host: Host) -> Result:
@@ -90,11 +103,11 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     steps = Steps(Reporter(tasks[0].order, host.name, host.send, host.clock), host.clock)
     try:
         signature.refuse(tasks)
-        switches = tasks[0].order.stage != FETCH
-        if switches:
+        stage = tasks[0].order.stage
+        if stage in (CHECKOUT, ROLLBACK):
             configuration.note(tasks, host, switches=True)
-        facts = _summed(_STAGES[tasks[0].order.stage](tasks, host, steps))
-        if not switches:
+        facts = _summed(_STAGES[stage](tasks, host, steps))
+        if stage == FETCH:
             configuration.note(tasks, host, switches=False)
         facts |= configuration.facts(tasks, host)
         facts |= {**steps.facts(), "seconds": round(host.clock() - begin, 3)}
@@ -102,7 +115,7 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
         if not isinstance(error, (DeployError, OSError)):
             log.exception("%s failed by a fault of this package", _named(tasks))
-        return with_facts(_failed(tasks, host, _ours(error)), **steps.facts())
+        return with_facts(_failed(tasks, host, as_ours(error)), **steps.facts())
 
 
 def _named(tasks: Sequence[Task]) -> str:
@@ -150,7 +163,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     """Everything that takes time, space or the network; nothing that a user sees."""
     repo = downloads.booking(repo, host)
     git_version()
-    refuse_on_disk(repo.name, repo.location, Configurations(host.cache, repo.name).others())
+    refuse_on_disk(repo.name, repo.paths.location, Configurations(host.cache, repo.name).others())
     refuse_contents(repo)
     configuration.refuse_shared_left(repo, host)
     layout = layouts.of(repo)
@@ -164,13 +177,14 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     live = layout.tree(holdings.live) if holdings.live else None
     before = checks.left_by(order, holdings, unsettled=Record(host.cache, repo.name).is_unsettled())
     site = CheckSite(repo, host, order.group, None, live, order, before)
-    steps.run(checks.at("before fetch", repo.checks, site))
-    with priority.gentle(repo.supply.nice):
+    steps.run(checks.at("before fetch", repo.hooks.checks, site))
+    with priority.gentle(repo.delivery.nice):
         facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
     site = dataclasses.replace(site, tree=layout.tree(order.release.commit))
-    known = (*repo.checks, *checks.of_release(layout, repo, order.release.commit))
-    steps.run([*checks.calls(repo.fetch_calls, site), *checks.at("after fetch", known, site)])
+    facts |= config_files.bring(repo, order.release, layout, site, as_it_was=order.as_it_was)
+    known = (*repo.hooks.checks, *checks.of_release(layout, repo, order.release.commit))
+    steps.run([*checks.calls(repo.hooks.fetch_calls, site), *checks.at("after fetch", known, site)])
     return {**facts, **untracked.look(repo, layout, order.release.commit)}
 
 
@@ -205,7 +219,7 @@ def _bring(
             except Corrupt:  # its tree is damaged, and the contents are not in the store
                 pass
         config_transports.refuse_unfit(
-            order.transport, repo.layout, repo.name
+            order.transport, repo.layout.name, repo.name
         )  # it may have been chosen for once
         opened = layout.open()
         store, trees = layout.store, layout.trees
@@ -239,6 +253,7 @@ _STAGES: dict[str, Callable[[Sequence[Task], Host, Steps], list[dict[str, Any]]]
     FETCH: _fetch_all,
     CHECKOUT: _switch_all,
     ROLLBACK: _switch_all,
+    ONCE: lambda tasks, host, steps: [once.run(task, host, steps) for task in tasks],
 }
 
 
@@ -247,7 +262,9 @@ def status(repo: Repo, host: Host) -> Result:
     try:
         holdings = layouts.of(repo).holdings()
     except (DeployError, OSError, sqlite3.Error) as error:
-        return Result(host.name, repo.name, status=_ours(error).status, error=_ours(error).at(repo=repo.name))
+        return Result(
+            host.name, repo.name, status=as_ours(error).status, error=as_ours(error).at(repo=repo.name)
+        )
     holdings = dataclasses.replace(
         holdings,
         unsettled=Record(host.cache, repo.name).is_unsettled(),
@@ -261,9 +278,20 @@ def status(repo: Repo, host: Host) -> Result:
 def look(repo: Repo, host: Host) -> Result:
     """As :func:`status`; with the fact ``stale`` where what runs seems to be older than what is live."""
     answer = status(repo, host)
-    why = services.stale(repo.restart, Path(repo.location)) if answer.ok and answer.holdings.live else ""
-    left = configuration.left_behind(repo, host)
-    return with_facts(answer, **({"stale": why} if why else {}), **({"left_behind": left} if left else {}))
+    is_live = answer.ok and answer.holdings.live
+    told = {
+        "stale": services.stale(repo.hooks.restart, Path(repo.paths.location)) if is_live else "",
+        "left_behind": configuration.left_behind(repo, host),
+        "maintenance": _under_maintenance(repo, host),
+    }
+    return with_facts(answer, **{key: text for key, text in told.items() if text})
+
+
+def _under_maintenance(repo: Repo, host: Host) -> str:
+    try:
+        return maintenance.told(Record(host.cache, repo.name), repo.hooks.maintenance)
+    except (DeployError, OSError):
+        return ""  # a record that cannot be read is told by whoever admits an order
 
 
 def result(deploy: str, stage: str, repo: Repo, host: Host, attempt: int = 1) -> Result | None:
@@ -291,15 +319,15 @@ def restart(repo: Repo, host: Host) -> dict[str, Any]:
     Returns:
         Trebuchet's answer, whose ``status`` is True or False (and not a number); {} where nothing is to restart.
     """
-    if not repo.restart:
+    if not repo.hooks.restart:
         return {}
     steps = Steps(no_progress, host.clock)
     answer: dict[str, Any] = {"status": True, "repo": repo.name, "dependencies": []}
     with flock.locked(Record(host.cache, repo.name).lock, wait=True):
         try:
-            steps.run(services.steps(repo.restart, host, CheckSite(repo, host).place))
+            steps.run(services.steps(repo.hooks.restart, host, CheckSite(repo, host).place))
         except (DeployError, OSError) as error:
-            failed = _ours(error).at(repo=repo.name, host=host.name)
+            failed = as_ours(error).at(repo=repo.name, host=host.name)
             answer |= {"status": False, "error": failed.to_wire()}
     return {**answer, **steps.facts()}
 
@@ -315,9 +343,9 @@ def verify(repo: Repo, host: Host, *, full: bool, part: PathSlice | None = None)
 
 def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
     """The answer of a host whose live tree is not what it should be."""
-    others_only = repo.layout == "inplace" and not findings.missing and not findings.changed
+    others_only = repo.layout.name == "inplace" and not findings.missing and not findings.changed
     mend = f"salt-run deploy.sync repo={answer.repo} {argument('tag', answer.tag)}"
-    look = f"git -C {shlex.quote(str(repo.location))} clean -ndx lists them: with layout inplace a deploy lets them stay"
+    look = f"git -C {shlex.quote(str(repo.paths.location))} clean -ndx lists them: with layout inplace a deploy lets them stay"
     named = ", ".join([*findings.missing, *findings.changed, *findings.misowned, *findings.extra][:3])
     error = Corrupt(
         f"{findings.wrong} files differ ({named})",
@@ -354,7 +382,8 @@ def _failed(tasks: Sequence[Task], host: Host, error: DeployError) -> Result:
     return _answer(tasks, host, status=placed.status, error=placed)
 
 
-def _ours(error: Exception) -> DeployError:
+def as_ours(error: Exception) -> DeployError:
+    """Whatever went wrong, as an error of this project."""
     if isinstance(error, DeployError):
         return error
     if isinstance(error, OSError):

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from saltdeploy.git.repository import Progress
+from saltdeploy.lib import process
 from saltdeploy.lib.errors import DeployError
 
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 _MOST = 40  # steps in an answer
+_FIRST, _EVERY = 1.0, 4.0  # seconds until it is said that a step runs, and said again
 _SHORT, _LONG = 120, 2200  # characters of what a step said: when it went well, when it did not
+
+
+class StepProgress(Protocol):
+    """Hears how far it is: :data:`saltdeploy.git.repository.Progress`, and which step runs."""
+
+    def __call__(self, phase: str, done: int, total: int, unit: str, step: str = "") -> None:
+        """See :class:`saltdeploy.minion.progress.Reporter`."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +41,22 @@ class Step:
     act: Callable[[], str | None]
     repo: str = ""
 
+    @property
+    def label(self) -> str:
+        """What people read while it runs: ``check well``, ``call service.reload``."""
+        return self.name if self.name.startswith((self.phase, "call ")) else f"{self.phase} {self.name}"
+
 
 @dataclass
 class Steps:
     """What was done of a stage.
 
     Args:
-        progress: hears of each step that begins.
+        progress: hears of each step that begins, and again and again of one that takes its time.
         clock: seconds.
     """
 
-    progress: Progress
+    progress: StepProgress
     clock: Callable[[], float]
     done: list[dict[str, Any]] = field(default_factory=list)
 
@@ -53,10 +68,12 @@ class Steps:
         """
         before = len(self.done)
         for position, step in enumerate(steps):
-            self.progress(step.phase, before + position, before + len(steps), "steps")
+            place = (step.phase, before + position, before + len(steps), "steps", step.label)
+            self.progress(*place)
             begin = self.clock()
             try:
-                said = step.act()
+                with process.while_waiting(_now_and_then(functools.partial(self.progress, *place))):
+                    said = step.act()
             except BaseException as error:
                 cause = error.cause if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
                 self._note(step, FAILED, cause[:_LONG], begin)
@@ -86,3 +103,16 @@ class Steps:
         seconds = round(self.clock() - begin, 3)
         about = {"repo": step.repo} if step.repo else {}
         self.done.append({"step": step.name, "status": status, "seconds": seconds, "text": text, **about})
+
+
+def _now_and_then(tell: Callable[[], None]) -> Callable[[], None]:
+    """Tells that a step still runs, however often it is asked to: what was told as it began may have been left out."""
+    due = time.monotonic() + _FIRST
+
+    def look() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + _EVERY
+            tell()
+
+    return look

@@ -1,7 +1,7 @@
 """Switches a host to a release, or to one of each of several repos: one list of steps, whether forward or back.
 
-    checks before checkout > depool > activate > module calls > checks after checkout
-    > checks before restart > restart > wait for ports > checks after restart > repool
+    checks before checkout > depool > maintenance on > stop > activate > module calls > checks after checkout
+    > checks before restart > restart > wait for ports > checks after restart > maintenance off > repool
 
 With several repos each phase is done for all of them before the next: their releases are activated one right after the
 other, and what several of them restart is restarted once.
@@ -26,7 +26,15 @@ from typing import Any
 from saltdeploy import layouts
 from saltdeploy.config.rollout import Restart
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.minion import checks, revision_files, services, signature, untracked
+from saltdeploy.minion import (
+    checks,
+    config_files,
+    maintenance,
+    revision_files,
+    services,
+    signature,
+    untracked,
+)
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.record import Record
@@ -64,6 +72,8 @@ def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, An
         steps.run(_merged(busy, several=len(tasks) > 1))
     except DeployError as error:
         _tell_whether_depooled(error, steps, busy, several=len(tasks) > 1)
+        for side in busy:
+            side.leave_maintenance(error)
         raise
     return untracked.of_each([side.facts for side in sides], [side.repo for side in sides])
 
@@ -93,10 +103,24 @@ class _Side:
         back = self._order.stage == ROLLBACK or self._order.back
         if back:
             self.facts.update(untracked.look_back(self.repo, self._layout))
+        if self._order.anew:
+            self._render_anew()
         self.facts.update(self._layout.activate(self._order.release, back=back))
         host = self._site.host
         revision_files.write(self._order, self.repo, self._before, host.name, host.clock())
         return self._order.release.tag
+
+    def _render_anew(self) -> None:
+        """A restart lets what is live take up what its pillar says today."""
+        tree = self._layout.tree(self._order.release.commit) if self.repo.paths.config_files else None
+        if tree is not None:
+            config_files.put(self.repo, self._order.release, self._layout, self._site, tree)
+
+    def leave_maintenance(self, error: DeployError) -> None:
+        """The switch has failed: end the maintenance unless the pillar wants it to stay, and say what is so now."""
+        said = maintenance.after_a_failure(self.repo.hooks.maintenance, self._record, self._site)
+        if said:
+            error.cause += f"; {said}"
 
     def phases(self, restart: Restart) -> Phases:
         """All steps; each phase is done for all repos before the next.
@@ -105,18 +129,21 @@ class _Side:
             restart: what this repo has to restart.
         """
         repo, release, site = self.repo, self._order.release, self._site
-        known = (*repo.checks, *checks.of_release(self._layout, repo, release.commit))
+        known = (*repo.hooks.checks, *checks.of_release(self._layout, repo, release.commit))
         back = self._order.stage == ROLLBACK
-        restarts = services.steps(restart, site.host, site.place)
+        restarts = services.steps(restart, site.host, site.place, stopped=True)
+        why = f"deploy {self._order.deploy} switches to {release.tag}"
         return [
             [
                 *(checks.at("before rollback", known, site) if back else ()),
                 *checks.at("before checkout", known, site),
             ],
             [Step(_ACTIVATE, "begin", lambda: self._record.begin_switch(release.commit))],
-            checks.hook(repo.depool, site),
+            checks.hook(repo.hooks.depool, site),
+            maintenance.begin(repo.hooks.maintenance, self._record, site, why),
+            services.stops(restart, site.host),
             [Step(_ACTIVATE, "flip", self.activate)],
-            [*checks.calls(repo.checkout_calls, site), *checks.at("after checkout", known, site)],
+            [*checks.calls(repo.hooks.checkout_calls, site), *checks.at("after checkout", known, site)],
             checks.at("before restart", known, site),
             [step for step in restarts if step.phase == "restart"],
             [step for step in restarts if step.phase != "restart"],
@@ -124,7 +151,8 @@ class _Side:
                 *checks.at("after restart", known, site),
                 *(checks.at("after rollback", known, site) if back else ()),
             ],
-            checks.hook(repo.repool, site),
+            maintenance.end(repo.hooks.maintenance, self._record, site),
+            checks.hook(repo.hooks.repool, site),
             [Step(_ACTIVATE, "settle", self._record.settle)],
         ]
 
@@ -134,8 +162,8 @@ def _merged(sides: Iterable[_Side], *, several: bool) -> list[Step]:
     restarts: list[Restart] = []
     lists: list[Phases] = []
     for side in sides:
-        phases = side.phases(services.not_in(side.repo.restart, restarts))
-        restarts.append(side.repo.restart)
+        phases = side.phases(services.not_in(side.repo.hooks.restart, restarts))
+        restarts.append(side.repo.hooks.restart)
         lists.append([[_of(side, step) if several else step for step in phase] for phase in phases])
     return [step for phase in zip(*lists, strict=True) for step in chain(*phase)]
 

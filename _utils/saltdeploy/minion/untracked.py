@@ -31,9 +31,9 @@ def look(repo: Repo, layout: Layout, commit: str) -> dict[str, Any]:
     Raises:
         UntrackedFiles: there is something, and the pillar says ``refuse``.
     """
-    if repo.untracked == IGNORE:
+    if repo.contents.untracked == IGNORE:
         return {}
-    if repo.untracked == REFUSE:
+    if repo.contents.untracked == REFUSE:
         found = layout.untracked(commit)
         if found:
             raise _refused(repo, found)
@@ -47,7 +47,7 @@ def look(repo: Repo, layout: Layout, commit: str) -> dict[str, Any]:
 
 def look_back(repo: Repo, layout: Layout) -> dict[str, Any]:
     """As :func:`look`, of a release that one goes back from. Nothing keeps a roll back waiting: what cannot be told is not."""
-    found = NOTHING_UNTRACKED if repo.untracked == IGNORE else _as_far_as_known(repo, layout)
+    found = NOTHING_UNTRACKED if repo.contents.untracked == IGNORE else _as_far_as_known(repo, layout)
     return {"untracked": str(found)} if found else {}
 
 
@@ -87,7 +87,7 @@ def _refused(repo: Repo, found: Untracked) -> UntrackedFiles:
     return UntrackedFiles(
         f"what is live has what is of no release, and would go with it: {found}",
         repo=repo.name,
-        path=str(repo.location),
+        path=str(repo.paths.location),
         next=f"name what is to stay in `shared` of the pillar, and move away what is not (ls -la -- "
-        f"{shlex.quote(str(repo.location))}); or say `untracked: warn`; then run the same command again",
+        f"{shlex.quote(str(repo.paths.location))}); or say `untracked: warn`; then run the same command again",
     )

@@ -15,10 +15,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.text import legible
+
+if TYPE_CHECKING:
+    from saltdeploy.protocol.host_lines import HostLine
 
 VERSION = 1
 ROOT = "deploy"
@@ -33,6 +36,8 @@ STAGE_PROGRESS = "stage_progress"
 STAGE_FINISHED = "stage_finished"
 HOST_PROGRESS = "host_progress"
 HOST_FINISHED = "host_finished"
+STEP_STARTED = "step_started"
+STEP_FINISHED = "step_finished"
 CHECK_FINISHED = "check_finished"
 GATE_FINISHED = "gate_finished"
 PAUSED = "paused"
@@ -67,9 +72,11 @@ UNITS = ("bytes", "objects", "files", "steps")
 
 Event = dict[str, Any]
 
+_LONGEST_STEP = 80  # characters
 MOST_NAMES = 20  # hosts that an event lists
 _LONGEST = 1800  # bytes of one text in JSON; three of them and the rest stay below 8 KB
 _SHORT = 600  # bytes of a fact in JSON
+_LINES, _LINES_BESIDE_AN_ERROR = 3000, 1200  # bytes of lines of a host's log in JSON
 _TAG = re.compile(rf"{ROOT}/(?P<deploy>[^/]+)/(?P<event>[a-z_]+)(?:/(?P<host>[^/]+))?")
 
 
@@ -157,6 +164,7 @@ def started(
     reason: str,
     epoch: int = 0,
     once: Mapping[str, Any] | None = None,
+    role: str = "",
     also: Sequence[Event] = (),
 ) -> Event:
     """A deploy begins.
@@ -164,12 +172,14 @@ def started(
     ``action`` is the runner function, ``hosts`` how many targets there are, ``left_out`` how many more there would
     be without a limit, ``reason`` what the operator said about it, ``epoch`` that of the repo's lock, by which deploys
     are ordered. ``once``: arguments for this deploy alone, by name: ``force`` names the guards that were gone past.
+    ``role``: by which ``user`` may, where roles are configured.
     ``also``: ``repo``, ``tag``, ``commit`` and ``epoch`` of the others, where several repos are deployed as one.
     """
     fields = {"tag": tag, "commit": commit, "user": user, "hosts": hosts, "action": action}
     fields |= {"groups": groups[:50], "left_out": left_out, "reason": reason[:500]}
     fields |= {"epoch": epoch} if epoch else {}
     fields |= {"once": dict(once)} if once else {}
+    fields |= {"role": role} if role else {}
     return _event(STARTED, deploy, repo, now, **fields, **_and(also))
 
 
@@ -189,10 +199,11 @@ def asked(deploy: str, repo: str, now: float, *, stage: str, wave: int, hosts: l
 
 
 def resumed(
-    deploy: str, repo: str, now: float, *, user: str, epoch: int, also: Sequence[Event] = ()
+    deploy: str, repo: str, now: float, *, user: str, epoch: int, also: Sequence[Event] = (), role: str = ""
 ) -> Event:
-    """Another process resumes the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`."""
-    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch, **_and(also))
+    """Another process resumes the deploy. ``also``: ``repo`` and ``epoch`` of the others, as in :func:`started`; so ``role``."""
+    by = {"role": role} if role else {}
+    return _event(RESUMED, deploy, repo, now, user=user, epoch=epoch, **by, **_and(also))
 
 
 def aborted(deploy: str, repo: str, now: float, *, user: str, reason: str) -> Event:
@@ -233,6 +244,22 @@ def paused(deploy: str, repo: str, now: float, *, wave: int, group: str, until: 
 def pause_over(deploy: str, repo: str, now: float, *, wave: int, seconds: float) -> Event:
     """The time before the wave at this position is over."""
     return _event(PAUSE_OVER, deploy, repo, now, wave=wave, seconds=seconds)
+
+
+def step_started(deploy: str, repo: str, now: float, *, step: str, number: int, on: str, undo: bool) -> Event:
+    """A step that runs once is about to begin.
+
+    ``number`` counts the runs of a deploy, ``on`` is the host, "" for the master; ``undo``: it undoes the step.
+    """
+    return _event(STEP_STARTED, deploy, repo, now, step=step, number=number, on=on, undo=undo)
+
+
+def step_finished(
+    deploy: str, repo: str, now: float, *, step: str, number: int, on: str, undo: bool, state: str, text: str
+) -> Event:
+    """A step that runs once has ended: ``state`` is ``done``, ``failed``, or ``lost`` where nobody can tell."""
+    return _event(STEP_FINISHED, deploy, repo, now, step=step, number=number, on=on, undo=undo, state=state,
+                  text=text[:2000])  # fmt: skip
 
 
 def check_finished(
@@ -318,13 +345,24 @@ def stage_finished(
 
 
 def host_progress(
-    deploy: str, repo: str, now: float, *, host: str, stage: str, phase: str, done: int, total: int, unit: str
+    deploy: str,
+    repo: str,
+    now: float,
+    *,
+    host: str,
+    stage: str,
+    phase: str,
+    done: int,
+    total: int,
+    unit: str,
+    step: str = "",
 ) -> Event:
     """How far a host is in a stage.
 
     Args:
         phase: one of :data:`PHASES`.
         done, total: counted in ``unit``, one of :data:`UNITS`; ``total`` 0 when not known.
+        step: what it runs just now, where it does one thing after the other: ``check well``; "" where it does not.
     """
     percent = min(100, int(100 * done / total)) if total else 0
     return _event(
@@ -339,6 +377,7 @@ def host_progress(
         total=total,
         unit=unit,
         percent=percent,
+        **({"step": _clipped(step, _LONGEST_STEP)} if step else {}),
     )
 
 
@@ -358,6 +397,8 @@ def host_finished(
     switched: bool = True,
     heard: int = 0,
     also: Sequence[Event] = (),
+    lines: Sequence[HostLine] = (),
+    lines_cut: int = 0,
 ) -> Event:
     """A host answered a stage, or was given up (``error.kind`` is then ``unreachable``).
 
@@ -365,7 +406,8 @@ def host_finished(
     ran the release already when it was asked to fetch it; ``switched``: whether the release may be live there;
     ``heard``: the epoch of the deploy before that it had heard of, where it tells.
     Where several repos are deployed as one, ``repo`` is the first of those that the host takes; ``also``: ``repo``,
-    ``live``, ``live_tag`` and ``heard`` of the others.
+    ``live``, ``live_tag`` and ``heard`` of the others. ``lines``: of the host's own log about the stage, each a list of
+    time, level and text, as many of the newest as there is room for; ``lines_cut``: how many more there were.
     """
     room = _SHORT if error is None else 0  # an error has long texts of its own, and says the same
     told = {key: _brief(facts[key], room) for key in _FACTS if _is_fact(facts.get(key), room)}
@@ -375,7 +417,17 @@ def host_finished(
     if error is not None:
         wire = error.to_wire()
         fields["error"] = {k: _clipped(v) if isinstance(v, str) else v for k, v in wire.items()}
+    if lines or lines_cut:
+        fields |= _own_lines(lines, lines_cut, _LINES if error is None else _LINES_BESIDE_AN_ERROR)
     return _event(HOST_FINISHED, deploy, repo, now, **fields)
+
+
+def _own_lines(lines: Sequence[HostLine], cut: int, room: int) -> Event:
+    from saltdeploy.protocol import host_lines  # most commands tell nothing of hosts
+
+    kept = host_lines.fitting(lines, room)
+    cut += len(lines) - len(kept)
+    return {**({"lines": kept} if kept else {}), **({"lines_cut": cut} if cut else {})}
 
 
 #: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``
@@ -422,15 +474,18 @@ def finished(
     left: Event | None = None,
     also: Sequence[Event] = (),
     blameless: bool = False,
+    steps: Sequence[Event] = (),
 ) -> Event:
     """A deploy ends. ``outcome`` is one of ``CONVERGED``, ``HELD``, ``ROLLED BACK``, ``MIXED``.
 
     ``left``: ``tag`` and ``commit`` of what the hosts ran when it began, where they had heard of deploys that this master
     knew nothing of; empty where they ran different ones. ``also``: ``repo``, ``tag`` and ``left`` of the others, where
     several repos are deployed as one. ``blameless``: it was stopped by nothing but trouble of the hosts' own, for which
-    the release is not to blame.
+    the release is not to blame. ``steps``: what became of each step that runs once: ``repo``, ``step``, ``host``, ``state``,
+    ``undo`` (whether it can be undone), ``refuses`` (whether it refuses a roll back).
     """
     fields = {"tag": tag, "outcome": outcome, "ok": ok, "total": total, "reason": reason, "next": next}
     fields |= {"left": left} if left is not None else {}
     fields |= {"blameless": True} if blameless else {}
+    fields |= {"steps": list(steps)} if steps else {}
     return _event(FINISHED, deploy, repo, now, **fields, **_and(also))

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.lib.text import legible
@@ -23,11 +23,16 @@ from saltdeploy.protocol.release import Release, check_commit, check_host
 from saltdeploy.protocol.seals import Seal
 from saltdeploy.protocol.swarm import Swarm
 
+if TYPE_CHECKING:
+    from saltdeploy.protocol.host_lines import HostLine
+
 FETCH = "fetch"
 CHECKOUT = "checkout"
 ROLLBACK = "rollback"
 PRESEED = "preseed"
-STAGES = (FETCH, CHECKOUT, ROLLBACK, PRESEED)
+#: A step of the pillar's ``once``; no stage of a release, but asked for and answered as one.
+ONCE = "once"
+STAGES = (FETCH, CHECKOUT, ROLLBACK, PRESEED, ONCE)
 #: How many repos one deploy may be about.
 MOST_REPOS = 20
 
@@ -96,6 +101,11 @@ class Order:
         seal: the root that the release's tree must have, and the signature; None where the master has none.
         swarm: who gives pieces of them to whom.
         user: who deploys, for people; "" where that is not known.
+        step: (once) the name of the step; ``attempt`` counts the runs of its deploy.
+        undo: (once) what undoes the step is to be run. With ``back`` the release is the one that hosts go back to; else it
+            is the one that they leave.
+        as_it_was: (fetch) the release is gone back to: what hosts rendered for it stays.
+        left: (once) with ``back``, the tag of the release that they leave.
     """
 
     deploy: str
@@ -113,6 +123,10 @@ class Order:
     seal: Seal | None = None
     swarm: Swarm = Swarm()
     user: str = ""
+    step: str = ""
+    undo: bool = False
+    left: str = ""
+    as_it_was: bool = False
 
     def to_wire(self) -> dict[str, Any]:
         """The order as plain data, for a job's arguments. Every minion can read it: no secrets."""
@@ -132,6 +146,10 @@ class Order:
             **({"seal": self.seal.to_wire()} if self.seal else {}),
             "swarm": self.swarm.to_wire(),
             **({"user": legible(self.user)} if self.user else {}),
+            **({"step": self.step} if self.step else {}),
+            **({"undo": True} if self.undo else {}),
+            **({"left": legible(self.left)} if self.left else {}),
+            **({"as_it_was": True} if self.as_it_was else {}),
         }
 
     @classmethod
@@ -159,6 +177,7 @@ class Result:
         also: where the stage was about several repos: what the host has of the others. Status, error and facts
             stand in the answer of the first and are about all.
         job: the id of the Salt job that asked; "" where none did, and in answers of hosts before 0.2.0.
+        lines, lines_cut: of the host's own log about the stage, and how many older ones there were.
     """
 
     host: str
@@ -175,6 +194,8 @@ class Result:
     facts: dict[str, Any] = field(default_factory=dict)
     also: tuple[Result, ...] = ()
     job: str = ""
+    lines: tuple[HostLine, ...] = ()
+    lines_cut: int = 0
 
     @classmethod
     def of(cls, order: Order, host: str, **more: Any) -> Result:
@@ -230,6 +251,10 @@ class Result:
             wire["also"] = [part.to_wire() for part in self.also]
         if self.job:
             wire["job"] = self.job
+        if self.lines:
+            wire["lines"] = [[line.created, line.level, line.text] for line in self.lines]
+        if self.lines_cut:
+            wire["lines_cut"] = self.lines_cut
         if secret:
             wire["mac"] = _mac(wire, secret)
         return wire
@@ -266,6 +291,14 @@ def _part(data: object) -> Result:
 
 def _parts(data: object) -> tuple[Result, ...]:
     return tuple(map(_part, data[:MOST_REPOS])) if fields.is_list(data) else ()
+
+
+def _lines(data: object) -> tuple[HostLine, ...]:
+    if not data:
+        return ()
+    from saltdeploy.protocol import host_lines  # most commands read no answer with lines
+
+    return host_lines.from_wire(data)
 
 
 def _text(most: int) -> fields.Field:
@@ -396,6 +429,10 @@ _ORDER = {
     "seal": fields.Field(make=Seal.from_wire),
     "swarm": fields.Field(make=Swarm.from_wire),
     "user": _text(200),
+    "step": fields.Field("an order with a step of no name", _is_group, absent=""),
+    "undo": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
+    "left": _text(200),
+    "as_it_was": fields.Field(_NO_GROUP, fields.is_flag, absent=False),
 }
 #: What came in a wrong form is left out, since an answer must always be read; but whose it is must be known.
 _RESULT = {
@@ -411,4 +448,6 @@ _RESULT = {
     "facts": fields.Field(make=_facts),
     "also": fields.Field(make=_parts),
     "job": _text(40),
+    "lines": fields.Field(make=_lines),
+    "lines_cut": _at_least(0),
 }

@@ -15,6 +15,8 @@ from saltdeploy.lib.errors import BadName
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REPO_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+#: Between a repo and its environment: ``site@staging``.
+SEPARATOR = "@"
 _TAG_FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _HOST_FORBIDDEN = re.compile(r"[\x00-\x20\x7f/\\]")
 _DEPLOY = re.compile(r"[0-9]{20}(_[0-9]+)?")
@@ -53,18 +55,25 @@ class Release:
 
 
 def check_repo(name: str) -> str:
-    """Return ``name`` when it is a legal repo name: path parts of letters, digits and ``_ . + -``.
+    """Return ``name`` when it is a legal repo name: path parts of letters, digits and ``_ . + -``; behind ``@`` an environment.
 
     Raises:
         BadName: otherwise.
     """
-    parts = name.split("/")
+    plain, at, env = name.partition(SEPARATOR)
+    parts = [*plain.split("/"), *([env] if at else [])]
     if len(name) > _LONGEST or not all(_REPO_PART.fullmatch(part) for part in parts):
         raise BadName(
             f"{name[:_LONGEST]!r} is not a legal repo name",
-            next="use letters, digits and _ . + - in parts divided by /; no part begins with . or -",
+            next="use letters, digits and _ . + - in parts divided by /, and perhaps one @ with an environment; no part "
+            "begins with . or -",
         )
     return name
+
+
+def base_of(repo: str) -> str:
+    """The repo that an environment is of: ``site`` of ``site@staging``; the name itself of any other."""
+    return repo.partition(SEPARATOR)[0]
 
 
 def check_tag(tag: str) -> str:
@@ -106,7 +115,10 @@ def check_deploy(deploy: str) -> str:
         BadName: otherwise.
     """
     if not _DEPLOY.fullmatch(deploy):
-        raise BadName(f"{deploy[:40]!r} is not the id of a deploy", next="salt-run deploy.versions repo=...")
+        raise BadName(
+            f"{deploy[:40]!r} is not the id of a deploy",
+            next="salt-run deploy.overview --out=yaml tells the deploys of all repos",
+        )
     return deploy
 
 

@@ -27,11 +27,11 @@ class Git(Transport):
         store, release = arrival.store, order.release
         if store.has(release.commit):
             return arrival.stored(release.commit)
-        if not arrival.repo.url:
+        if not arrival.repo.origin.url:
             raise ConfigError(
                 "transport git needs a URL",
                 path=f"repo_config:{release.repo}:url",
                 next="set url, upstream, or deployment_config:servers",
             )
-        store.fetch(arrival.repo.url, release.tag, release.commit, progress)
+        store.fetch(arrival.repo.origin.url, release.tag, release.commit, progress)
         return arrival.stored(release.commit, bytes=store.received)

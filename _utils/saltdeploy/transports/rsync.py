@@ -53,7 +53,7 @@ class Rsync(Transport):
         release = order.release
         if arrival.store.has(release.commit):
             return arrival.stored(release.commit)
-        if not arrival.repo.rsync_url:
+        if not arrival.repo.origin.rsync_url:
             raise ConfigError(
                 "transport rsync needs a place to fetch from",
                 path=f"repo_config:{release.repo}:rsync_url",
@@ -81,15 +81,15 @@ class Rsynced:
     def __init__(
         self, repo: Repo, tree: str, directory: Path, beside: dict[str, int], brings: int = 0
     ) -> None:
-        place = f"{repo.rsync_url.rstrip('/')}/{tree}/"
+        place = f"{repo.origin.rsync_url.rstrip('/')}/{tree}/"
         self._exports, self._front = rsync.split(place)
         self.place = public(place)
         self.advice = (
             f"look at what {self.place} holds; run the same command again, or choose another transport"
         )
         self._directory = directory
-        self._timeout = repo.timeout
-        self._rate = repo.supply.rate
+        self._timeout = repo.rollout.timeout
+        self._rate = repo.delivery.rate
         self._beside = beside
         self.brings = brings
 

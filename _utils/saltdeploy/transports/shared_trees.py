@@ -99,7 +99,7 @@ def refuse_without_room(came: Came, archive: int, order: Order, arrival: Arrival
     Raises:
         DiskFull: with the number of bytes that are missing.
     """
-    area, directory = arrival.repo.area, room(order, arrival)
+    area, directory = arrival.repo.paths.area, room(order, arrival)
     # of a host that holds other releases than the base nobody knows how much of it is here
     if not came.brings or (came.base not in arrival.held if came.base else arrival.held):
         return
@@ -127,7 +127,7 @@ def trees_of(order: Order, arrival: Arrival) -> TreeStore:
     """
     if arrival.trees is None:
         raise Unsupported(
-            f"transport {order.transport} cannot fill the repository of layout {arrival.repo.layout}",
+            f"transport {order.transport} cannot fill the repository of layout {arrival.repo.layout.name}",
             path=f"repo_config:{order.release.repo}:transport",
             next="choose transport bundle or git, or layout slots",
         )

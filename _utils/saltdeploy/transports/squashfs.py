@@ -36,10 +36,10 @@ class Squashfs(Transport):
         came = shared_trees.bring_trees(order, arrival, progress)
         size = came.bytes
         base, overlay = _of_order(order, arrival)
-        images = Images(arrival.repo.area / "images")
+        images = Images(arrival.repo.paths.area / "images")
         images.open()
         here = images.find(base)
-        if arrival.repo.layout != "overlay":  # there nothing is unpacked
+        if arrival.repo.layout.name != "overlay":  # there nothing is unpacked
             travels = sum(each.size for each in (None if here else base, overlay) if each is not None)
             shared_trees.refuse_without_room(came, travels, order, arrival)
         lower = here or images.take(shared_trees.receive(base, order, arrival, progress), base)

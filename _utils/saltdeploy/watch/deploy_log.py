@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from saltdeploy.lib.text import utc
-from saltdeploy.protocol import events
+from saltdeploy.protocol import events, host_lines
 from saltdeploy.watch import sentences
 from saltdeploy.watch.log_filter import Attributes
 from saltdeploy.watch.notes import CheckNote
 from saltdeploy.watch.stage import HostFacts, Stage
-from saltdeploy.watch.state import DeployView
+from saltdeploy.watch.state import BEGUN, DeployView
 from saltdeploy.watch.text import clean, count, moment
 
 _OF_A_CHECK = {"pass": logging.INFO, "fail": logging.ERROR}
@@ -66,6 +66,11 @@ class DeployLog:
         self._failures = self._warnings = 0
         self._said = ""
 
+    @property
+    def state(self) -> DeployView:
+        """What the events that were heard add up to."""
+        return self._state
+
     def hear(self, event: events.Event) -> Iterator[DeployRecord]:
         """The records that an event is worth, in the order in which they are to be read."""
         kind = self._state.hear(event)
@@ -75,6 +80,7 @@ class DeployLog:
         base = self._base(event, kind)
         for level, text in say(self, event):
             yield replace(base, levelno=level, message=text)
+        yield from self._own_lines(event, base)
         for warning in self._state.warnings[self._warnings :]:
             yield replace(base, levelno=logging.WARNING, message=sentences.warned(warning))
         self._warnings = len(self._state.warnings)
@@ -95,6 +101,18 @@ class DeployLog:
             status=status if told else None,
             name=f"target.{host}" if host else "deploy",
         )
+
+    def _own_lines(self, event: events.Event, base: DeployRecord) -> Iterator[DeployRecord]:
+        """What stood in the host's own log about the stage."""
+        own = replace(base, name=f"target.{base.host}.log", status=None)
+        if cut := count(event.get("lines_cut")):
+            yield replace(own, levelno=logging.INFO, message=sentences.lines_cut(cut))
+        for line in host_lines.from_wire(event.get("lines")):
+            # the clock of a host may be wrong, and no line is later than what it came with
+            created = min(line.created, own.created)
+            yield replace(
+                own, created=created, levelno=line.level, message=clean(line.text, host_lines.LONGEST)
+            )
 
     # -- the deploy -------------------------------------------------------------------------------------
 
@@ -140,6 +158,12 @@ class DeployLog:
         name, group, verdict = (clean(event.get(key), 64) for key in ("check", "group", "verdict"))
         check = CheckNote(name, group, verdict, clean(event.get("text"), 2000))
         yield _OF_A_CHECK.get(verdict, logging.WARNING), sentences.checked(check, self._state.repo)
+
+    def _stepped(self, event: events.Event) -> Iterator[tuple[int, str]]:
+        if self._state.checks:
+            step = self._state.checks[-1]
+            level = logging.INFO if step.verdict == BEGUN else _OF_A_CHECK.get(step.verdict, logging.WARNING)
+            yield level, sentences.checked(step, self._state.repo)
 
     def _paused(self, event: events.Event) -> Iterator[tuple[int, str]]:
         if self._state.pause is not None:
@@ -211,6 +235,8 @@ _SAY: dict[str, Callable[[DeployLog, events.Event], Iterator[tuple[int, str]]]] 
     events.PINNED: DeployLog._pinned,
     events.FINISHED: DeployLog._finished,
     events.CHECK_FINISHED: DeployLog._checked,
+    events.STEP_STARTED: DeployLog._stepped,
+    events.STEP_FINISHED: DeployLog._stepped,
     events.PAUSED: DeployLog._paused,
     events.QUESTION: DeployLog._asked,
     events.ANSWERED: DeployLog._answered,

@@ -17,12 +17,20 @@ class Failure:
 
 @dataclass(frozen=True)
 class CheckNote:
-    """What a check of the master found; see :func:`saltdeploy.protocol.events.check_finished`."""
+    """What a check of the master found; see :func:`saltdeploy.protocol.events.check_finished`.
+
+    Or how a step went that runs once: ``step migrate`` on the host, or the master, that ``group`` names.
+    """
 
     name: str
     group: str
     verdict: str
     text: str
+
+    @property
+    def is_step(self) -> bool:
+        """Whether it is a step; no check has a space in its name."""
+        return " " in self.name
 
 
 @dataclass(frozen=True)

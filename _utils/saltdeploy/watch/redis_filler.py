@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class RedisFiller:
 
     Args:
         server: the redis.
-        journals: gives the journals there are, oldest first.
+        journals: gives the journals there are, oldest first; where it says by ``are_all`` that it did not, those that may have news.
         forgotten: gives host -> moment up to which nothing of it is wanted, as ``deploy.forget`` has noted.
     """
 
@@ -81,7 +81,10 @@ class RedisFiller:
         """
         self._see_where_it_stands()
         self._forget()
-        for path in self._journals():
+        present = list(self._journals())
+        if getattr(self._journals, "are_all", True):
+            self._forget_journals({path.stem for path in present})
+        for path in present:
             with contextlib.suppress(
                 FileNotFoundError
             ):  # a deploy that is too old has been deleted meanwhile
@@ -104,6 +107,14 @@ class RedisFiller:
         if gone != self._gone:
             self._gone = gone
             self._carried.clear()
+
+    def _forget_journals(self, present: Collection[str]) -> None:
+        """Of journals that ``deploy.gc`` has deleted nothing has to be known."""
+        gone = sorted(set(self._read) - set(present))
+        for at in range(0, len(gone), _AT_ONCE):
+            self._write([("HDEL", POSITIONS, *gone[at : at + _AT_ONCE])])
+        for name in gone:
+            del self._read[name]
 
     def _was_brought(self, host: str, moment: float) -> bool:
         return self._server.table(_FORGOTTEN).get(host) == repr(moment)

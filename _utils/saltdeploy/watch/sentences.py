@@ -134,7 +134,9 @@ def waits(question: QuestionNote, state: DeployView) -> list[str]:
 
 
 def doing(host: HostProgress, now: float) -> str:
-    """What a host does, how far it is and for how long: ``receive 40%, 00:12``."""
+    """What a host does, how far it is and for how long: ``receive 40%, 00:12``, ``runs check well, 00:12``."""
+    if host.step:
+        return f"runs {host.step}, {clock(now - host.step_since)}"
     percent = "" if host.percent is None else f" {host.percent}%"
     return f"{host.phase or 'no sign yet'}{percent}, {clock(now - host.since)}"
 
@@ -150,8 +152,16 @@ def done(stage: Stage, host: HostProgress, told: HostFacts) -> str:
     return f"{stage.label} is done{took}" + (f": {what}{source}" if what else "")
 
 
+def lines_cut(number: int) -> str:
+    """That a host has logged more about a stage than it may tell."""
+    lines = "1 earlier line" if number == 1 else f"{number} earlier lines"
+    return f"{lines} of its own log left out"
+
+
 def checked(check: CheckNote, repo: str) -> str:
     """What a check of the master found, in scap's words where it has them; text that says so by itself is enough."""
+    if check.is_step:
+        return _stepped(check, repo)
     if check.text.startswith(f"Check '{check.name}' "):
         return f"{check.group or repo}: {check.text}"
     how = {"pass": "completed", "fail": "failed"}.get(
@@ -161,6 +171,15 @@ def checked(check: CheckNote, repo: str) -> str:
     return f"{check.group or repo}: Check '{check.name}' {how}" + (
         f"{joint}{check.text}" if check.text else ""
     )
+
+
+def _stepped(step: CheckNote, repo: str) -> str:
+    """How a step went that runs once."""
+    how = {"begun": "begins", "pass": "is done", "fail": "failed"}.get(
+        step.verdict, "ended so that nobody knows how"
+    )
+    said = f": {step.text}" if step.text else ""
+    return f"{repo}: {step.name} {how} on {step.group}{said}"
 
 
 def paused(pause: PauseNote, state: DeployView) -> str:

@@ -18,6 +18,7 @@ class HostProgress:
     Attributes:
         since: when it was first heard of in this stage.
         phase, done, total, unit: as in :func:`saltdeploy.protocol.events.host_progress`.
+        step, step_since: what it runs just now, and since when; "" where it does not do one thing after the other.
         bytes: received.
         status: None while it is at work, 0 when it is done, else why not.
         ended: when it answered; None also when it was given up.
@@ -30,10 +31,17 @@ class HostProgress:
     done: int = 0
     total: int = 0
     unit: str = ""
+    step: str = ""
+    step_since: float = 0.0
     bytes: int = 0
     status: int | None = None
     ended: float | None = None
     unchanged: bool = False
+
+    def runs(self, step: str, now: float) -> None:
+        """It does this just now."""
+        if step != self.step:
+            self.step, self.step_since = step, now
 
     @property
     def percent(self) -> int | None:

@@ -32,6 +32,9 @@ _RATE_OVER = 5.0  # seconds
 _FETCH, _CHECKOUT, _ROLLBACK = "fetch", "checkout", "rollback"
 _PREPARE, _FETCH_NOTHING = "prepare", ("rollback", "restart")
 _Note = TypeVar("_Note")
+#: The verdict of a step that has begun; and those of one that has ended, as of a check.
+BEGUN = "begun"
+_VERDICTS = {"done": "pass", "failed": "fail"}
 
 
 @dataclass
@@ -235,6 +238,13 @@ class DeployView:
         name, group, verdict = (clean(event.get(key), 64) for key in ("check", "group", "verdict"))
         _keep(self.checks, CheckNote(name, group, verdict, clean(event.get("text"), 2000)))
 
+    def _step_started(self, event: events.Event) -> None:
+        _keep(self.checks, _step_note(event, BEGUN, ""))
+
+    def _step_finished(self, event: events.Event) -> None:
+        verdict = _VERDICTS.get(clean(event.get("state"), 20), "inconclusive")
+        _keep(self.checks, _step_note(event, verdict, clean(event.get("text"), 2000)))
+
     def _gate_finished(self, event: events.Event) -> None:
         self.blocked = event.get("ok") is not True
 
@@ -287,6 +297,7 @@ class DeployView:
             return
         host.phase, host.unit = clean(event.get("phase"), 16), clean(event.get("unit"), 16)
         host.done, host.total = count(event.get("done")), count(event.get("total"))
+        host.runs(clean(event.get("step"), 80), self.now)
         if host.unit == "bytes":
             stage.receive(host, max(host.bytes, host.done))
 
@@ -345,6 +356,12 @@ class DeployView:
         return stage, stage.host(name, self.now)
 
 
+def _step_note(event: events.Event, verdict: str, text: str) -> CheckNote:
+    what = "undoing" if event.get("undo") is True else "step"
+    place = clean(event.get("on"), 255) or "the master"
+    return CheckNote(f"{what} {clean(event.get('step'), 64)}", place, verdict, text)
+
+
 def _bad(status: object) -> int:
     return status if isinstance(status, int) and status else -1
 
@@ -376,6 +393,8 @@ _TAKE = {
     events.ABORTED: DeployView._aborted,
     events.RESUMED: DeployView._resumed,
     events.CHECK_FINISHED: DeployView._check_finished,
+    events.STEP_STARTED: DeployView._step_started,
+    events.STEP_FINISHED: DeployView._step_finished,
     events.GATE_FINISHED: DeployView._gate_finished,
     events.PAUSED: DeployView._paused,
     events.PAUSE_OVER: DeployView._pause_over,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from saltdeploy.protocol import events
+from saltdeploy.protocol import events, host_lines
 from saltdeploy.watch.notes import OutcomeNote
-from saltdeploy.watch.state import DeployView
+from saltdeploy.watch.state import BEGUN, DeployView
 from saltdeploy.watch.text import clean, count, moment
 
 _MOST_HOSTS = 20_000
@@ -27,6 +27,7 @@ class HostSpan:
         end: None as long as it has not answered.
         status: 0 when it has done it, else why not; None as long as it has not answered.
         cause, next: why it failed, and the command that leads on.
+        lines: of its own log, as :mod:`saltdeploy.protocol.host_lines` has them on the wire; ``lines_cut``: how many older ones.
     """
 
     stage: str
@@ -35,6 +36,8 @@ class HostSpan:
     status: int | None = None
     cause: str = ""
     next: str = ""
+    lines: list[list[float | int | str]] = field(default_factory=list)
+    lines_cut: int = 0
 
 
 @dataclass
@@ -105,7 +108,7 @@ class DeployTimeline:
             "hosts": {name: [asdict(each) for each in spans] for name, spans in self._hosts.items()},
             "markers": [asdict(each) for each in self._markers],
             "warnings": list(state.warnings),
-            "checks": [asdict(each) for each in state.checks if each.verdict != "pass"],
+            "checks": [asdict(each) for each in state.checks if each.verdict not in ("pass", BEGUN)],
         }
 
     # -- hosts --------------------------------------------------------------------------------------------
@@ -144,6 +147,8 @@ class DeployTimeline:
         told = error if isinstance(error, dict) else {}
         good = status == 0 and not error
         span.end = max(now, span.begin)
+        span.lines = host_lines.to_wire(host_lines.from_wire(event.get("lines")))
+        span.lines_cut = count(event.get("lines_cut"))
         span.status = 0 if good else status if type(status) is int and status else -1
         if not good:
             span.cause = clean(told.get("cause"), 1000) or f"status {clean(status, 20) or 'unknown'}"

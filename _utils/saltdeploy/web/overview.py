@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from saltdeploy.master.cache import Store
 from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.pins import Pins
+from saltdeploy.master.suspended import Suspensions
 from saltdeploy.master.unfinished import unfinished
 from saltdeploy.protocol.holdings import Holdings
 
@@ -41,11 +43,13 @@ def _facts(repo: str, root: Path, store: Store) -> dict[str, Any]:
     versions = history_of(repo, root, store, running=is_held(root, repo)).versions(repo)
     under_way = unfinished(repo, root, versions)
     pin = Pins(root).get(repo)
+    apart = [each.to_wire() for each in Suspensions(root).at(time.time(), repo).values()]
     return {
         "pinned": {"tag": pin.release.tag, "commit": pin.release.commit} if pin else None,
         "unfinished": under_way.to_wire() if under_way else None,
         "versions": versions[:RECENT],
         "hosts": _hosts(repo, root),
+        **({"suspended": apart} if apart else {}),
     }
 
 

@@ -213,8 +213,14 @@ class DeployView {
   _failures() {
     const failed = [...this.deploy.hosts.values()].filter((host) => host.error);
     if (!failed.length) return null;
-    return h("ul", { class: "failures" }, failed.slice(0, 8).map((host) => h("li", null, h("b", null, host.name), ` ${host.error.stage}: ${host.error.cause}`)),
-      failed.length > 8 ? h("li", { class: "dim" }, `and ${failed.length - 8} more`) : null);
+    const alike = new Map(); // hosts that failed alike share a line
+    for (const host of failed) {
+      const why = `${host.error.stage}: ${host.error.cause}`;
+      alike.set(why, [...(alike.get(why) || []), host.name]);
+    }
+    const named = (names) => names.slice(0, 5).join(", ") + (names.length > 5 ? ` and ${names.length - 5} more` : "");
+    return h("ul", { class: "failures" }, [...alike].slice(0, 8).map(([why, names]) => h("li", null, h("b", null, named(names)), ` ${why}`)),
+      alike.size > 8 ? h("li", { class: "dim" }, `and ${alike.size - 8} more causes`) : null);
   }
 
   _died() {

@@ -5,6 +5,7 @@ const BUSY = { fetch: "fetch", checkout: "switch", rollback: "backing" };
 const DONE = { fetch: "ready", checkout: "live", rollback: "back" };
 const RATE_OVER = 5; // seconds
 const MOST_LINES = 20_000;
+const MOST_OWN = 20; // lines of one host's log about a stage
 
 const text = (value, most = 2000) => (value === null || value === undefined ? "" : String(value)).slice(0, most);
 const count = (value) => (Number.isFinite(Number(value)) ? Math.max(0, Number(value)) : 0);
@@ -154,7 +155,7 @@ export class Deploy {
     const host = this._host(name);
     if (host.turn !== turn) Object.assign(host, { turn, since: this.at, bytes: 0, error: null });
     host.state = BUSY[stage.name];
-    Object.assign(host, { phase: text(event.phase, 20), unit: text(event.unit, 20) });
+    Object.assign(host, { phase: text(event.step || event.phase, 80), unit: text(event.unit, 20) });
     Object.assign(host, { done: count(event.done), total: count(event.total) });
     if (host.unit === "bytes") this._receive(host, Math.max(host.bytes, host.done));
   }
@@ -184,12 +185,25 @@ export class Deploy {
     if (good) {
       host.state = stage.name === "fetch" && event.unchanged === true ? "live" : DONE[stage.name] || "ready";
       this._line(event, "debug", `${stage.called} done`, name);
+      this._own(event, name);
       return;
     }
     const told = typeof event.error === "object" && event.error ? event.error : {};
     host.state = told.kind === "unreachable" ? "silent" : "fail";
     host.error = { stage: stage.called, cause: text(told.cause) || `status ${text(event.status, 20)}`, next: text(told.next), path: text(told.path) };
     this._line(event, "error", `${stage.called}: ${host.error.cause}`, name);
+    this._own(event, name);
+  }
+
+  // What stood in the host's own log about the stage.
+  _own(event, name) {
+    const cut = count(event.lines_cut);
+    if (cut) this._line(event, "debug", `${cut} earlier lines of its own log left out`, name);
+    for (const line of Array.isArray(event.lines) ? event.lines.slice(-MOST_OWN) : []) {
+      if (!Array.isArray(line) || typeof line[2] !== "string") continue;
+      const level = count(line[1]);
+      this._line(event, level >= 40 ? "error" : level >= 30 ? "warn" : "debug", text(line[2], 300), name);
+    }
   }
 
   _check_finished(event) {

@@ -51,8 +51,15 @@ export function startView(app, repo = "", tag = "") {
       throw error;
     }
     if (mine !== number) return;
-    fill(plan, shown(view, view.refusals.length ? null : doing(`Deploy ${view.tag} to ${plural(Object.keys(view.hosts).length, "host")}`, began, () => begin(wish, view.hash), { class: "main", "data-name": "go" })));
+    const between = h("div", { class: "between" });
+    fill(plan, shown(view, between, view.refusals.length ? null : doing(`Deploy ${view.tag} to ${plural(Object.keys(view.hosts).length, "host")}`, began, () => begin(wish, view.hash), { class: "main", "data-name": "go" })));
     say(view.refusals.length ? "A guard refuses this deploy" : "The plan is ready");
+    try {
+      const found = await app.api.act("changes", { repo: view.repo, new: view.tag, ...(view.previous ? { old: view.previous } : {}) });
+      if (mine === number) fill(between, commits(found));
+    } catch (error) {
+      if (mine === number && error.kind !== "refused") fill(between, h("p", { class: "dim" }, `The commits are not known: ${error.message}`));
+    }
   }
 
   async function begin(wish, hash) {
@@ -78,7 +85,25 @@ export function startView(app, repo = "", tag = "") {
   return { element, update, close: () => { waits = null; number++; } };
 }
 
-function shown(view, go) {
+const MOST_COMMITS = 50;
+
+/** What lies between two releases. */
+function commits(found) {
+  if (found.unknown) return h("p", { class: "dim" }, `The commits are not known: ${found.unknown}`);
+  const made = [];
+  for (const [some, title] of [[found.brings, "It brings"], [found.takes_back, "It takes back"]]) {
+    if (!some?.count) continue;
+    const authors = Object.entries(some.authors || {});
+    const by = authors.slice(0, 5).map(([name, number]) => (authors.length > 1 ? `${name} (${number})` : name)).join(", ") + (authors.length > 5 ? ` and ${authors.length - 5} more` : "");
+    const listed = some.listed.slice(0, MOST_COMMITS);
+    made.push(h("h3", null, `${title} ${plural(some.count, "commit")}`, by ? ` by ${by}` : ""),
+      h("ol", { class: "commits" }, listed.map((each) => h("li", null, h("code", null, short(each.commit)), ` ${each.subject} `, h("span", { class: "dim" }, each.author)))),
+      some.count > listed.length ? h("p", { class: "dim" }, `and ${some.count - listed.length} more`) : null);
+  }
+  return made.length ? made : h("p", { class: "dim" }, found.old ? "No commit lies between the two." : "Nothing was deployed before.");
+}
+
+function shown(view, between, go) {
   const hosts = Object.values(view.hosts);
   const sum = (key) => hosts.reduce((total, host) => total + (host[key] || 0), 0);
   const away = Object.entries(view.hosts).filter(([, host]) => host.unreachable).map(([name]) => name);
@@ -99,6 +124,7 @@ function shown(view, go) {
       h("tbody", null, view.waves.map((wave) => h("tr", null, h("th", { scope: "row" }, wave.name || "all"), h("td", { title: listedNames(wave.hosts) }, count(wave.hosts)), h("td", null, String(wave.window)), h("td", null, String(wave.limit)),
         h("td", null, wave.hold === "ask" ? "asks" : wave.hold ? `waits ${wave.hold} s` : "goes on"))))) : null,
     view.remarks.map((each) => h("p", { class: "dim" }, each)),
+    between,
     h("p", { class: "dim" }, "Plan ", h("code", { title: view.hash }, view.hash.slice(0, 12)), ": if anything is different when it begins, it is refused, and nothing is changed."),
     go ? actions(go) : h("p", { class: "next" }, "The same in a terminal: ", command(`salt-run deploy.plan repo=${view.repo} tag=${view.tag}`)));
 }

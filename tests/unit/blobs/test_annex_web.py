@@ -160,7 +160,7 @@ def test_a_host_that_has_lost_an_old_content_finds_its_url_too(annex: Annex, tmp
     annex.add("b.bin", CONTENT * 2, "v1")
     host = Host(tmp_path, Master(tmp_path, str(annex.place)))
     assert host.take("v0").ok
-    for path in host.repo.area.joinpath("blobs").glob("??/*"):
+    for path in host.repo.paths.area.joinpath("blobs").glob("??/*"):
         path.unlink()
     host.location.joinpath("a.bin").unlink()  # or the next slot would have it from the live one
     assert host.take("v1").ok

@@ -44,7 +44,7 @@ def a_host(place: Path, entry: Entry, sources: list[str], kind: str = "lfs") -> 
 
 def is_untouched(host: Target) -> None:
     assert (host.location / "a").read_text() == "0"
-    assert not host.repo.area.joinpath("slots/1/dir/blob").exists()
+    assert not host.repo.paths.area.joinpath("slots/1/dir/blob").exists()
 
 
 @pytest.mark.parametrize("spoil", SPOILT)
@@ -152,7 +152,7 @@ def test_a_content_that_was_spoilt_on_this_disk_is_fetched_again(server: Server,
     fill(server.root, entry, CONTENT)
     host = a_host(tmp_path, entry, [server.files], "annex")
     host.run(host.order(1))
-    (kept,) = host.repo.area.glob("blobs/??/*")
+    (kept,) = host.repo.paths.area.glob("blobs/??/*")
     kept.chmod(0o644)
     kept.write_bytes(flipped(CONTENT))  # where it is a hard link, the slot's file is spoilt with it
     assert all(result.ok for result in host.deploy(1))
@@ -187,11 +187,11 @@ def test_a_fetch_that_is_killed_in_the_middle_of_a_content_is_done_again(
     command = [sys.executable, "-c", KILLED, str(tmp_path), server.files]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     victim = subprocess.Popen(command, env=environment)
-    until(lambda: any(path.stat().st_size for path in host.repo.area.glob("blobs/incoming/*")))
+    until(lambda: any(path.stat().st_size for path in host.repo.paths.area.glob("blobs/incoming/*")))
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     server.stall = False
     is_untouched(host)
     assert all(result.ok for result in host.deploy(1, deploy=77))
     assert (host.location / "dir/blob").read_bytes() == CONTENT
-    assert list(host.repo.area.glob("blobs/incoming/*")) == []
+    assert list(host.repo.paths.area.glob("blobs/incoming/*")) == []

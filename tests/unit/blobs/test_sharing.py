@@ -34,7 +34,7 @@ def host(server: Server, tmp_path: Path) -> Target:
 
 
 def contents(host: Target) -> set[bytes]:
-    return {path.read_bytes() for path in host.repo.area.glob("blobs/??/*")}
+    return {path.read_bytes() for path in host.repo.paths.area.glob("blobs/??/*")}
 
 
 def test_the_same_content_of_two_releases_is_fetched_once(host: Target, server: Server) -> None:
@@ -50,9 +50,9 @@ def test_the_same_content_of_two_releases_is_fetched_once(host: Target, server: 
 def test_slots_share_the_bytes_of_a_content(host: Target, tmp_path: Path) -> None:
     host.deploy(0)
     host.deploy(1)
-    one, other = (host.repo.area / "slots" / slot / "blob0" for slot in "01")
+    one, other = (host.repo.paths.area / "slots" / slot / "blob0" for slot in "01")
     if not reflink.clone(
-        one, os.fsencode(host.repo.area / "probe"), 0o644
+        one, os.fsencode(host.repo.paths.area / "probe"), 0o644
     ):  # else each has an inode of its own
         assert one.stat().st_ino == other.stat().st_ino
         assert not one.stat().st_mode & 0o222
@@ -131,7 +131,7 @@ def test_verify_finds_a_pointer_in_the_place_of_its_content(host: Target) -> Non
 
 def test_a_record_that_names_another_content_is_found(host: Target) -> None:
     host.deploy(0)
-    (database,) = host.repo.area.glob("slots/0.db")
+    (database,) = host.repo.paths.area.glob("slots/0.db")
     forged = stages.layouts.of(host.repo)._slots[0].manifest()  # type: ignore[attr-defined]
     with forged as manifest:
         manifest._db.execute("UPDATE pointers SET data=? WHERE path=?", (lfs(SMALL).data, b"blob0"))
@@ -198,7 +198,7 @@ def test_progress_tells_of_bytes(host: Target) -> None:
 def test_a_lost_manifest_keeps_contents_from_being_collected(host: Target) -> None:
     host.deploy(2)
     host.deploy(0)
-    (host.repo.area / "slots/0.db").write_bytes(b"SQLite format 3\0 and then rubbish")
+    (host.repo.paths.area / "slots/0.db").write_bytes(b"SQLite format 3\0 and then rubbish")
     layout = stages.layouts.of(host.repo)
     with pytest.raises(Corrupt):
         layout._slots[0].contents()  # type: ignore[attr-defined]

@@ -206,8 +206,8 @@ def test_contents_keep_to_the_cap(way: str, server: Server, tmp_path: Path) -> N
     with rsync_daemon(tmp_path, server.root) as daemon:
         place = {"web server": server.files, "git-lfs server": server.api, "rsync daemon": daemon}[way]
         host = Target(tmp_path, source, blobs={"lfs": place})
-        supply = dataclasses.replace(host.repo.supply, rate=500_000)
-        host.repo = dataclasses.replace(host.repo, supply=supply)
+        supply = dataclasses.replace(host.repo.delivery, rate=500_000)
+        host.repo = dataclasses.replace(host.repo, delivery=supply)
         begin = time.monotonic()
         is_served(host, "blob", content)
         assert (len(content) - at_once) / (time.monotonic() - begin) < 550_000
@@ -218,8 +218,8 @@ def test_contents_share_the_cap_with_what_else_the_host_fetches(server: Server, 
     content = os.urandom(100_000)
     fill(server.root, lfs(content), content)
     host = Target(tmp_path, Source(tmp_path / "s.git", {b"blob": lfs(content)}), blobs={"lfs": server.files})
-    supply = dataclasses.replace(host.repo.supply, rate=500_000)
-    host.repo = dataclasses.replace(host.repo, supply=supply)
+    supply = dataclasses.replace(host.repo.delivery, rate=500_000)
+    host.repo = dataclasses.replace(host.repo, delivery=supply)
     begin = time.monotonic()
     booked = Shared(host.cache / "booked")
     booked.book(begin, 2.0)

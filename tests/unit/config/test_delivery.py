@@ -50,10 +50,10 @@ def test_more_fanouts_than_an_order_can_name_are_refused() -> None:
 def test_what_a_transfer_keeps_to() -> None:
     supply = load(
         {"transfer": {"rate": 12_500_000, "jitter": 5, "nice": 10}, "payload_dir": "/srv/payloads"}
-    ).supply
+    ).delivery
     assert (supply.rate, supply.jitter, supply.nice) == (12_500_000, 5.0, 10)
     assert (supply.place, supply.site) == (Path("/srv/payloads"), "eqiad")
-    assert load({}).supply.place is None
+    assert load({}).delivery.place is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_a_transfer_keeps_to() -> None:
     [({}, 0), ({"rate": 1_000_000}, 0), ({"rate": 1_000_000, "fleet_rate": 7_900_000}, 7)],
 )
 def test_how_many_hosts_together_keep_to_the_cap_of_the_fleet(transfer: dict[str, int], hosts: int) -> None:
-    assert load({"transfer": transfer}).supply.at_once == hosts
+    assert load({"transfer": transfer}).delivery.at_once == hosts
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_how_many_hosts_together_keep_to_the_cap_of_the_fleet(transfer: dict[str
     ],
 )
 def test_how_far_it_is_to_a_site(said: dict[str, Any], link: Link) -> None:
-    found = load({"links": {"codfw": said}}).supply
+    found = load({"links": {"codfw": said}}).delivery
     assert found.links == {"codfw": link}
     assert found.link == Link()
-    assert load({"links": {"default": said}}).supply.link == link
+    assert load({"links": {"default": said}}).delivery.link == link
 
 
 @pytest.mark.parametrize(

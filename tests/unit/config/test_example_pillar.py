@@ -38,14 +38,14 @@ def test_every_repo_of_the_example_pillar_is_legal(checkout: Path, opts: dict[st
 
 def test_the_example_pillar_without_the_demo_has_usual_paths(checkout: Path) -> None:
     pillar = render(checkout, {})
-    assert config.load(pillar, "demo").location == Path("/srv/www/demo")
-    assert config.load(pillar, "test/testrepo").location == Path("/srv/deployment/test/testrepo")
+    assert config.load(pillar, "demo").paths.location == Path("/srv/www/demo")
+    assert config.load(pillar, "test/testrepo").paths.location == Path("/srv/deployment/test/testrepo")
 
 
 def test_the_demo_gives_each_host_a_disk_of_its_own(checkout: Path) -> None:
     repo = config.load(render(checkout, {"deploy_demo": DEMO}), "demo")
-    assert repo.location == Path("/somewhere/hosts/web1/srv/www/demo")
-    assert (repo.source, repo.url) == (DEMO["source"], DEMO["url"])
+    assert repo.paths.location == Path("/somewhere/hosts/web1/srv/www/demo")
+    assert (repo.origin.source, repo.origin.url) == (DEMO["source"], DEMO["url"])
 
 
 @pytest.mark.parametrize("key", [*DEPLOYMENT_KEYS, *REPO_KEYS])
@@ -73,5 +73,5 @@ def test_F20_the_name_of_the_repo_stands_alone_in_the_example_since_only_a_whole
 def test_F21_the_demo_has_a_canary_and_a_check_that_its_broken_release_fails(checkout: Path) -> None:
     pillar = render(checkout, {"deploy_demo": {**DEMO, "rollout": sample.ROLLOUT}})
     repo = config.load(pillar, "demo")
-    assert [group.name for group in repo.groups] == ["canary", "rest"]
-    assert [check.name for check in repo.checks] == ["version"]
+    assert [group.name for group in repo.rollout.groups] == ["canary", "rest"]
+    assert [check.name for check in repo.hooks.checks] == ["version"]

@@ -138,7 +138,7 @@ def test_a_repo_keeps_the_windows_of_the_fleet_and_its_own() -> None:
         "deployment_config": {"freeze": [_WEEKEND]},
         "repo_config": {"mediawiki": {"freeze": [_HOLIDAYS]}},
     }
-    found = config.load(pillar, "mediawiki").freeze
+    found = config.load(pillar, "mediawiki").guards.freeze
     assert [window.reason for window in found] == ["weekend", "holidays"]
 
 

@@ -24,7 +24,7 @@ from tests.support.repositories import repo
     ],
 )
 def test_what_is_said_is_read(tmp_path: Path, said: dict[str, Any], found: Ownership) -> None:
-    assert repo(tmp_path / "demo", owner=said).owner == found
+    assert repo(tmp_path / "demo", owner=said).contents.owner == found
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,10 @@ def test_who_cannot_give_files_an_owner_refuses_it_by_name(tmp_path: Path, keys:
 
 
 def test_trebuchets_group_is_that_of_an_owner_without_one(tmp_path: Path) -> None:
-    assert repo(tmp_path / "demo", deployment_repo_group="web").owner == Ownership(), "trees stay as they are"
-    said = repo(tmp_path / "demo", deployment_repo_group="web", owner={"user": "deploy"}).owner
+    assert repo(tmp_path / "demo", deployment_repo_group="web").contents.owner == Ownership(), (
+        "trees stay as they are"
+    )
+    said = repo(tmp_path / "demo", deployment_repo_group="web", owner={"user": "deploy"}).contents.owner
     assert said == Ownership(user="deploy", group="web")
-    said = repo(tmp_path / "demo", deployment_repo_group="web", owner={"group": "other"}).owner
+    said = repo(tmp_path / "demo", deployment_repo_group="web", owner={"group": "other"}).contents.owner
     assert said == Ownership(group="other")

@@ -54,8 +54,8 @@ def beside(installed: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_pillar_takes_a_transport_of_a_package(beside: Path) -> None:
-    assert repo(Path("/srv/demo"), transport="mounted").transport == "mounted"
-    assert repo(Path("/srv/demo"), transport="good+swarm").supply.swarm.wanted
+    assert repo(Path("/srv/demo"), transport="mounted").delivery.transport == "mounted"
+    assert repo(Path("/srv/demo"), transport="good+swarm").delivery.swarm.wanted
     with pytest.raises(ConfigError, match="layout overlay does not support what transport mounted brings"):
         repo(Path("/srv/demo"), transport="mounted", layout="overlay")
 
@@ -204,7 +204,7 @@ def test_a_row_may_come_without_the_class_of_this_package() -> None:
 def test_the_pillar_takes_a_tag_scheme_of_a_package_and_the_next_tag_follows_it(beside: Path) -> None:
     found = repo(Path("/srv/demo"), tag_scheme="weekly")
     now = datetime(2026, 11, 23, tzinfo=timezone.utc)
-    assert next_tag("demo", ["2026-W48.9", "2026-W48.10"], found.tag_scheme, "", now) == "2026-W48.11"
+    assert next_tag("demo", ["2026-W48.9", "2026-W48.10"], found.staging.tag_scheme, "", now) == "2026-W48.11"
 
 
 def test_a_tag_scheme_that_nobody_brings_is_refused_with_those_that_there_are() -> None:

@@ -74,13 +74,13 @@ def load(**keys: Any) -> config.Repo:
 
 
 def test_a_repo_without_keys_has_trebuchets_defaults() -> None:
-    shown = config.load(TREBUCHET, "test/testrepo", "eqiad").trebuchet
+    shown = config.load(TREBUCHET, "test/testrepo", "eqiad").pillar.trebuchet
     assert {key: shown[key] for key in DEFAULTS} == DEFAULTS
 
 
 def test_all_keys_of_trebuchet_are_taken_as_they_are() -> None:
     said = TREBUCHET["repo_config"]["mediawiki/slot0"]
-    shown = config.load(TREBUCHET, "mediawiki/slot0", "codfw").trebuchet
+    shown = config.load(TREBUCHET, "mediawiki/slot0", "codfw").pillar.trebuchet
     assert {key: shown[key] for key in said} == {
         **said,
         "checkout_module_calls": {"mediawiki.purge": [], "test.echo": []},
@@ -91,7 +91,7 @@ def test_all_keys_of_trebuchet_are_taken_as_they_are() -> None:
 
 
 def test_a_repo_that_is_only_a_name_is_a_repo() -> None:
-    assert config.load(TREBUCHET, "parsoid/deploy").location == Path("/srv/deployment/parsoid/deploy")
+    assert config.load(TREBUCHET, "parsoid/deploy").paths.location == Path("/srv/deployment/parsoid/deploy")
 
 
 def test_all_repos_are_listed() -> None:
@@ -102,7 +102,7 @@ def test_all_repos_are_listed() -> None:
 def test_a_name_that_yaml_takes_for_a_number_is_a_name() -> None:
     numbered = {"repo_config": {404: {}, "demo": {}}}
     assert config.repo_names(numbered) == ["404", "demo"]
-    assert config.load(numbered, "404").location == Path("/srv/deployment/404")
+    assert config.load(numbered, "404").paths.location == Path("/srv/deployment/404")
 
 
 @pytest.mark.parametrize(
@@ -110,26 +110,26 @@ def test_a_name_that_yaml_takes_for_a_number_is_a_name() -> None:
 )
 def test_the_type_chooses_the_scheme_and_the_site_the_server(kind: str, scheme: str) -> None:
     section = {"repo_config": {"demo": {"type": kind}}, "deployment_config": TREBUCHET["deployment_config"]}
-    assert config.load(section, "demo", "codfw").url == f"{scheme}://mira.codfw.example.org/demo"
-    assert config.load(section, "demo").url == f"{scheme}://tin.eqiad.example.org/demo"
+    assert config.load(section, "demo", "codfw").origin.url == f"{scheme}://mira.codfw.example.org/demo"
+    assert config.load(section, "demo").origin.url == f"{scheme}://tin.eqiad.example.org/demo"
 
 
 def test_the_grain_is_a_second_name_for_targets() -> None:
-    assert load().targets == "G@deployment_target:demo"
-    assert load(grain="web").targets == "G@deployment_target:demo or G@deployment_target:web"
+    assert load().targets.expression == "G@deployment_target:demo"
+    assert load(grain="web").targets.expression == "G@deployment_target:demo or G@deployment_target:web"
 
 
 def test_a_staging_repository_on_this_host_is_where_tags_are_read(tmp_path: Path) -> None:
     section = {**pillar(upstream="https://u"), "deployment_config": {"parent_dir": str(tmp_path)}}
-    assert config.load(section, "demo").source == "https://u"
+    assert config.load(section, "demo").origin.source == "https://u"
     (tmp_path / "demo" / ".git").mkdir(parents=True)
-    assert config.load(section, "demo").source == str(tmp_path / "demo")
+    assert config.load(section, "demo").origin.source == str(tmp_path / "demo")
 
 
 def test_each_load_has_data_of_its_own() -> None:
-    load().trebuchet["fetch_module_calls"]["x.y"] = []
-    load().trebuchet["dependencies"]["x"] = ""
-    assert load().trebuchet["fetch_module_calls"] == load().trebuchet["dependencies"] == {}
+    load().pillar.trebuchet["fetch_module_calls"]["x.y"] = []
+    load().pillar.trebuchet["dependencies"]["x"] = ""
+    assert load().pillar.trebuchet["fetch_module_calls"] == load().pillar.trebuchet["dependencies"] == {}
 
 
 @pytest.mark.parametrize("key", list(REPO_KEYS))
@@ -229,7 +229,7 @@ def test_an_url_that_would_run_a_command_is_refused(key: str, value: str) -> Non
     ],
 )
 def test_usual_urls_are_accepted(value: str) -> None:
-    assert load(url=value).url == value
+    assert load(url=value).origin.url == value
 
 
 def test_a_password_in_a_wrong_url_is_not_told() -> None:
@@ -275,7 +275,7 @@ def test_a_type_of_targets_without_targets_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         load(targets_type="list")
     assert caught.value.path == "repo_config:demo:targets_type"
-    assert load(targets="web1,web2", targets_type="list").targets_type == "list"
+    assert load(targets="web1,web2", targets_type="list").targets.type == "list"
 
 
 @given(data=anything)
@@ -344,11 +344,11 @@ def test_a_location_by_default_can_lie_in_another_too() -> None:
 )
 def test_locations_beside_each_other_are_fine(one: str, other: str) -> None:
     section = {"repo_config": {"demo": {"location": one}, "other": {"location": other}}}
-    assert str(config.load(section, "demo").location) == one
+    assert str(config.load(section, "demo").paths.location) == one
 
 
 def test_what_is_not_live_lies_beside_the_location() -> None:
-    assert config.load(pillar("/srv/demo"), "demo").area == Path("/srv/.demo.deploy")
+    assert config.load(pillar("/srv/demo"), "demo").paths.area == Path("/srv/.demo.deploy")
 
 
 # -- the reference page ---------------------------------------------------------------------------------
@@ -409,7 +409,7 @@ def test_a_wrong_rewriting_of_urls_is_an_error_that_names_it(instead: Any) -> No
 def test_sources_of_blobs_may_be_one_or_many_or_none() -> None:
     said = {"lfs": "/srv/lfs", "annex": ["host:/x", "host::y"]}
     repo = config.load({"repo_config": {"demo": {"blobs": said, "gitfat_enabled": True}}}, "demo")
-    assert repo.blobs == {"fat": (), "lfs": ("/srv/lfs",), "annex": ("host:/x", "host::y")}
+    assert repo.contents.blobs == {"fat": (), "lfs": ("/srv/lfs",), "annex": ("host:/x", "host::y")}
     assert repo.shape == "annex+fat+lfs"
 
 

@@ -154,7 +154,7 @@ def test_F22_a_check_for_scaps_default_group_runs_where_the_pillar_has_no_groups
 
 def test_F22_the_words_of_the_pillar_mean_what_they_meant() -> None:
     checks = {"x": {"command": "smoke", "after": "promote"}, "y": {"command": "files", "after": "checkout"}}
-    assert [check.point for check in repo(checks=checks).checks] == ["after restart", "after checkout"]
+    assert [check.point for check in repo(checks=checks).hooks.checks] == ["after restart", "after checkout"]
 
 
 # -- what is not valid -------------------------------------------------------------------------------

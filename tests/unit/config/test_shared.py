@@ -47,9 +47,9 @@ def test_what_cannot_be_shared_is_refused_with_its_path(shared: Any, word: str) 
 
 def test_names_that_only_begin_alike_are_apart() -> None:
     found = repo(Path("/srv/www/demo"), shared={"dirs": ["var", "variable/"], "files": ["var.ini"]})
-    assert found.shared.paths == ("var", "var.ini", "variable")
-    assert found.shared.holds(b"var/x")
-    assert not found.shared.holds(b"vari")
+    assert found.paths.shared.paths == ("var", "var.ini", "variable")
+    assert found.paths.shared.holds(b"var/x")
+    assert not found.paths.shared.holds(b"vari")
 
 
 def test_the_shape_tells_which_paths_are_shared_and_seals_take_it() -> None:

@@ -92,6 +92,7 @@ def test_a_bundle_without_its_base_is_refused(plain: Source, store: Repository, 
     assert is_sound(store)
 
 
+@pytest.mark.component("git packs and reads tens of megabytes")
 def test_big_files_travel_whole(tmp_path: Path, store: Repository) -> None:
     """Larger than what git is told to hold in memory."""
     big = bytes(17 * MEGABYTE)
@@ -153,6 +154,7 @@ def sixty(tmp_path_factory: pytest.TempPathFactory) -> Source:
     return Source(tmp_path_factory.mktemp("sixty") / "source.git", *releases)
 
 
+@pytest.mark.component("hundreds of processes of git")
 def test_a_store_stays_small_over_sixty_releases_and_loses_nothing_that_it_holds(
     sixty: Source, store: Repository, tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_store_stays_small_over_sixty_releases_and_loses_nothing_that_it_holds
     assert sum(pack.stat().st_size for pack in packs) < 45 * 20_000  # all sixty would be 60 * 20,000
 
 
+@pytest.mark.component("hundreds of processes of git")
 def test_a_store_that_cannot_be_tidied_takes_releases_all_the_same(
     sixty: Source, store: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,47 +54,49 @@ def see(path: Path) -> tuple[int, int, int, int]:
 
 
 def test_what_is_live_moves_at_once_and_the_next_release_goes_on_with_it(made: Repo, source: Source) -> None:
-    write_theirs(made.location)
-    inode = (made.location / "images/a/b/cat.png").stat().st_ino
+    write_theirs(made.paths.location)
+    inode = (made.paths.location / "images/a/b/cat.png").stat().st_ino
     assert adopt(made) == {"LocalSettings.php": "moved", "images": "moved"}
-    assert (made.location / "images").is_symlink()
-    assert (made.location / "LocalSettings.php").read_text() == "<?php secret"
-    assert (made.area / "shared/images/a/b/cat.png").stat().st_ino == inode
+    assert (made.paths.location / "images").is_symlink()
+    assert (made.paths.location / "LocalSettings.php").read_text() == "<?php secret"
+    assert (made.paths.area / "shared/images/a/b/cat.png").stat().st_ino == inode
     assert adopt(made) == {"LocalSettings.php": "there already", "images": "there already"}
     deploy(layouts.of(made), source, 0)
-    assert (made.location / "images/a/b/cat.png").read_text() == "cat"
-    assert not (made.location / "images/README").exists()
+    assert (made.paths.location / "images/a/b/cat.png").read_text() == "cat"
+    assert not (made.paths.location / "images/README").exists()
 
 
 def test_what_the_first_deploy_moved_aside_is_copied_as_it_is_and_stays(made: Repo, source: Source) -> None:
-    write_theirs(made.location)
-    facts = deploy(layouts.of(replace(made, shared=type(made.shared)())), source, 0)
+    write_theirs(made.paths.location)
+    facts = deploy(
+        layouts.of(replace(made, paths=replace(made.paths, shared=type(made.paths.shared)()))), source, 0
+    )
     aside = Path(str(facts["moved_aside"]))
     assert adopt(made, source=str(aside)) == {"LocalSettings.php": "copied", "images": "copied"}
-    place = made.area / "shared"
+    place = made.paths.area / "shared"
     for name in ("images", "images/a/b/cat.png", "images/alias", "LocalSettings.php"):
         assert see(place / name) == see(aside / name), name
     assert (place / "images/a/b/cat.png").read_text() == "cat"
     assert not (place / "images/pipe").exists(), "a pipe belongs to a process"
     deploy(layouts.of(made), source, 1)
-    assert (made.location / "images/a/b/cat.png").read_text() == "cat"
+    assert (made.paths.location / "images/a/b/cat.png").read_text() == "cat"
     assert layouts.of(made).verify(full=True).ok
 
 
 def test_what_is_shared_already_is_not_touched(made: Repo, tmp_path: Path) -> None:
-    (made.area / "shared/images").mkdir(parents=True)
-    (made.area / "shared/images/mine").write_text("mine")
+    (made.paths.area / "shared/images").mkdir(parents=True)
+    (made.paths.area / "shared/images/mine").write_text("mine")
     write_theirs(tmp_path / "old")
     assert adopt(made, "images", source=str(tmp_path / "old")) == {"images": "there already"}
-    assert os.listdir(made.area / "shared/images") == ["mine"]
+    assert os.listdir(made.paths.area / "shared/images") == ["mine"]
 
 
 def test_a_link_of_the_operators_goes_on_leading_there(made: Repo, tmp_path: Path) -> None:
     (tmp_path / "nfs").mkdir()
-    made.location.mkdir(parents=True)
-    os.symlink("../../nfs", made.location / "images")
+    made.paths.location.mkdir(parents=True)
+    os.symlink("../../nfs", made.paths.location / "images")
     assert adopt(made) == {"LocalSettings.php": "not found", "images": "linked"}
-    assert os.path.realpath(made.area / "shared/images") == str(tmp_path / "nfs")
+    assert os.path.realpath(made.paths.area / "shared/images") == str(tmp_path / "nfs")
 
 
 @pytest.mark.parametrize(
@@ -114,11 +116,11 @@ def test_what_cannot_be_meant_is_refused_with_what_helps(
 
 
 def test_what_is_of_another_kind_is_refused(made: Repo) -> None:
-    made.location.mkdir(parents=True)
-    (made.location / "images").write_text("a file")
+    made.paths.location.mkdir(parents=True)
+    (made.paths.location / "images").write_text("a file")
     with pytest.raises(Unsupported, match="of another kind"):
         adopt(made)
-    assert (made.location / "images").read_text() == "a file"
+    assert (made.paths.location / "images").read_text() == "a file"
 
 
 def test_a_link_that_somebody_puts_in_the_way_leads_the_copy_nowhere(made: Repo, tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_a_link_that_somebody_puts_in_the_way_leads_the_copy_nowhere(made: Repo,
     write_theirs(tmp_path / "old")
     os.symlink(tmp_path / "secret", tmp_path / "old/images/a/way")
     adopt(made, source=str(tmp_path / "old"))
-    assert (made.area / "shared/images/a/way").is_symlink()
+    assert (made.paths.area / "shared/images/a/way").is_symlink()
     assert (tmp_path / "secret/key").read_text() == "secret"
 
 
@@ -144,7 +146,7 @@ def test_a_full_disk_leaves_nothing_behind_and_nothing_changed(
     monkeypatch.setattr(copying.shutil, "copyfileobj", full)
     with pytest.raises(DiskFull):
         adopt(made, source=str(tmp_path / "old"))
-    assert os.listdir(made.area / "shared") == []
+    assert os.listdir(made.paths.area / "shared") == []
     monkeypatch.undo()
     assert adopt(made, source=str(tmp_path / "old"))["images"] == "copied"
 
@@ -160,13 +162,13 @@ def test_it_is_said_before_anything_is_copied_that_there_is_no_room(
     monkeypatch.setattr(adopting.disk, "refuse_without_space", none_left)
     with pytest.raises(DiskFull):
         adopt(made, source=str(tmp_path / "old"))
-    assert os.listdir(made.area / "shared") == []
+    assert os.listdir(made.paths.area / "shared") == []
 
 
 def test_a_copy_keeps_setuid_bits_only_with_their_owner(made: Repo, tmp_path: Path) -> None:
     write_theirs(tmp_path / "old")
     os.chmod(tmp_path / "old/images/a/b/cat.png", 0o4755)
     adopt(made, "images", source=str(tmp_path / "old"))
-    copied = (made.area / "shared/images/a/b/cat.png").stat()
+    copied = (made.paths.area / "shared/images/a/b/cat.png").stat()
     assert stat.S_IMODE(copied.st_mode) == 0o4755
     assert copied.st_uid == (tmp_path / "old/images/a/b/cat.png").stat().st_uid

@@ -73,7 +73,7 @@ def _verifies_and_deploys(layout: Any, source: Source, _repo: config.Repo) -> No
 def _fails_and_starts_anew(layout: Any, source: Source, found: config.Repo) -> None:
     """Trees are deleted as a whole and written anew."""
     for number in range(_DEPLOYS):
-        for record in found.area.glob("*/*.json"):
+        for record in found.paths.area.glob("*/*.json"):
             record.unlink(missing_ok=True)
         with contextlib.suppress(DeployError):
             deploy(layout, source, number % 4)
@@ -97,7 +97,7 @@ def test_F40_nothing_outside_is_written_or_removed(
     deploy(layouts.of(found), source, 1)
     before = snapshot(outside)
 
-    with exchanging(found.area, "*/*/app/busy", outside, _ROUNDS):
+    with exchanging(found.paths.area, "*/*/app/busy", outside, _ROUNDS):
         act(layouts.of(found), source, found)
 
     assert snapshot(outside) == before
@@ -109,7 +109,7 @@ def test_F40_once_nobody_exchanges_anything_the_next_deploy_brings_the_release(
 ) -> None:
     found = repo(location, layout=layout)
     deploy(layouts.of(found), source, 0)
-    with exchanging(found.area, "*/*/app/busy", outside, _ROUNDS):
+    with exchanging(found.paths.area, "*/*/app/busy", outside, _ROUNDS):
         _deploys(layouts.of(found), source, found)
 
     for number in (

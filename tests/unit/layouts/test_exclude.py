@@ -38,8 +38,8 @@ def test_it_is_in_no_tree_forth_and_back(made: Repo, source: Source) -> None:
     layout = layouts.of(made)
     for number in (0, 1, 2, 3, 2, 0):
         deploy(layout, source, number)
-        assert files(made.location) == {"index", "docs2", "lib/a"}
-        assert (made.location / "index").read_text() == f"v{number}"
+        assert files(made.paths.location) == {"index", "docs2", "lib/a"}
+        assert (made.paths.location / "index").read_text() == f"v{number}"
         assert layout.verify(full=True).ok
         assert not layout.untracked()
 
@@ -57,14 +57,14 @@ def test_the_root_is_that_of_what_is_there_on_the_master_too(
 
 
 def test_a_change_of_the_list_makes_trees_new(made: Repo, source: Source) -> None:
-    plain = repo(made.location, layout=made.layout)
+    plain = repo(made.paths.location, layout=made.layout.name)
     deploy(layouts.of(plain), source, 0)
-    assert "docs/a" in files(made.location)
+    assert "docs/a" in files(made.paths.location)
     deploy(layouts.of(made), source, 0)
-    assert "docs/a" not in files(made.location)
+    assert "docs/a" not in files(made.paths.location)
     assert layouts.of(made).verify(full=True).ok
     deploy(layouts.of(plain), source, 1)
-    assert "docs/a" in files(made.location)
+    assert "docs/a" in files(made.paths.location)
 
 
 @pytest.mark.parametrize("said", [["/docs"], ["a/../b"], "docs", ["docs", "docs/"], [""], [1]])

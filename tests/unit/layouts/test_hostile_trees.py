@@ -7,10 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from saltdeploy import layouts
 from saltdeploy.layouts.slots import Slots
 from saltdeploy.lib.errors import DeployError
 
-from tests.support.repositories import Entry, RawTree, Source, add_raw, deploy, link, repo, snapshot, tree
+from tests.support.repositories import (
+    Entry,
+    RawTree,
+    Source,
+    add_raw,
+    deploy,
+    link,
+    prepare,
+    repo,
+    snapshot,
+    tree,
+)
 
 FILE, LINK, DIRECTORY = "100644", "120000", "40000"
 
@@ -115,4 +127,21 @@ def test_a_link_that_somebody_put_in_place_of_a_directory_is_not_followed(
     deploy(layout, source, 2)
     assert snapshot(location) == source.checked_out(2)
     assert (outside / "theirs").read_text() == "theirs"
+    assert snapshot(outside).keys() == {b"theirs"}
+
+
+@pytest.mark.parametrize("name", TREES)
+@pytest.mark.parametrize("layout", ["slots", "releases", "inplace"])
+def test_F44_it_is_refused_at_the_fetch_whatever_the_layout(
+    name: str, layout: str, tmp_path: Path, location: Path, outside: Path
+) -> None:
+    """Behind the barrier it would be too late: other hosts would have switched."""
+    source = Source(tmp_path / "source", tree(a="0"))
+    add_raw(source, 1, TREES[name](outside))
+    made = layouts.of(repo(location, layout=layout))
+    deploy(made, source, 0)
+    with pytest.raises(DeployError):
+        prepare(made, source, 1)
+    shown = {path: entry for path, entry in snapshot(location).items() if not path.startswith(b".git")}
+    assert shown == source.checked_out(0)
     assert snapshot(outside).keys() == {b"theirs"}

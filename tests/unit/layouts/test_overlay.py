@@ -47,7 +47,7 @@ class Host(Traveller):
 
     @property
     def releases(self) -> Path:
-        return self.repo.area / "mounts"
+        return self.repo.paths.area / "mounts"
 
     def mounted(self) -> set[str]:
         """The commits of which a mount is there."""
@@ -57,7 +57,7 @@ class Host(Traveller):
         return {self.source.tag(number).commit for number in numbers}
 
     def reboots(self) -> None:
-        for directory in (self.releases, self.repo.area / "layers"):
+        for directory in (self.releases, self.repo.paths.area / "layers"):
             for name in mounts.mounted(directory):
                 subprocess.run(["umount", str(directory / name)], check=True)
 
@@ -93,11 +93,11 @@ def test_releases_that_nobody_needs_are_unmounted_and_their_images_deleted(host:
     for number in range(5):
         host.goes_to(number)
     assert host.mounted() == host.commits(2, 3, 4)
-    layers = mounts.mounted(host.repo.area / "layers")
-    kept = {path.stem for path in (host.repo.area / "layers").glob("*.img")}
+    layers = mounts.mounted(host.repo.paths.area / "layers")
+    kept = {path.stem for path in (host.repo.paths.area / "layers").glob("*.img")}
     assert len(kept) == 4  # the base, and three over it
     assert set(layers) == kept
-    assert sum(path.stat().st_size for path in host.repo.area.rglob("layers/*.img")) < 1 << 17
+    assert sum(path.stat().st_size for path in host.repo.paths.area.rglob("layers/*.img")) < 1 << 17
 
 
 @pytest.mark.images
@@ -153,7 +153,7 @@ def test_an_image_that_was_damaged_is_never_mounted_and_comes_again(host: Host) 
     host.goes_to(0)
     host.goes_to(1)
     host.reboots()
-    for image in (host.repo.area / "layers").glob("*.img"):
+    for image in (host.repo.paths.area / "layers").glob("*.img"):
         image.chmod(0o600)
         with open(image, "r+b") as file:
             file.seek(100)
@@ -164,7 +164,7 @@ def test_an_image_that_was_damaged_is_never_mounted_and_comes_again(host: Host) 
 
 def layers(host: Host) -> dict[str, Path]:
     """The layers that are directories."""
-    home = host.repo.area / "layers"
+    home = host.repo.paths.area / "layers"
     return {path.name: path for path in home.iterdir() if path.is_dir() and "-" in path.name}
 
 
@@ -178,7 +178,7 @@ def test_a_directory_holds_what_differs_from_the_base_and_goes_with_its_release(
     assert set(layers(host)) == {f"base-{commits[0]}", *over}
     names = {path.name for path in layers(host)[f"over-{commits[0]}-{commits[4]}"].iterdir()}
     assert names == {"a", "link"}
-    records = {path.stem for path in (host.repo.area / "layers").glob("*.db")}
+    records = {path.stem for path in (host.repo.paths.area / "layers").glob("*.db")}
     assert records == set(layers(host))
 
 
@@ -295,10 +295,14 @@ def test_the_number_of_releases_that_are_seen_may_change(tmp_path: Path) -> None
     host = static_host(tmp_path, "bundle")
     for number in range(3):
         comes_to(host, number)
-    host.repo = dataclasses.replace(host.repo, visible_releases=1)
+    host.repo = dataclasses.replace(
+        host.repo, layout=dataclasses.replace(host.repo.layout, visible_releases=1)
+    )
     comes_to(host, 2)
     assert assets(host) == {"asset2"}
-    host.repo = dataclasses.replace(host.repo, visible_releases=2)
+    host.repo = dataclasses.replace(
+        host.repo, layout=dataclasses.replace(host.repo.layout, visible_releases=2)
+    )
     comes_to(host, 2)
     assert assets(host) == {"asset1", "asset2"}
 
@@ -327,7 +331,7 @@ def test_a_layout_that_shows_one_release_refuses_to_show_several(tmp_path: Path)
 def test_garbage_is_told_first_and_what_is_live_stays(host: Host) -> None:
     for number in range(5):
         host.goes_to(number)
-    few = layouts.of(dataclasses.replace(host.repo, slots=2))
+    few = layouts.of(dataclasses.replace(host.repo, layout=dataclasses.replace(host.repo.layout, slots=2)))
     told, done = Cleanup(test=True), Cleanup()
     few.collect(told, ())
     assert host.mounted() == host.commits(2, 3, 4)
@@ -383,7 +387,9 @@ def test_images_with_other_bytes_than_the_release_has(
     host.goes_to(0)
     if asked:
         keys = (seals.public_key(public_pem(key)),)
-        host.repo = dataclasses.replace(host.repo, release_keys=keys, signing_key=str(key))
+        host.repo = dataclasses.replace(
+            host.repo, trust=dataclasses.replace(host.repo.trust, release_keys=keys, signing_key=str(key))
+        )
     asks = host.order_for(1)
     evil = Source(tmp_path / "evil.git", SMALL[0], {**SMALL[1], path: Entry(FILE, b"evil")})
     commits = [evil.tag(number).commit for number in (0, 1)]
@@ -429,7 +435,7 @@ def test_killed_at_any_step_and_run_again(host: Host) -> None:
             assert os.WTERMSIG(status) == signal.SIGKILL, (name, when)
             assert host.shows(number - 1), (name, when)
         host.goes_to(number)
-    assert not list(host.repo.area.rglob("*.part"))
+    assert not list(host.repo.paths.area.rglob("*.part"))
 
 
 def _die(step, given, when: str) -> None:  # type: ignore[no-untyped-def]
@@ -442,11 +448,11 @@ def _die(step, given, when: str) -> None:  # type: ignore[no-untyped-def]
 @both
 def test_from_slots_to_mounts_and_back(host: Host) -> None:
     mounting = host.repo
-    host.repo = dataclasses.replace(mounting, layout="slots")
+    host.repo = dataclasses.replace(mounting, layout=dataclasses.replace(mounting.layout, name="slots"))
     host.goes_to(0)
     host.repo = mounting
     host.goes_to(1)
-    host.repo = dataclasses.replace(mounting, layout="slots")
+    host.repo = dataclasses.replace(mounting, layout=dataclasses.replace(mounting.layout, name="slots"))
     host.goes_to(2)
 
 

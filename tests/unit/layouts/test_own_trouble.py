@@ -46,7 +46,7 @@ def test_F58_an_immutable_file_in_a_tree_keeps_no_release_from_coming(
             assert snapshot(location) == source.checked_out(number)
 
     deploy(layouts.of(found), source, 5)
-    assert not list(found.area.glob("*/.*.????????")), "what was set aside goes once that can be"
+    assert not list(found.paths.area.glob("*/.*.????????")), "what was set aside goes once that can be"
 
 
 @needs_attributes
@@ -63,7 +63,7 @@ def test_F58_gc_does_its_work_in_spite_of_what_somebody_made_immutable(
         assert answer.ok
         assert "skipped" not in answer.facts
     gc.collect([host.repo], host.host, whole=True)
-    assert not list(host.repo.area.glob("*/.*.????????"))
+    assert not list(host.repo.paths.area.glob("*/.*.????????"))
 
 
 @needs_attributes

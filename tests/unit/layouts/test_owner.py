@@ -62,9 +62,9 @@ def test_every_release_has_them_forth_and_back(made: Repo, source: Source) -> No
     layout = layouts.of(made)
     for number in (0, 1, 2, 3, 4, 1, 0):
         deploy(layout, source, number)
-        assert owners(made.location) == {(UID, GID)}, number
-        assert modes(made.location) == MODES, number
-        assert (made.location / "index").read_text() == f"v{number}"
+        assert owners(made.paths.location) == {(UID, GID)}, number
+        assert modes(made.paths.location) == MODES, number
+        assert (made.paths.location / "index").read_text() == f"v{number}"
         assert layout.verify(full=True).ok
 
 
@@ -112,24 +112,24 @@ def test_what_somebody_has_changed_is_named_and_the_next_fetch_mends_it(
 ) -> None:
     layout = layouts.of(made)
     deploy(layout, source, 0)
-    named = change(made.location)
+    named = change(made.paths.location)
     findings = layout.verify(full=full)
     assert (findings.misowned, findings.changed, findings.missing) == ([named], [], [])
     assert layout.holdings().damaged
     deploy(layout, source, 0)
-    assert modes(made.location) == MODES
-    assert owners(made.location) == {(UID, GID)}
+    assert modes(made.paths.location) == MODES
+    assert owners(made.paths.location) == {(UID, GID)}
     assert layout.verify(full=True).ok
 
 
 def test_a_change_of_the_owner_makes_trees_new(made: Repo, source: Source) -> None:
-    plain = repo(made.location, layout=made.layout)
+    plain = repo(made.paths.location, layout=made.layout.name)
     deploy(layouts.of(plain), source, 0)
-    assert owners(made.location) == {(os.geteuid(), os.getegid())}
+    assert owners(made.paths.location) == {(os.geteuid(), os.getegid())}
     deploy(layouts.of(made), source, 0)
-    assert owners(made.location) == {(UID, GID)}
+    assert owners(made.paths.location) == {(UID, GID)}
     deploy(layouts.of(plain), source, 0)
-    assert owners(made.location) == {(os.geteuid(), os.getegid())}
+    assert owners(made.paths.location) == {(os.geteuid(), os.getegid())}
     assert layouts.of(plain).verify(full=True).ok
 
 
@@ -137,7 +137,7 @@ def test_what_is_made_for_shared_paths_has_them_too(tmp_path: Path, source: Sour
     shared = {"dirs": ["uploads", "var"]}
     made = repo(tmp_path / "demo", owner={**OWNER, "writable": ["uploads", "var"]}, shared=shared)
     deploy(layouts.of(made), source, 0)
-    place = made.area / "shared"
+    place = made.paths.area / "shared"
     for name, mode in (("uploads", 0o770), ("var", 0o770), ("var/deep", 0o770), ("var/deep/x", 0o640)):
         seen = (place / name).stat()
         assert (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (UID, GID, mode), name
@@ -152,4 +152,4 @@ def test_who_is_not_on_the_host_is_named_before_anything_is_written(
     with pytest.raises(Unsupported, match=f"there is no {who} no-such-one") as caught:
         prepare(layouts.of(made), source, 0)
     assert caught.value.path == f"repo_config:demo:owner:{who}"
-    assert not list((made.area / "slots").glob("[0-9]"))
+    assert not list((made.paths.area / "slots").glob("[0-9]"))

@@ -210,7 +210,7 @@ def test_one_that_was_bad_goes_before_a_good_one(layout: Releases, source: Sourc
 
 
 def test_the_way_back_to_a_good_release_stays(layout: Releases, source: Source, home: Path) -> None:
-    few = Releases(repo(layout._repo.location, layout="releases", keep_releases=2))
+    few = Releases(repo(layout._repo.paths.location, layout="releases", keep_releases=2))
     for number in range(3):
         deploy(few, source, number)
     few.activate(source.release(1), back=True)
@@ -278,7 +278,7 @@ def test_what_would_go_is_told_and_stays_when_it_is_only_a_test(
     for number in range(3):
         deploy(layout, source, number)
     (home.parent / "incoming/left").write_bytes(bytes(100_000))
-    few = Releases(repo(layout._repo.location, layout="releases", keep_releases=2))
+    few = Releases(repo(layout._repo.paths.location, layout="releases", keep_releases=2))
     told, done = Cleanup(test=True), Cleanup()
     few.collect(told, ())
     assert names(home) == {"v0", "v1", "v2"}

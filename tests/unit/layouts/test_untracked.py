@@ -47,9 +47,9 @@ def test_what_an_application_wrote_into_the_live_tree_is_named(made: Repo, sourc
     layout = layouts.of(made)
     deploy(layout, source, 0)
     assert not layout.untracked()
-    write(made.location, "cache/1", "cache/2", "lib/deep/log", "images/cat.png")
-    os.symlink("index", made.location / "alias")
-    os.mkfifo(made.location / "pipe")
+    write(made.paths.location, "cache/1", "cache/2", "lib/deep/log", "images/cat.png")
+    os.symlink("index", made.paths.location / "alias")
+    os.mkfifo(made.paths.location / "pipe")
     assert named(made) == ("alias", "cache/", "images/cat.png", "lib/deep/log", "pipe")
     prepare(layout, source, 1)
     found = layout.untracked(source.release(1).commit)
@@ -61,10 +61,10 @@ def test_what_an_application_wrote_into_the_live_tree_is_named(made: Repo, sourc
 def test_in_a_big_tree_only_directories_are_read_that_somebody_has_changed(
     made: Repo, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    big = replace(made, stat_limit=0)
+    big = replace(made, layout=replace(made.layout, stat_limit=0))
     layout = layouts.of(big)
     deploy(layout, source, 0)
-    write(made.location, "lib/deep/log", "cache/1")
+    write(made.paths.location, "lib/deep/log", "cache/1")
     read: list[bytes] = []
     entries = untracked.Below.entries
 
@@ -80,13 +80,13 @@ def test_in_a_big_tree_only_directories_are_read_that_somebody_has_changed(
 def test_what_is_shared_is_no_stranger(tmp_path: Path, source: Source) -> None:
     made = repo(tmp_path / "demo", shared={"dirs": ["images", "var/cache"]})
     deploy(layouts.of(made), source, 0)
-    write(made.location, "images/cat.png", "var/cache/x", "var/other")
+    write(made.paths.location, "images/cat.png", "var/cache/x", "var/other")
     assert named(made) == ("var/other",)
 
 
 def test_many_are_counted_and_some_are_named(made: Repo, source: Source) -> None:
     deploy(layouts.of(made), source, 0)
-    write(made.location, *(f"lib/{n:03}{'x' * 100}" for n in range(40)))
+    write(made.paths.location, *(f"lib/{n:03}{'x' * 100}" for n in range(40)))
     found = layouts.of(made).untracked()
     assert (len(found.named), found.count) == (8, 40)
     assert str(found).endswith("and 32 more")
@@ -97,9 +97,11 @@ def test_a_record_that_is_damaged_keeps_nobody_from_looking(made: Repo, source: 
     layout = layouts.of(made)
     deploy(layout, source, 0)
     prepare(layout, source, 1)
-    write(made.location, "cache/1")
+    write(made.paths.location, "cache/1")
     [record] = [
-        path for path in made.area.rglob("*.db") if path.stem == Path(os.readlink(made.location)).name
+        path
+        for path in made.paths.area.rglob("*.db")
+        if path.stem == Path(os.readlink(made.paths.location)).name
     ]
     record.write_bytes(record.read_bytes()[:100] + b"x" * 4000)
     assert named(made, source.release(1).commit) == ("cache/",)
@@ -114,13 +116,13 @@ def test_what_the_first_release_has_not_is_named(
     tmp_path: Path, source: Source, layout: str, link: bool
 ) -> None:
     made = repo(tmp_path / "srv/demo", layout=layout)
-    old = tmp_path / "srv/releases/2023" if link else made.location
+    old = tmp_path / "srv/releases/2023" if link else made.paths.location
     write(old, "LocalSettings.php", "index", "images/cat.png", "images/README", "vendor/x/y")
     if layout != "inplace":  # which would go on with it
         write(old, ".git/config")
     os.symlink("index", old / "lib")
     if link:
-        made.location.symlink_to("releases/2023")
+        made.paths.location.symlink_to("releases/2023")
     prepare(layouts.of(made), source, 0)
     assert named(made, source.release(0).commit) == ("LocalSettings.php", "images/cat.png", "lib", "vendor/")
     layouts.of(made).activate(source.release(0))
@@ -128,7 +130,15 @@ def test_what_the_first_release_has_not_is_named(
 
 
 def test_a_plan_is_told_the_same_by_digests_of_the_paths(made: Repo, source: Source) -> None:
-    write(made.location, "LocalSettings.php", "index", "images/cat.png", "lib/a", "lib/deep/c", "vendor/x/y")
+    write(
+        made.paths.location,
+        "LocalSettings.php",
+        "index",
+        "images/cat.png",
+        "lib/a",
+        "lib/deep/c",
+        "vendor/x/y",
+    )
     coming = KnownDigests(KnownPaths(V[0]).digests())
     found = layouts.of(made).untracked(coming=coming)
     assert found.named == ("LocalSettings.php", "images/cat.png", "lib/deep/c", "vendor/")
@@ -147,7 +157,7 @@ def test_a_tree_without_end_is_not_walked_to_its_end(
     made: Repo, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(untracked, "_MOST_LOOKED_AT", 20)
-    write(made.location, *(f"lib/{n}" for n in range(50)))
+    write(made.paths.location, *(f"lib/{n}" for n in range(50)))
     prepare(layouts.of(made), source, 0)
     found = layouts.of(made).untracked(source.release(0).commit)
     assert not found.is_whole
@@ -163,15 +173,15 @@ def test_the_pillar_says_what_follows(tmp_path: Path, source: Source, what: str)
     made = repo(tmp_path / "demo", untracked=what)
     layout = layouts.of(made)
     deploy(layout, source, 0)
-    write(made.location, "cache/1")
+    write(made.paths.location, "cache/1")
     prepare(layout, source, 1)
     commit = source.release(1).commit
     if what == "refuse":
         with pytest.raises(UntrackedFiles, match="cache/") as caught:
             minion_untracked.look(made, layout, commit)
         assert "shared" in caught.value.next
-        (made.location / "cache/1").unlink()
-        (made.location / "cache").rmdir()
+        (made.paths.location / "cache/1").unlink()
+        (made.paths.location / "cache").rmdir()
         assert minion_untracked.look(made, layout, commit) == {}
     else:
         told = {"untracked": "cache/"} if what == "warn" else {}

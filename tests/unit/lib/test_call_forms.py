@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
 from saltdeploy.lib.call_forms import as_meant
+from saltdeploy.lib.errors import BadArguments
+from saltdeploy.watch.log_filter import LogFilter
 
 
 @pytest.mark.parametrize(
@@ -33,3 +36,28 @@ def test_F04_trebuchets_forms_mean_what_they_meant(
     function: str, positional: tuple[Any, ...], named: dict[str, Any], meant: object
 ) -> None:
     assert as_meant(function, positional, named) == meant
+
+
+@pytest.mark.parametrize(
+    ("positional", "named", "command"),
+    [
+        ((), {"host": "web1"}, "salt-run deploy.log 'host == web1'"),
+        ((), {"host": "web*", "repo": "wiki"}, "salt-run deploy.log 'host == web*' repo=wiki"),
+        ((), {"message": "no space"}, """salt-run deploy.log 'message == "no space"'"""),
+        (("levelno >= INFO",), {"host": "web1", "follow": True}, "salt-run deploy.log 'levelno >= INFO host == web1' follow=True"),
+        ((), {"stage": "fetch", "filter": "host == web1"}, "salt-run deploy.log 'host == web1 stage == fetch'"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_salt_took_for_arguments_is_refused_with_the_line_to_paste(
+    positional: tuple[Any, ...], named: dict[str, Any], command: str
+) -> None:
+    with pytest.raises(BadArguments, match="a filter is one text") as caught:
+        as_meant("log", positional, named)
+    assert caught.value.next == command
+    _, _, text, *_ = shlex.split(command)
+    assert LogFilter.read(text)
+
+
+def test_the_arguments_of_a_log_stay_what_they_are() -> None:
+    named = {"repo": "wiki", "id": "1", "follow": True, "json": True, "file": "-", "filter": "host == web1"}
+    assert as_meant("log", (), named) == ((), named)

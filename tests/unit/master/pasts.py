@@ -14,6 +14,9 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.history import History, history_of
 from saltdeploy.master.journal import Journals
 from saltdeploy.master.pins import Pin, Pins
+from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.rollout.model import Rules
+from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Result
@@ -29,6 +32,12 @@ HOSTS = ("web1", "web2", "web3")
 def release(tag: str, commit: str = "") -> Release:
     """A release; its commit follows from its tag, unless it is another tag of one that there is."""
     return Release(REPO, tag, f"{int((commit or tag)[1:]):040x}")
+
+
+def script(about: Release, action: str, deploy: str, epoch: int, *, partial: bool) -> Plan:
+    """What was decided."""
+    part = Part(Order(deploy, epoch, FETCH, about), HOSTS, partial=partial)
+    return Plan(action, "alice", "", (part,), (Wave("", "", HOSTS, len(HOSTS), 0),), Rules())
 
 
 @dataclass
@@ -155,7 +164,8 @@ class Past:
         of = (deploy, REPO, time or NOON + epoch)
         told = [
             events.started(*of, tag=tag, commit=about.commit, user="alice", hosts=3, action=action, groups=[],
-                           left_out=left_out, reason="", epoch=epoch)
+                           left_out=left_out, reason="", epoch=epoch),
+            events.planned(*of, script=script(about, action, deploy, epoch, partial=bool(left_out)).to_wire()),
         ]  # fmt: skip
         if accepted if accepted is not None else outcome == "CONVERGED":
             told.append(events.pinned(*of, tag=tag, commit=about.commit))
@@ -169,7 +179,8 @@ class Past:
                 journal.append(event)
         take = {"started": History.started, "pinned": History.accepted, "finished": History.finished}
         for event in told:
-            take[event["event"]](History(self.master.store), event)
+            if event["event"] in take:
+                take[event["event"]](History(self.master.store), event)
 
     def deploy(self, tag: str, action: str = "sync", outcome: str = "CONVERGED", **more: Any) -> None:
         """The same, and the hosts that are not silent take part."""

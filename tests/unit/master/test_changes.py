@@ -48,6 +48,18 @@ class Upstream:
         self.git("commit", "-q", "--allow-empty", "-m", subject, author=author)
         return self.git("rev-parse", "HEAD")
 
+    def commit_many(self, count: int) -> None:
+        """So many commits by one process of git; each changes nothing."""
+        who = "committer Alice <alice@example.org> 1795428672 +0000"
+        head = self.git("rev-parse", "HEAD")
+        stream = "".join(
+            f"commit refs/heads/main\n{who}\ndata {len(text)}\n{text}\n{'' if number else f'from {head}' + chr(10)}"
+            for number, text in enumerate(f"number {number}" for number in range(count))
+        )
+        subprocess.run(
+            ["git", "-C", str(self.place), "fast-import", "--quiet"], input=stream, text=True, check=True
+        )
+
     def tag(self, name: str, *options: str) -> None:
         self.git("tag", *options, "-a", "-m", name, name)
 
@@ -144,8 +156,7 @@ def test_before_the_first_deploy_there_is_nothing_to_compare_with(told: Any) -> 
 
 
 def test_many_commits_are_counted_and_the_newest_are_listed(told: Any, upstream: Upstream) -> None:
-    for number in range(MOST_COMMITS + 1):
-        upstream.commit(f"number {number}")
+    upstream.commit_many(MOST_COMMITS + 1)
     upstream.tag("v3")
     view = told("v2", "v3")
     assert (view["brings"]["count"], len(view["brings"]["listed"])) == (MOST_COMMITS + 1, MOST_COMMITS)

@@ -178,7 +178,7 @@ def test_hosts_answer_and_the_silent_are_named_and_not_waited_for(fleet: Fleet) 
     assert view["hosts"]["web2"] == {"state": "unreachable"}
     assert view["hosts"]["web1"]["state"] == "collected"
     assert ("deploy.gc", ["web1"]) in [(function, hosts) for function, hosts, _ in fleet.asked]
-    assert fleet.now() - NOW < fleet.repo().timeout
+    assert fleet.now() - NOW < fleet.repo().rollout.timeout
 
 
 def test_the_names_of_payloads_are_not_told_to_every_minion(fleet: Fleet) -> None:

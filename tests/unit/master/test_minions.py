@@ -9,7 +9,7 @@ from saltdeploy.lib.errors import Unreachable
 from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.minions import Fleet
 from saltdeploy.protocol import events
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
 from tests.unit.master.simulation import DEATH, JOB, NEW, REPO, RETURN, Habits, Minion, Simulation
 
@@ -189,6 +189,59 @@ def test_what_salt_says_where_half_an_upgrade_is_missing_leads_to_the_other_half
     assert error.next == "salt 'web1' saltutil.sync_all"
     assert error.cause.count(str(came).splitlines()[-1]) == 1
     assert len(error.cause) < 1000
+
+
+SYNCED = (
+    "'deploy' __virtual__ returned False: the door is saltdeploy 0.2.0, the package is 0.1.0. Next: sync all"
+)
+
+
+def replace_package(asked: Asked, seconds: float, *, of: str = "web1") -> None:
+    """From now on, and for so long, each new job of the host meets files of two versions."""
+    publish, end = asked.world.publish, asked.world.elapsed() + seconds
+
+    def refuse(hosts, function, arguments, jid):
+        if of in hosts and asked.world.elapsed() < end:
+            asked.world.published.append((function, of))
+            asked.world.returned(of, jid, SYNCED)
+            hosts = [host for host in hosts if host != of]
+        if hosts:
+            publish(hosts, function, arguments, jid)
+
+    asked.world.publish = refuse
+
+
+@pytest.mark.parametrize("stage", [FETCH, CHECKOUT, ROLLBACK])
+@pytest.mark.parametrize("seconds", [3.0, 20.0, 100.0])
+def test_a_host_whose_package_is_being_replaced_is_asked_until_it_takes_the_job(asked, stage, seconds):
+    replace_package(asked, seconds)
+    assert asked.ask(stage).listen()[0].ok
+    assert asked.web1.finished.total() == 1
+    assert len(asked.warnings) == 1
+
+
+def test_a_host_whose_package_is_replaced_while_it_works_is_not_called_unreachable(asked):
+    asked = Asked(Habits(slow=80.0), timeout=600)
+    asked.ask(CHECKOUT)
+    asked.fleet.hear(0.25)
+    replace_package(asked, 100.0)
+    assert asked.listen()[0].ok
+    assert asked.jobs()["deploy.checkout"] == 1
+
+
+def test_the_time_of_a_sync_is_not_taken_off_the_time_of_the_stage(asked):
+    asked = Asked(timeout=10)
+    replace_package(asked, 60.0)
+    assert asked.ask(ROLLBACK).listen()[0].ok
+
+
+def test_a_host_that_keeps_files_of_two_versions_is_given_up_with_the_sentence_and_what_helps(asked):
+    replace_package(asked, 100_000.0)
+    begun = asked.world.elapsed()
+    error = asked.ask().listen()[0].error
+    assert "the door is saltdeploy 0.2.0, the package is 0.1.0" in error.cause
+    assert error.next == "salt 'web1' saltutil.sync_all"
+    assert asked.world.elapsed() - begun < 180
 
 
 def test_F31_a_host_in_blackout_is_told_as_that_with_what_to_allow(asked):

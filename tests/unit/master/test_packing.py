@@ -25,7 +25,10 @@ def source(tmp_path: Path) -> Source:
 
 @pytest.fixture
 def offers(tmp_path: Path, source: Source) -> Packing:
-    configuration = dataclasses.replace(repo(tmp_path / "live"), source=str(source.git_dir))
+    configuration = dataclasses.replace(
+        repo(tmp_path / "live"),
+        origin=dataclasses.replace(repo(tmp_path / "live").origin, source=str(source.git_dir)),
+    )
     order = Order(DEPLOY, 1, FETCH, source.release(1), "bundle")
     there = master_source.Source(configuration, tmp_path / "master")
     payloads = Payloads(tmp_path / "master" / "payloads")

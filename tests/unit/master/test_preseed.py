@@ -249,7 +249,7 @@ def test_what_is_too_small_for_a_swarm_comes_as_ever(bench: Bench) -> None:
 def test_nothing_that_anybody_sees_changes(bench: Bench) -> None:
     bench.preseed(targets=True)
     for host in WEBS:
-        assert not bench.repo(host).location.exists()
+        assert not bench.repo(host).paths.location.exists()
         assert stages.status(bench.repo(host), bench.host(host)).holdings.held == ()
 
 

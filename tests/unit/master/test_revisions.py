@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -228,25 +230,34 @@ def test_a_tag_is_no_branch(world: World) -> None:
     assert error.next == "salt-run deploy.sync repo=demo tag=v1"
 
 
+def named(commit: bytes) -> str:
+    """The id that git gives a commit."""
+    return hashlib.sha1(b"commit %d\0%b" % (len(commit), commit)).hexdigest()
+
+
+def alike(tree: str, parent: str) -> tuple[bytes, bytes]:
+    """Two commits whose ids begin with the same four digits."""
+    made: dict[str, bytes] = {}
+    who = "a <a@b> 1795428672 +0000"
+    for number in itertools.count():
+        text = f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\n{number}\n".encode()
+        if (begin := named(text)[:4]) in made:
+            return made[begin], text
+        made[begin] = text
+    raise AssertionError
+
+
 def test_a_short_id_that_two_commits_have_is_ambiguous(world: World) -> None:
-    made: dict[str, str] = {}
     tree = git(world.source.git_dir, "rev-parse", "v1^{tree}").decode().strip()
-    parent = world.source.tag(3).commit
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
-    for number in range(5000):
-        commit = (
-            git(world.source.git_dir, *identity, "commit-tree", "-m", str(number), "-p", parent, tree)
-            .decode()
-            .strip()
-        )
-        git(world.source.git_dir, "update-ref", f"refs/heads/b/{number}", commit)
-        if commit[:4] in made:
-            break
-        made[commit[:4]] = commit
+    pair = alike(tree, world.source.tag(3).commit)
+    for text in pair:
+        written = git(world.source.git_dir, "hash-object", "-w", "-t", "commit", "--stdin", input=text)
+        git(world.source.git_dir, "update-ref", f"refs/heads/b/{named(text)}", written.decode().strip())
+    one, commit = map(named, pair)
     error = refused(world, commit=commit[:4])
     assert error.cause.startswith(f"commit {commit[:4]} is ambiguous: it can be ")
     assert commit in error.cause
-    assert made[commit[:4]] in error.cause
+    assert one in error.cause
     assert "deploy.sync repo=demo commit=" in error.next
 
 

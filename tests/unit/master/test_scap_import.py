@@ -140,8 +140,8 @@ def test_what_scap_cfg_says_becomes_a_pillar_that_is_valid(scap: ScapRepository)
         },
     }
     repo = config.load(pillar, "mathoid/deploy")
-    assert [group.name for group in repo.groups] == ["canary", "default"]
-    assert [(each.name, each.action) for each in repo.restart.services] == [
+    assert [group.name for group in repo.rollout.groups] == ["canary", "default"]
+    assert [(each.name, each.action) for each in repo.hooks.restart.services] == [
         ("mathoid", "restart"),
         ("nginx", "reload"),
     ]

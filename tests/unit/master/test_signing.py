@@ -193,7 +193,7 @@ def test_nobody_is_asked_where_targets_would_refuse(bench: Bench, tmp_path: Path
             bench.seal(0)
         assert caught.value.path == "deployment_config:signing_key"
     bench.deployment["signing_key"] = str(key)
-    seals.refuse_unsigned(bench.source.release(0), bench.seal(0), bench.repo.release_keys)
+    seals.refuse_unsigned(bench.source.release(0), bench.seal(0), bench.repo.trust.release_keys)
 
 
 def test_a_key_signs_also_where_nobody_asks_for_it_yet(bench: Bench, tmp_path: Path) -> None:

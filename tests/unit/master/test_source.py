@@ -113,7 +113,7 @@ def test_F24_trebuchets_staging_tree_may_have_its_git_directory_elsewhere(
 ) -> None:
     separate(source, tmp_path / "demo")
     pillar = {"deployment_config": {"parent_dir": str(tmp_path)}, "repo_config": {"demo": {}}}
-    assert config.load(pillar, "demo").source == str(tmp_path / "demo")
+    assert config.load(pillar, "demo").origin.source == str(tmp_path / "demo")
 
 
 def test_F24_a_forgotten_update_of_a_submodule_is_seen_in_a_linked_work_tree(

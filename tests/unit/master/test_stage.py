@@ -14,9 +14,19 @@ from typing import Any
 
 import pytest
 from saltdeploy import config
-from saltdeploy.lib.errors import BadRelease, ConfigError, DeployError, HookFailed, NoSuchTag, Unavailable
+from saltdeploy.lib.errors import (
+    BadRelease,
+    ConfigError,
+    DeployError,
+    HookFailed,
+    NoSuchTag,
+    TooMuchRemoved,
+    Unavailable,
+)
+from saltdeploy.master.provenance import provenance
 from saltdeploy.master.source import Source
-from saltdeploy.master.stage import SOURCES, StageRequest, stage
+from saltdeploy.master.stage import StageRequest, stage
+from saltdeploy.master.stage_trees import SOURCES
 
 from tests.support.stores import Directory
 
@@ -151,6 +161,37 @@ def test_C16_an_empty_directory_is_refused(staging: Stage) -> None:
         staging()
 
 
+def test_C16_a_directory_that_has_lost_most_of_its_files_is_refused_and_no_tag_is_made(
+    staging: Stage,
+) -> None:
+    staging.write(**{f"f{number}": "x" * 100 for number in range(100)})
+    first = staging()
+    for number in range(60):
+        (staging.directory / f"f{number}").unlink()
+    with pytest.raises(TooMuchRemoved) as refused:
+        staging()
+    assert "lacks 60 files" in refused.value.cause and str(staging.directory) in refused.value.cause
+    assert staging.source.tags() == [first["tag"]]
+    assert staging(force=("max_removed",))["removed"] == 60
+    assert staging()["new"] is False
+
+
+def test_directories_in_which_nothing_is_are_in_the_release_and_stay_as_they_are(staging: Stage) -> None:
+    staging.write(index="hello", **{".gitignore": "cache\n"})
+    for name in ("cache/l10n", "logs", "a/b/c", "a/b/d"):
+        (staging.directory / name).mkdir(parents=True)
+    made = staging()
+    kept = {f"{name}/.gitkeep" for name in ("cache/l10n", "logs", "a/b/c", "a/b/d")}
+    assert (set(staging.files(made["tag"])), made["empty"]) == ({"index", ".gitignore", *kept}, 4)
+    assert os.listdir(staging.directory / "logs") == []
+    assert staging()["new"] is False
+    staging.write(**{"logs/today": "x"})
+    (staging.directory / "a/b/d").rmdir()
+    made = staging()
+    assert set(staging.files(made["tag"])) == {
+        "index", ".gitignore", "logs/today", "cache/l10n/.gitkeep", "a/b/c/.gitkeep"}  # fmt: skip
+
+
 def test_a_directory_that_is_not_there_is_named(staging: Stage) -> None:
     with pytest.raises(BadRelease) as refused:
         staging(directory="/nowhere/at/all")
@@ -231,6 +272,8 @@ def test_a_build_runs_in_the_directory_before_it_is_looked_at(tmp_path: Path) ->
     staging = Stage(tmp_path, stage={"build": ["sh", "-c", "echo built > out; echo done"]})
     made = staging()
     assert made["output"] == "done" and staging.files(made["tag"]) == {"out": "100644 built\n"}
+    said = staging.git("log", "-1", "--format=%B", made["tag"])
+    assert said.endswith("build: sh -c 'echo built > out; echo done'\n\ndone\n\n")
 
 
 @pytest.mark.parametrize(
@@ -367,6 +410,30 @@ def test_a_release_is_composed_of_repositories_and_patches_and_tells_what_of(
     repository(tmp_path / "bar", bar__php="moved\n")
     moved = wiki()
     assert (moved["changed"], wiki.files(moved["tag"])["extensions/Bar/bar/php"]) == (2, "100644 moved\n")
+
+
+def test_one_command_tells_where_each_file_of_a_release_comes_from(wiki: Stage, tmp_path: Path) -> None:
+    tag = wiki()["tag"]
+
+    def of(file: str = "") -> dict[str, Any]:
+        return provenance(wiki.repo, wiki.root, tag, file)
+
+    assert [part["path"] for part in of()["parts"]] == ["", "extensions/Foo", "extensions/Bar"]
+    foo = of("extensions/Foo/foo/php")["file"]
+    assert (foo["source"], foo["within"]) == (str(tmp_path / "foo"), "foo/php")
+    assert foo["patches"] == [str(tmp_path / "01.patch")] and len(foo["commit"]) == 40
+    assert of("/extensions/README")["file"]["source"] == str(tmp_path / "core")
+    assert of("extensions/Bar/bar/php")["file"]["patches"] == []
+    assert of(SOURCES)["file"]["source"] == ""
+    with pytest.raises(NoSuchTag, match="has no file extensions/Gone"):
+        of("extensions/Gone")
+
+
+def test_of_a_directory_it_is_the_directory(staging: Stage) -> None:
+    staging.write(index="hello")
+    tag = staging()["tag"]
+    found = provenance(staging.repo, staging.root, tag, "index")["file"]
+    assert (found["source"], found["within"]) == (f"directory {staging.directory}", "index")
 
 
 def test_a_patch_that_does_not_apply_names_its_file_and_the_place(wiki: Stage, tmp_path: Path) -> None:

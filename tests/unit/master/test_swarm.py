@@ -266,12 +266,16 @@ def test_one_port_is_a_range_too() -> None:
         "repo_config": {"demo": {"transport": "tar+swarm"}},
     }
     repo = config.load(pillar, "demo")
-    assert (repo.transport, repo.supply.swarm.wanted, repo.supply.swarm.ports) == ("tar", True, (6881, 6881))
+    assert (repo.delivery.transport, repo.delivery.swarm.wanted, repo.delivery.swarm.ports) == (
+        "tar",
+        True,
+        (6881, 6881),
+    )
 
 
 def test_layout_overlay_takes_its_images_by_swarm(tmp_path: Path) -> None:
     pillar = {"repo_config": {"demo": {"layout": "overlay", "transport": "squashfs+swarm"}}}
-    assert config.load(pillar, "demo").transport == "squashfs"
+    assert config.load(pillar, "demo").delivery.transport == "squashfs"
     pillar["repo_config"]["demo"]["transport"] = "tar+swarm"
     with pytest.raises(ConfigError):
         config.load(pillar, "demo")

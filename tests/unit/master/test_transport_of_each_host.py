@@ -66,7 +66,7 @@ def test_a_group_cannot_take_what_the_layout_cannot(layout: str) -> None:
 
 def test_every_layout_takes_the_cheapest() -> None:
     for layout in ("slots", "inplace", "overlay"):
-        assert repo(layout=layout, transport="auto").transport == "auto"
+        assert repo(layout=layout, transport="auto").delivery.transport == "auto"
 
 
 def test_hosts_with_the_same_transport_for_the_same_reason_are_one_way() -> None:

@@ -21,6 +21,7 @@ class VerifyingFleet(Fleet):
     def __init__(self) -> None:
         super().__init__()
         self.differing: set[str] = set()
+        self.old: set[str] = set()
         self.asked: list[list[Any]] = []
 
     def publish(self, hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
@@ -30,6 +31,10 @@ class VerifyingFleet(Fleet):
         self.asked.append(arguments)
         for name in hosts:
             if name in self.silent:
+                continue
+            if name in self.old and len(arguments) > 2:
+                said = "Passed invalid arguments to deploy.verify: verify() takes from 1 to 2 positional arguments but 3 were given"
+                self._said.append((f"salt/job/{jid}/ret/{name}", {"return": said}))
                 continue
             wrong = int(name in self.differing)
             error = Corrupt("1 files differ", next="mend it") if wrong else None
@@ -78,3 +83,17 @@ def test_a_repo_that_nobody_takes_is_an_error(past: Past) -> None:
     nobody = dataclasses.replace(past.master, targets=lambda expression, kind: [])
     with pytest.raises(NoTargets):
         verify(past.repo, nobody, full=False, part="", wait=60.0)
+
+
+def test_a_host_that_is_too_old_for_a_part_is_named_at_once_with_what_to_do(past: Past) -> None:
+    past.fleet.old = {"web2"}  # type: ignore[attr-defined]
+    begun = past.fleet.clock
+    view = told(past, "3/7")
+    assert past.fleet.clock - begun < 10 < view["wait"]
+    error = view["hosts"]["web2"]["error"]
+    assert "older than this master's, and knows no part=" in error["cause"]
+    assert (
+        error["next"] == "salt 'web2' saltutil.sync_all; or without part=: salt-run deploy.verify repo=demo"
+    )
+    assert view["retcode"] == 1
+    assert told(past)["retcode"] == 0

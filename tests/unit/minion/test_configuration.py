@@ -117,9 +117,13 @@ def test_F56_a_place_that_another_repo_of_this_host_has_taken_is_not_left(host: 
     Configurations(host.cache, "other").note(
         "pin", dataclasses.replace(host.repo, name="other"), switches=True
     )
-    other = {**host.repo.written, "repo_config": {"other": {"location": str(host.location)}}}
+    other = {**host.repo.pillar.written, "repo_config": {"other": {"location": str(host.location)}}}
     Configurations(host.cache, "other").note(
-        "pin", dataclasses.replace(host.repo, name="other", written=other), switches=True
+        "pin",
+        dataclasses.replace(
+            host.repo, name="other", pillar=dataclasses.replace(host.repo.pillar, written=other)
+        ),
+        switches=True,
     )
     assert "left_behind" not in stages.look(moved, host.host).facts
 
@@ -140,7 +144,7 @@ def test_F37_a_fetch_to_another_place_does_not_hide_what_is_live(host: Target) -
     deployed(host, 0, A)
     assert do(host, 1, FETCH, B, repo(elsewhere(host))).ok
     known = Configurations(host.cache, "demo").last()
-    assert known is not None and known.location == host.location
+    assert known is not None and known.paths.location == host.location
 
 
 @pytest.mark.parametrize(

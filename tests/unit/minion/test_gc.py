@@ -137,4 +137,4 @@ def test_fewer_releases_in_the_pillar_free_those_that_nobody_needs(host: Target,
     few = Target(tmp_path / "host", host.source, layout="releases", keep_releases=2)
     answer = collect(few)
     assert answer.facts["trees"] > 0
-    assert {path.name for path in (few.repo.area / "releases").iterdir()} == {"v3", "v4"}
+    assert {path.name for path in (few.repo.paths.area / "releases").iterdir()} == {"v3", "v4"}

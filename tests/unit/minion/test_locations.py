@@ -55,7 +55,7 @@ def test_F30_so_is_one_that_comes_from_the_name_of_the_repo() -> None:
     "location", ["/srv/etc", "/opt/app", "/usr/local/app", "/dev/shm/app", "/var/www", "/app"]
 )
 def test_other_places_are_the_operators_to_choose(location: str) -> None:
-    assert repo(Path(location)).location == Path(location)
+    assert repo(Path(location)).paths.location == Path(location)
 
 
 def test_F30_a_link_that_leads_to_the_hosts_own_is_refused_before_anything_is_fetched(host: Target) -> None:

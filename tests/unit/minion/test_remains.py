@@ -51,8 +51,8 @@ def collect(host: Target, *, test: bool = False) -> Result:
 
 def remains(host: Target) -> set[str]:
     """What of other layouts than today's is in the area."""
-    others = set().union(*(own for layout, own in OWN.items() if layout != host.repo.layout))
-    return {path.name for path in host.repo.area.iterdir()} & others
+    others = set().union(*(own for layout, own in OWN.items() if layout != host.repo.layout.name))
+    return {path.name for path in host.repo.paths.area.iterdir()} & others
 
 
 def change(host: Target, old: str, new: str) -> None:
@@ -77,7 +77,9 @@ def assert_all_is_freed(host: Target, old: str) -> None:
     assert collect(host, test=True).facts.get("remains", 0) == 0
 
 
-@pytest.mark.parametrize(("old", "new"), itertools.permutations(UNMOUNTED, 2), ids=lambda each: str(each))
+@pytest.mark.parametrize(
+    ("old", "new"), list(itertools.permutations(UNMOUNTED, 2)), ids=lambda each: str(each)
+)
 def test_F29_gc_tells_and_frees_what_the_old_layout_left(host: Target, old: str, new: str) -> None:
     change(host, old, new)
     assert_all_is_freed(host, old)
@@ -89,9 +91,9 @@ def test_F29_gc_tells_and_frees_what_the_old_layout_left(host: Target, old: str,
 @pytest.mark.parametrize("new", UNMOUNTED)
 def test_F29_gc_unmounts_what_layout_overlay_left(host: Target, new: str) -> None:
     change(host, "overlay", new)
-    assert mounts.mounted(host.repo.area / "mounts")
+    assert mounts.mounted(host.repo.paths.area / "mounts")
     assert_all_is_freed(host, "overlay")
-    assert not mounts.mounted(host.repo.area / "mounts")
+    assert not mounts.mounted(host.repo.paths.area / "mounts")
 
 
 @pytest.mark.images
@@ -115,14 +117,14 @@ def test_F29_what_is_live_stays_until_the_new_layout_has_a_release(host: Target)
 
 def test_F29_what_a_process_uses_stays_and_gc_says_who_it_is(host: Target) -> None:
     change(host, "slots", "releases")
-    old = next(path for path in (host.repo.area / "slots").iterdir() if path.is_dir())
+    old = next(path for path in (host.repo.paths.area / "slots").iterdir() if path.is_dir())
     command = [sys.executable, "-c", "import time; print(1, flush=True); time.sleep(60)"]
     with subprocess.Popen(command, cwd=old, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         told = collect(host)
         process.kill()
-    assert f"{host.repo.area / 'slots'} is in use by pid {process.pid}" in told.facts["skipped"]
+    assert f"{host.repo.paths.area / 'slots'} is in use by pid {process.pid}" in told.facts["skipped"]
     assert (old / "a").exists()
     collect(host)
     assert not old.exists()
@@ -141,7 +143,7 @@ def test_F56_gc_names_a_place_that_was_left(host: Target) -> None:
 def test_F56_the_command_that_cleans_a_place_unmounts_what_is_mounted_there(host: Target) -> None:
     for number in (0, 1):
         deployed(host, number, "overlay")
-    area = host.repo.area
+    area = host.repo.paths.area
     host.repo = repo(host.location.with_name("elsewhere"))
     for result in host.deploy(2):
         assert result.ok, result.error

@@ -22,7 +22,7 @@ ENVIRONMENT = (
 
 
 def told(host: Target) -> tuple[str, dict[str, Any]]:
-    area = host.repo.area
+    area = host.repo.paths.area
     return (area / "REVISION").read_text(), yaml.safe_load((area / "DEPLOY_HEAD").read_text())
 
 
@@ -72,16 +72,22 @@ def test_they_tell_what_is_live_forth_and_back(taker: Target, source: Source) ->
 
 def test_what_they_tell_already_is_not_written_again(host: Target) -> None:
     go(host, 0)
-    before = [(host.repo.area / name).stat() for name in ("REVISION", "DEPLOY_HEAD")]
+    before = written(host)
     host.now += 60
     go(host, 0, deploy=f"{9:020d}")
-    assert [(host.repo.area / name).stat() for name in ("REVISION", "DEPLOY_HEAD")] == before
+    assert written(host) == before
+
+
+def written(host: Target) -> list[tuple[int, int]]:
+    """When both files were written; who reads them moves neither."""
+    found = [(host.repo.paths.area / name).stat() for name in ("REVISION", "DEPLOY_HEAD")]
+    return [(each.st_ino, each.st_ctime_ns) for each in found]
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff", b"[", b"tag: v0", b"x" * 100_000])
 def test_what_somebody_damaged_is_written_again(host: Target, source: Source, damage: bytes) -> None:
     go(host, 0)
-    (host.repo.area / "DEPLOY_HEAD").write_bytes(damage)
+    (host.repo.paths.area / "DEPLOY_HEAD").write_bytes(damage)
     go(host, 0, deploy=f"{9:020d}")
     assert told(host)[1]["commit"] == source.release(0).commit
 
@@ -90,8 +96,8 @@ def test_a_link_in_their_place_is_replaced_and_not_followed(host: Target, tmp_pa
     go(host, 0)
     (tmp_path / "secret").write_text("mine")
     for name in ("REVISION", "DEPLOY_HEAD"):
-        (host.repo.area / name).unlink()
-        (host.repo.area / name).symlink_to(tmp_path / "secret")
+        (host.repo.paths.area / name).unlink()
+        (host.repo.paths.area / name).symlink_to(tmp_path / "secret")
     go(host, 1)
     assert (tmp_path / "secret").read_text() == "mine"
     assert told(host)[1]["tag"] == "v1"
@@ -99,18 +105,18 @@ def test_a_link_in_their_place_is_replaced_and_not_followed(host: Target, tmp_pa
 
 def test_where_they_cannot_be_written_the_switch_goes_on_and_none_is_wrong(host: Target) -> None:
     go(host, 0)
-    (host.repo.area / "REVISION").unlink()
-    (host.repo.area / "REVISION").mkdir()  # nobody can rename a file over it
-    (host.repo.area / "REVISION/x").touch()
+    (host.repo.paths.area / "REVISION").unlink()
+    (host.repo.paths.area / "REVISION").mkdir()  # nobody can rename a file over it
+    (host.repo.paths.area / "REVISION/x").touch()
     go(host, 1)
     assert (host.location / "only1").exists()
-    assert not (host.repo.area / "DEPLOY_HEAD").exists(), "it told of v0"
+    assert not (host.repo.paths.area / "DEPLOY_HEAD").exists(), "it told of v0"
 
 
 def test_none_are_written_where_the_pillar_wants_none(tmp_path: Path, source: Source) -> None:
     host = Target(tmp_path, source, revision_files="none")
     go(host, 0)
-    assert not [path for path in host.repo.area.iterdir() if path.name in ("REVISION", "DEPLOY_HEAD")]
+    assert not [path for path in host.repo.paths.area.iterdir() if path.name in ("REVISION", "DEPLOY_HEAD")]
 
 
 @pytest.mark.parametrize("name", ['x"; rm -rf', "a: b", "🙂", "- x\n- y"])

@@ -38,10 +38,10 @@ def test_a_location_that_moved_away_from_it_is_refused_with_the_command_that_men
 def test_nobody_is_told_to_delete_it_with_the_place_that_was_left(tmp_path: Path, source: Source) -> None:
     host = Target(tmp_path, source, shared=SHARED)
     host.deploy(0)
-    old = host.repo.area / "shared"
+    old = host.repo.paths.area / "shared"
     host.location = tmp_path / "srv/elsewhere/demo"
     host.repo = repo(host.location, shared=SHARED)
-    shutil.copytree(old, host.repo.area / "shared")  # somebody has copied it
+    shutil.copytree(old, host.repo.paths.area / "shared")  # somebody has copied it
     _, switched = host.deploy(1)
     assert switched.ok
     assert str(old) in switched.facts["left_behind"]

@@ -37,7 +37,9 @@ def careful(tmp_path: Path, source: Source, key: Path) -> Target:
     """A host that takes signed releases only."""
     host = Target(tmp_path / "careful", source)
     trusted = (seals.public_key(public_pem(key)),)
-    host.repo = dataclasses.replace(host.repo, release_keys=trusted)
+    host.repo = dataclasses.replace(
+        host.repo, trust=dataclasses.replace(host.repo.trust, release_keys=trusted)
+    )
     return host
 
 
@@ -110,18 +112,18 @@ def test_a_damaged_tree_of_an_older_version_is_not_built_upon(host: Target, root
     for number in (0, 1, 2):
         deploy(host, number, None)
     _as_of_an_older_version(host)
-    for slot in (host.repo.area / "slots").glob("[0-9]"):
+    for slot in (host.repo.paths.area / "slots").glob("[0-9]"):
         (slot / "lib" / "same").write_text("damaged")
     assert all(result.ok for result in deploy(host, 0, Seal(roots[0])))
     assert snapshot(host.location) == host.source.checked_out(0)
 
 
 def _as_of_an_older_version(host: Target) -> None:
-    for record in (host.repo.area / "slots").glob("*.json"):
+    for record in (host.repo.paths.area / "slots").glob("*.json"):
         known = json.loads(record.read_text())
         known.pop("root")
         record.write_text(json.dumps(known))
-    for file in (host.repo.area / "slots").glob("*.db"):
+    for file in (host.repo.paths.area / "slots").glob("*.db"):
         with closing(sqlite3.connect(file, isolation_level=None)) as database:
             database.execute("ALTER TABLE files DROP COLUMN digest")
             database.execute("DROP TABLE directories")
@@ -161,7 +163,9 @@ def test_a_signature_of_another_release_does_not_count(careful: Target, roots: l
 def test_what_was_brought_before_signatures_were_asked_for_is_looked_at_again(
     careful: Target, roots: list[str], key: Path
 ) -> None:
-    trusting = dataclasses.replace(careful.repo, release_keys=())
+    trusting = dataclasses.replace(
+        careful.repo, trust=dataclasses.replace(careful.repo.trust, release_keys=())
+    )
     strict, careful.repo = careful.repo, trusting
     deploy(careful, 0, None)
     _as_of_an_older_version(careful)

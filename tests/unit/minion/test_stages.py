@@ -124,7 +124,7 @@ def test_a_verification_waits_for_the_stage_that_is_under_way(host: Target) -> N
 
 @pytest.mark.parametrize("stage", [FETCH, CHECKOUT])
 def test_a_repeated_order_gives_the_stored_answer_and_does_nothing(stage: str, host: Target) -> None:
-    host.repo.fetch_calls["hook.f"] = host.repo.checkout_calls["hook.c"] = []
+    host.repo.hooks.fetch_calls["hook.f"] = host.repo.hooks.checkout_calls["hook.c"] = []
     host.deploy(0, deploy=1)
     host.deploy(1, deploy=2)
     first = stages.result(f"{1:020d}", stage, host.repo, host.host)

@@ -57,6 +57,10 @@ EVENTS = [
     events.check_finished(
         *OF, check="errors", stage="checkout", group="canary", verdict="fail", text="7 errors, 2 before"
     ),
+    events.step_started(*OF, step="migrate", number=1, on="web1", undo=False),
+    events.step_finished(
+        *OF, step="migrate", number=1, on="web1", undo=False, state="failed", text="exit code 1"
+    ),
     events.gate_finished(*OF, point="after wave", wave=0, ok=False, reason="check errors: fail"),
     events.warned(*OF, "web9: ignored an answer that it did not sign"),
     events.stage_started(*OF, stage="fetch", total=2, names=["web1", "web2"]),

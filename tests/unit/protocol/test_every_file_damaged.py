@@ -1,7 +1,7 @@
 """F33: each file that docs/formats.md lists is damaged in each way, then the next release is deployed.
 
 Either it converges everywhere, or the damage is one error that names the file and what to do, and hosts that it is not on
-are as they should be. The list of files is that of the page: a new one cannot be forgotten.
+are as they should be. Another repo of the same master and the same hosts is deployed meanwhile as if nothing were. The list of files is that of the page: a new one cannot be forgotten.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.os_errors import from_os
 
 from tests.support.damage import flip_a_bit, truncate
 from tests.support.repositories import Source, snapshot, tree
+from tests.support.without_rights import without_rights
 from tests.unit.protocol.test_formats import matcher, table, without_aside
 from tests.unit.protocol.whole_deploys import Fleet
 
@@ -43,7 +45,7 @@ def of_another_version(path: Path) -> None:
 
 
 def unreadable(path: Path) -> None:
-    path.chmod(0)  # for whoever is not root
+    path.chmod(0)
 
 
 def directory(path: Path) -> None:
@@ -65,7 +67,13 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     trees = [tree(a=str(n), b="b" * 50, same="s\n" * 100) for n in range(4)]
-    return Source(tmp_path_factory.mktemp("damage") / "source.git", *trees)
+    found = Source(tmp_path_factory.mktemp("damage") / "source.git", *trees)
+    for number in range(len(trees)):
+        found.checked_out(number)  # it is made once, and not by a child process that is forgotten
+    return found
+
+
+OTHER = "l10n"
 
 
 def deployed(place: Path, source: Source) -> Fleet:
@@ -76,12 +84,27 @@ def deployed(place: Path, source: Source) -> Fleet:
     return fleet
 
 
+def beside(fleet: Fleet) -> Fleet:
+    """Another repo of the same master and the same hosts, on v0."""
+    other = Fleet(fleet.place, fleet.source, repo=OTHER)
+    assert other.sync("v0").outcome.word == "CONVERGED"
+    return other
+
+
 def files(fleet: Fleet) -> dict[str, Path]:
-    """Each file that is there now; those of one host, as the hosts are alike."""
+    """Each file of the repo, or of no repo, that is there now; those of one host, as the hosts are alike."""
+    found = _all_files(fleet)
+    return {name: path for name, path in found.items() if OTHER not in name}
+
+
+def _all_files(fleet: Fleet) -> dict[str, Path]:
     found = {f"master:{path.relative_to(fleet.root)}": path for path in below(fleet.root)}
     web1 = fleet.minions["web1"]
     found |= {f"minion:{path.relative_to(web1.cache)}": path for path in below(web1.cache)}
-    return {**found, **{f"area:{path.relative_to(web1.repo.area)}": path for path in below(web1.repo.area)}}
+    return {
+        **found,
+        **{f"area:{path.relative_to(web1.repo.paths.area)}": path for path in below(web1.repo.paths.area)},
+    }
 
 
 def below(root: Path) -> list[Path]:
@@ -116,7 +139,14 @@ ELSEWHERE = frozenset(
         "area:incoming/**",
         "area:layers/<layer>.db",
         "area:shared/**",
+        "area:rendered/<digest>/**",
+        "area:rendered/of-<commit>",
         "area:taking.json",
+        "master:once/<repo>.lock",
+        "master:suspended.json",
+        "master:suspended.lock",
+        "master:asked/<token>",
+        "master:roles.json",
         "master:staging/<repo>.<digest>.index",
         "area:layers/<layer>.db-journal",
         "area:layers/<layer>.img",
@@ -187,9 +217,30 @@ def test_F33_a_damaged_file_is_mended_or_named_with_what_to_do(
     pattern: str, damage: str, tmp_path: Path, source: Source
 ) -> None:
     fleet = deployed(tmp_path, source)
+    other = beside(fleet) if damage in _STOPS_MOST else None
     path = file_of(pattern, fleet)
     assert path is not None
     DAMAGES[damage](path)
+
+    def look() -> None:
+        if other is not None and any(word in pattern for word in ("<repo>", "<key>", "area:")):
+            assert_deploys(other, 1)  # while the file is as it is
+        assert_mended_or_named(fleet, path)
+
+    without_rights(look) if damage == "not readable" else look()
+
+
+#: The damages by which another repo is looked at as well, since each look is a deploy.
+_STOPS_MOST = ("empty", "not readable", "a directory")
+
+
+def assert_deploys(fleet: Fleet, number: int) -> None:
+    assert fleet.sync(f"v{number}").outcome.word == "CONVERGED"
+    for minion in fleet.minions.values():
+        assert snapshot(minion.location) == fleet.source.checked_out(number)
+
+
+def assert_mended_or_named(fleet: Fleet, path: Path) -> None:
     told = tell(fleet)
     if told is not None:
         named = f"{told.path} {told.cause} {told.next}"
@@ -201,7 +252,7 @@ def test_F33_a_damaged_file_is_mended_or_named_with_what_to_do(
             path.rename(f"{path}.bad")
         assert tell(fleet) is None, "with the file out of the way"
     for minion in fleet.minions.values():
-        assert snapshot(minion.location) == source.checked_out(2)
+        assert snapshot(minion.location) == fleet.source.checked_out(2)
 
 
 def tell(fleet: Fleet) -> DeployError | None:
@@ -210,6 +261,8 @@ def tell(fleet: Fleet) -> DeployError | None:
         report = fleet.sync("v2", force=True)
     except DeployError as error:
         return error
+    except OSError as error:  # as the runner tells it
+        return from_os(error)
     errors = [host.error for host in report.course.hosts.values() if host.error]
     if report.outcome.word == "CONVERGED":
         return None
@@ -217,6 +270,8 @@ def tell(fleet: Fleet) -> DeployError | None:
     assert snapshot(web2.location) == fleet.source.checked_out(2), (
         "what is damaged on one host is that host's"
     )
-    assert errors, report.outcome
+    if not errors:  # the master could not write down how it ended
+        assert report.outcome.word == "MIXED"
+        return DeployError(report.outcome.reason, next=report.next)
     first = errors[0]
     return DeployError(str(first["cause"]), path=str(first.get("path", "")), next=str(first.get("next", "")))

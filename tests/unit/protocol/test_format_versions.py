@@ -71,7 +71,7 @@ def test_a_newer_field_of_a_minions_record_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_newer_field_makes_the_state_of_a_tree_unknown(fleet: Fleet, tmp_path: Path) -> None:
-    slots = fleet.minions["web1"].repo.area / "slots"
+    slots = fleet.minions["web1"].repo.paths.area / "slots"
     known = format_reader.record(slots / "0.json")
     (tmp_path / "0").mkdir()
     (tmp_path / "0.db").write_bytes((slots / "0.db").read_bytes())

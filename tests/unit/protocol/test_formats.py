@@ -213,7 +213,7 @@ def test_the_reader_finds_the_history(fleet: Fleet) -> None:
 
 def test_the_reader_finds_which_tree_is_live_and_was_live_before(fleet: Fleet) -> None:
     for minion in fleet.minions.values():
-        slots = minion.repo.area / "slots"
+        slots = minion.repo.paths.area / "slots"
         read = {path.stem: format_reader.record(path) for path in slots.glob("*.json")}
         for name, state in read.items():
             ours = Slot(slots / name).state().to_disk()
@@ -229,7 +229,7 @@ def test_the_reader_finds_which_tree_is_live_and_was_live_before(fleet: Fleet) -
 def test_the_reader_computes_the_root_of_each_tree_from_its_manifest(fleet: Fleet) -> None:
     sealed = format_reader.record(fleet.root / "manifests" / f"{NAME}+.json")
     for minion in fleet.minions.values():
-        for database in (minion.repo.area / "slots").glob("*.db"):
+        for database in (minion.repo.paths.area / "slots").glob("*.db"):
             commit, files = format_reader.manifest(database)
             with Manifest(database) as manifest:
                 assert commit == manifest.commit()

@@ -133,8 +133,8 @@ def test_a_private_key_in_the_pillar_is_refused_without_being_shown(key: Path) -
 
 
 def test_the_pillar_takes_one_key_or_a_list(key: Path, public: str) -> None:
-    assert load(public_pem(key)).release_keys == load([public_pem(key)]).release_keys == (public,)
-    assert load(None).release_keys == ()
+    assert load(public_pem(key)).trust.release_keys == load([public_pem(key)]).trust.release_keys == (public,)
+    assert load(None).trust.release_keys == ()
 
 
 def load(keys: object) -> config.Repo:

@@ -67,9 +67,9 @@ class Minion:
     def __init__(self, fleet: Fleet, name: str) -> None:
         self.name = name
         self.cache = fleet.place / name / "cache" / "deploy"
-        self.location = fleet.place / name / "srv" / "site"
-        self.cache.mkdir(parents=True)
-        self.location.parent.mkdir(parents=True)
+        self.location = fleet.place / name / "srv" / fleet.repo.rpartition("/")[2]
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.location.parent.mkdir(parents=True, exist_ok=True)
         self._fleet = fleet
         self.repo = fleet.config(self.location)
         self.host = Host(
@@ -107,6 +107,7 @@ class Fleet:
     """A master and its hosts, in one process; the master's bus is this.
 
     Args:
+        repo: its name; one more fleet in the same place is another repo of the same master and hosts.
         keys: of the repo's section of the pillar.
 
     Attributes:
@@ -114,17 +115,25 @@ class Fleet:
         seen: every file that was there at some moment; see :meth:`look`.
     """
 
-    def __init__(self, place: Path, source: Source, hosts: tuple[str, ...] = ("web1", "web2"), **keys: Any):
-        self.place, self.source = place, source
+    def __init__(
+        self,
+        place: Path,
+        source: Source,
+        hosts: tuple[str, ...] = ("web1", "web2"),
+        repo: str = REPO,
+        **keys: Any,
+    ):
+        self.place, self.source, self.repo = place, source, repo
         self.root = place / "master" / "deploy"
-        self.root.mkdir(parents=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         self.seen: set[str] = set()
         self._keys = {"source": f"file://{source.git_dir}", "targets": "web*", **keys}
         self._clock = NOON
         self._last = -1
-        self._jids = (f"{20_261_123_120_000_000_000 + number}" for number in itertools.count())
+        first = 20_261_123_120_000_000_000 + (0 if repo == REPO else 500_000)
+        self._jids = (f"{first + number}" for number in itertools.count())
         self._inbox: deque[tuple[str, dict[str, Any]]] = deque()
-        self.pillar = {"repo_config": {REPO: {**self._keys, "location": "/srv/site"}}}
+        self.pillar = {"repo_config": {repo: {**self._keys, "location": "/srv/site"}}}
         self.master = Master(
             root=self.root,
             bus=self,
@@ -142,7 +151,7 @@ class Fleet:
     def sync(self, tag: str, **more: Any) -> deploy.Report:
         """Deploy a tag everywhere."""
         self._last = int(tag.removeprefix("v"))
-        return self._run(Request(SYNC, REPO, tag, **more))
+        return self._run(Request(SYNC, self.repo, tag, **more))
 
     def converges(self) -> None:
         """See that each host takes the next release, byte for byte."""
@@ -153,11 +162,11 @@ class Fleet:
 
     def roll_back(self, to: str = "") -> deploy.Report:
         """Go back by command; to the release before if no other is named."""
-        return self._run(Request(ROLLBACK, REPO, to))
+        return self._run(Request(ROLLBACK, self.repo, to))
 
     def plan(self, tag: str) -> dict[str, Any]:
         """Ask what a deploy would do."""
-        return preview.preview(Request(SYNC, REPO, tag), self.pillar, "", self.master)
+        return preview.preview(Request(SYNC, self.repo, tag), self.pillar, "", self.master)
 
     def preseed(self, tag: str) -> dict[str, Any]:
         """Bring a release's payloads to the hosts ahead of its deploy."""
@@ -166,7 +175,7 @@ class Fleet:
 
     def config(self, location: Path) -> config.Repo:
         """The repo's configuration, as a host with this location has it."""
-        return config.load({"repo_config": {REPO: {**self._keys, "location": str(location)}}}, REPO)
+        return config.load({"repo_config": {self.repo: {**self._keys, "location": str(location)}}}, self.repo)
 
     def _run(self, request: Request) -> deploy.Report:
         self._clock += 60  # the history is ordered by time
@@ -217,8 +226,8 @@ class Fleet:
         yield "master", self.root
         for minion in self.minions.values():
             yield "minion", minion.cache
-            yield "area", minion.repo.area
-            if minion.repo.layout == "inplace":
+            yield "area", minion.repo.paths.area
+            if minion.repo.layout.name == "inplace":
                 yield "live", minion.location
 
 

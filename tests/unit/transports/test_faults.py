@@ -316,7 +316,9 @@ def test_a_directory_on_the_way_that_is_a_link_over_there_leads_nowhere(
 def test_a_server_that_is_away_is_named(traveller: Travellers, small: Source) -> None:
     target = traveller("rsync", small)
     target.travel(0)
-    target.repo = dataclasses.replace(target.repo, rsync_url="rsync://127.0.0.1:1/exports")
+    target.repo = dataclasses.replace(
+        target.repo, origin=dataclasses.replace(target.repo.origin, rsync_url="rsync://127.0.0.1:1/exports")
+    )
     said = refused(target, target.fetch(1), Unavailable)
     assert "rsync --list-only -- rsync://127.0.0.1:1/exports/demo/" in said
 
@@ -326,7 +328,9 @@ def test_a_repo_without_a_place_to_fetch_from_is_told_which_key_to_set(
 ) -> None:
     target = traveller("rsync", small)
     target.travel(0)
-    target.repo = dataclasses.replace(target.repo, rsync_url="")
+    target.repo = dataclasses.replace(
+        target.repo, origin=dataclasses.replace(target.repo.origin, rsync_url="")
+    )
     assert "repo_config:demo:rsync_url" in refused(target, target.fetch(1), ConfigError)
 
 
@@ -404,7 +408,10 @@ def test_a_full_disk_is_named_and_the_next_fetch_goes_on(
         disk.change("size=64m")
         location = disk.path / transport / "demo"
         target = traveller(transport, source)
-        target.location, target.repo = location, dataclasses.replace(target.repo, location=location)
+        target.location, target.repo = (
+            location,
+            dataclasses.replace(target.repo, paths=dataclasses.replace(target.repo.paths, location=location)),
+        )
         target.travel(0)
         filled = disk.path / "filled"
         filled.write_bytes(bytes(free(disk.path) - (3 << 20)))

@@ -43,12 +43,12 @@ def test_a_change_that_does_not_fit_is_refused_before_anything_is_written(
         for result in target.travel(number):
             assert result.ok, result.error
     _leave(disk.path, 3 * MEGABYTE)
-    before = snapshot(target.repo.area / layout)
+    before = snapshot(target.repo.paths.area / layout)
     refused = target.fetch(2)
     assert isinstance(refused.error, DiskFull), refused.error
     files = 7  # and what they need of their last blocks
     assert f"{6 * MEGABYTE + 1 + files * BLOCK} bytes are needed" in refused.error.cause
-    assert snapshot(target.repo.area / layout) == before
+    assert snapshot(target.repo.paths.area / layout) == before
     assert target.shows(1)
     disk.change("size=32m")
     for result in target.travel(2):
@@ -67,7 +67,7 @@ def test_a_first_release_that_does_not_fit_is_refused(
     refused = target.fetch(2)
     assert isinstance(refused.error, DiskFull), refused.error
     assert f"{6 * MEGABYTE + 400_001 + 11 * BLOCK} bytes are needed" in refused.error.cause
-    assert not (target.repo.area / "slots/0").exists()
+    assert not (target.repo.paths.area / "slots/0").exists()
 
 
 @pytest.mark.small_disk
@@ -88,7 +88,7 @@ def test_F32_what_will_not_fit_is_refused_before_its_contents_travel(
 
     assert isinstance(refused.error, DiskFull), refused.error
     assert "are free" in refused.error.cause
-    assert refused.error.path == str(target.repo.area)
+    assert refused.error.path == str(target.repo.paths.area)
     kinds = {payload.sha256: payload.kind for payload in target.order_for(2).payloads}
     assert {kinds[name] for name in target.carrier.fetched} <= {"trees"}
 

@@ -73,8 +73,8 @@ def test_a_cap_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exports = tmp_path / "served" / "exports"
     with reached("a module", exports, monkeypatch) as url:
         target = traveller(tmp_path, source, url, exports)
-        supply = dataclasses.replace(target.repo.supply, rate=400_000)
-        target.repo = dataclasses.replace(target.repo, supply=supply)
+        supply = dataclasses.replace(target.repo.delivery, rate=400_000)
+        target.repo = dataclasses.replace(target.repo, delivery=supply)
         begin = time.monotonic()
         fetched = target.fetch(0)
         took = time.monotonic() - begin

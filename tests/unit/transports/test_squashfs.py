@@ -156,7 +156,7 @@ def test_a_release_that_differs_much_is_a_new_base(target: Images) -> None:
         target.travel(number)
         assert images(target) == ["image"]
         assert target.shows(number)
-    kept = list((target.repo.area / "images").iterdir())
+    kept = list((target.repo.paths.area / "images").iterdir())
     assert [path.name for path in kept if path.is_file()] == [
         payload.sha256 for payload in target.last.payloads if payload.kind == "image"
     ]
@@ -176,7 +176,7 @@ def test_a_base_that_the_master_has_made_is_used_again(target: Images, tmp_path:
 
 def test_a_kept_base_that_was_damaged_is_brought_again(target: Images) -> None:
     target.travel(0)
-    [kept] = [path for path in (target.repo.area / "images").iterdir() if path.is_file()]
+    [kept] = [path for path in (target.repo.paths.area / "images").iterdir() if path.is_file()]
     kept.chmod(0o600)
     os.truncate(kept, 5000)
     for result in target.travel(1):

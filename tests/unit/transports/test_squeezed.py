@@ -147,7 +147,7 @@ def test_a_host_with_zstd_gets_nothing_else(traveller: Travellers, blob: Source)
         for result in target.travel(number):
             assert result.ok, result.error
         assert target.shows(number)
-    git(target.repo.area / "store.git", "fsck", "--strict")
+    git(target.repo.paths.area / "store.git", "fsck", "--strict")
     order = target.order_for(1)
     assert kinds(order) in ([], ["squeezed"])
     assert not list(target.cache.rglob("incoming/*"))
@@ -162,7 +162,9 @@ def test_its_store_is_as_large_as_by_the_bundle(traveller: Travellers, blob: Sou
         if name != "squeezed":
             order = dataclasses.replace(order, payloads=_both(target)[:1])
         assert target.run(order).ok
-        sizes.append(sum(path.stat().st_size for path in (target.repo.area / "store.git").rglob("*.pack")))
+        sizes.append(
+            sum(path.stat().st_size for path in (target.repo.paths.area / "store.git").rglob("*.pack"))
+        )
     assert abs(sizes[0] - sizes[1]) <= sizes[1] / 50
 
 
@@ -268,7 +270,7 @@ def refused(target: Traveller, order: Order, kind: type[DeployError] = Corrupt) 
     assert result.error.next
     assert snapshot(target.location) == target.source.checked_out(0)
     assert not list(target.cache.rglob("incoming/*"))
-    assert not list(target.repo.area.rglob("tmp_*"))
+    assert not list(target.repo.paths.area.rglob("tmp_*"))
     for again in target.travel(1):
         assert again.ok, again.error
     assert target.shows(1)

@@ -111,7 +111,9 @@ def test_a_host_without_the_package_says_so(
     host = target(tmp_path, odd)
     order = host.order_for(0)
     monkeypatch.undo()
-    host.repo = dataclasses.replace(host.repo, transport="bundle")
+    host.repo = dataclasses.replace(
+        host.repo, delivery=dataclasses.replace(host.repo.delivery, transport="bundle")
+    )
     result = host.run(order)
     assert result.error is not None
     assert "no transport 'mounted'" in result.error.cause

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.master.forgotten import ForgottenHosts
 from saltdeploy.master.journal import Journals
-from saltdeploy.watch.redis_filler import RedisFiller
+from saltdeploy.watch.redis_filler import POSITIONS, RedisFiller
 from saltdeploy.watch.redis_keys import STREAM, of_return
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 
@@ -259,6 +259,25 @@ def test_a_password_is_needed_and_never_shown(tmp_path: Path, caplog: pytest.Log
     assert password not in caplog.text + repr(wrong) + repr(server.settings)
 
 
+def test_journals_that_are_not_looked_at_for_a_while_are_neither_forgotten_nor_told_twice(
+    server: RunningRedis, tmp_path: Path
+) -> None:
+    class Newest:
+        are_all = False
+
+        def __call__(self) -> list[Path]:
+            return Journals(tmp_path).paths()[-1:]
+
+    Told(tmp_path, FIRST, "v1", 1000.0, "web1").whole()
+    filler(server, tmp_path).fill()
+    Told(tmp_path, SECOND, "v2", 2000.0, "web1").whole()
+    RedisFiller(RedisServer(server.settings), Newest(), dict).fill()
+    assert set(server.client.hkeys(POSITIONS)) == {FIRST, SECOND}
+    before = server.client.xlen(STREAM)
+    filler(server, tmp_path).fill()
+    assert server.client.xlen(STREAM) == before
+
+
 # -- the returner ---------------------------------------------------------------------------------------
 
 
@@ -286,3 +305,19 @@ def test_the_returner_writes_an_answer_as_trebuchets_did(
     RedisServer(server.settings).write(of_return(function, "web1", answer, 7.5))
     assert server.client.hgetall(f"deploy:{REPO}:minions:web1") == hash_
     assert server.client.smembers("deploy:repos") == ({REPO} if hash_ else set())
+
+
+def test_F38_how_far_it_was_told_a_journal_goes_with_the_journal_and_what_it_was_told_stays(
+    server: RunningRedis, tmp_path: Path
+) -> None:
+    Told(tmp_path, FIRST, "v1", 1000.0, "web1").whole()
+    Told(tmp_path, SECOND, "v2", 2000.0, "web1").whole()
+    filled = filler(server, tmp_path)
+    filled.fill()
+    before = server.client.hgetall(f"deploy:{REPO}:minions:web1")
+    assert set(server.client.hgetall(POSITIONS)) == {FIRST, SECOND}
+    Journals(tmp_path).path(REPO, FIRST).unlink()
+    filled.fill()
+    assert set(server.client.hgetall(POSITIONS)) == {SECOND}
+    filler(server, tmp_path).fill()
+    assert server.client.hgetall(f"deploy:{REPO}:minions:web1") == before

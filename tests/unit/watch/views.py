@@ -337,6 +337,40 @@ VIEWS: dict[str, View] = {
         ],
         "next": ["salt '*' saltutil.refresh_pillar"],
     },
+    "sources": {
+        "view": "sources",
+        "repo": "wiki",
+        "tag": "release/2026-11-23/2",
+        "commit": "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
+        "parts": [
+            {"path": "", "source": "https://git.example.org/core", "ref": "wmf/1.27", "commit": "c" * 40},
+            {"path": "extensions/Foo", "source": "/srv/Foo", "ref": "main", "commit": "f" * 40},
+        ],
+        "patches": [
+            {
+                "file": "/srv/patches/01.patch",
+                "path": "extensions/Foo",
+                "sha256": "0" * 64,
+                "files": ["extensions/Foo/Foo.php"],
+            },
+        ],
+    },
+    "sources-of-a-file": {
+        "view": "sources",
+        "repo": "wiki",
+        "tag": "release/2026-11-23/2",
+        "commit": "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
+        "parts": [],
+        "patches": [],
+        "file": {
+            "path": "extensions/Foo/Foo.php",
+            "within": "Foo.php",
+            "source": "/srv/Foo",
+            "ref": "main",
+            "commit": "f" * 40,
+            "patches": ["/srv/patches/01.patch"],
+        },
+    },
     "staged": {
         "view": "stage",
         "repo": "wiki",

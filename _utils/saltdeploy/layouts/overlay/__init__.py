@@ -50,14 +50,14 @@ class Overlay:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._area = repo.area
-        self._home = repo.area / "mounts"
-        self._images = ImageStore(repo.area)
+        self._area = repo.paths.area
+        self._home = repo.paths.area / "mounts"
+        self._images = ImageStore(repo.paths.area)
         self._unions = Unions(self._home)
-        self.store = Repository(repo.area / "store.git")
-        self.trees = TreeStore(repo.area / "trees.git")
+        self.store = Repository(repo.paths.area / "store.git")
+        self.trees = TreeStore(repo.paths.area / "trees.git")
         self._changes = Changes(self.store, self.trees)
-        self._comparison = Comparison(self._changes, self.trees, repo.area / "catalogue.db")
+        self._comparison = Comparison(self._changes, self.trees, repo.paths.area / "catalogue.db")
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -102,8 +102,8 @@ class Overlay:
         if view.live is None or not view.states[view.live].complete:
             raise NotReady(
                 "nothing of this repo is live here, or what is was not mounted since the host started",
-                path=str(self._repo.location),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                path=str(self._repo.paths.location),
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         state = view.states[view.live]
         shown = self._shown()
@@ -116,7 +116,7 @@ class Overlay:
             raise Corrupt(
                 f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
                 path=str(view.live.tree),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         elif full and state.suspect:  # somebody has mended it by hand
             view.live.note(dataclasses.replace(state, suspect=False))
@@ -136,9 +136,11 @@ class Overlay:
     def _shown(self) -> Path:
         """What ``location`` shows, by a name in the area, if that is where it leads."""
         try:
-            return Path(os.path.normpath(self._repo.location.parent / os.readlink(self._repo.location)))
+            return Path(
+                os.path.normpath(self._repo.paths.location.parent / os.readlink(self._repo.paths.location))
+            )
         except OSError:
-            return self._repo.location
+            return self._repo.paths.location
 
     def _look(self) -> Selection[Mounted]:
         releases = list(self._releases())
@@ -227,7 +229,7 @@ class Overlay:
         if state.root:
             return state.root
         found = self._comparison.root_of(ready.tree, release.commit)
-        if self._repo.release_keys:
+        if self._repo.trust.release_keys:
             findings = self._comparison.compare(ready.tree, release.commit, full=True, alone=True)
             if not findings.ok:
                 named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
@@ -290,7 +292,7 @@ class Overlay:
         """Delete releases beyond those to keep, images and trees."""
         view = self._look()
         self._unions.drop_all_but(self._shown(), cleanup)
-        gone = view.surplus(max(self._repo.slots, self._repo.visible_releases), needed)
+        gone = view.surplus(max(self._repo.layout.slots, self._repo.layout.visible_releases), needed)
         used = users_of([each.tree for each in gone])
         left = [each for each in view.states if each not in gone or each.tree in used]
         for each in gone:
@@ -322,7 +324,7 @@ class Overlay:
             raise _not_ready(release, self._area)
         ready.mount()
         through = self._union(view, ready)
-        return activate(view, ready, release, self._repo.location, back=back, through=through)
+        return activate(view, ready, release, self._repo.paths.location, back=back, through=through)
 
     def _union(self, view: Selection[Mounted], top: Mounted) -> Path | None:
         """The release over those that were live last, as many as are to be seen; None where it is seen alone."""
@@ -330,7 +332,7 @@ class Overlay:
             each for each, state in view.states.items() if each != top and state.complete and state.generation
         ]
         others.sort(key=lambda each: view.states[each].generation, reverse=True)
-        below = others[: self._repo.visible_releases - 1]
+        below = others[: self._repo.layout.visible_releases - 1]
         if not below:
             return None
         for each in below:

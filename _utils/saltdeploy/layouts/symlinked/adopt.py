@@ -71,12 +71,12 @@ class Adoption(SharedArea):
             raise from_os(error, repo=self._repo.name, path=str(self._place)) from error
 
     def _refuse_unshared(self, paths: Collection[str]) -> None:
-        strange = sorted(set(paths) - set(self._repo.shared.paths))
+        strange = sorted(set(paths) - set(self._repo.paths.shared.paths))
         if strange or not self._paths:
             named = ", ".join(strange or ["nothing"])
             key = "dirs" if strange and strange[0].endswith("/") else "files"
             raise Unsupported(
-                f"the pillar shares {', '.join(self._repo.shared.paths) or 'nothing'}, and {named} is to be taken over"
+                f"the pillar shares {', '.join(self._repo.paths.shared.paths) or 'nothing'}, and {named} is to be taken over"
                 if strange
                 else "the pillar shares nothing of this repo, so there is no place for it",
                 repo=self._repo.name,

@@ -20,6 +20,7 @@ from saltdeploy.content.verify import Findings
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.submodule_store import store_of
 from saltdeploy.git.tree_store import trees_of
+from saltdeploy.layouts import rendered
 from saltdeploy.layouts.symlinked.adopt import Adoption
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.inspection import check_commit_and_root, wrong_manifest
@@ -42,7 +43,7 @@ class SymlinkedTrees(abc.ABC):
 
     def __init__(self, repo: Repo, home: Path) -> None:
         self._repo = repo
-        self._area = repo.area
+        self._area = repo.paths.area
         self._home = home
         self._incoming = self._area / "incoming"
         self.store = store_of(repo, self._area / "store.git")
@@ -79,15 +80,15 @@ class SymlinkedTrees(abc.ABC):
         if view.live is None:
             raise NotReady(
                 "nothing of this repo is live here",
-                path=str(self._repo.location),
-                next="deploy a release first",
+                path=str(self._repo.paths.location),
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that brings its release",
             )
         state = view.states[view.live]
         if not state.complete:
             raise Corrupt(
                 "what is live here is not known to be a complete release: its record is lost or damaged",
                 path=str(view.live.tree),
-                next=f"salt-run deploy.sync repo={self._repo.name} with the tag that should be live",
+                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
             )
         damaged: list[str] = []
         try:
@@ -108,11 +109,11 @@ class SymlinkedTrees(abc.ABC):
         self, manifest: Manifest, tree: Path, damaged: list[str], *, full: bool, part: PathSlice | None
     ) -> Findings:
         """Compare a tree with its manifest, and its links to what is shared."""
-        if not self._repo.shared:
+        if not self._repo.paths.shared:
             return manifest.verify(tree, full=full, part=part, damaged=damaged.append)
         strays: list[bytes] = []
         findings = manifest.verify(tree, full=full, part=part, damaged=damaged.append, stray=strays.append)
-        links = self._shared.links(tree)
+        links = {**self._shared.links(tree), **rendered.links(self._repo, tree)}
         for path in strays:
             if not links.get(path.removesuffix(b"/")):
                 findings.add("extra", path)
@@ -152,7 +153,9 @@ class SymlinkedTrees(abc.ABC):
         view = self._look()
         if view.live is not None and view.states[view.live].complete:
             with contextlib.suppress(Unreadable), view.live.manifest() as manifest:
-                return in_release(view.live.tree, manifest, self._repo.stat_limit, self._repo.shared)
+                return in_release(
+                    view.live.tree, manifest, self._repo.layout.stat_limit, self._repo.paths.shared
+                )
         tree = self.tree(commit) if commit else None
         return of_foreign(self._repo, coming or (KnownOnDisk(tree) if tree else None))
 
@@ -182,10 +185,10 @@ class SymlinkedTrees(abc.ABC):
     def _live_tree(self) -> Path:
         """The directory that ``location`` shows, whatever it is."""
         try:
-            target = os.readlink(self._repo.location)
+            target = os.readlink(self._repo.paths.location)
         except OSError:
-            return self._repo.location
-        return Path(os.path.normpath(self._repo.location.parent / target))
+            return self._repo.paths.location
+        return Path(os.path.normpath(self._repo.paths.location.parent / target))
 
 
 def _differs_in(slot: Slot, blobs: Collection[str]) -> bool:

@@ -23,7 +23,7 @@ class BlobFilling:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._cache = BlobCache(repo.area / "blobs")
+        self._cache = BlobCache(repo.paths.area / "blobs")
 
     def fill(
         self,

@@ -117,7 +117,7 @@ class TreeBuild:
         self._slot = slot
         self._job = job
         self._site = site
-        self._limit = site.repo.stat_limit
+        self._limit = site.repo.layout.stat_limit
 
     def run(self, start: Start) -> dict[str, Any]:
         """Build the tree.
@@ -132,9 +132,13 @@ class TreeBuild:
         """
         with self._spool() as changes, self._spool() as oids:
             start = self._list_changes(start, changes)
-            owner = of_host(self._site.repo.owner, self._site.repo.name)
+            owner = of_host(self._site.repo.contents.owner, self._site.repo.name)
             work = WorkTree(
-                self._slot.tree, self._site.incoming, self._job.contents, self._site.repo.blobs, owner
+                self._slot.tree,
+                self._site.incoming,
+                self._job.contents,
+                self._site.repo.contents.blobs,
+                owner,
             )
             listed = _Listed(changes, oids, work.oids_to_write(changes, oids))
             log.debug("%s: %s blobs to write onto %s", self._slot.tree, listed.count, start.base or "nothing")

@@ -107,7 +107,7 @@ class SymlinkedLayout(SymlinkedTrees):
             if not state.suspect:
                 in_use = slot == view.live or bool(users_of([slot.tree]))
                 work = WorkTree(slot.tree, self._incoming, Stored(self.store))
-                limit = self._repo.stat_limit
+                limit = self._repo.layout.stat_limit
                 sound, damaged = check_by_stat(slot, state, root, work, limit, in_use=in_use)
                 work.close()
                 if sound:
@@ -120,7 +120,7 @@ class SymlinkedLayout(SymlinkedTrees):
         build = TreeBuild(slot, job, self._site)
         for base, state in self._nearest(job.release.commit):
             try:
-                clone = Clone(base, self._incoming, job.tell, self._repo.owner)
+                clone = Clone(base, self._incoming, job.tell, self._repo.contents.owner)
                 began = TreeState(state.commit, state.tag, shape=state.shape)
                 return build.run(Start(began, clone))
             except (Differs, Unreadable) as why:  # somebody wrote into that tree
@@ -222,7 +222,11 @@ class SymlinkedLayout(SymlinkedTrees):
             )
         self._shared.link(slot.tree, strict=False)
         taken = self._shared.take_over(self._live_tree())
-        return {"slot": slot.name, **taken, **activate(view, slot, release, self._repo.location, back=back)}
+        return {
+            "slot": slot.name,
+            **taken,
+            **activate(view, slot, release, self._repo.paths.location, back=back),
+        }
 
 
 def _remove_aside(aside: Path) -> None:

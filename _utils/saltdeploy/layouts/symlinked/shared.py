@@ -43,7 +43,7 @@ class SharedArea(SharedPlace):
         super().__init__(repo)
         self._changes = changes
         self._incoming = incoming
-        self._taking = repo.area / _TAKING  # ours alone: the place may be the users'
+        self._taking = repo.paths.area / _TAKING  # ours alone: the place may be the users'
 
     # -- making -----------------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class SharedArea(SharedPlace):
         self, below: Below, path: bytes, commit: str, contents: Contents, tell: Progress, *, whole: bool
     ) -> None:
         aside = b".deploy-making-%s" % secrets.token_hex(4).encode()
-        owner = of_host(self._repo.owner, self._repo.name)
+        owner = of_host(self._repo.contents.owner, self._repo.name)
         below.make_directory(aside)
         try:
             if not self._copy(aside, path, commit, contents, tell, owner, whole=whole):

@@ -25,9 +25,9 @@ class SharedPlace:
 
     def __init__(self, repo: Repo) -> None:
         self._repo = repo
-        self._place = repo.shared_place
-        self._paths = tuple(os.fsencode(path) for path in repo.shared.paths)
-        self._dirs = {os.fsencode(path) for path in repo.shared.dirs}
+        self._place = repo.paths.shared_place
+        self._paths = tuple(os.fsencode(path) for path in repo.paths.shared.paths)
+        self._dirs = {os.fsencode(path) for path in repo.paths.shared.dirs}
         self._owner: TreeOwner | None = None
 
     def link(self, tree: Path, *, strict: bool = True) -> None:
@@ -41,7 +41,7 @@ class SharedPlace:
         """
         if not self._paths:
             return
-        self._owner = of_host(self._repo.owner, self._repo.name)
+        self._owner = of_host(self._repo.contents.owner, self._repo.name)
         try:
             with Below(tree) as below:
                 for path in self._paths:
@@ -95,7 +95,7 @@ class SharedPlace:
     def _text(self, below: Below, path: bytes) -> str:
         """What the link says: beside the releases it is relative, so that it holds wherever all of that is seen."""
         target = self._at(path)
-        if self._repo.shared.place:
+        if self._repo.paths.shared.place:
             return target
         return os.path.relpath(target, os.path.dirname(os.fsdecode(below.at(path))))
 

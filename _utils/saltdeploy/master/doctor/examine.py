@@ -62,7 +62,10 @@ def examine(
             return _view(replace(seen, bus_error=error))
         except OSError:  # the master's directory, which has a check of its own
             return _view(seen)
-        targets = {each.name: tuple(master.targets(each.targets, each.targets_type)) for each in seen.repos}
+        targets = {
+            each.name: tuple(master.targets(each.targets.expression, each.targets.type))
+            for each in seen.repos
+        }
         return _view(replace(seen, master=master, targets=targets, answers=ask(master, targets)))
 
 

@@ -44,7 +44,7 @@ def source(seen: Seen) -> Iterator[Finding]:
             continue
         if not has_tags:
             yield Finding(
-                f"its repository {repo.source} has no tag yet, and tags are what is deployed",
+                f"its repository {repo.origin.source} has no tag yet, and tags are what is deployed",
                 first_tag(found),
                 repo=repo.name,
             )
@@ -60,11 +60,11 @@ def first_tag(source: Source) -> str:
 def packers(seen: Seen) -> Iterator[Finding]:
     """Whether the master has the programs of its transport."""
     for repo in seen.repos:
-        row = None if repo.transport == transports.AUTO else transports.row(repo.transport)
+        row = None if repo.delivery.transport == transports.AUTO else transports.row(repo.delivery.transport)
         lacking = [each for each in row.packers if not programs.is_installed(each)] if row else []
         if lacking:
             yield Finding(
-                f"transport {repo.transport} needs {', '.join(lacking)} on the master",
+                f"transport {repo.delivery.transport} needs {', '.join(lacking)} on the master",
                 f"salt-call --local pkg.install pkgs='{json.dumps(list(map(programs.package_of, lacking)))}'",
                 repo=repo.name,
             )
@@ -73,10 +73,10 @@ def packers(seen: Seen) -> Iterator[Finding]:
 def urls(seen: Seen) -> Iterator[Finding]:
     """Whether targets are told where to fetch from."""
     for repo in seen.repos:
-        row = None if repo.transport == transports.AUTO else transports.row(repo.transport)
-        if row and row.url and not getattr(repo, row.url):
+        row = None if repo.delivery.transport == transports.AUTO else transports.row(repo.delivery.transport)
+        if row and row.url and not getattr(repo.origin, row.url):
             yield Finding(
-                f"transport {repo.transport} needs {row.url}, where targets fetch from, and there is none",
+                f"transport {repo.delivery.transport} needs {row.url}, where targets fetch from, and there is none",
                 "salt '*' saltutil.refresh_pillar",
                 repo=repo.name,
                 by_hand=f"set repo_config:{repo.name}:{row.url} in the pillar",
@@ -105,9 +105,9 @@ def targets(seen: Seen) -> Iterator[Finding]:
     """Whether any minion takes it."""
     for repo in seen.repos:
         if repo.name in seen.targets and not seen.targets[repo.name]:
-            by_grain = f"deployment_target:{repo.name}" in repo.targets
+            by_grain = f"deployment_target:{repo.name}" in repo.targets.expression
             yield Finding(
-                f"no minion takes it: none matches {repo.targets!r} ({repo.targets_type})",
+                f"no minion takes it: none matches {repo.targets.expression!r} ({repo.targets.type})",
                 f"salt 'web*' grains.append deployment_target {shlex.quote(repo.name)}"
                 if by_grain
                 else f"salt-run deploy.targets {argument('repo', repo.name)}",

@@ -61,13 +61,22 @@ class DoorListener:
         greeting: told to everybody who may come in.
         work: carries a request out.
         is_stale: whether what this process has loaded is no longer what lies on the disk.
+        admits: whether a caller has a role; see :func:`saltdeploy.master.door.rights.check`.
     """
 
-    def __init__(self, place: Path, greeting: wire.Message, work: Work, is_stale: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        place: Path,
+        greeting: wire.Message,
+        work: Work,
+        is_stale: Callable[[], bool],
+        admits: Callable[[rights.Caller], bool] = rights.nobody_else,
+    ) -> None:
         self._place = place
         self._greeting = wire.pack(greeting)
         self._work = work
         self._is_stale = is_stale
+        self._admits = admits
         self._waiting: dict[int, _Waiting] = {}
         self._sessions: set[int] = set()  # of each the end of a pipe whose other end it has
         self._selector = selectors.DefaultSelector()
@@ -150,7 +159,7 @@ class DoorListener:
         connection.setblocking(False)
         caller = rights.Caller.of(connection)
         try:
-            rights.check(caller)
+            rights.check(caller, admits=self._admits)
         except errors.DeployError as error:
             log.info("The warm door refused uid %d", caller.uid)
             _tell(connection, {"refused": str(error)})
@@ -196,7 +205,7 @@ class DoorListener:
     def _begin(self, waiting: _Waiting, request: DoorRequest) -> None:
         if len(waiting.streams) != wire.STREAMS:
             raise wire.WireError("no standard streams came along")
-        rights.check(waiting.caller, request)
+        rights.check(waiting.caller, request, self._admits)
         ends, lives = os.pipe()
         child = os.fork()
         if child == 0:

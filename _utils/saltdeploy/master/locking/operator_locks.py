@@ -146,8 +146,9 @@ def refuse_without_reason(scope: str, reason: str) -> None:
 
 def refusal(lock: Lock) -> Locked:
     """The error for whoever wants to deploy, or lock, what is locked by hand."""
+    unlock = command("unlock", lock.scope)
     return Locked(
         str(lock),
         repo=parts_of(lock.scope)[0],
-        next=f'{command("unlock", lock.scope)} (by {lock.holder.user}; others add force=True reason="...")',
+        next=f'{lock.holder.user}: {unlock}; others: {unlock} force=True reason="..."',
     )

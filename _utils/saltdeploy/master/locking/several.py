@@ -29,7 +29,7 @@ _ANSWER_WITHIN = 5.0  # seconds
 
 def _seen(repo: Repo, master: Master) -> int:
     """The newest epoch that a target of the repo has seen; 0 where none answers."""
-    hosts = master.targets(repo.targets, repo.targets_type)
+    hosts = master.targets(repo.targets.expression, repo.targets.type)
     answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
     found = max((answer.epoch for answer in answers.values()), default=0)
     log.info("%s: hosts have seen epoch %d", repo.name, found)

@@ -13,18 +13,33 @@ from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.rollout import outcome as rollout_outcome
 from saltdeploy.master.rollout.hosts import NEW, Failures, HostAnswer, Whereabouts, some
 from saltdeploy.master.rollout.model import (
+    AFTER,
     ASK,
+    BEFORE,
     CONTINUE,
+    NO_MORE,
     ROLL_BACK,
+    UNDO_AFTER,
+    UNDO_BEFORE,
     Ask,
     Gate,
     Outcome,
     Pause,
     Question,
     Rules,
+    StepRun,
     Tally,
 )
-from saltdeploy.master.rollout.table import ASKING, DEFAULTS, GATES, HEARING, Event, State, choices
+from saltdeploy.master.rollout.table import (
+    ASKING,
+    DEFAULTS,
+    GATES,
+    HEARING,
+    STEPPING,
+    Event,
+    State,
+    choices,
+)
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
@@ -37,14 +52,18 @@ class Book:
 
     Attributes:
         stage, wave, outcome: as there.
+        steps: those that run once.
     """
 
     def __init__(self, waves: tuple[Wave, ...], rules: Rules) -> None:
+        from saltdeploy.master.rollout.steps import StepBook  # who only reads of deploys has no use for it
+
         self.waves = waves
         self.stage, self.wave = FETCH, -1
         self.outcome: Outcome | None = None
         self._rules = rules
         self._hosts = [host for wave in waves for host in wave.hosts]
+        self.steps = StepBook(rules.steps, self._hosts)
         self._where = Whereabouts(self._hosts)
         self._failures = Failures(waves)
         self._tallies = {(FETCH, -1): Tally(waiting=dict.fromkeys(self._hosts))}
@@ -108,6 +127,8 @@ class Book:
             return self._seen_in_stage()
         if state in HEARING:
             return None if self.tally().in_flight else Event.ALL_HEARD
+        if state in STEPPING:
+            return None if self._run_of(state) else self._no_step(state)
         look = _LOOKS.get(state)
         return look(self) if look else None
 
@@ -118,6 +139,20 @@ class Book:
         if self.stage != ROLLBACK and self._too_many_failed():
             return Event.TOO_MANY_FAILED
         return Event.ALL_HEARD if tally.done else None
+
+    def _run_of(self, state: State) -> StepRun | None:
+        """The step that is due in this state."""
+        return self.steps.due(_STEPS[state], self.tally(FETCH, -1).ok.keys())
+
+    @staticmethod
+    def _no_step(state: State) -> Event:
+        return Event.NONE_RUNS if state is State.STOPPING_STEPS else Event.NO_STEP
+
+    def _is_refused(self) -> Event:
+        return Event.STEP_REFUSES if self.steps.refusing() else Event.NONE_REFUSES
+
+    def _which_steps(self) -> Event:
+        return Event.AT_STEPS_BEFORE if self.stage == FETCH else Event.AT_STEPS_AFTER
 
     def _too_many_failed(self) -> str:
         limits = map(self._failures.beyond_limit, self._limiting())
@@ -185,6 +220,9 @@ class Book:
     def _rule_for_failures(self) -> Event:
         return self._by_rule(self._policy_for_the_untold() or self._rules.on_failure)
 
+    def _rule_for_steps(self) -> Event:
+        return self._by_rule(self._rules.on_failure)
+
     def _rule_for_checks(self) -> Event:
         untold = self._policy_of(self._gate) if self._is_untold else ""
         return self._by_rule(untold or self._rules.on_failure)
@@ -207,8 +245,10 @@ class Book:
 
     # -- what is due besides hosts ----------------------------------------------------------------------
 
-    def instruction(self, state: State) -> Gate | Pause | Question | None:
+    def instruction(self, state: State) -> Gate | Pause | Question | StepRun | None:
         """What is to be done in a state that waits; None in the others."""
+        if state in STEPPING:
+            return self._run_of(state)
         if state in GATES:
             return self._gate_of(state)
         if state in DEFAULTS:
@@ -301,6 +341,23 @@ class Book:
         """Nobody needs to switch."""
         self._remark = "every host runs it already: nothing to do"
 
+    def note_step(self, _: State, __: str) -> None:
+        """A step did not go well, or nobody knows how it went."""
+        self._reason = "; ".join(filter(None, (self._reason, self.steps.trouble())))
+        self._blameless = self._is_untold = False
+
+    def note_refused(self, _: State, __: str) -> None:
+        """A step refuses the way back."""
+        self._reason = "; ".join(filter(None, (self._reason, self.steps.refusing())))
+
+    def accept_step(self, _: State, __: str) -> None:
+        """An operator says that the step which did not go well is done."""
+        self.steps.accept()
+
+    def forget_step(self, _: State, __: str) -> None:
+        """The step which did not go well is run once more, by the word of an operator."""
+        self.steps.again()
+
     def forget_reason(self, _: State, __: str) -> None:
         """What had stopped it is tried again."""
         self._reason = ""
@@ -315,7 +372,9 @@ class Book:
 
     def end_switched(self, _: State, __: str) -> None:
         """The last wave is done."""
-        self.outcome = rollout_outcome.switched(self._where, self._rules, self._failures.causes, self._remark)
+        ended = rollout_outcome.switched(self._where, self._rules, self._failures.causes, self._remark)
+        said = "; ".join(filter(None, (ended.reason, self.steps.lasting())))
+        self.outcome = replace(ended, reason=said)
 
     def end_as_it_is(self, _: State, __: str) -> None:
         """It stops here, under the name of what is true now."""
@@ -327,7 +386,8 @@ class Book:
 
     def _end_stopped(self, stuck: dict[str, str]) -> None:
         ready = len(self.tally(FETCH, -1).ok)
-        ended = rollout_outcome.stopped(self._where, self._rules, self._reason, ready, stuck)
+        ran = self.steps.sentence()
+        ended = rollout_outcome.stopped(self._where, self._rules, self._reason, ready, stuck, ran)
         self.outcome = replace(ended, blameless=self._blameless and bool(self._reason))
 
 
@@ -338,10 +398,21 @@ _LOOKS = {
     State.SWITCH_FAILED: Book._rule_for_failures,
     State.CHECKS_FAILED: Book._rule_for_checks,
     State.ABORTED: Book._rule_for_aborts,
+    State.STEP_FAILED: Book._rule_for_steps,
+    State.SAME_STEPS: Book._which_steps,
+    State.TURNING_BACK: Book._is_refused,
     State.NEXT_WAVE: Book._is_another_wave_left,
     State.BETWEEN_WAVES: Book._between_waves,
     State.PREVIOUS_WAVE: Book._is_a_wave_to_roll_back,
     State.CLOSED_GATE: Book._which_gate,
+}
+#: States in which a step is due -> which of them; see :meth:`StepBook.due`.
+_STEPS = {
+    State.STEPS_BEFORE: BEFORE,
+    State.STEPS_AFTER: AFTER,
+    State.UNDOING_FIRST: UNDO_AFTER,
+    State.UNDOING_LAST: UNDO_BEFORE,
+    State.STOPPING_STEPS: NO_MORE,
 }
 _GATE_EVENTS = {
     State.BEFORE_FETCH: Event.AT_BEFORE_FETCH,

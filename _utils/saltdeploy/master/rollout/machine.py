@@ -10,17 +10,33 @@ and go on from there. A host that gave no answer counts as failed: silence is ne
     CHECKOUT  wave by wave, a sliding window of hosts; more failures than the limit: no further hosts are started, then
     ROLLBACK  wave by wave backwards: every host that was asked to switch, not only those known to have switched
 
+Steps that run once stand before the first wave and behind the last one; the way back undoes them where that can be done.
+
 This file decides nothing: which state follows stands in ``table.py``, what is counted in ``book.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Set
+from typing import Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.rollout.book import Book
 from saltdeploy.master.rollout.hosts import HostAnswer
-from saltdeploy.master.rollout.model import Ask, Gate, Instruction, Outcome, Pause, Question, Rules, Tally
+from saltdeploy.master.rollout.model import (
+    DONE,
+    FAILED,
+    LOST,
+    Ask,
+    Gate,
+    Instruction,
+    Outcome,
+    Pause,
+    Question,
+    Rules,
+    StepRun,
+    Tally,
+)
 from saltdeploy.master.rollout.table import ASKING, Do, Event, State, step
 from saltdeploy.master.waves import Wave
 
@@ -41,7 +57,7 @@ class Rollout:
         self.waves = waves
         self.state = State.BEFORE_FETCH
         self._book = Book(waves, rules)
-        self._pending: Gate | Pause | Question | None = None
+        self._pending: Gate | Pause | Question | StepRun | None = None
         self._settle()
 
     @property
@@ -69,6 +85,15 @@ class Rollout:
                 since every publish costs every minion a look.
         """
         return self._book.due(whole=whole) if self.state in ASKING else self._pending
+
+    @property
+    def step_under_way(self) -> StepRun | None:
+        """The run of a step that has begun and is not known to have ended."""
+        return self._book.steps.under_way if self.outcome is None else None
+
+    def steps_told(self) -> list[dict[str, Any]]:
+        """What became of each step that was begun, as plain data."""
+        return self._book.steps.told()
 
     def tally(self, stage: str = "", wave: int | None = None) -> Tally:
         """How far a stage of a wave is; of the present one by default. To be read only."""
@@ -130,6 +155,23 @@ class Rollout:
         self._take(Event(choice))
         return True
 
+    def step_begun(self, run: StepRun) -> None:
+        """A step is begun, or is about to be."""
+        if self._pending == run:
+            self._book.steps.begin(run)
+
+    def step_ended(self, run: StepRun, how: str, text: str = "") -> None:
+        """A step has ended.
+
+        Args:
+            how: ``done``, ``failed``; ``lost`` where nobody can tell.
+            text: why it failed, or what is not known.
+        """
+        if self._pending == run and self._book.steps.under_way == run:
+            self._book.steps.end(run, how, text)
+            self._pending = None
+            self._take(Event.STEP_DONE if run.step.is_undo else _STEP_EVENTS[how], text)
+
     def abort(self, reason: str) -> None:
         """Ask nobody new. Fetches are left to themselves, switches under way end; then the rules decide.
 
@@ -174,4 +216,5 @@ class Rollout:
         self.state = found.to
 
 
+_STEP_EVENTS = {DONE: Event.STEP_DONE, FAILED: Event.STEP_BROKE, LOST: Event.STEP_LOST}
 _DOES = {do: getattr(Book, do.value) for do in Do}

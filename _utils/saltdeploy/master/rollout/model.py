@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 CONVERGED = "CONVERGED"
 HELD = "HELD"
@@ -58,7 +59,56 @@ class Question:
     default: str
 
 
-Instruction = Ask | Gate | Pause | Question
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step that runs once in a deploy, in one place.
+
+    Attributes:
+        name: unique in its repo.
+        repo: whose it is.
+        before: whether it stands before the first host switches; else behind the last one.
+        hosts: where it can run, in the order in which they are thought of; () for the master.
+        undo: whether the way back can undo it.
+        refuses: whether it refuses the way back once it is done.
+        is_undo: it undoes what an earlier deploy did; then its failure stops nothing.
+        timeout: seconds.
+    """
+
+    name: str
+    repo: str
+    before: bool
+    hosts: tuple[str, ...] = ()
+    undo: bool = False
+    refuses: bool = False
+    is_undo: bool = False
+    timeout: float = 600.0
+
+    def to_wire(self) -> dict[str, Any]:
+        """The step as plain data."""
+        return {**self.__dict__, "hosts": list(self.hosts)}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> PlannedStep:
+        """Rebuild a step."""
+        return cls(**{**data, "hosts": tuple(data["hosts"])})
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """Run a step, or what undoes it. ``host``: "" for the master; ``number`` counts the runs of the deploy, from 1."""
+
+    step: PlannedStep
+    number: int
+    host: str
+    undo: bool = False
+
+
+#: Which steps are due: those before anybody switches, or behind the last wave; what undoes them; none that is new.
+BEFORE, AFTER, UNDO_BEFORE, UNDO_AFTER, NO_MORE = "before", "after", "undo before", "undo after", "no more"
+#: How a run of a step ended: LOST when nobody can tell.
+DONE, FAILED, LOST = "done", "failed", "lost"
+
+Instruction = Ask | Gate | Pause | Question | StepRun
 
 
 @dataclass(frozen=True)
@@ -76,6 +126,7 @@ class Rules:
         gates: points with checks of the master, each with the position of its wave, or -1.
         pinned: the release is pinned already: who does not run it in the end is astray, however the deploy ends.
         anew: hosts that run the release already take part in the checkout as well: they restart.
+        steps: those that run once, in their order.
     """
 
     on_failure: str = ROLL_BACK
@@ -87,6 +138,7 @@ class Rules:
     anew: bool = False
     fetch_window: int = 0
     on_inconclusive: str = ""
+    steps: tuple[PlannedStep, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from saltdeploy.master.rollout.model import (
 from saltdeploy.protocol.orders import FETCH, ROLLBACK
 
 _UNTOUCHED = "nothing has changed anywhere"
+_UNSWITCHED = "no host has switched"
 
 
 def fetched(tally: Tally) -> Outcome:
@@ -51,13 +52,16 @@ def switched(where: Whereabouts, rules: Rules, failed: dict[str, str], remark: s
     )
 
 
-def stopped(where: Whereabouts, rules: Rules, why: str, ready: int, stuck: dict[str, str]) -> Outcome:
+def stopped(
+    where: Whereabouts, rules: Rules, why: str, ready: int, stuck: dict[str, str], steps: str = ""
+) -> Outcome:
     """The end of a deploy that was stopped: what was pinned before stays pinned.
 
     Args:
         why: what stopped it.
         ready: how many hosts have fetched.
         stuck: hosts that were to switch back and did not, each with the cause.
+        steps: what became of the steps that run once; "" where none was begun.
     """
     astray = where.are_not(NEW, UNWELL) if rules.pinned else where.are_not(BEFORE)
     unwell = _unwell(where, astray)
@@ -65,11 +69,11 @@ def stopped(where: Whereabouts, rules: Rules, why: str, ready: int, stuck: dict[
     split = where.are_split() and not rules.fetch_only
     ended = partial(Outcome, astray=tuple(astray), unwell=tuple(unwell))
     if not asked and not split:
-        return ended(HELD, ready, total, _sentence(why, _UNTOUCHED))
+        return ended(HELD, ready, total, _sentence(why, steps, _UNSWITCHED if steps else _UNTOUCHED))
     if asked and where.are_back() and not split:
-        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell)))
+        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell), steps))
     more = _what_is_not_back(where, stuck)
-    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell)))
+    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell), steps))
 
 
 def _what_is_not_back(where: Whereabouts, stuck: dict[str, str]) -> str:
@@ -190,15 +194,11 @@ def next_commands(outcome: Outcome, releases: DeployedTags, away: bool, advice: 
     return "" if outcome.accepted else advice
 
 
-def when_there_is_room(outcome: Outcome, path: str, releases: DeployedTags) -> str:
+def when_it_can_be_written(outcome: Outcome, mend: str, releases: DeployedTags) -> str:
     """What an operator can do after :func:`unrecorded`.
 
     Args:
-        path: what could not be written.
+        mend: what lets the master write again.
     """
     back = releases.back(pinned=False) if outcome.word == MIXED else ""
-    return _sentence(
-        f"free space on the master (df -h {path or '/'}; df -i {path or '/'})",
-        f"then salt-run deploy.resume {releases.lead}",
-        back and f"or back: {back}",
-    )
+    return _sentence(mend, f"then salt-run deploy.resume {releases.lead}", back and f"or back: {back}")

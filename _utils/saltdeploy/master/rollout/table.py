@@ -30,6 +30,7 @@ class State(Enum):
     NOT_FETCHED = "not fetched"  # hosts failed to fetch; an operator is asked
     AFTER_FETCH = "after fetch"
     BARRIER = "barrier"
+    STEPS_BEFORE = "steps before"  # those that run once, before anybody switches
     NEXT_WAVE = "next wave"
     BEFORE_WAVE = "before wave"
     SWITCHING = "switching"
@@ -40,6 +41,7 @@ class State(Enum):
     BETWEEN_WAVES = "between waves"
     HOLDING = "holding"
     HOLD_QUESTION = "hold question"
+    STEPS_AFTER = "steps after"  # those that run once, when everybody has switched
     FINAL = "final"
     CHECKS_FAILED = "checks failed"
     CLOSED_EARLY = "closed early"  # checks failed before anybody switched; an operator is asked
@@ -47,6 +49,13 @@ class State(Enum):
     CLOSED_GATE = "closed gate"
     ABORTING = "aborting"  # no further hosts are started; those under way are heard
     ABORTED = "aborted"
+    STEP_FAILED = "step failed"
+    STEP_QUESTION = "step question"  # it failed, or nobody knows how it ended; an operator is asked
+    SAME_STEPS = "same steps"  # on with the steps of this point
+    STOPPING_STEPS = "stopping steps"  # no further step is begun; the one under way is heard
+    TURNING_BACK = "turning back"
+    UNDOING_FIRST = "undoing first"  # what ran when everybody had switched is undone before they switch back
+    UNDOING_LAST = "undoing last"
     PREVIOUS_WAVE = "previous wave"
     ROLLING_BACK = "rolling back"
     CUT_OFF = "cut off"  # nothing can be recorded, so nobody is asked; those under way are heard
@@ -63,6 +72,9 @@ class Event(Enum):
     ABORT = "an operator stops it"
     BROKE = "the master fails"
     LOSE_RECORD = "nothing can be recorded"
+    STEP_DONE = "step is done"
+    STEP_BROKE = "step failed"
+    STEP_LOST = "nobody knows how the step ended"
 
     YES = model.YES
     NO = model.NO
@@ -96,6 +108,13 @@ class Event(Enum):
     AT_AFTER_WAVE = "it was after wave"
     AT_FINAL = "it was final"
 
+    NO_STEP = "no step is left"
+    NONE_RUNS = "no step is under way"
+    STEP_REFUSES = "a step refuses it"
+    NONE_REFUSES = "no step refuses it"
+    AT_STEPS_BEFORE = "nobody has switched"
+    AT_STEPS_AFTER = "everybody has switched"
+
 
 class Do(Enum):
     """What is done on the way to the next state; each is a method of the book."""
@@ -115,6 +134,10 @@ class Do(Enum):
     NOTE_NOTHING_TO_DO = "note_nothing_to_do"
     FORGET_REASON = "forget_reason"
     KEEP_AS_REMARK = "keep_as_remark"
+    NOTE_STEP = "note_step"
+    NOTE_REFUSED = "note_refused"
+    ACCEPT_STEP = "accept_step"
+    FORGET_STEP = "forget_step"
     END_FETCHED = "end_fetched"
     END_SWITCHED = "end_switched"
     END_AS_IT_IS = "end_as_it_is"
@@ -147,6 +170,8 @@ GATES = {
 ASKING = frozenset({S.FETCHING, S.SWITCHING, S.ROLLING_BACK})
 #: States in which hosts that were asked are only heard.
 HEARING = frozenset({S.STOPPING, S.ABORTING, S.CUT_OFF})
+#: States in which a step runs that runs once; the last one only hears of one that is under way.
+STEPPING = frozenset({S.STEPS_BEFORE, S.STEPS_AFTER, S.UNDOING_FIRST, S.UNDOING_LAST, S.STOPPING_STEPS})
 #: States that wait for an operator -> the answer that is taken when nobody gives one in time.
 DEFAULTS = {
     S.BARRIER: E.NO,
@@ -155,6 +180,7 @@ DEFAULTS = {
     S.CLOSED_EARLY: E.NO,
     S.NOT_SWITCHED: E.ROLL_BACK,
     S.CLOSED: E.ROLL_BACK,
+    S.STEP_QUESTION: E.HOLD,
 }
 #: States that are left at once.
 CHOICES = frozenset(
@@ -167,6 +193,9 @@ CHOICES = frozenset(
         S.CHECKS_FAILED,
         S.CLOSED_GATE,
         S.ABORTED,
+        S.STEP_FAILED,
+        S.SAME_STEPS,
+        S.TURNING_BACK,
         S.PREVIOUS_WAVE,
     }
 )
@@ -175,7 +204,7 @@ _STOP = (D.NOTE_REASON, D.END_AS_IT_IS)
 _CLOSE = Transition(S.CHECKS_FAILED, (D.NOTE_REASON, D.CLOSE_GATE))
 _CLOSE_UNTOLD = Transition(S.CHECKS_FAILED, (D.NOTE_REASON, D.NOTE_UNTOLD, D.CLOSE_GATE))
 _OPERATOR_STOPS = Transition(S.ENDED, (D.NOTE_STOPPED, D.END_AS_IT_IS))
-_OPERATOR_TURNS_BACK = Transition(S.PREVIOUS_WAVE, (D.NOTE_TURNED_BACK,))
+_OPERATOR_TURNS_BACK = Transition(S.TURNING_BACK, (D.NOTE_TURNED_BACK,))
 
 _WAY_FORTH = {
     (S.BEFORE_FETCH, E.PASSED): Transition(S.FETCHING),
@@ -189,12 +218,16 @@ _WAY_FORTH = {
     (S.AFTER_FETCH, E.PASSED): Transition(S.BARRIER),
     (S.AFTER_FETCH, E.NOT_PASSED): _CLOSE,
     (S.AFTER_FETCH, E.NOT_TOLD): _CLOSE_UNTOLD,
-    (S.BARRIER, E.UNASKED): Transition(S.NEXT_WAVE),
-    (S.BARRIER, E.YES): Transition(S.NEXT_WAVE),
+    (S.BARRIER, E.UNASKED): Transition(S.STEPS_BEFORE),
+    (S.BARRIER, E.YES): Transition(S.STEPS_BEFORE),
     (S.BARRIER, E.NO): _OPERATOR_STOPS,
     (S.BARRIER, E.RETRY): Transition(S.FETCHING, (D.ASK_FAILED_AGAIN,)),
+    (S.STEPS_BEFORE, E.STEP_DONE): Transition(S.STEPS_BEFORE),
+    (S.STEPS_BEFORE, E.STEP_BROKE): Transition(S.STEP_FAILED, (D.NOTE_STEP,)),
+    (S.STEPS_BEFORE, E.STEP_LOST): Transition(S.STEP_QUESTION, (D.NOTE_STEP,)),
+    (S.STEPS_BEFORE, E.NO_STEP): Transition(S.NEXT_WAVE),
     (S.NEXT_WAVE, E.SOME_LEFT): Transition(S.BEFORE_WAVE, (D.BEGIN_WAVE,)),
-    (S.NEXT_WAVE, E.NONE_LEFT): Transition(S.FINAL),
+    (S.NEXT_WAVE, E.NONE_LEFT): Transition(S.STEPS_AFTER),
     (S.BEFORE_WAVE, E.PASSED): Transition(S.SWITCHING),
     (S.BEFORE_WAVE, E.NOT_PASSED): _CLOSE,
     (S.BEFORE_WAVE, E.NOT_TOLD): _CLOSE_UNTOLD,
@@ -211,6 +244,10 @@ _WAY_FORTH = {
     (S.HOLD_QUESTION, E.NO): _OPERATOR_STOPS,
     (S.HOLD_QUESTION, E.ALL): Transition(S.NEXT_WAVE, (D.ASK_NO_MORE,)),
     (S.HOLD_QUESTION, E.ROLL_BACK): _OPERATOR_TURNS_BACK,
+    (S.STEPS_AFTER, E.STEP_DONE): Transition(S.STEPS_AFTER),
+    (S.STEPS_AFTER, E.STEP_BROKE): Transition(S.STEP_FAILED, (D.NOTE_STEP,)),
+    (S.STEPS_AFTER, E.STEP_LOST): Transition(S.STEP_QUESTION, (D.NOTE_STEP,)),
+    (S.STEPS_AFTER, E.NO_STEP): Transition(S.FINAL),
     (S.FINAL, E.PASSED): Transition(S.ENDED, (D.END_SWITCHED,)),
     (S.FINAL, E.NOT_PASSED): _CLOSE,
     (S.FINAL, E.NOT_TOLD): _CLOSE_UNTOLD,
@@ -218,13 +255,13 @@ _WAY_FORTH = {
 
 _HOSTS_FAILED = {
     (S.FETCH_FAILED, E.RULE_ASK_EARLY): Transition(S.NOT_FETCHED),
-    (S.FETCH_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.FETCH_FAILED, E.RULE_ROLL_BACK): Transition(S.TURNING_BACK),
     (S.FETCH_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
     (S.NOT_FETCHED, E.RETRY): Transition(S.FETCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
     (S.NOT_FETCHED, E.NO): _OPERATOR_STOPS,
     (S.STOPPING, E.ALL_HEARD): Transition(S.SWITCH_FAILED, (D.NOTE_FAILURES,)),  # more may have failed
     (S.SWITCH_FAILED, E.RULE_ASK): Transition(S.NOT_SWITCHED),
-    (S.SWITCH_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.SWITCH_FAILED, E.RULE_ROLL_BACK): Transition(S.TURNING_BACK),
     (S.SWITCH_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
     (S.NOT_SWITCHED, E.RETRY): Transition(S.SWITCHING, (D.FORGET_REASON, D.ASK_FAILED_AGAIN)),
     (S.NOT_SWITCHED, E.CONTINUE): Transition(S.SWITCHING, (D.KEEP_AS_REMARK, D.ACCEPT_FAILURES)),
@@ -235,7 +272,7 @@ _HOSTS_FAILED = {
 _CHECKS_FAILED = {
     (S.CHECKS_FAILED, E.RULE_ASK_EARLY): Transition(S.CLOSED_EARLY),
     (S.CHECKS_FAILED, E.RULE_ASK): Transition(S.CLOSED),
-    (S.CHECKS_FAILED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.CHECKS_FAILED, E.RULE_ROLL_BACK): Transition(S.TURNING_BACK),
     (S.CHECKS_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
     (S.CLOSED_EARLY, E.RETRY): Transition(S.CLOSED_GATE, (D.FORGET_REASON,)),
     (S.CLOSED_EARLY, E.NO): _OPERATOR_STOPS,
@@ -250,12 +287,38 @@ _CHECKS_FAILED = {
     (S.CLOSED_GATE, E.AT_FINAL): Transition(S.FINAL),
 }
 
+_STEP_FAILED = {
+    (S.STEP_FAILED, E.RULE_ASK_EARLY): Transition(S.STEP_QUESTION),
+    (S.STEP_FAILED, E.RULE_ASK): Transition(S.STEP_QUESTION),
+    (S.STEP_FAILED, E.RULE_ROLL_BACK): Transition(S.TURNING_BACK),
+    (S.STEP_FAILED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.STEP_QUESTION, E.RETRY): Transition(S.SAME_STEPS, (D.FORGET_REASON, D.FORGET_STEP)),
+    (S.STEP_QUESTION, E.CONTINUE): Transition(S.SAME_STEPS, (D.KEEP_AS_REMARK, D.ACCEPT_STEP)),
+    (S.STEP_QUESTION, E.ROLL_BACK): _OPERATOR_TURNS_BACK,
+    (S.STEP_QUESTION, E.HOLD): _OPERATOR_STOPS,
+    (S.SAME_STEPS, E.AT_STEPS_BEFORE): Transition(S.STEPS_BEFORE),
+    (S.SAME_STEPS, E.AT_STEPS_AFTER): Transition(S.STEPS_AFTER),
+    **{
+        (S.STOPPING_STEPS, event): Transition(S.ABORTED)
+        for event in (E.STEP_DONE, E.STEP_BROKE, E.STEP_LOST, E.NONE_RUNS)
+    },
+}
+
 _WAY_BACK = {
     (S.ABORTING, E.ALL_HEARD): Transition(S.ABORTED),
-    (S.ABORTED, E.RULE_ROLL_BACK): Transition(S.PREVIOUS_WAVE),
+    (S.ABORTED, E.RULE_ROLL_BACK): Transition(S.TURNING_BACK),
     (S.ABORTED, E.RULE_HOLD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
+    (S.TURNING_BACK, E.STEP_REFUSES): Transition(S.ENDED, (D.NOTE_REFUSED, D.END_AS_IT_IS)),
+    (S.TURNING_BACK, E.NONE_REFUSES): Transition(S.UNDOING_FIRST),
+    **{
+        (state, event): Transition(state)
+        for state in (S.UNDOING_FIRST, S.UNDOING_LAST)
+        for event in (E.STEP_DONE, E.STEP_BROKE, E.STEP_LOST)
+    },
+    (S.UNDOING_FIRST, E.NO_STEP): Transition(S.PREVIOUS_WAVE),
     (S.PREVIOUS_WAVE, E.SOME_LEFT): Transition(S.ROLLING_BACK, (D.BEGIN_WAY_BACK,)),
-    (S.PREVIOUS_WAVE, E.NONE_LEFT): Transition(S.ENDED, (D.END_BACK,)),
+    (S.PREVIOUS_WAVE, E.NONE_LEFT): Transition(S.UNDOING_LAST),
+    (S.UNDOING_LAST, E.NO_STEP): Transition(S.ENDED, (D.END_BACK,)),
     (S.ROLLING_BACK, E.ALL_HEARD): Transition(S.PREVIOUS_WAVE),
     (S.CUT_OFF, E.ALL_HEARD): Transition(S.ENDED, (D.END_AS_IT_IS,)),
 }
@@ -264,12 +327,18 @@ _WAY_BACK = {
 LASTING = tuple(state for state in S if state not in CHOICES and state is not S.ENDED)
 _SWITCHES = frozenset({S.SWITCHING, S.STOPPING})
 _IN_FLIGHT = frozenset({S.SWITCHING, S.ROLLING_BACK, *HEARING})
+#: A way back is what an abort leads to.
+_STOPS_ALREADY = frozenset(
+    {S.ABORTING, S.STOPPING_STEPS, S.UNDOING_FIRST, S.ROLLING_BACK, S.UNDOING_LAST, S.CUT_OFF}
+)
 
 
 def _on_abort(state: State) -> Transition:
     if state in _SWITCHES:
         return Transition(S.ABORTING, (D.NOTE_REASON,))
-    if state in {S.ABORTING, S.ROLLING_BACK, S.CUT_OFF}:  # a way back is what an abort leads to
+    if state in {S.STEPS_BEFORE, S.STEPS_AFTER}:
+        return Transition(S.STOPPING_STEPS, (D.NOTE_REASON,))
+    if state in _STOPS_ALREADY:
         return Transition(state)
     return Transition(S.ABORTED, (D.NOTE_REASON,))  # fetches are left to themselves
 
@@ -284,6 +353,7 @@ TABLE: dict[tuple[State, Event], Transition] = {
     **_WAY_FORTH,
     **_HOSTS_FAILED,
     **_CHECKS_FAILED,
+    **_STEP_FAILED,
     **_WAY_BACK,
     **{(state, E.ABORT): _on_abort(state) for state in LASTING},
     **{(state, E.BROKE): Transition(S.ENDED, _STOP) for state in LASTING},

@@ -11,7 +11,9 @@ from saltdeploy.protocol import events
 from saltdeploy.watch import Watcher
 from saltdeploy.watch.console.lines import Lines
 from saltdeploy.watch.console.prompt import Answer, Prompt
-from saltdeploy.watch.settings import WatchSettings
+from saltdeploy.watch.settings import WatchSettings, is_terminal
+
+_MULTIPLEXERS = ("tmux", "screen")
 
 
 def for_stream(stream: TextIO, settings: WatchSettings) -> Watcher:
@@ -38,6 +40,31 @@ def for_stream(stream: TextIO, settings: WatchSettings) -> Watcher:
         if live.can_draw(stream):
             return _OneByOne(lambda: live.Live(stream, settings))
     return _OneByOne(lambda: Lines(stream, settings))
+
+
+def takes_a_screen(stdin: TextIO, stream: TextIO) -> bool:
+    """Whether somebody sits there who can see the whole screen and press keys, and the library rich is there."""
+    try:
+        ours = stdin.isatty() and stream.isatty() and os.tcgetpgrp(stdin.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # no real stream, a closed one, or somebody else's terminal
+        return False
+    can_move = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return ours and can_move and importlib.util.find_spec("rich") is not None
+
+
+def outlives_its_line(stdin: TextIO) -> bool:
+    """Whether a terminal goes on when the line to it is cut: inside tmux or screen. True where nobody sits there.
+
+    sudo hides the variables of both, so the processes above this one are looked at as well.
+    """
+    if not is_terminal(stdin) or any(os.environ.get(name) for name in ("TMUX", "STY")):
+        return True
+    import psutil  # a hundredth of a second, for a terminal outside of both alone
+
+    try:
+        return any(above.name().lower().startswith(_MULTIPLEXERS) for above in psutil.Process().parents())
+    except psutil.Error:  # one of them ended meanwhile
+        return False
 
 
 def for_operator(stdin: TextIO, stream: TextIO, answer: Answer, settings: WatchSettings) -> Watcher:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from saltdeploy.lib.text import utc
+from saltdeploy.protocol import host_lines
+from saltdeploy.watch import sentences
 from saltdeploy.watch.console.views.common import listed, mapping_of_lists, views
 from saltdeploy.watch.pages.svg import picture
 from saltdeploy.watch.pages.words import failed, heading, said, told
 from saltdeploy.watch.text import clean, count, duration, hosts, moment, natural, short
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_MOST_LINES = 1000
 _STYLE = """
 :root{color-scheme:light dark}
 body{font:15px/1.45 system-ui,sans-serif;max-width:62rem;margin:1.5rem auto;padding:0 1rem}
@@ -37,6 +41,7 @@ def page(view: dict[str, Any]) -> str:
     _stages(body, view)
     _list(body, "Warnings", (clean(each, 2000) for each in listed(view.get("warnings"))))
     _hosts(body, view)
+    _own_logs(body, view)
     return _written(html)
 
 
@@ -137,6 +142,25 @@ def _hosts(body: Element, view: dict[str, Any]) -> None:
     if rows:
         SubElement(body, "h2").text = "Hosts"
         _table(body, ("host", "what it did"), rows)
+
+
+def _own_logs(body: Element, view: dict[str, Any]) -> None:
+    """What stood in the hosts' own logs about the deploy."""
+    shown = mapping_of_lists(view.get("hosts"))
+    rows = []
+    for name in sorted(shown, key=natural):
+        for span in shown[name]:
+            stage = clean(span.get("stage"), 32)
+            if cut := count(span.get("lines_cut")):
+                rows.append((name, stage, "", "", sentences.lines_cut(cut)))
+            for line in host_lines.from_wire(span.get("lines")):
+                level = logging.getLevelName(line.level)
+                rows.append((name, stage, utc(line.created), level, clean(line.text, host_lines.LONGEST)))
+    if rows:
+        SubElement(body, "h2").text = "Lines of the hosts' own logs"
+        _table(body, ("host", "stage", "its time", "level", "line"), rows[:_MOST_LINES])
+        if len(rows) > _MOST_LINES:
+            SubElement(body, "p").text = f"{len(rows) - _MOST_LINES} more lines are in deploy.log"
 
 
 def _list(body: Element, title: str, lines: Iterable[str]) -> None:

@@ -31,7 +31,7 @@ class Courier:
         settings: what it is told.
         sink: takes it.
         positions: how far it has been told.
-        journals: gives the journals there are, oldest first.
+        journals: gives the journals there are the first time, then those that may have news; oldest first.
         now: seconds since the epoch.
     """
 
@@ -51,7 +51,10 @@ class Courier:
         self._carried: Carried[Teller] = Carried(Teller)
         self._sizes: dict[str, int] = {}
         self._wait = 0.0
-        positions.load(journals())
+        found = {path.stem: path for path in journals()}
+        positions.load(found.values())
+        self._due = found  # and what a look that failed has left
+        self._seen = dict(found)
 
     def look(self) -> float:
         """Bring over what is new.
@@ -79,9 +82,19 @@ class Courier:
         Raises:
             DeployError: it does not take it now.
         """
-        for path in self._journals():
+        found = {path.stem: path for path in self._journals()}
+        self._due |= found
+        if found.keys() - self._seen.keys():
+            self._forget_deleted(found)
+        for name, path in list(self._due.items()):
             with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, since the deploy is too old
                 self._bring(path)
+            del self._due[name]
+
+    def _forget_deleted(self, found: dict[str, Path]) -> None:
+        """With each new deploy: of journals that ``deploy.gc`` has deleted, nothing has to be known any more."""
+        self._seen = {name: path for name, path in (self._seen | found).items() if path.exists()}
+        self._positions.forget(self._seen.values())
 
     def _bring(self, path: Path) -> None:
         name, size = path.stem, path.stat().st_size

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.watch.signals import signal as kinds
 from saltdeploy.watch.signals.signal import Notification
+from saltdeploy.watch.text import count
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -110,8 +111,10 @@ class Metrics:
         self._deploys.labels(repo, action, signal.outcome).inc()
         self._seconds.labels(repo, action).observe(signal.seconds)
         for stage in signal.stages:
-            self._stages.labels(repo, stage.name).observe(max(0.0, stage.ended - stage.begun))
-            self._bytes.labels(repo).inc(stage.received)
+            self._stages.labels(repo, stage.name).observe(
+                max(0.0, (stage.ended or signal.time) - stage.begun)
+            )
+            self._bytes.labels(repo).inc(count(stage.received))
             self._failures.labels(repo, stage.name).inc(stage.failed)
         if repo in self._last_labels:
             self._last.remove(*self._last_labels[repo])
@@ -191,14 +194,14 @@ class Exposition:
                     next=f"ss -ltnp 'sport = :{port}'",
                 ) from error
 
-    def write(self, now: float) -> None:
-        """Write the file, if it is due.
+    def write(self, now: float) -> bool:
+        """Write the file, if it is due; whether it was.
 
         Raises:
             DeployError: it cannot be written.
         """
         if not self._textfile or now < self._due:
-            return
+            return False
         from prometheus_client import write_to_textfile
 
         self._due = now + _TEXTFILE_EVERY
@@ -210,3 +213,4 @@ class Exposition:
                 path=self._textfile,
                 next=f"ls -ld -- {self._textfile}",
             ) from error
+        return True

@@ -23,6 +23,7 @@ PROMETHEUS = "prometheus"
 
 _READ_EVERY = 60.0  # seconds between two looks into the pillar
 _FAREWELL = 5.0  # seconds that a process may take to end
+_NICE = 10
 _AGAIN = 30.0  # seconds before a sink that could not begin, or died, is begun again
 
 log = logging.getLogger(__name__)
@@ -33,13 +34,13 @@ class World:
     """What sinks need of the master.
 
     Attributes:
-        journals: gives the journals there are, oldest first.
+        journals: makes, for one sink, what gives the journals that may have news, oldest first.
         positions: sink -> how far it has been told each.
         execute: calls an execution function.
         standing: tells how the repos stand.
     """
 
-    journals: Callable[[], Iterable[Path]]
+    journals: Callable[[], Callable[[], Iterable[Path]]]
     positions: Callable[[str], Positions]
     execute: Execute
     standing: Callable[[], list[Standing]]
@@ -99,8 +100,9 @@ class Office:
 def attend(settings: SinkSettings, world: World, parent: int) -> None:
     """Serve one sink for as long as the process ``parent`` lives.
 
-    It returns where the sink cannot begin: the log says why.
+    It returns where the sink cannot begin: the log says why. It yields to everybody who deploys.
     """
+    os.nice(_NICE)
     try:
         look = _counting(settings, world) if settings.kind == PROMETHEUS else _telling(settings, world)
     except (DeployError, OSError) as error:
@@ -118,12 +120,12 @@ def attend(settings: SinkSettings, world: World, parent: int) -> None:
 
 def _telling(settings: SinkSettings, world: World) -> Callable[[], float]:
     sink = kinds.make(settings, world.execute)
-    return Courier(settings, sink, world.positions(settings.name), world.journals).look
+    return Courier(settings, sink, world.positions(settings.name), world.journals()).look
 
 
 def _counting(settings: SinkSettings, world: World) -> Callable[[], float]:
     metrics = Metrics(world.standing)
-    courier = Courier(settings, metrics, FromTheBegin(), world.journals)
+    courier = Courier(settings, metrics, FromTheBegin(), world.journals())
     courier.look()  # whoever asks first must not see counts that only grow
     address, port = str(settings.options["address"]), int(str(settings.options["port"]))
     exposition = Exposition(metrics, address, port, str(settings.options["textfile"]))
@@ -133,8 +135,8 @@ def _counting(settings: SinkSettings, world: World) -> Callable[[], float]:
         nonlocal missed
         wait = courier.look()
         try:
-            exposition.write(time.monotonic())
-            missed = False
+            if exposition.write(time.monotonic()):
+                missed = False
         except DeployError as error:
             if not missed:
                 log.warning("signals:%s: %s", settings.name, error)

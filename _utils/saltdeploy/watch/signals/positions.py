@@ -13,6 +13,9 @@ class Positions(Protocol):
     def load(self, journals: Iterable[Path]) -> None:
         """Read where it stands; these are the journals there are."""
 
+    def forget(self, journals: Iterable[Path]) -> None:
+        """These are the journals there are now: of others nothing has to be known."""
+
     def of(self, deploy: str) -> int:
         """Bytes of its journal that have been told."""
 
@@ -32,6 +35,11 @@ class FromTheBegin:
 
     def load(self, journals: Iterable[Path]) -> None:
         """Nothing has been told."""
+
+    def forget(self, journals: Iterable[Path]) -> None:
+        """See :class:`Positions`."""
+        kept = {path.stem for path in journals}
+        self._at = {deploy: at for deploy, at in self._at.items() if deploy in kept}
 
     def of(self, deploy: str) -> int:
         """See :class:`Positions`."""

@@ -9,7 +9,7 @@ from saltdeploy.protocol import events
 from saltdeploy.watch.notes import Failure
 from saltdeploy.watch.stage import Stage
 from saltdeploy.watch.state import DeployView
-from saltdeploy.watch.text import clean, count
+from saltdeploy.watch.text import clean
 
 STARTED = "started"
 ASKED = "asked"
@@ -23,31 +23,6 @@ CONVERGED, ROLLED_BACK = "CONVERGED", "ROLLED BACK"
 
 _MOST_FAILURES = 20
 _MOST_STAGES = 50
-
-
-@dataclass(frozen=True)
-class StageTook:
-    """One stage of a deploy on one group, from its begin to its end, in seconds since the epoch."""
-
-    name: str
-    group: str
-    begun: float
-    ended: float
-    ok: int
-    failed: int
-    received: int
-
-
-@dataclass(frozen=True)
-class HostTook:
-    """One host in one stage; ``status`` 0 is good, and None where it was never heard of again."""
-
-    host: str
-    stage: str
-    group: str
-    begun: float
-    ended: float
-    status: int | None
 
 
 @dataclass(frozen=True)
@@ -65,7 +40,7 @@ class Notification:
         outcome, reason, next: of ``finished``: the outcome's word, why, and the command that follows.
         text, choices: of ``asked`` the question and what may be answered; of ``answered`` and ``aborted`` what was said.
         failures: of ``finished``: which hosts failed, at most 20 of them.
-        stages, hosts_of_stages: of ``finished``: when each stage began and ended, and each host in it.
+        stages: of ``finished``: when each stage began and ended, and each host in it; what has no end ended with the deploy.
     """
 
     id: str
@@ -90,8 +65,7 @@ class Notification:
     text: str = ""
     choices: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
-    stages: tuple[StageTook, ...] = ()
-    hosts_of_stages: tuple[HostTook, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -182,7 +156,6 @@ class Teller:
         outcome = self._view.outcome
         if outcome is None:
             return []
-        stages = list(self._view.stages.values())[-_MOST_STAGES:]
         return self._signals(
             event,
             FINISHED,
@@ -192,22 +165,8 @@ class Teller:
             ok=outcome.ok,
             total=outcome.total,
             failures=tuple(self._view.failures[:_MOST_FAILURES]),
-            stages=tuple(self._span(stage) for stage in stages),
-            hosts_of_stages=tuple(span for stage in stages for span in self._hosts(stage)),
+            stages=tuple(self._view.stages.values())[-_MOST_STAGES:],
         )
-
-    def _span(self, stage: Stage) -> StageTook:
-        end = stage.ended or self._view.now
-        return StageTook(
-            stage.name, stage.group, stage.begun, end, stage.ok, stage.failed, count(stage.received)
-        )
-
-    def _hosts(self, stage: Stage) -> list[HostTook]:
-        end = stage.ended or self._view.now
-        return [
-            HostTook(host.name, stage.name, stage.group, host.since, host.ended or end, host.status)
-            for host in stage.hosts.values()
-        ]
 
     def _signals(self, event: events.Event, kind: str, **more: Any) -> list[Notification]:
         view = self._view

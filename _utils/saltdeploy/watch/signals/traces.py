@@ -6,12 +6,15 @@ Attributes: the semantic conventions' ``deployment.*``, ``vcs.*`` and ``host.nam
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.text import public
-from saltdeploy.watch.signals.signal import FINISHED, HostTook, Notification, StageTook
+from saltdeploy.watch.signals.signal import FINISHED, Notification
+from saltdeploy.watch.stage import HostProgress, Stage
+from saltdeploy.watch.text import count
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -39,6 +42,8 @@ class Traces:
                 "the SDK of OpenTelemetry is not installed",
                 next="salt-pip install 'saltext-deploy[opentelemetry]'",
             ) from error
+        # a collector that is away is named by whoever brings signals, once; the SDK names it with each attempt
+        logging.getLogger("opentelemetry.exporter.otlp").setLevel(logging.CRITICAL)
         about = {"service.name": service}
         if environment:
             about["deployment.environment.name"] = environment
@@ -105,24 +110,24 @@ class _Trace:
             "saltdeploy.hosts.total": signal.total,
         }
 
-    def _stage(self, stage: StageTook, root: Any) -> None:
+    def _stage(self, stage: Stage, root: Any) -> None:
+        end = stage.ended or self._signal.time
         about = {
             "saltdeploy.stage": stage.name,
             "saltdeploy.group": stage.group,
-            "saltdeploy.bytes": stage.received,
+            "saltdeploy.bytes": count(stage.received),
             "saltdeploy.hosts.ok": stage.ok,
             "saltdeploy.hosts.failed": stage.failed,
         }
         span = self._begin(f"{stage.group} {stage.name}".strip(), stage.begun, root, about)
-        for host in self._signal.hosts_of_stages:
-            if (host.stage, host.group) == (stage.name, stage.group):
-                self._host(host, span)
-        self._end(span, stage.ended, f"{stage.failed} failed" if stage.failed else "")
+        for host in stage.hosts.values():
+            self._host(host, stage.name, span, host.ended or end)
+        self._end(span, end, f"{stage.failed} failed" if stage.failed else "")
 
-    def _host(self, host: HostTook, stage: Any) -> None:
-        about: dict[str, Any] = {"host.name": host.host, "saltdeploy.stage": host.stage}
-        span = self._begin(f"{host.stage} {host.host}", host.begun, stage, about)
-        self._end(span, host.ended, "" if host.status == 0 else f"status {host.status}")
+    def _host(self, host: HostProgress, stage: str, parent: Any, end: float) -> None:
+        about: dict[str, Any] = {"host.name": host.name, "saltdeploy.stage": stage}
+        span = self._begin(f"{stage} {host.name}", host.since, parent, about)
+        self._end(span, end, "" if host.status == 0 else f"status {host.status}")
 
     def _begin(self, name: str, at: float, parent: Any, about: dict[str, Any]) -> Any:
         from opentelemetry.context import Context

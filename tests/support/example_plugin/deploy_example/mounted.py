@@ -29,14 +29,14 @@ class Mounted(Transport):
 
     def unpack(self, order: Order, arrival: Arrival, progress: Progress) -> Brought:
         """Receive the trees; files are read while the slot is written."""
-        if not arrival.repo.url:
+        if not arrival.repo.origin.url:
             raise ConfigError(
                 "transport mounted needs a directory",
                 path=f"repo_config:{order.release.repo}:url",
                 next="set url to where targets have mounted the master's exports",
             )
         came = shared_trees.bring_trees(order, arrival, progress)
-        tree = Path(arrival.repo.url, file_name(arrival.repo.packed_as), order.release.commit)
+        tree = Path(arrival.repo.origin.url, file_name(arrival.repo.packed_as), order.release.commit)
         return Brought({"bytes": came.bytes}, MountedTree(tree, came.brings))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from saltdeploy.config import values
 from saltdeploy.config.check_kinds import CheckKind
 from saltdeploy.config.pointers import PointerKind
+from saltdeploy.config.signal_kinds import SignalKind
 from saltdeploy.config.tag_schemes import TagSchemeRow
 from saltdeploy.config.transports import TransportRow
 
@@ -24,5 +25,8 @@ STUB = PointerKind(
     places="deploy_example.stubs:places",
     upstream="deploy_example.stubs:upstream",
     advice="run stub-push",
+)
+TOUCH = SignalKind(
+    "touch", run="deploy_example.touch:touch", keys={"path": values.absolute}, required=("path",)
 )
 WEEKLY = TagSchemeRow("weekly", "deploy_example.weekly:weekly", "2026-W48.1")

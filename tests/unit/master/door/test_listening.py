@@ -87,7 +87,7 @@ def test_more_streams_than_three_are_not_kept(door: RunningDoor) -> None:
         with door.enter() as rude, open(os.devnull) as null:
             socket.send_fds(rude, [b"\0"], [null.fileno()] * 200)
             assert "streams" in door.refused(rude)
-    wait_for(lambda: len(os.listdir(f"/proc/{door.process.pid}/fd")) == held)
+    wait_for(lambda: len(os.listdir(f"/proc/{door.process.pid}/fd")) <= held)
     assert serves(door)
 
 

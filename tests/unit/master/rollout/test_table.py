@@ -11,7 +11,22 @@ import pytest
 from saltdeploy.master.rollout import machine, table
 from saltdeploy.master.rollout.book import Book
 from saltdeploy.master.rollout.machine import Rollout
-from saltdeploy.master.rollout.model import ASK, CONTINUE, HOLD, ROLL_BACK, Ask, Gate, Pause, Question, Rules
+from saltdeploy.master.rollout.model import (
+    ASK,
+    CONTINUE,
+    DONE,
+    FAILED,
+    HOLD,
+    LOST,
+    ROLL_BACK,
+    Ask,
+    Gate,
+    Pause,
+    PlannedStep,
+    Question,
+    Rules,
+    StepRun,
+)
 from saltdeploy.master.rollout.table import (
     ANSWERS,
     ASKING,
@@ -20,6 +35,7 @@ from saltdeploy.master.rollout.table import (
     GATES,
     HEARING,
     LASTING,
+    STEPPING,
     TABLE,
     Do,
     Event,
@@ -31,7 +47,11 @@ from saltdeploy.master.rollout.table import (
 from tests.unit.master.story import BROKEN, wave
 from tools import rollout_picture
 
-FROM_OUTSIDE = {Event.PASSED, Event.NOT_PASSED, Event.PAUSE_OVER, Event.ABORT, Event.BROKE, Event.LOSE_RECORD}
+STEP_EVENTS = {Event.STEP_DONE, Event.STEP_BROKE, Event.STEP_LOST}
+FROM_OUTSIDE = {
+    *(Event.PASSED, Event.NOT_PASSED, Event.PAUSE_OVER, Event.ABORT, Event.BROKE, Event.LOSE_RECORD),
+    *STEP_EVENTS,
+}
 
 
 def rows(state: State) -> set[Event]:
@@ -51,7 +71,7 @@ def test_a_state_that_is_told_what_cannot_happen_in_it_is_one_error():
 
 
 def test_each_state_waits_for_checks_hosts_an_operator_or_a_while_or_is_left_at_once():
-    kinds = [set(GATES), ASKING, HEARING, set(DEFAULTS), CHOICES, {State.HOLDING}, {State.ENDED}]
+    kinds = [set(GATES), ASKING, HEARING, set(DEFAULTS), CHOICES, {State.HOLDING}, STEPPING, {State.ENDED}]
     assert Counter(state for kind in kinds for state in kind) == Counter(State)
 
 
@@ -86,11 +106,18 @@ def test_a_way_back_is_left_for_nothing_but_its_end():
     leads_to = {step.to for (state, _), step in TABLE.items() if state is State.ROLLING_BACK}
     assert leads_to == {State.ROLLING_BACK, State.PREVIOUS_WAVE, State.CUT_OFF, State.ENDED}
     leads_to = {step.to for (state, _), step in TABLE.items() if state is State.PREVIOUS_WAVE}
-    assert leads_to == {State.ROLLING_BACK, State.ENDED}
+    assert leads_to == {State.ROLLING_BACK, State.UNDOING_LAST}
+    leads_to = {step.to for (state, _), step in TABLE.items() if state is State.UNDOING_LAST}
+    assert leads_to == {State.UNDOING_LAST, State.ENDED}
+
+
+def test_only_where_steps_run_one_is_heard_of():
+    assert {state for state, event in TABLE if event in STEP_EVENTS} == STEPPING
 
 
 def test_nobody_new_switches_once_it_stops():
-    for state in (State.ABORTING, State.ABORTED, State.CUT_OFF, State.ROLLING_BACK, State.PREVIOUS_WAVE):
+    stops = (State.ABORTING, State.ABORTED, State.CUT_OFF, State.STOPPING_STEPS, State.TURNING_BACK)
+    for state in (*stops, State.UNDOING_FIRST, State.ROLLING_BACK, State.PREVIOUS_WAVE, State.UNDOING_LAST):
         assert State.SWITCHING not in reached_from(state)
 
 
@@ -137,31 +164,52 @@ def a_rollout(dice: random.Random) -> Rollout:
         fetch_only=dice.random() < 0.1,
         confirm=dice.random() < 0.3,
         gates=frozenset(dice.sample(gates, dice.randint(0, 2))),
+        steps=tuple(a_step(dice, f"s{n}") for n in range(dice.choice([0, 1, 2, 3]))),
     )
     return Rollout(waves, rules)
 
 
-def something_happens(rollout: Rollout, dice: random.Random) -> None:
+def a_step(dice: random.Random, name: str) -> PlannedStep:
+    hosts = dice.choice([(), ("a", "b"), ("db",)])
+    one_in_five = dice.random() < 0.2
+    return PlannedStep(
+        name, "wiki", dice.random() < 0.3, hosts, undo=dice.random() < 0.8, refuses=one_in_five
+    )
+
+
+def something_happens(rollout: Rollout, dice: random.Random, harm: float) -> None:
     due, at_work = rollout.due(), list(rollout.in_flight())
-    is_rare = due is None or isinstance(
-        due, (Pause, Question)
+    is_rare = (
+        due is None or due == Gate(GATES[State.FINAL]) or isinstance(due, (Pause, Question, StepRun))
     )  # trouble comes oftener there, or it hardly ever would
     if dice.random() < (0.2 if is_rare else 0.02):
         dice.choice([rollout.abort, rollout.broke, rollout.lose_record])("trouble")
     elif isinstance(due, Ask) and (not at_work or dice.random() < 0.5):
         rollout.asked(due)
     elif isinstance(due, Gate):
-        rollout.passed(due, ok=dice.random() < 0.5, untold=dice.random() < 0.5)
+        rollout.passed(due, ok=dice.random() < 0.6, untold=dice.random() < 0.5)
     elif isinstance(due, Pause):
         rollout.waited(due)
+    elif isinstance(due, StepRun):
+        a_step_goes_on(rollout, due, dice)
     elif isinstance(due, Question):
         assert rollout.answered(due.key, dice.choice(due.choices))
     else:
         is_live = dice.random() < 0.1 if rollout.stage == "fetch" else rollout.stage == "checkout"
-        error = BROKEN if dice.random() < 0.3 else None
+        error = BROKEN if dice.random() < harm else None
         rollout.heard(dice.choice(at_work), error=error, switched=is_live, unchanged=is_live)
 
 
+def a_step_goes_on(rollout: Rollout, run: StepRun, dice: random.Random) -> None:
+    if rollout.step_under_way is None:
+        rollout.step_begun(run)
+    elif dice.random() < 0.2:
+        dice.choice([rollout.abort, rollout.broke, rollout.lose_record])("trouble")
+    else:
+        rollout.step_ended(run, dice.choice([DONE, DONE, DONE, FAILED, LOST]), "text")
+
+
+@pytest.mark.component("some thousand deploys of chance, until each row was taken")
 def test_every_row_of_the_table_happens_in_some_deploy(monkeypatch):
     taken: set[tuple[State, Event]] = set()
 
@@ -172,9 +220,9 @@ def test_every_row_of_the_table_happens_in_some_deploy(monkeypatch):
     monkeypatch.setattr(machine, "step", noted)
     for seed in range(20_000):
         dice = random.Random(seed)
-        rollout = a_rollout(dice)
+        rollout, harm = a_rollout(dice), dice.choice([0.3, 0.0])  # of those without, more get far
         while rollout.outcome is None:
-            something_happens(rollout, dice)
+            something_happens(rollout, dice, harm)
         if taken == set(TABLE):
             return
     assert set(TABLE) - taken == set()

@@ -199,6 +199,17 @@ def test_F14_whom_a_deploy_waits_for_is_said_at_once_and_again() -> None:
     ]
 
 
+def test_F14_what_a_host_runs_is_told_by_name_and_for_how_long() -> None:
+    story = Story(1)
+    runs = {**story.working("web1", "check", 1, 4, "steps", "checkout"), "step": "check well"}
+    lines = told(
+        [story.started(), story.stage("checkout", 1), runs, *(BEGIN + tick for tick in range(1, 13))]
+    )
+    waits = [line[9:] for line in lines if "waits for" in line]
+    assert waits[0] == "mediawiki: checkout waits for web1 (runs check well, 00:03)"
+    assert "runs check well, 00:12" in waits[-1]
+
+
 def test_F14_the_same_first_sign_is_given_once() -> None:
     assert len(told([Story(3).preparing(), Story(3).preparing()])) == 1
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 from rich.console import Console
 from saltdeploy.protocol import events
-from saltdeploy.watch.console import live
+from saltdeploy.watch.console import picture
 from saltdeploy.watch.state import DeployView
 
 from tests.unit.watch import rollouts, stories
@@ -29,7 +29,7 @@ TURNS = (
 def drawn(state: DeployView, height: int = 24, width: int = 80) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
     with console.capture() as capture:
-        console.print(live.frame(state, height, width))
+        console.print(picture.frame(state, height, width))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 

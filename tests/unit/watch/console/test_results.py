@@ -63,7 +63,10 @@ def test_an_error_of_many_hosts_is_told_once() -> None:
     hosts = {f"web{n}": views.stayed("failed", errors.DiskFull("no space left")) for n in range(1, 41)}
     text = results.render(views.outcome(hosts, "HELD", 0))
     assert text is not None
-    assert "web1, web2, web3, web4, web5 and 35 more: no space left" in text.splitlines()
+    assert (
+        "web1, web2, web3, web4, web5 and 35 more: no space left. Next: salt-run deploy.doctor"
+        in text.splitlines()
+    )
 
 
 def test_a_hostile_text_in_a_result_has_no_power_over_the_terminal() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from saltdeploy.watch.signals.courier import Courier
 from saltdeploy.watch.signals.signal import KINDS, Notification
 from saltdeploy.watch.signals.sink import Refused, SinkSettings
 
-from tests.support.told import FIRST, REPO, SECOND, Told
+from tests.support.told import FIRST, REPO, SECOND, THIRD, Told
 
 NOW = 3000.0
 
@@ -142,3 +143,42 @@ def test_journals_that_are_deleted_are_forgotten(tmp_path: Path, box: Box) -> No
     positions = ToldPositions(tmp_path, "box")
     positions.load(Journals(tmp_path).paths())
     assert positions.of(FIRST) == 0
+
+
+def test_F38_how_far_a_sink_was_told_a_journal_goes_with_the_journal(tmp_path: Path, box: Box) -> None:
+    served = courier(tmp_path, box)
+    for deploy, tag, moment in ((FIRST, "v1", 1000.0), (SECOND, "v2", 2000.0)):
+        Told(tmp_path, deploy, tag, moment, "web1").whole()
+        served.bring()
+    Journals(tmp_path).path(REPO, FIRST).unlink()
+    served.bring()
+    Told(tmp_path, THIRD, "v3", 2500.0, "web1").whole()
+    served.bring()
+    assert set(json.loads((tmp_path / "signals" / "box.json").read_text())) == {SECOND, THIRD}
+    assert len(box.told) == 6, "nobody is told anything twice"
+
+
+class Newest:
+    """All journals the first time, and then the newest alone, as whoever looks twice a second gets them."""
+
+    def __init__(self, root: Path) -> None:
+        self._journals = Journals(root)
+        self.are_all = False
+        self._began = False
+
+    def __call__(self) -> list[Path]:
+        self.are_all, self._began = not self._began, True
+        return self._journals.paths() if self.are_all else self._journals.paths()[-1:]
+
+
+def test_what_is_not_looked_at_for_a_while_is_not_taken_for_deleted(tmp_path: Path, box: Box) -> None:
+    positions = ToldPositions(tmp_path, "box")
+    Told(tmp_path, FIRST, "v1", 1000.0, "web1").whole()
+    courier(tmp_path, box)
+    Told(tmp_path, SECOND, "v2", 2000.0, "web1").whole()
+    settings = SinkSettings("box", "webhook", (), KINDS, 1e9)
+    served = Courier(settings, box, positions, Newest(tmp_path), now=lambda: NOW)
+    for _ in range(3):
+        served.bring()
+    courier(tmp_path, box).bring()
+    assert (kinds(box, FIRST), kinds(box, SECOND)) == ([], WHOLE)

@@ -226,7 +226,7 @@ def test_prometheus_own_parser_reads_what_is_counted_and_how_repos_stand(tmp_pat
             metrics.tell(one)
     port, file = free_port(), tmp_path / "deploy.prom"
     exposition = Exposition(metrics, "127.0.0.1", port, str(file))
-    exposition.write(100.0)
+    assert (exposition.write(100.0), exposition.write(100.1)) == (True, False)
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
         read = answer.read().decode()
     for text in (read, file.read_text()):

@@ -78,6 +78,8 @@ def _held(view: View, facts: View) -> tuple[str, str]:
     also = f"; also on disk: {some(others, _MOST_HELD)}" if others else ""
     if left := clean(facts.get("left_behind")):
         also += f"; {left}"
+    if under := clean(facts.get("maintenance")):
+        also += f"; under maintenance {under}"
     if not clean(holdings.get("live")):
         return "nothing", f"no release is live{also}"
     if holdings.get("damaged") is True:

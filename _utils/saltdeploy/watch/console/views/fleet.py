@@ -51,7 +51,11 @@ def report(view: View, now: float, colour: bool) -> list[str]:
         lines += [*remarks, ""]
     if pinned or partial:
         fine = sum(1 for host in shown.values() if host.get("state") == "pinned")
-        lines.append(f"{fine}/{len(shown)} hosts run what is pinned")
+        apart = sum(1 for host in shown.values() if host.get("state") == "suspended")
+        lines.append(
+            f"{fine}/{len(shown) - apart} hosts run what is pinned"
+            + (f"; {apart} suspended" if apart else "")
+        )
     if not part(view, "unfinished"):
         lines += before(view)
     next_act = next_of_fleet(view, shown, pinned, partial)

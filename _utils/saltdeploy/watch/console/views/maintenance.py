@@ -24,15 +24,28 @@ def gc(view: View, now: float, colour: bool) -> list[str]:
     for name, host in [("master", view), *((name, shown[name]) for name in sorted(shown, key=natural))]:
         if "skipped" in host:
             skipped.setdefault(clean(host["skipped"]), []).append(name)
-    lines = table([("HOST", "STATE", "FREED", "OF"), *([] if view.get("repo") else [master]), *hosts])
+    lines = table(
+        [("HOST", "STATE", "FREED", "OF"), *([] if view.get("repo") and not own else [master]), *hosts]
+    )
     left = [f"{some(names)}: left out {what}" for what, names in skipped.items()]
-    lines = [*lines, "", *left, *notes(shown), f"{size(total)} {verb}"]
+    lines = [*lines, "", *left, *_journals(view), *notes(shown), f"{size(total)} {verb}"]
     silent = [name for name in sorted(shown, key=natural) if shown[name].get("state") == "unreachable"]
     return (
         [*lines, f"Next: salt '{clean(silent[0])}' test.ping; then the same command again"]
         if silent
         else lines
     )
+
+
+def _journals(view: View) -> list[str]:
+    """What of each repo's journals goes, and why others stay though they are old."""
+    lines = []
+    for name, found in sorted(mapping(view.get("journals")).items()):
+        verb = "would go" if view.get("test") else "went"
+        gone = [f"{count(found['dropped'])} {verb}"] if count(found.get("dropped")) else []
+        kept = [f"{count(number)} stay: {clean(why)}" for why, number in mapping(found.get("kept")).items()]
+        lines.append(f"{clean(name)}: of its old journals {'; '.join([*gone, *kept])}")
+    return lines
 
 
 def _freed_row(host: View) -> tuple[str, str, str]:
@@ -112,6 +125,8 @@ def stage(view: View, now: float, colour: bool) -> list[str]:
         else ""
     )
     lines = [f"{name}: staged {release(view)}{files}", f"of {clean(view.get('origin'))}"]
+    if empty := count(view.get("empty")):
+        lines.append(f"{empty} empty directories, each with a .gitkeep: git has no empty ones")
     commands = (
         f"salt-run deploy.{verb} {argument('repo', name)} {argument('tag', tag)}" for verb in ("plan", "sync")
     )

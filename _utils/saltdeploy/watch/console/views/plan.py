@@ -33,7 +33,7 @@ def plan(view: View, now: float, colour: bool) -> list[str]:
     lines = [f"{repo(view)}: plan of {release(view)}{before}"]
     said = _overrides(view)
     lines += [f"for this deploy alone: {' '.join(said)}"] if said else []
-    for block in (_waves(view), _hosts(view), _checks(view), _remarks(view)):
+    for block in (_waves(view), _hosts(view), _checks(view), _config(view), _remarks(view)):
         lines += ["", *block] if block else []
     return [*lines, "", *_next(view)]
 
@@ -104,6 +104,25 @@ def _place(row: View) -> str:
     group = f", group {cell(row.get('group'))}" if row.get("group") else ""
     master = ", on the master" if row.get("where") == "master" else ""
     return f"{cell(row.get('place'))}{group}{master}"
+
+
+def _config(view: View) -> list[str]:
+    """What would change in configuration files; hosts with the same difference together."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    shown = mapping(view.get("config"))
+    for host in sorted(shown, key=natural):
+        for path, text in shown[host].items():
+            alike.setdefault((clean(path), str(text)), []).append(host)
+    lines = []
+    for (path, text), those in alike.items():
+        said = [clean(line, 500) for line in text.splitlines()]
+        if path == "error":
+            lines += [f"Configuration files cannot be rendered on {some(those)}: {clean(text)}"]
+        elif len(said) == 1:
+            lines += [f"{path} on {some(those)}: {said[0]}"]
+        else:
+            lines += [f"{path} on {some(those)}:", *(f"  {line}" for line in said)]
+    return lines
 
 
 def _remarks(view: View) -> list[str]:

@@ -11,12 +11,28 @@ import importlib
 
 from saltdeploy.config import check_kinds, pointers, transports
 
+#: What a pillar can need that says more than most do.
+_CONFIG = (
+    "config.config_files",
+    "config.environments",
+    "config.maintenance",
+    "config.once",
+    "config.signal_kinds",
+)
 #: What a deploy can need, from its plan to its end.
-DEPLOY = ("master.deploy", "master.results", "staging.schemes")
+DEPLOY = (
+    *_CONFIG,
+    "master.rollout.steps",
+    "master.deploy",
+    "master.results",
+    "protocol.host_lines",
+    "staging.schemes",
+)
 #: What the runner can need besides, whatever it is asked for.
 RUNNER = (
     *DEPLOY,
     "master.adopt",
+    "master.background",
     "master.beginning",
     "master.doctor",
     "master.changes",
@@ -24,12 +40,21 @@ RUNNER = (
     "master.gc",
     "master.preseed",
     "master.preview",
+    "master.promotion",
+    "master.servicing",
     "master.staged",
+    "master.way_back_offers",
+    "master.suspended",
+    "watch.console.choose",
     "master.releases",
+    "master.roles.check",
+    "master.roles.handed",
+    "master.roles.remembered",
     "master.verification",
     "master.stage",
     "protocol.exports",
     "staging.next_tag",
+    "master.steering",
     "watch.console.log_lines",
     "watch.console.terminal",
     "watch.timeline",
@@ -39,6 +64,8 @@ RUNNER = (
 )
 #: What the pillar of a minion can need.
 PILLAR = (
+    *_CONFIG,
+    "protocol.host_lines",
     "master.ext_pillar",
     "master.packing",
     "master.annex_urls",
@@ -47,7 +74,15 @@ PILLAR = (
     "master.locking.locks",
 )
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = ("minion.stages", "minion.preseed", "minion.adopt", "minion.gc", "minion.doctor")
+MINION = (
+    *_CONFIG,
+    "minion.stages",
+    "minion.preseed",
+    "minion.gc",
+    "minion.doctor",
+    "minion.by_hand",
+    "minion.adopt",
+)
 
 
 def load(modules: tuple[str, ...]) -> None:

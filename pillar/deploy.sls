@@ -171,6 +171,8 @@ repo_config:
     # shared: {}
 
     # Where REVISION and DEPLOY_HEAD tell what is live: beside the trees, or none (docs/layouts.md).
+    # exclude: []
+    # owner: {}
     # untracked: warn
     # revision_files: beside
 

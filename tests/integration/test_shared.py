@@ -94,3 +94,21 @@ def test_a_layout_that_has_none_refuses_before_any_host_is_asked(repo: Repo) -> 
     assert (refused.status, refused.data["error"]["kind"]) == (1, "unsupported")
     assert "layout inplace has no shared paths" in refused.data["error"]["cause"]
     assert repo.run("plan", tag="v0").data["guards"] == [refused.data["error"]["cause"]]
+
+
+@pytest.mark.repo(owner={"group": 4712, "umask": "0027", "writable": ["lib"]})
+def test_trees_have_the_owner_and_modes_of_the_pillar_on_each_host(repo: Repo) -> None:
+    converged(repo.sync("v0"))
+    converged(repo.sync("v1"))
+    for host in repo.hosts:
+        place = repo.place(host)
+        assert {(place / name).lstat().st_gid for name in ("lib", "index", "lib/b", "current")} == {4712}
+        assert (place / "bin/run").stat().st_mode & 0o7777 == 0o750
+        assert (place / "lib").stat().st_mode & 0o7777 == 0o770
+        os.chmod(place / "index", 0o666)
+        found = repo.call(host, "verify")
+        assert found.data["facts"]["misowned"] == ["index"]
+    converged(repo.sync("v1"))
+    for host in repo.hosts:
+        assert (repo.place(host) / "index").stat().st_mode & 0o7777 == 0o640
+        assert repo.call(host, "verify", full=True).data["status"] == 0

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import pointers
+from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
+from saltdeploy.config.owner import NOBODYS, Ownership, of_trebuchet
 from saltdeploy.config.values import Wrong, text
 
 #: What rsync takes for a place that is not on this host, what a web server is, and what a git-lfs server.
@@ -29,11 +31,15 @@ class TreeContents:
             files like any other.
         submodules: whether submodules are part of a release.
         submodule_urls: (begin of a submodule's URL, what stands there instead).
+        owner: whose the files of a tree are, and their modes.
+        exclude: what of a release is no part of its trees.
     """
 
     blobs: dict[str, tuple[str, ...]]
     submodules: bool
     submodule_urls: tuple[tuple[str, str], ...]
+    owner: Ownership = NOBODYS
+    exclude: LeftOut = NOTHING_LEFT_OUT
 
 
 def contents(keys: dict[str, Any]) -> TreeContents:
@@ -42,6 +48,8 @@ def contents(keys: dict[str, Any]) -> TreeContents:
         blobs={**({pointers.FAT: ()} if keys["gitfat_enabled"] else {}), **keys["blobs"]},
         submodules=keys["checkout_submodules"],
         submodule_urls=keys["submodule_urls"],
+        owner=of_trebuchet(keys["owner"], keys["deployment_repo_group"] or ""),
+        exclude=keys["exclude"],
     )
 
 

@@ -33,6 +33,8 @@ class LayoutTraits:
         several: it can show several releases at once.
         atomic: a release becomes live in one step.
         shared: its trees can have links to what they share.
+        owned: its trees can have an owner and modes of their own.
+        partial: its trees can be without a part of the release.
     """
 
     shapes: frozenset[str]
@@ -41,11 +43,27 @@ class LayoutTraits:
     several: bool = False
     atomic: bool = True
     shared: bool = False
+    owned: bool = False
+    partial: bool = False
 
 
 LAYOUTS = {
-    "slots": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True, shared=True),
-    "releases": LayoutTraits(frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True, shared=True),
+    "slots": LayoutTraits(
+        frozenset({OBJECTS, FILES, IMAGES}),
+        submodules=True,
+        blobs=True,
+        shared=True,
+        owned=True,
+        partial=True,
+    ),
+    "releases": LayoutTraits(
+        frozenset({OBJECTS, FILES, IMAGES}),
+        submodules=True,
+        blobs=True,
+        shared=True,
+        owned=True,
+        partial=True,
+    ),
     "inplace": LayoutTraits(frozenset({OBJECTS}), submodules=False, blobs=False, atomic=False),
     "overlay": LayoutTraits(frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True),
 }
@@ -94,6 +112,8 @@ def refuse_contents(repo: Repo) -> None:
             path=f"repo_config:{repo.name}:{key}",
             next=f"leave `{key}` out, or choose layout slots or releases",
         )
+    _refuse_owner(repo, traits)
+    _refuse_exclude(repo, traits)
     if (repo.contents.blobs and not traits.blobs) or (repo.contents.submodules and not traits.submodules):
         raise Unsupported(
             f"layout {repo.layout.name} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
@@ -101,3 +121,37 @@ def refuse_contents(repo: Repo) -> None:
             path=f"repo_config:{repo.name}:layout",
             next="choose layout slots or releases; or leave out blobs, gitfat_enabled and checkout_submodules",
         )
+
+
+def _refuse_owner(repo: Repo, traits: LayoutTraits) -> None:
+    if not repo.contents.owner:
+        return
+    why, act = "", "leave `owner` out, or choose layout slots or releases"
+    if not traits.owned:
+        why = {"inplace": "git checkout writes its files, as whom the minion runs"}.get(
+            repo.layout.name, "its images come as the master packed them"
+        )
+    elif repo.contents.blobs:
+        why = "the contents of pointers have further names in other trees, and so one owner in all of them"
+        act = "leave out `owner` or `blobs`"
+    if why:
+        raise Unsupported(
+            f"layout {repo.layout.name} cannot give files an owner: {why}",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:owner",
+            next=act,
+        )
+
+
+def _refuse_exclude(repo: Repo, traits: LayoutTraits) -> None:
+    if not repo.contents.exclude or traits.partial:
+        return
+    why = {"inplace": "git checks out all of a commit"}.get(
+        repo.layout.name, "its images come as the master packed them"
+    )
+    raise Unsupported(
+        f"layout {repo.layout.name} cannot leave out a part of a release: {why}",
+        repo=repo.name,
+        path=f"repo_config:{repo.name}:exclude",
+        next="leave `exclude` out, or choose layout slots or releases",
+    )

@@ -30,6 +30,7 @@ from saltdeploy.config import (
 )
 from saltdeploy.config.blobs import TreeContents
 from saltdeploy.config.delivery import Delivery
+from saltdeploy.config.exclude import LeftOut
 from saltdeploy.config.guards import GuardRules
 from saltdeploy.config.hooks import Hooks
 from saltdeploy.config.layouts import LayoutChoice
@@ -103,7 +104,14 @@ class Repo:
     def shape(self) -> str:
         """What the repo's trees hold beside the files that git has; a tree of another shape is rebuilt."""
         submodules = "submodules" if self.contents.submodules else ""
-        return "+".join(filter(None, [*sorted(self.contents.blobs), submodules, self.paths.shared.shape]))
+        held, shared = self.contents, self.paths.shared.shape
+        parts = [*sorted(held.blobs), submodules, shared, held.owner.shape, held.exclude.shape]
+        return "+".join(filter(None, parts))
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What of a release its trees do not have: what they share, and what is excluded."""
+        return LeftOut((*self.paths.shared.left_out, *self.contents.exclude.paths))
 
 
 def repo_names(pillar: dict[str, Any]) -> list[str]:

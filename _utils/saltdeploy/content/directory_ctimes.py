@@ -14,6 +14,7 @@ from collections.abc import Collection, Generator, Iterator
 from pathlib import Path
 
 from saltdeploy.content.compare import FileEntry
+from saltdeploy.content.owner import TreeOwner
 from saltdeploy.content.verify import Difference, compare_below
 from saltdeploy.git.objects import GITLINK
 from saltdeploy.lib.below import Below
@@ -76,7 +77,9 @@ class DirectoryCtimes:
         finally:
             os.close(top)
 
-    def differences(self, root: Path, directories: Collection[bytes]) -> Generator[Difference, None, None]:
+    def differences(
+        self, root: Path, directories: Collection[bytes], owner: TreeOwner | None = None
+    ) -> Generator[Difference, None, None]:
         """How what is in these directories, and in those below that nobody has seen yet, differs from the manifest.
 
         Returns:
@@ -84,9 +87,9 @@ class DirectoryCtimes:
             once, and one without anything in it that should not be there ends in ``/``.
         """
         with Below(root) as tree:
-            yield from self._differences(tree, set(directories))
+            yield from self._differences(tree, set(directories), owner)
 
-    def _differences(self, tree: Below, todo: set[bytes]) -> Iterator[Difference]:
+    def _differences(self, tree: Below, todo: set[bytes], owner: TreeOwner | None) -> Iterator[Difference]:
         done: set[bytes] = set()
         while todo:
             directory = todo.pop()
@@ -98,7 +101,7 @@ class DirectoryCtimes:
                 continue
             self.touch(directory)
             for entry in files.values():
-                yield compare_below(tree, entry), entry.path, entry.oid
+                yield compare_below(tree, entry, owner=owner), entry.path, entry.oid
             found = tree.entries(directory)
             if not found and directory and not files and not self._should_be(directory):
                 yield "extra", directory + b"/", ""

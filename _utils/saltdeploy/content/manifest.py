@@ -14,17 +14,20 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from saltdeploy.config.owner import NOBODYS, Ownership
 from saltdeploy.content import directory_ctimes, pointers
 from saltdeploy.content.compare import FileEntry, digest_of
 from saltdeploy.content.database import explained
 from saltdeploy.content.directory_ctimes import DirectoryCtimes
+from saltdeploy.content.owner import TreeOwner, of_host
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.tree_digest import Digests, copy_rows
-from saltdeploy.content.verify import Findings, differences, findings_of
+from saltdeploy.content.verify import Difference, Findings, differences, findings_of
 from saltdeploy.git.objects import GITLINK, Change
 from saltdeploy.lib.below import Below
 
@@ -47,6 +50,7 @@ class Manifest:
 
     Args:
         path: the file.
+        said: whose the files of the tree should be.
 
     Attributes:
         digests: those of directories.
@@ -57,8 +61,9 @@ class Manifest:
         DiskFull, NoPermission: in any method.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, said: Ownership = NOBODYS) -> None:
         self.path = path
+        self._said = said
         self._points = True  # whether there may be a pointer
 
     def __enter__(self) -> Manifest:
@@ -319,12 +324,26 @@ class Manifest:
                 :meth:`saltdeploy.content.directory_ctimes.DirectoryCtimes.changed`; never ``full``.
             stray, damaged: see :func:`saltdeploy.content.verify.findings_of`.
         """
+        owner = of_host(self._said)
         if among is not None:
-            with contextlib.closing(self.ctimes.differences(root, among)) as seen:
-                return findings_of(seen, stray, damaged)
-        found = differences(self.entries(), root, full=full, part=part, is_expected=self.holds)
+            with contextlib.closing(self.ctimes.differences(root, among, owner)) as seen:
+                return findings_of(chain(seen, self._misowned(root, owner, among)), stray, damaged)
+        found = differences(self.entries(), root, full=full, part=part, is_expected=self.holds, owner=owner)
         with contextlib.closing(found):
-            return findings_of(found, stray, damaged)
+            return findings_of(chain(found, self._misowned(root, owner)), stray, damaged)
+
+    def _misowned(
+        self, root: Path, owner: TreeOwner | None, among: Collection[bytes] | None = None
+    ) -> Iterator[Difference]:
+        """The directories that have another owner or mode than they should."""
+        if owner is None:
+            return
+        rows = self._db.execute("SELECT path FROM directories")
+        with Below(root) as below:
+            for path in among if among is not None else (path for (path,) in rows):
+                seen = below.seen(path)
+                if seen is not None and not owner.fits_directory(seen, path):
+                    yield "misowned", path + b"/", ""
 
     def differs_in(self, root: Path, blobs: Collection[str]) -> bool:
         """Whether a file that should hold one of these blobs holds something else; they are read until one is found."""

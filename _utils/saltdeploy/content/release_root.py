@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
+from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
 from saltdeploy.content import pointers
 from saltdeploy.content.compare import Sums
 from saltdeploy.content.database import remove
@@ -23,7 +23,7 @@ from saltdeploy.lib.errors import Corrupt
 
 
 def root_of(path: Path, commit: str, reader: Reader, contents: Contents, kinds: Collection[str] = (),
-            shared: SharedPaths = NOTHING_SHARED) -> str:  # fmt: skip
+            left_out: LeftOut = NOTHING_LEFT_OUT) -> str:  # fmt: skip
     """Bring a catalogue to a release, and return the release's root; one that is damaged is rebuilt.
 
     Args:
@@ -31,21 +31,21 @@ def root_of(path: Path, commit: str, reader: Reader, contents: Contents, kinds: 
         reader: knows the commit and its trees.
         contents: where the contents of its files are.
         kinds: of pointers whose place their contents take on a disk.
-        shared: what is no part of the release's trees. A catalogue is always asked with the same.
+        left_out: what is no part of the release's trees. A catalogue is always asked with the same.
 
     Raises:
         Corrupt: a content is not there, or is not what its blob says; or a pointer cannot be read.
         GitFailed, DiskFull, NoPermission: see :class:`saltdeploy.content.manifest.Manifest`.
     """
     try:
-        return _brought(path, commit, reader, contents, kinds, shared)
+        return _brought(path, commit, reader, contents, kinds, left_out)
     except Unreadable:
         remove(path)
-        return _brought(path, commit, reader, contents, kinds, shared)
+        return _brought(path, commit, reader, contents, kinds, left_out)
 
 
 def _brought(path: Path, commit: str, reader: Reader, contents: Contents, kinds: Collection[str],
-             shared: SharedPaths) -> str:  # fmt: skip
+             left_out: LeftOut) -> str:  # fmt: skip
     with Manifest(path) as manifest:
         base = manifest.commit()
         if base == commit and manifest.root():
@@ -54,7 +54,10 @@ def _brought(path: Path, commit: str, reader: Reader, contents: Contents, kinds:
             if not (base and manifest.root() and reader.has(base)):
                 manifest.clear()
                 base = ""
-            with supplied(reader, base, commit, contents, Path(nothing), shared=shared) as (changes, supply):
+            with supplied(reader, base, commit, contents, Path(nothing), left_out=left_out) as (
+                changes,
+                supply,
+            ):
                 # all of these first: a path may go as a file of a directory and come as one of a submodule
                 for change in read_changes(changes):
                     if change.mode == NOTHING:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Protocol
 
-from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
+from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
 from saltdeploy.git.objects import SYMLINK, Blobs, Change, drop_changes, list_blobs, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.lib.below import Below
@@ -79,7 +79,7 @@ def supplied(
     contents: Contents,
     basis: Path,
     room: Path | None = None,
-    shared: SharedPaths = NOTHING_SHARED,
+    left_out: LeftOut = NOTHING_LEFT_OUT,
 ) -> Iterator[tuple[IO[bytes], ContentStream]]:
     """What a commit has other than another one, and the contents of that.
 
@@ -88,15 +88,15 @@ def supplied(
         base: "" for a whole commit.
         basis: see :meth:`Contents.open`.
         room: where files may lie meanwhile; the system's place for them by default.
-        shared: what is left out.
+        left_out: paths that are left out.
 
     Yields:
         The changes, for :func:`saltdeploy.git.objects.read_changes`; and a supply for them, to be asked in their order.
     """
     with tempfile.TemporaryFile(dir=room) as changes, tempfile.TemporaryFile(dir=room) as oids:
         reader.diff(base, commit, changes)
-        if shared:
-            drop_changes(changes, shared.holds)
+        if left_out:
+            drop_changes(changes, left_out.holds)
         list_blobs(read_changes(changes), oids)
         with contents.open(changes, oids, basis) as supply:
             yield changes, supply

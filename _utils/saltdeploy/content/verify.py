@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saltdeploy.content.compare import FileEntry, compare
+from saltdeploy.content.owner import TreeOwner
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.lib.below import Below
 
 _NAMED = 1000
 
 Difference = tuple[str, bytes, str]
-"""``missing``, ``changed`` or ``extra``, "" for a file that is as it should be; its path; its blob, "" of an extra one."""
+"""``missing``, ``changed``, ``misowned`` (of another owner or mode) or ``extra``, "" for a file that is as it should be; its path; its blob, "" of an extra one."""
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Findings:
     missing: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
+    misowned: list[str] = field(default_factory=list)
     files: int = 0
     wrong: int = 0
 
@@ -98,12 +100,14 @@ def differences(
     part: PathSlice | None = None,
     is_expected: Callable[[bytes], bool] | None = None,
     unreadable: bool = False,
+    owner: TreeOwner | None = None,
 ) -> Generator[Difference, None, None]:
     """One for each file, and one for each path that should not be there; see :func:`verify_tree`."""
     with Below(root) as below:  # who looks for users of the tree would find this process
         for entry in expected:
             try:
-                kind = compare_below(below, entry, full=full or (part is not None and entry.path in part))
+                read = full or (part is not None and entry.path in part)
+                kind = compare_below(below, entry, full=read, owner=owner)
             except OSError:
                 if not unreadable:
                     raise
@@ -114,10 +118,22 @@ def differences(
             yield "extra", path, ""
 
 
-def compare_below(below: Below, entry: FileEntry, *, full: bool = False) -> str:
-    """As :func:`saltdeploy.content.compare.compare`; what only a link leads to is missing: it may be another file tomorrow."""
+def compare_below(
+    below: Below, entry: FileEntry, *, full: bool = False, owner: TreeOwner | None = None
+) -> str:
+    """As :func:`saltdeploy.content.compare.compare`; what only a link leads to is missing: it may be another file tomorrow.
+
+    Args:
+        owner: whose it should be; what is someone else's is ``misowned``.
+    """
     at = below.find(os.path.dirname(entry.path))
-    return "missing" if at is None else compare(os.path.basename(entry.path), entry, full=full, at=at)
+    if at is None:
+        return "missing"
+    found = compare(os.path.basename(entry.path), entry, full=full, at=at)
+    if owner is None or found:
+        return found
+    seen = below.seen(entry.path)
+    return "" if seen is None or owner.fits(seen, entry.mode) else "misowned"
 
 
 def walk(root: Path) -> Iterator[bytes]:

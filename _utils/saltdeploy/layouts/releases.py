@@ -38,7 +38,7 @@ class Releases(SymlinkedLayout):
         return [self._place(name) for name in sorted(trees | records) if not name.startswith(".")]
 
     def _place(self, name: str) -> Slot:
-        return Slot(self._home / name, self._repo.shape, self._records)
+        return Slot(self._home / name, self._repo.shape, self._records, self._repo.contents.owner)
 
     def _build(self, job: TreeJob) -> dict[str, Any]:
         disk.make_directory(self._records)

@@ -49,7 +49,7 @@ class Slots(SymlinkedLayout):
         return [*self._slots, *map(self._place, more)]
 
     def _place(self, name: str) -> Slot:
-        return Slot(self._home / name, self._repo.shape)
+        return Slot(self._home / name, self._repo.shape, said=self._repo.contents.owner)
 
     def _build(self, job: TreeJob) -> dict[str, Any]:
         slot = self._spare()

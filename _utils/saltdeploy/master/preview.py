@@ -150,6 +150,8 @@ def _shared(repo: Repo) -> Iterator[str]:
             f"Shared on each host, at {repo.paths.shared_place}, and no part of a release: {', '.join(repo.paths.shared.paths)}. What is "
             "there stays as it is; what the live tree has at these paths is taken over in the switch"
         )
+    if repo.contents.exclude:
+        yield f"Left out on each host, though counted among the files here: {', '.join(repo.contents.exclude.paths)}"
 
 
 def _apart(draft: Draft) -> Iterator[str]:

@@ -92,7 +92,7 @@ class Sealer:
                     reader,
                     Stored(reader),
                     self._repo.contents.blobs,
-                    self._repo.paths.shared,
+                    self._repo.left_out,
                 )
             except DeployError as error:
                 raise error.at(repo=self._repo.name) from None

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from saltdeploy.config import Repo
 from saltdeploy.content.untracked import KnownPaths
-from saltdeploy.git.objects import read_changes
-from saltdeploy.git.reader import Reader
+from saltdeploy.git.objects import drop_changes, read_changes
 from saltdeploy.master.minions import gather
 from saltdeploy.master.resolve import ResolvedRepo
 from saltdeploy.protocol.holdings import Holdings
@@ -33,7 +32,7 @@ def asked(one: ResolvedRepo, held: Mapping[str, Holdings], silent: set[str]) -> 
         return {}
     here = [host for host in held if host not in silent]
     first = [host for host in here if not held[host].live]
-    digests = _digests(one.open_source().repository, one.tag.commit) if first else ""
+    digests = _digests(one) if first else ""
     found = _told(one, [host for host in here if held[host].live], [])
     return {**found, **_told(one, first, [digests])} if digests else found
 
@@ -59,9 +58,10 @@ def _told(one: ResolvedRepo, hosts: list[str], more: list[str]) -> dict[str, str
     return {host: text for host, text in said.items() if text}
 
 
-def _digests(reader: Reader, commit: str) -> str:
-    """Of all paths of a release; "" where they are too many to be sent."""
+def _digests(one: ResolvedRepo) -> str:
+    """Of all paths of a release's trees; "" where they are too many to be sent."""
     with tempfile.TemporaryFile() as changes:
-        reader.diff("", commit, changes)
+        one.open_source().repository.diff("", one.tag.commit, changes)
+        drop_changes(changes, one.repo.contents.exclude.holds)
         found = KnownPaths(change.path for change in read_changes(changes)).digests()
     return found if len(found) <= _MOST_SENT else ""

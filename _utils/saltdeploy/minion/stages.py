@@ -346,7 +346,7 @@ def differing(answer: Result, findings: Findings, repo: Repo) -> Result:
     others_only = repo.layout.name == "inplace" and not findings.missing and not findings.changed
     mend = f"salt-run deploy.sync repo={answer.repo} {argument('tag', answer.tag)}"
     look = f"git -C {shlex.quote(str(repo.paths.location))} clean -ndx lists them: with layout inplace a deploy lets them stay"
-    named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
+    named = ", ".join([*findings.missing, *findings.changed, *findings.misowned, *findings.extra][:3])
     error = Corrupt(
         f"{findings.wrong} files differ ({named})",
         repo=answer.repo,

@@ -100,7 +100,7 @@ def test_they_are_no_part_of_the_digest_of_a_host_nor_of_the_masters(
     facts = release(layout, source, 0)
     commit = source.release(0).commit
     reader = source.repository
-    wanted = release_root.root_of(tmp_path / "a.db", commit, reader, Stored(reader), (), made.paths.shared)
+    wanted = release_root.root_of(tmp_path / "a.db", commit, reader, Stored(reader), (), made.left_out)
     whole = release_root.root_of(tmp_path / "b.db", commit, reader, Stored(reader))
     assert facts["root"] == wanted != whole
     (made.paths.location / "uploads/more").write_text("x")

@@ -21,6 +21,7 @@ from saltdeploy.blobs.cache import BlobCache
 from saltdeploy.content import pointers
 from saltdeploy.content.compare import Sums
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.owner import TreeOwner
 from saltdeploy.content.pointers import Pointer
 from saltdeploy.content.source import Contents, ContentStream
 from saltdeploy.git.objects import (
@@ -74,14 +75,17 @@ class WorkTree:
         incoming: a directory on the same file system, for contents that are given a name of their own before they move.
         contents: where the contents of files come from.
         kinds: of pointers, which are not written themselves.
+        owner: whose what is written is; None: ours.
 
     Attributes:
         stubs: the paths that :meth:`apply` found to be pointers; :meth:`place` gives them their contents.
     """
 
-    def __init__(self, root: Path, incoming: Path, contents: Contents, kinds: Collection[str] = ()) -> None:
+    def __init__(self, root: Path, incoming: Path, contents: Contents, kinds: Collection[str] = (),
+                 owner: TreeOwner | None = None) -> None:  # fmt: skip
         self._tree = root
-        self._paths = TreePaths(root)
+        self._owner = owner
+        self._paths = TreePaths(root, owner)
         self._aside = os.path.join(os.fsencode(incoming), b"file")
         self._incoming = incoming
         self._contents = contents
@@ -210,7 +214,7 @@ class WorkTree:
 
     def _submodule(self, change: Change, _supply: ContentStream, manifest: Manifest) -> _Noted:
         """Make a submodule's directory."""
-        self._paths.make_new(change.path, manifest, make_directory_at)
+        self._paths.make_new(change.path, manifest, self._directory_new)
         return bytes.fromhex(change.oid), self._paths.seen(change.path)
 
     def _link(self, change: Change, supply: ContentStream, manifest: Manifest) -> _Noted | None:
@@ -220,7 +224,7 @@ class WorkTree:
         digest = self._checked(change, size, target)
         if self._is_stub(change, target):
             return None
-        self._paths.make_new(change.path, manifest, functools.partial(_link_new, target))
+        self._paths.make_new(change.path, manifest, functools.partial(self._link_new, target))
         return digest, self._paths.seen(change.path)
 
     def _file(self, change: Change, supply: ContentStream, manifest: Manifest) -> _Noted | None:
@@ -240,13 +244,26 @@ class WorkTree:
                 sums.update(piece)
                 _write_all(fd, piece)
             seen = os.fstat(fd)
-            if stat.S_IMODE(seen.st_mode) != mode:  # the umask is another than usual
+            if self._owner is not None:
+                self._owner.give_file(fd, change.mode)
+                seen = os.fstat(fd)
+            elif stat.S_IMODE(seen.st_mode) != mode:  # the umask is another than usual
                 os.fchmod(fd, mode)
                 seen = os.fstat(fd)
         finally:
             os.close(fd)
         self._check_digest(change, sums.oid)
         return sums.sha256, seen
+
+    def _directory_new(self, name: bytes, at: int) -> None:
+        make_directory_at(name, at)
+        if self._owner is not None:
+            self._owner.give_directory(b"", name, at)
+
+    def _link_new(self, target: bytes, name: bytes, at: int) -> None:
+        os.symlink(target, name, dir_fd=at)
+        if self._owner is not None:
+            self._owner.give_link(name, at)
 
     def _checked(self, change: Change, size: int, data: bytes) -> bytes:
         """See to it that a complete content is what its blob is; return its digest."""
@@ -273,10 +290,6 @@ class WorkTree:
 
 def _open_new(name: bytes, at: int, mode: int) -> int:
     return os.open(name, _NEW, mode, dir_fd=at)
-
-
-def _link_new(target: bytes, name: bytes, at: int) -> None:
-    os.symlink(target, name, dir_fd=at)
 
 
 def _write_all(fd: int, piece: bytes) -> None:

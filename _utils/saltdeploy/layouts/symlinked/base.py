@@ -48,7 +48,7 @@ class SymlinkedTrees(abc.ABC):
         self._incoming = self._area / "incoming"
         self.store = store_of(repo, self._area / "store.git")
         self.trees = trees_of(repo, self._area / "trees.git")
-        self._changes = Changes(self.store, self.trees, repo.paths.shared)
+        self._changes = Changes(self.store, self.trees, repo.left_out)
         self._shared = Adoption(repo, self._changes, self._incoming)
 
     @abc.abstractmethod

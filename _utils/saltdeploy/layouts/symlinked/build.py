@@ -14,6 +14,7 @@ from typing import IO, Any
 from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.owner import TreeOwner, of_host
 from saltdeploy.content.source import Contents
 from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked import space
@@ -24,6 +25,7 @@ from saltdeploy.layouts.symlinked.clone import Clone, Differs
 from saltdeploy.layouts.symlinked.inspection import directories_to_check, note_directories
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState, refuse_other_root
 from saltdeploy.lib import disk
+from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import DiskFull
 from saltdeploy.protocol.release import Release
 
@@ -130,13 +132,18 @@ class TreeBuild:
         """
         with self._spool() as changes, self._spool() as oids:
             start = self._list_changes(start, changes)
+            owner = of_host(self._site.repo.contents.owner, self._site.repo.name)
             work = WorkTree(
-                self._slot.tree, self._site.incoming, self._job.contents, self._site.repo.contents.blobs
+                self._slot.tree,
+                self._site.incoming,
+                self._job.contents,
+                self._site.repo.contents.blobs,
+                owner,
             )
             listed = _Listed(changes, oids, work.oids_to_write(changes, oids))
             log.debug("%s: %s blobs to write onto %s", self._slot.tree, listed.count, start.base or "nothing")
             self._reserve_space(start, listed)
-            self._begin(start)
+            self._begin(start, owner)
             try:
                 facts = self._write(start, work, listed)
             except (DiskFull, OSError):
@@ -171,11 +178,14 @@ class TreeBuild:
             need, inodes = need + start.clone.bytes, inodes + start.clone.inodes
         disk.refuse_without_space(self._site.incoming, need, inodes)
 
-    def _begin(self, start: Start) -> None:
+    def _begin(self, start: Start, owner: TreeOwner | None) -> None:
         """See to it that the slot's tree may be written to."""
         if not start.is_in_slot:
             self._slot.remove()
             disk.make_directory(self._slot.tree)
+            if owner is not None:
+                below, name = Below.around(self._slot.tree)
+                owner.give_directory(b"", name, below.directory(b""))
         if start.base:
             self._mark_pending(start.state)
 
@@ -254,7 +264,7 @@ class TreeBuild:
             damaged=damaged.append,
         )
         if not findings.ok:
-            named = ", ".join([*findings.missing, *findings.changed][:3])
+            named = ", ".join([*findings.missing, *findings.changed, *findings.misowned][:3])
             raise Differs(f"{findings.wrong} files of the spare slot differed ({named})", damaged)
         return findings.files
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
-from saltdeploy.config.paths import NOTHING_SHARED, SharedPaths
+from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
 from saltdeploy.git.objects import drop_changes, read_changes
 from saltdeploy.git.reader import Reader
 from saltdeploy.git.repository import Repository
@@ -23,11 +23,11 @@ class Changes:
 
     Args:
         store, trees: the stores of one repo.
-        shared: what is no part of its trees.
+        left_out: what is no part of its trees.
     """
 
-    def __init__(self, store: Repository, trees: TreeStore, shared: SharedPaths = NOTHING_SHARED) -> None:
-        self._shared = shared
+    def __init__(self, store: Repository, trees: TreeStore, left_out: LeftOut = NOTHING_LEFT_OUT) -> None:
+        self._left_out = left_out
         self._store = store
         self._trees = trees
 
@@ -59,8 +59,8 @@ class Changes:
         drop_changes(changes, lambda each: each != path and not each.startswith(path + b"/"))
 
     def _leave_out(self, changes: IO[bytes]) -> None:
-        if self._shared:
-            drop_changes(changes, self._shared.holds)
+        if self._left_out:
+            drop_changes(changes, self._left_out.holds)
 
     def list_since(self, commits: Collection[str], commit: str, changes: IO[bytes]) -> bool:
         """List what may differ between a commit and a tree that was on its way between others.

@@ -15,8 +15,10 @@ import stat
 from collections.abc import Collection
 from pathlib import Path
 
+from saltdeploy.config.owner import NOBODYS, Ownership
 from saltdeploy.content.compare import FileEntry, compare
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.owner import TreeOwner, of_host
 from saltdeploy.git.objects import GITLINK, SYMLINK
 from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.tree import Slot
@@ -51,6 +53,7 @@ class Clone:
         base: a complete tree.
         scratch: a directory on the same file system, to find out what that can do.
         tell: hears of progress in files.
+        said: whose the files are to be.
 
     Attributes:
         way: how files are shared: :data:`saltdeploy.lib.reflink.CLONE`, ``LINK`` or ``COPY``.
@@ -60,16 +63,18 @@ class Clone:
         Unreadable: the manifest of the base is damaged.
     """
 
-    def __init__(self, base: Slot, scratch: Path, tell: Progress) -> None:
+    def __init__(self, base: Slot, scratch: Path, tell: Progress, said: Ownership = NOBODYS) -> None:
         self.base = base
+        self._said = said
         self.way = reflink.way(scratch)
         log.debug("%s is cloned by %s", base.tree, self.way)
         self._tell = tell
         with base.manifest() as manifest:
             self._files, size = manifest.sizes()
-        copied = self.way == reflink.COPY
+        linked = self.way == reflink.LINK and not said  # a file of somebody else's is not shared with him
+        copied = self.way == reflink.COPY or (self.way == reflink.LINK and bool(said))
         self.bytes = size + self._files * _BLOCK if copied else 0
-        self.inodes = 0 if self.way == reflink.LINK else self._files
+        self.inodes = 0 if linked else self._files
 
     def make(self, tree: Path, manifest: Manifest) -> None:
         """Make the tree, and note each file in its manifest.
@@ -87,7 +92,7 @@ class Clone:
                 known.forget_ctimes()
                 manifest.take(known)
             with Below(self.base.tree) as old, Below(tree) as new:
-                copying = _Copying(old, new)
+                copying = _Copying(old, new, of_host(self._said))
                 for number, entry in enumerate(known.entries()):
                     self._make_one(entry, copying, manifest)
                     if number % _TOLD_EVERY == 0:
@@ -121,11 +126,14 @@ class Clone:
         """Make one; whether it is the same file as that of the base."""
         if entry.mode == GITLINK:
             copying.new.make_directory(entry.path)
+            copying.own_directory(entry.path)
             return False
         (name, at), (_, source_at) = copying.new.place(entry.path), copying.old.place(entry.path)
         if entry.mode == SYMLINK and not entry.pointer:
             os.symlink(os.readlink(name, dir_fd=source_at), name, dir_fd=at)
             os.utime(name, ns=(now.st_mtime_ns, now.st_mtime_ns), follow_symlinks=False, dir_fd=at)
+            if copying.owner is not None:
+                copying.owner.give_link(name, at)
         elif self.way == reflink.LINK and _is_ours(now) and reflink.link(name, name, source_at, at):
             if os.lstat(name, dir_fd=at).st_ino != now.st_ino:
                 raise self._differs(entry)
@@ -136,6 +144,8 @@ class Clone:
 
     def _copy(self, entry: FileEntry, copying: _Copying, now: os.stat_result) -> None:
         mode = stat.S_IMODE(now.st_mode) & ~_OTHERS_MAY_WRITE
+        if copying.owner is not None:
+            mode = copying.owner.file(entry.mode)
         name, at = copying.new.place(entry.path)
         source = self._opened(entry, copying.old, now)
         try:
@@ -144,6 +154,8 @@ class Clone:
         finally:
             os.close(source)
         os.utime(name, ns=(now.st_mtime_ns, now.st_mtime_ns), dir_fd=at, follow_symlinks=False)
+        if copying.owner is not None:
+            copying.owner.give_link(name, at)
 
     def _opened(self, entry: FileEntry, old: Below, now: os.stat_result) -> int:
         """The file that was compared, and no other: it may be one that its readers must not read."""
@@ -164,11 +176,13 @@ class _Copying:
 
     Args:
         old, new: the two.
+        owner: whose the new one is; None: ours.
     """
 
-    def __init__(self, old: Below, new: Below) -> None:
+    def __init__(self, old: Below, new: Below, owner: TreeOwner | None) -> None:
         self.old = old
         self.new = new
+        self.owner = owner
         self._made = {b""}
 
     def make_directories(self, directory: bytes) -> None:
@@ -176,7 +190,14 @@ class _Copying:
         if directory not in self._made:
             self.make_directories(os.path.dirname(directory))
             self.new.make_directory(directory)
+            self.own_directory(directory)
             self._made.add(directory)
+
+    def own_directory(self, directory: bytes) -> None:
+        """Give a directory of the new tree to its owner."""
+        if self.owner is not None:
+            name, at = self.new.place(directory)
+            self.owner.give_directory(directory, name, at)
 
 
 def _is_ours(seen: os.stat_result) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.owner import TreeOwner
 from saltdeploy.git.objects import GITLINK, Change
 from saltdeploy.lib import disk
 from saltdeploy.lib.below import READABLE, Below
@@ -30,13 +31,15 @@ class TreePaths:
 
     Args:
         root: the tree; a real directory.
+        owner: whose directories are; None: ours.
 
     Attributes:
         surprised: something in the tree was not as this class leaves it: somebody else has written there.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, owner: TreeOwner | None = None) -> None:
         self._below = Below(root)
+        self._owner = owner
         self._real: set[bytes] = {b""}
         self._unsynced = disk.Unsynced(root)
         self.surprised = False
@@ -114,20 +117,29 @@ class TreePaths:
     def _make_real(self, directory: bytes, manifest: Manifest) -> None:
         name, at = self._below.place(directory)
         try:
-            mode = os.lstat(name, dir_fd=at).st_mode
+            seen = os.lstat(name, dir_fd=at)
         except FileNotFoundError:
             self.surprised |= manifest.holds_below(directory)
         else:
-            if stat.S_ISDIR(mode):
-                if mode & READABLE != READABLE:  # whoever made it was killed before the mode was set
-                    self._below.let_read(directory)
+            if stat.S_ISDIR(seen.st_mode):
+                self._dress(directory, seen, name, at)
                 return
             if manifest.entry(directory) is not None:
                 raise _twofold(directory)
             self.surprised = True
             os.unlink(name, dir_fd=at)
         self._below.make_directory(directory)
+        if self._owner is not None:
+            self._owner.give_directory(directory, name, at)
         self._unsynced.written(directory)
+
+    def _dress(self, directory: bytes, seen: os.stat_result, name: bytes, at: int) -> None:
+        """Whoever made a directory may have been killed before it had its owner and mode."""
+        if self._owner is not None:
+            if not self._owner.fits_directory(seen, directory):
+                self._owner.give_directory(directory, name, at)
+        elif seen.st_mode & READABLE != READABLE:
+            self._below.let_read(directory)
 
     def make_new(self, path: bytes, manifest: Manifest, make: Callable[[bytes, int], _Made]) -> _Made:
         """Make something that must be new; what is there is deleted.

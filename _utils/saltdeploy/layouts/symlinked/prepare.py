@@ -120,7 +120,7 @@ class SymlinkedLayout(SymlinkedTrees):
         build = TreeBuild(slot, job, self._site)
         for base, state in self._nearest(job.release.commit):
             try:
-                clone = Clone(base, self._incoming, job.tell)
+                clone = Clone(base, self._incoming, job.tell, self._repo.contents.owner)
                 began = TreeState(state.commit, state.tag, shape=state.shape)
                 return build.run(Start(began, clone))
             except (Differs, Unreadable) as why:  # somebody wrote into that tree

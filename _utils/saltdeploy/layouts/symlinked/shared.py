@@ -19,6 +19,7 @@ from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.content.manifest import Manifest
+from saltdeploy.content.owner import TreeOwner, of_host
 from saltdeploy.content.source import Contents
 from saltdeploy.git.repository import Progress
 from saltdeploy.layouts.symlinked.apply import WorkTree
@@ -128,9 +129,10 @@ class SharedArea(SharedPlace):
         self, below: Below, path: bytes, commit: str, contents: Contents, tell: Progress, *, whole: bool
     ) -> None:
         aside = b".deploy-making-%s" % secrets.token_hex(4).encode()
+        owner = of_host(self._repo.contents.owner, self._repo.name)
         below.make_directory(aside)
         try:
-            if not self._copy(aside, path, commit, contents, tell, whole=whole):
+            if not self._copy(aside, path, commit, contents, tell, owner, whole=whole):
                 if path not in self._dirs:
                     raise NotReady(
                         "this shared file is neither on this host nor in the release",
@@ -141,6 +143,9 @@ class SharedArea(SharedPlace):
                 for parent in parents(aside + b"/" + path + b"/x"):
                     if below.seen(parent) is None:
                         below.make_directory(parent)
+                if owner is not None:
+                    name, at = below.place(aside + b"/" + path)
+                    owner.give_directory(path, name, at)
             disk.sync_all(self._place)
             self._make_parents(path)
             self._put(below, aside + b"/" + path, path)
@@ -159,9 +164,8 @@ class SharedArea(SharedPlace):
         finally:
             os.close(source)
 
-    def _copy(
-        self, aside: bytes, path: bytes, commit: str, contents: Contents, tell: Progress, *, whole: bool
-    ) -> bool:
+    def _copy(self, aside: bytes, path: bytes, commit: str, contents: Contents, tell: Progress,
+              owner: TreeOwner | None, *, whole: bool) -> bool:  # fmt: skip
         """Write what the release has at the path; False where it has nothing, or its contents are not here any more."""
         root, scratch = self._place / os.fsdecode(aside), self._incoming / "shared.db"
         disk.remove_tree(scratch)
@@ -170,7 +174,7 @@ class SharedArea(SharedPlace):
             tempfile.TemporaryFile(dir=self._incoming) as oids,
         ):
             self._changes.list_shared(commit, path, changes)
-            with contextlib.closing(WorkTree(root, self._incoming, contents)) as work:
+            with contextlib.closing(WorkTree(root, self._incoming, contents, owner=owner)) as work:
                 count = work.oids_to_write(changes, oids)
                 if not count:
                     return False

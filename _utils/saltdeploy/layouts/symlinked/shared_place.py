@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from saltdeploy.config import Repo
+from saltdeploy.content.owner import TreeOwner, of_host
 from saltdeploy.lib.below import Below
 from saltdeploy.lib.errors import Unsupported
 from saltdeploy.lib.os_errors import from_os
@@ -27,6 +28,7 @@ class SharedPlace:
         self._place = repo.paths.shared_place
         self._paths = tuple(os.fsencode(path) for path in repo.paths.shared.paths)
         self._dirs = {os.fsencode(path) for path in repo.paths.shared.dirs}
+        self._owner: TreeOwner | None = None
 
     def link(self, tree: Path, *, strict: bool = True) -> None:
         """See to it that a tree has a link at each shared path.
@@ -39,6 +41,7 @@ class SharedPlace:
         """
         if not self._paths:
             return
+        self._owner = of_host(self._repo.contents.owner, self._repo.name)
         try:
             with Below(tree) as below:
                 for path in self._paths:
@@ -51,6 +54,8 @@ class SharedPlace:
             seen = below.seen(parent)
             if seen is None:
                 below.make_directory(parent)
+                if self._owner is not None:
+                    self._owner.give_directory(parent, *below.place(parent))
             elif not stat.S_ISDIR(seen.st_mode):
                 raise self._unfit(
                     path,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from saltdeploy.config.owner import NOBODYS, Ownership
 from saltdeploy.content import database
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.lib import disk
@@ -121,10 +122,14 @@ class Slot:
         tree: the work tree.
         shape: what trees of this repo have today. One of another shape is suspect.
         records: the directory of its records; by default they are next to the tree.
+        said: whose its files should be.
     """
 
-    def __init__(self, tree: Path, shape: str = "", records: Path | None = None) -> None:
+    def __init__(
+        self, tree: Path, shape: str = "", records: Path | None = None, said: Ownership = NOBODYS
+    ) -> None:
         self.tree = tree
+        self._said = said
         self._shape = shape
         self.name = tree.name
         directory = tree.parent if records is None else records
@@ -149,7 +154,7 @@ class Slot:
 
     def manifest(self) -> Manifest:
         """The record of the tree's files."""
-        return Manifest(self._database)
+        return Manifest(self._database, self._said)
 
     def contents(self) -> set[str]:
         """The names of the contents that the tree's pointers point to.

@@ -12,7 +12,7 @@ _FINE, _FAILED = "ok", "FAILED"
 _WIDTH = 9  # columns: the longest verdict
 _MOST_HELD = 3
 _MOST_FILES = 3
-_KINDS = ("missing", "changed", "extra")
+_KINDS = ("missing", "changed", "misowned", "extra")
 
 
 def answers(data: object) -> list[View] | None:

@@ -6,6 +6,7 @@ to load again: that is most of what a stage would cost beyond its work. And a jo
 the package has all of it in memory.
 """
 
+import saltbridge  # noqa: F401 - only while a door is loaded is it to be found
 import saltdeploy
 
 saltdeploy.require("0.2.0")
@@ -22,6 +23,7 @@ def saltext_deploy():
         salt '*' grains.get saltext_deploy
     """
     if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
+        from saltbridge import minion  # noqa: F401 - each job needs it
         from saltdeploy.config import upfront
 
         upfront.load(upfront.MINION)

@@ -32,10 +32,12 @@ from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
+from saltdeploy.minion import adopt as minion_adopt
 from saltdeploy.minion import by_hand, calls, configuration, downloads, masters_word, own_orders, stages
 from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
+from saltdeploy.minion import untracked as minion_untracked
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.pillar import ASKED, LOST
@@ -406,6 +408,58 @@ def verify(repo, full=False, part=""):
 
 
 @_door
+def untracked(repo, coming=""):
+    """
+    What lies where the repo is live and is of no release: what an application wrote there, or what was there before the
+    first deploy. It will not be there any more after the next switch. Only names are read. Changes nothing.
+
+    repo
+        Name of the repo.
+    coming
+        What the release has that is to come, as the master tells it.
+
+    Returns the answer of a stage; the fact ``untracked`` names the first paths, and is not there where there are none.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' deploy.untracked 'test/testrepo'
+    """
+
+    def look(found):
+        return stages.with_facts(stages.status(found, _host()), **minion_untracked.asked(found, coming))
+
+    return _answer(repo, look)
+
+
+@_door
+def adopt(repo, path="", source=""):
+    """
+    Take over what is to be shared by all releases, without a deploy: of what is live it moves to where it is shared, in one
+    step, and a link is left; from another directory it is copied. What is shared already is never touched.
+
+    repo
+        Name of the repo.
+    path
+        One path of ``shared`` in the pillar, or several, divided by commas. Without it: all of them.
+    source
+        A directory that has them, such as the one that the first deploy moved aside; it stays as it is. Without it: what
+        is live.
+
+    Returns the answer of a stage; the facts ``moved``, ``copied``, ``linked``, ``there_already`` and ``not_found`` name paths.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt web1 deploy.adopt mediawiki path=LocalSettings.php,images source=/srv/www/mediawiki.20261123T101112Z
+    """
+    paths = [each.strip().rstrip("/") for each in path.split(",") if each.strip()]
+    return _answer(repo, lambda found: minion_adopt.adopt(found, _host(), paths, source))
+
+
+@_door
 def doctor(repo=None):
     """
     What this minion is and has, for ``salt-run deploy.doctor``, which judges it: versions, git, programs, rights, disk,
@@ -722,7 +776,7 @@ def _without_passwords(value):
     """The same, for eyes and job caches."""
     if isinstance(value, dict):
         return {key: _without_passwords(each) for key, each in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_without_passwords(each) for each in value]
     return text.public(value) if isinstance(value, str) else value
 
@@ -797,7 +851,10 @@ def _host():
     return stages.Host(
         name=opts["id"],
         cache=cache,
-        carrier=SaltFiles(lambda url, path: functions["cp.get_file"](url, path, saltenv="base")),
+        carrier=SaltFiles(
+            lambda url, path: functions["cp.get_file"](url, path, saltenv="base"),
+            functools.partial(bridge.file_of_master, opts),
+        ),
         send=_send,
         call=_call,
         clock=time.time,

@@ -62,6 +62,7 @@ __func_alias__ = {"log_": "log"}
 #: What Salt may call; what is imported here is for us alone.
 __load__ = [
     "abort",
+    "adopt",
     "answer",
     "changes",
     "checkout",
@@ -182,7 +183,8 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
         (``{a: v1, b: v7}``), are deployed as one: one barrier, one switch of each host, and one way back. The first
         one leads: its groups, limits and policies count.
     tag
-        The git tag to deploy.
+        The git tag to deploy. Without any of tag, commit and branch: what is staged on this host and not deployed, by the tag
+        that ``git deploy sync`` has written down, or that the commit has, or gets by ``tag_scheme``.
     force
         Go past guards, by their names: ``max_removed``, or several: ``max_removed,freeze``. Those that can be named:
         ``freeze``, ``lock`` (by hand), ``targets`` (one of the last deploy that is no longer matched), ``transport``,
@@ -219,9 +221,15 @@ def sync(repo, tag="", force=False, limit="", reason="", interactive=False, wait
     .. code-block:: bash
 
         salt-run deploy.sync repo=mediawiki tag=release/2026-11-23/1
+        salt-run deploy.sync repo=mediawiki
         salt-run deploy.sync repo=mediawiki branch=main
         salt-run deploy.sync repo='{mediawiki: release/2026-11-23/1, l10n: release/2026-11-22/4}'
     """
+    if not (tag or commit or branch) and len(repo) == 1 and not repo[0][1]:
+        found = _unreleased("sync", repo[0][0])
+        if found.is_deployed:
+            return found.view
+        tag, commit = found.tag, "" if found.tag else found.commit
     wish = _wish(
         SYNC,
         repo,
@@ -255,7 +263,7 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
     and the guards that would refuse it. Non-zero exit status when one would.
 
     repo, tag, force, limit, transport, failure_limit, batch, on_failure, on_inconclusive, hold, commit, branch
-        See ``deploy.sync``. No tag is made for a commit or a branch: it tells how that would be called.
+        See ``deploy.sync``. No tag is made for a commit, a branch, or what is staged: it tells how that would be called.
 
     CLI Example:
 
@@ -265,7 +273,11 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
     """
     once = _overrides(failure_limit=failure_limit, batch=batch, on_failure=on_failure,
                       on_inconclusive=on_inconclusive, hold=hold)  # fmt: skip
-    _refuse_no_release("plan", repo, tag or commit or branch)
+    if not (tag or commit or branch):
+        found = _unreleased("plan", repo)
+        if found.is_deployed:
+            return found.view
+        tag, commit = found.tag, "" if found.tag else found.commit
     wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
                    commit=commit, branch=branch)  # fmt: skip
     from saltdeploy.master import preview
@@ -298,6 +310,7 @@ def promote(repo, env, to, force=False, limit="", reason="", detach=False, unatt
     from saltdeploy.master import promotion
 
     first, other = (_config(f"{repo}@{name}") for name in (env, to))
+    asking.may("promote", (other.name,), {"force": force})
     with open_master(__opts__, _user()) as master:
         found = promotion.find(first, other, master)
     why = reason or f"promoted from {env}"
@@ -940,6 +953,37 @@ def verify(repo, full=False, part="", wait=600):
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
         return verification.verify(found, master, full=full, part=part, wait=wait)
+
+
+@_door
+def adopt(repo, path="", source="", limit="", wait=600):
+    """
+    Let the targets take over what is to be shared by all releases, without a deploy: of what is live it moves to where it is
+    shared, in one step; from another directory it is copied. What is shared already is never touched. Non-zero exit status
+    unless all of them have done so.
+
+    repo
+        Name of the repo.
+    path
+        One path of ``shared`` in the pillar, or several, divided by commas. Without it: all of them.
+    source
+        A directory on the targets that has them, such as the one that the first deploy moved aside. Without it: what is live.
+    limit
+        Only those targets: a target expression, or the name of a group.
+    wait
+        Seconds to wait for the slowest host.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run deploy.adopt repo=mediawiki path=LocalSettings.php,images
+    """
+    from saltdeploy.master import adopt as adopting
+
+    found = _config(repo)
+    with open_master(__opts__, _user()) as master:
+        return adopting.adopt(found, master, path=path, source=source, limit=limit, wait=wait)
 
 
 @_door
@@ -1645,6 +1689,13 @@ def _staged(action, name):
     from saltdeploy.master import staged
 
     return staged.tag_of(_config(name), root(__opts__))
+
+
+def _unreleased(action, name):
+    """What is staged on this host and not deployed, of a repo whose release nobody has named."""
+    from saltdeploy.master import unreleased
+
+    return unreleased.newest(_config(name), root(__opts__), _history(name), action)
 
 
 def _overrides(**said):

@@ -171,6 +171,7 @@ repo_config:
     # shared: {}
 
     # Where REVISION and DEPLOY_HEAD tell what is live: beside the trees, or none (docs/layouts.md).
+    # untracked: warn
     # revision_files: beside
 
     # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync

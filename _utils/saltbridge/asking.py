@@ -31,14 +31,14 @@ class Asked:
     """One call of a door.
 
     Attributes:
-        asker: who asks; None where nobody wants to know yet.
+        asker: who asks.
         role: by which they may; "" where no roles are configured, or none was needed.
         are_set: whether roles are configured.
     """
 
     opts: Opts
     user: str
-    asker: Any = None
+    asker: Any
     role: str = ""
     are_set: bool = False
 
@@ -64,7 +64,7 @@ def asked(opts: Opts, user: str, function: str, arguments: Mapping[str, Any]) ->
         return
     from saltdeploy.master.roles import verbs
 
-    call = Asked(opts, user)
+    call = Asked(opts, user, asker_of(opts, user))
     before = _now.set(call)
     try:
         if not verbs.of_function(function).finds:
@@ -86,7 +86,6 @@ def may(function: str, repos: Sequence[str], arguments: Mapping[str, Any] | None
     call = _now.get()
     if call is None or not verbs.needed(function, arguments or {}):
         return
-    call.asker = call.asker or asker_of(call.opts, call.user)
     if call.asker.is_root:
         return
     from saltdeploy.master.roles.check import check

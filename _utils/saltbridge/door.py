@@ -32,7 +32,7 @@ from saltdeploy.master.door.requests import DoorRequest
 from saltdeploy.master.door.stamp import Stamp
 from saltdeploy.master.roles.asker import Asker, of_kernel
 
-from saltbridge import asking
+from saltbridge import ahead, asking
 from saltbridge import master as bridge
 
 log = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def main(config: str, engine: str) -> None:
     opts["__cli"] = "deploy-door"  # no command: its doors load all that they can need, at once
     runner = _WarmRunner(opts)
     runner.warm_up()
-    bridge.grains(opts)
+    ahead.make(opts, bridge.grains(opts))
     upfront.load((*upfront.RUNNER, "watch.console.live"))
     stamp = Stamp(_read_by(opts)) if not stamp.is_stale() else stamp
     if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
@@ -146,6 +146,7 @@ def _read_by(opts: dict[str, Any]) -> list[str]:
         os.path.join(directory, "master.d"),
         os.path.join(directory, "grains"),
         os.path.dirname(salt.version.__file__),
+        os.path.dirname(os.path.dirname(salt.version.__file__)),  # what pip installs beside Salt
         *files,
         *doors,
         *synced,

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import salt.cache
-import salt.client
 import salt.loader
-import salt.pillar
 import salt.runner
 import salt.utils.event
 import salt.utils.http
@@ -28,6 +26,8 @@ from saltdeploy.lib.spelling import argument
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
 from saltdeploy.protocol import events, holdings, orders, release
+
+from saltbridge import ahead
 
 Opts = dict[str, Any]
 _NODEGROUP = re.compile(r"\bN@([^\s()]+)")
@@ -49,7 +49,7 @@ def open_master(
     Raises:
         DeployError: the master's event bus does not answer.
     """
-    with salt.client.get_local_client(mopts=opts) as client:
+    with ahead.client(opts) as client:
         with salt.utils.event.get_event("master", opts=opts, listen=True) as listener:
             bus = SaltBus(opts, client, listener)
             bus.say_hello()
@@ -182,7 +182,7 @@ def pillar(opts: Opts) -> dict[str, Any]:
     Raises:
         ConfigError: it does not render.
     """
-    compiled = salt.pillar.Pillar(opts, grains(opts), opts["id"], "base").compile_pillar()
+    compiled = ahead.pillar(opts, grains(opts)).compile_pillar()
     if compiled.get("_errors"):
         raise errors.ConfigError(
             "the pillar does not render: " + "; ".join(map(str, compiled["_errors"]))[:1000],

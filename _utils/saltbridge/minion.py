@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import salt.channel.client
 import salt.exceptions
+
+log = logging.getLogger(__name__)
 
 Opts = dict[str, Any]
 
@@ -39,3 +42,28 @@ def pillar_of_now(opts: Opts, grains: dict[str, Any], said: dict[str, Any]) -> d
         raise salt.exceptions.SaltClientError(f"it answers with no pillar: {type(told).__name__}")
     plain: dict[str, Any] = json.loads(json.dumps(told, default=str))
     return plain
+
+
+def file_of_master(opts: Opts, path: str, saltenv: str = "base") -> bytes:
+    """The begin of a file from the master's file server by one request, where ``cp.get_file`` takes three.
+
+    Salt's own function asks for a hash before and after, and each of its connections reads this minion's key anew. Whoever
+    calls this has a digest to compare with.
+
+    Args:
+        path: as the file server knows it.
+
+    Returns:
+        Its first ``file_buffer_size`` bytes, as the master has it configured; b"" where it cannot be had in this way.
+    """
+    if opts.get("file_client") != "remote" or not opts.get("master_uri"):
+        return b""
+    load = {"cmd": "_serve_file", "path": path, "saltenv": saltenv, "loc": 0}
+    try:
+        with salt.channel.client.ReqChannel.factory(opts) as channel:
+            told = channel.send(load, raw=True)
+    except salt.exceptions.SaltException as error:
+        log.debug("%s did not come by one request: %s", path, error)
+        return b""
+    data = told.get(b"data", told.get("data")) if isinstance(told, dict) else None
+    return data if isinstance(data, bytes) else b""

@@ -22,7 +22,7 @@ from saltdeploy.lib.spelling import argument
 from saltbridge import asking
 from saltbridge import master as bridge
 
-_WAITS = 20.0  # seconds until the deploy has an id; Salt asks again after 60
+_WAITS = 40.0  # seconds until the deploy has an id, which a master under load needs; Salt asks again after 60
 _MOST = 1 << 20  # bytes of an answer
 _PROGRAM = "import sys; sys.argv[0] = 'salt-run'; from salt.scripts import salt_run; salt_run()"
 

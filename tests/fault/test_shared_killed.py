@@ -63,6 +63,39 @@ def theirs(host: Target) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.parametrize("aside", [False, True], ids=["what is live", "what was moved aside"])
+def test_what_an_operator_takes_over_is_whole_or_not_there_after_each_kill(
+    aside: bool, tmp_path: Path, source: Source, start: Start
+) -> None:
+    host = Target(tmp_path / "host", source, shared=SHARED)
+    old = tmp_path / "host" / "old" if aside else host.location
+    write_theirs(old)
+    shutil.copytree(tmp_path / "host", tmp_path / "begin", symlinks=True)
+
+    def take_over() -> None:
+        layouts.of(host.repo).adopt((), str(old) if aside else "")  # type: ignore[attr-defined]
+
+    step, kills, ended_by_itself = 0, 0, False
+    while not ended_by_itself:
+        step += 1
+        process = start(kill_at(step, take_over))
+        process.join()
+        ended_by_itself = process.exitcode == 0
+        kills += not ended_by_itself
+        for name, text in THEIRS.items():
+            assert (old / name).read_text() == text, f"{name} at step {step}"
+            top = name if name in SHARED["files"] else name.partition("/")[0]
+            if aside and (host.repo.area / "shared" / top).exists():
+                assert (host.repo.area / "shared" / name).read_text() == text, f"{name} at step {step}"
+        take_over()
+        for name, text in THEIRS.items():
+            assert (host.repo.area / "shared" / name).read_text() == text, f"{name} at step {step}"
+        assert [path.name for path in (host.repo.area / "shared").rglob(".*")] == [], f"at step {step}"
+        shutil.rmtree(tmp_path / "host")
+        shutil.copytree(tmp_path / "begin", tmp_path / "host", symlinks=True)
+    assert kills > 10, "the hook has not seen what it should"
+
+
 @pytest.mark.parametrize("layout", ["slots", "releases"])
 @pytest.mark.parametrize("begin", [a_plain_directory, a_release_without_shared_paths, releases_that_share])
 def test_what_users_wrote_is_there_after_each_kill_and_the_next_deploy_goes_on(

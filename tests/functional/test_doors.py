@@ -29,11 +29,25 @@ STAGES = {
     "maintenance",
     "config_diff",
 }
-MODULES = {*STAGES, "join", "status", "result", "verify", "doctor", "gc", "get_config", "sync_all", "pin"}
+MODULES = {
+    *STAGES,
+    "join",
+    "status",
+    "result",
+    "verify",
+    "untracked",
+    "adopt",
+    "doctor",
+    "gc",
+    "get_config",
+    "sync_all",
+    "pin",
+}
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}
 RUNNERS = {
     *DEPLOYS,
     "init",
+    "adopt",
     "doctor",
     "changes",
     "export",

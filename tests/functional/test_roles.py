@@ -25,7 +25,8 @@ from tests.functional.test_doors import RUNNERS, configuration
 from tests.support.nobody import as_nobody
 
 ROLES = {"operator": ["bob"], "admin": ["carol"], "repos": {REPO: {"deployer": ["alice", "minion:deploy1"]}}}
-CHANGES = sorted(name for name, verb in VERBS.items() if verb.needs)
+#: ``promote`` asks when it has found what to promote, which takes two environments.
+CHANGES = sorted(name for name, verb in VERBS.items() if verb.needs and name != "promote")
 #: What each needs to be called at all.
 MORE: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("sync", "fetch", "checkout", "preseed"), {"repo": REPO, "tag": "v1"}),
@@ -34,6 +35,10 @@ MORE: dict[str, dict[str, Any]] = {
     "answer": {"choice": "yes", "id": "2" * 20},
     "init": {"repo": "new", "source": "/srv/new"},
     "forget": {"host": "web1"},
+    "maintenance": {"repo": REPO, "on": True},
+    "services": {"verb": "stop", "repo": REPO},
+    "suspend": {"host": "web1", "reason": "r", "repo": REPO},
+    "readmit": {"host": "web1", "repo": REPO},
     "import_scap": {"directory": "/srv/old"},
 }
 Call = Callable[..., dict[str, Any]]

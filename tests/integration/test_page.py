@@ -167,7 +167,10 @@ def committed(repo: Repo, tag: str, word: str) -> None:
     """A tag of a commit whose message and author are this word."""
     git = ["git", f"--git-dir={repo.git_dir}", "-c", f"user.name={word}", "-c", "user.email=a@example.org"]
     made = subprocess.run(
-        [*git, "commit-tree", "v1^{tree}", "-p", "v1", "-m", word], capture_output=True, text=True, check=True
+        [*git, "commit-tree", "v1^{tree}", "-p", "v1^{commit}", "-m", word],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     subprocess.run([*git, "tag", tag, made.stdout.strip()], check=True)
 
@@ -198,7 +201,7 @@ def test_hostile_names_messages_and_outputs_run_no_script(repo: Repo, page: Page
             page.reads(HOSTILE, ".commits")
             page.picture("hostile-plan")
         elif view == "":
-            page.reads(HOSTILE, ".reason")
+            page.reads(f"\N{LEFT DOUBLE QUOTATION MARK}{HOSTILE}\N{RIGHT DOUBLE QUOTATION MARK}")
         else:
             wait_for(lambda: page.text("main"))
         assert page.run("return document.querySelectorAll('main img, main script, main iframe').length") == 0

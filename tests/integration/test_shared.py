@@ -33,9 +33,11 @@ def test_what_users_own_is_taken_over_and_there_in_each_release(repo: Repo, way:
         (repo.place(host) / "uploads/cat").write_text(f"cat of {host}")
         (repo.place(host) / "stray").write_text("not shared")
     plan = repo.run("plan", tag="v0")
+    assert plan.data["untracked"] == dict.fromkeys(repo.hosts, "stray")
     assert any("index, lib, uploads" in remark for remark in plan.data["remarks"])
     done = converged(repo.sync("v0"))
     assert {host["taken_over"] for host in done.data["hosts"].values()} == {"uploads"}
+    assert {host["untracked"] for host in done.data["hosts"].values()} == {"stray"}
     for host in repo.hosts:
         assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
         assert sorted(os.listdir(lib(host))) == ["a", "b"], "the release's own copy, where nobody had one"
@@ -58,6 +60,32 @@ def test_what_users_own_is_taken_over_and_there_in_each_release(repo: Repo, way:
     converged(repo.sync("v2", force="bad_release"))  # it was gone back from
     for host in repo.hosts:
         assert (repo.place(host) / "uploads/cat").read_text() == f"cat of {host}"
+
+
+@pytest.mark.repo(untracked="refuse")
+def test_F28_what_an_application_wrote_is_named_before_it_goes_and_taken_over_on_request(repo: Repo) -> None:
+    converged(repo.sync("v0"))
+    for host in repo.hosts:
+        assert "untracked" not in repo.call(host, "untracked").data["facts"]
+        (repo.place(host) / "cache").mkdir()
+        (repo.place(host) / "lib/debug.log").write_text(f"of {host}")
+    assert repo.run("plan", tag="v1").data["untracked"] == dict.fromkeys(repo.hosts, "cache/, lib/debug.log")
+    refused = repo.sync("v1")
+    assert refused.data["outcome"] == "HELD"
+    assert {host["error"]["kind"] for host in refused.data["hosts"].values()} == {"untracked"}
+    unshared = repo.run("adopt", path="cache")
+    assert unshared.status == 1
+    assert {answer["error"]["kind"] for answer in unshared.data["hosts"].values()} == {"unsupported"}
+    repo.configure(untracked="warn", shared={"dirs": ["cache"]})
+    for host in repo.hosts:
+        repo.fleet.salt(host, "saltutil.refresh_pillar", wait=True)
+    taken = repo.run("adopt")
+    assert taken.status == 0, taken
+    assert {answer["facts"]["moved"] for answer in taken.data["hosts"].values()} == {"cache"}
+    done = converged(repo.sync("v1"))
+    assert {host["untracked"] for host in done.data["hosts"].values()} == {"lib/debug.log"}
+    for host in repo.hosts:
+        assert (repo.place(host) / "cache").is_symlink()
 
 
 @pytest.mark.repo(layout="inplace", shared={"dirs": ["uploads"]})

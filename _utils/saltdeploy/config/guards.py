@@ -17,12 +17,14 @@ class GuardRules:
         max_removed: a release that is smaller by a greater share of the files, or of their bytes, is refused.
         freeze: when nothing may be deployed: the fleet's windows and the repo's; see :mod:`saltdeploy.config.freeze`.
         promote_after: seconds that a release must have run in another environment before ``deploy.promote`` brings it here.
+        untracked: what follows where a live tree has what is of no release: ``refuse``, ``warn`` or ``ignore``.
     """
 
     dependencies: tuple[str, ...]
     max_removed: str
     freeze: tuple[Window, ...]
     promote_after: float = 0.0
+    untracked: str = "warn"
 
 
 def guards(keys: dict[str, Any], deployment: dict[str, Any]) -> GuardRules:
@@ -32,4 +34,5 @@ def guards(keys: dict[str, Any], deployment: dict[str, Any]) -> GuardRules:
         max_removed=keys["max_removed"],
         freeze=(*deployment["freeze"], *keys["freeze"]),
         promote_after=keys["promote_after"],
+        untracked=keys["untracked"],
     )

@@ -202,6 +202,10 @@ class SharedPaths:
         """Whether a path of a release is one of these, or below one."""
         return any(path == each or path.startswith(each + b"/") for each in self._encoded)
 
+    def is_above(self, directory: bytes) -> bool:
+        """Whether a directory is there for one of these."""
+        return any(each.startswith(directory + b"/") for each in self._encoded)
+
     @property
     def _encoded(self) -> tuple[bytes, ...]:
         return tuple(each.encode() for each in self.left_out)

@@ -5,6 +5,7 @@ Where no section says anything, nobody is asked for a role. As soon as one does,
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -118,11 +119,20 @@ def read(pillar: Mapping[str, Any], setting: Any = None) -> Roles:
     said = deployment.get("roles") if isinstance(deployment, dict) else None
     fleet = _checked(of_fleet, said, "deployment_config:roles") if said is not None else {}
     found = dict(own.of_repos)
-    for repo, section in repos.items() if isinstance(repos, dict) else ():
+    for repo, section in _in_environments(repos).items() if isinstance(repos, dict) else ():
         if isinstance(section, dict) and section.get("roles") is not None:
             here = _checked(of_repo, section["roles"], f"repo_config:{repo}:roles")
             found[str(repo)] = _together(found.get(str(repo), {}), here)
     return Roles(_together(own.everywhere, fleet), found)
+
+
+def _in_environments(repos: dict[str, Any]) -> dict[str, Any]:
+    """The sections of all repos; one that is written wrong is for who deploys it, and takes nobody's role."""
+    from saltdeploy.config.environments import expanded
+
+    with contextlib.suppress(ConfigError):
+        return {**repos, **expanded(repos)}
+    return repos
 
 
 def _holders(value: Any, known: Iterable[str]) -> Holders:

@@ -185,6 +185,7 @@ REPO_KEYS: dict[str, Key] = {
     "environments": (None, values.table_of_any),
     "promote_after": (0, values.seconds()),
     "maintenance": (None, _maintenance),
+    "untracked": ("warn", values.one_of("refuse", "warn", "ignore")),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
     "stage": (None, staging.staging),

@@ -32,6 +32,7 @@ DEPLOY = (
 RUNNER = (
     *DEPLOY,
     "master.background",
+    "master.adopt",
     "master.beginning",
     "master.doctor",
     "master.changes",
@@ -49,6 +50,7 @@ RUNNER = (
     "master.roles.check",
     "master.roles.handed",
     "master.roles.remembered",
+    "master.unreleased",
     "master.verification",
     "master.stage",
     "protocol.exports",
@@ -73,7 +75,20 @@ PILLAR = (
     "master.locking.locks",
 )
 #: What a stage can need, and whatever else a minion is asked for.
-MINION = (*_CONFIG, "minion.stages", "minion.preseed", "minion.gc", "minion.doctor", "minion.by_hand")
+MINION = (
+    *_CONFIG,
+    "minion.stages",
+    "minion.preseed",
+    "minion.adopt",
+    "minion.gc",
+    "minion.doctor",
+    "minion.by_hand",
+    "minion.own_orders",
+    "minion.masters_word",
+    "download.salt",
+    "download.swarm.client",
+    "lib.arguments",
+)
 
 
 def load(modules: tuple[str, ...]) -> None:

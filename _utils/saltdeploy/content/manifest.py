@@ -232,6 +232,10 @@ class Manifest:
         rows = "SELECT files.*, COALESCE(data, x'') FROM files LEFT JOIN pointers USING (path) ORDER BY path"
         yield from map(FileEntry._make, self._db.execute(rows))
 
+    def paths(self) -> Iterator[bytes]:
+        """The paths of all files."""
+        return (path for (path,) in self._db.execute("SELECT path FROM files"))
+
     def holds(self, path: bytes) -> bool:
         """Whether the tree should hold a file at this path."""
         return self.entry(path) is not None

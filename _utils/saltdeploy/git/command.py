@@ -133,8 +133,13 @@ def start(
     stdout: IO[bytes] | int,
     environment: Mapping[str, str] | None = None,
     stderr: int = subprocess.PIPE,
+    *,
+    locks: bool = True,
 ) -> subprocess.Popen[bytes]:
     """Start git and return its process.
+
+    Args:
+        locks: see :func:`saltdeploy.lib.process.start`.
 
     Raises:
         GitUnusable: git is not installed, or this user may not run it.
@@ -146,7 +151,7 @@ def start(
             stdout=stdout,
             stderr=stderr,
             environment={**_environment(), **(environment or {})},
-            locks=True,
+            locks=locks,
             buffer=_BUFFER,
         )
     except (FileNotFoundError, NotADirectoryError, PermissionError) as error:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import stat
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from saltdeploy.git.objects import entries
 from saltdeploy.git.reader import Reader
+from saltdeploy.lib.errors import Corrupt
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, see limits.h
 _RESERVED = re.compile(rb"\.{0,2}|\.git", re.IGNORECASE)
@@ -90,17 +90,15 @@ def find(reader: Reader, commit: str, before: str = "") -> Iterator[Flaw]:
     width = len(commit) // 2
     pairs = [_Pair(b"", _root(reader, commit), _root(reader, before) if before else "")]
     while pairs:
-        gone = reader.missing(oid for pair in pairs for oid in (pair.new, pair.old) if oid)
-        for pair in pairs:
-            if pair.new in gone:
-                yield _missing(pair.directory, "tree", pair.new)
-        there = [pair for pair in pairs if pair.new not in gone]
-        known = {pair.old for pair in there} - gone - {""}
-        olds = {oid: _rows(tree, width) for oid, tree in _objects(reader, known, "tree")}
+        known = {pair.old for pair in pairs} - {""}
+        olds = {oid: _rows(tree or b"", width) for oid, tree in reader.objects(known, "tree")}
         below: list[_Pair] = []
         files: list[tuple[bytes, _Row]] = []
-        news = _objects(reader, (pair.new for pair in there), "tree")
-        for pair, (_, tree) in zip(there, news, strict=True):
+        news = reader.objects((pair.new for pair in pairs), "tree")
+        for pair, (_, tree) in zip(pairs, news, strict=True):
+            if tree is None:
+                yield _missing(pair.directory, "tree", pair.new)
+                continue
             rows = _rows(tree, width)
             yield from _of_tree(pair.directory, rows, is_whole=_length(rows, width) == len(tree))
             _descend(pair.directory, rows, olds.get(pair.old, []), below, files)
@@ -160,7 +158,7 @@ def _of_files(reader: Reader, files: list[tuple[bytes, _Row]]) -> Iterator[Flaw]
         if row.oid in gone:
             yield _missing(path, "blob", row.oid)
     links = [(path, row.oid) for path, row in files if row.is_link and row.oid not in gone]
-    targets = _objects(reader, (oid for _, oid in links), "blob")
+    targets = reader.objects((oid for _, oid in links), "blob", _LONGEST_PATH + 1)
     for (path, _), (_, target) in zip(links, targets, strict=True):
         if not target:
             yield Flaw(path, "the symbolic link leads nowhere: its target is empty")
@@ -175,25 +173,17 @@ def _missing(path: bytes, kind: str, oid: str) -> Flaw:
 
 
 def _root(reader: Reader, commit: str) -> str:
-    """The tree of a commit."""
-    ((_, head),) = _objects(reader, [commit], "commit")
+    """The tree of a commit.
+
+    Raises:
+        Corrupt: it is not here.
+    """
+    ((_, head),) = reader.objects([commit], "commit")
+    if head is None:
+        raise Corrupt(
+            f"the object store cannot give commit {commit}", path=str(reader.git_dir), next=reader.advice
+        )
     return head.partition(b"\n")[0].removeprefix(b"tree ").decode()
-
-
-def _objects(reader: Reader, oids: Iterable[str], kind: str) -> Iterator[tuple[str, bytes]]:
-    """Each of these ids with the begin of its object: of a tree or commit all, of a blob more than a link may have."""
-    asked = list(oids)
-    if not asked:
-        return
-    with tempfile.TemporaryFile() as spool:
-        spool.write("".join(f"{oid}\n" for oid in asked).encode())
-        spool.flush()
-        with reader.blobs(spool) as objects:
-            for oid in asked:
-                _, pieces = objects.next(oid, kind)
-                first = next(pieces, b"")
-                rest = [piece for piece in pieces if kind != "blob"]
-                yield oid, b"".join([first, *rest])
 
 
 def _rows(tree: bytes, width: int) -> list[_Row]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from saltdeploy.git.command import no_progress
 from saltdeploy.git.repository import Repository, Tag
-from saltdeploy.lib.errors import GitFailed, Unavailable
+from saltdeploy.lib.errors import GitFailed, Unavailable, Unsigned
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit, check_tag
 
 _ASKED = "refs/deploy-asked/release"
+_SIGNATURE = b"\n-----BEGIN "
 
 
 class NamingRepository(Repository):
@@ -50,14 +51,48 @@ class NamingRepository(Repository):
     def create_tag(self, name: str, commit: str, tagger: str, message: str) -> Tag:
         """Make an annotated tag. Git itself sees to it that the name was free: of several callers one gets it.
 
+        It is signed where git's configuration of this user or host asks for that (``tag.gpgSign``), with the key that it
+        names (``user.signingKey``, ``gpg.format``).
+
         Args:
             tagger: name, e-mail, seconds and zone, as git writes them.
 
         Raises:
             GitFailed: there is one of the name, or somebody else makes one just now.
+            Unsigned: it cannot be signed; then there is none.
         """
+        if self._ask(["config", "--type=bool", "--get", "tag.gpgSign"]).strip() == "true":
+            return self._create_signed(name, commit, tagger, message)
         head = f"object {check_commit(commit)}\ntype commit\ntag {check_tag(name)}\ntagger {tagger}\n\n"
         written = self._run(["mktag"], input=f"{head}{message.rstrip()}\n".encode()).stdout
         oid = check_commit(written.decode().strip())
         self._run(["update-ref", f"refs/tags/{name}", oid, "0" * len(oid)])
         return Tag(name, oid, commit)
+
+    def _create_signed(self, name: str, commit: str, tagger: str, message: str) -> Tag:
+        """Let git sign it. A tag that it has made without a signature (git 2.39 ends with 0 then) is deleted again."""
+        who, _, rest = tagger.partition(" <")
+        email, _, when = rest.partition("> ")
+        named = {
+            f"GIT_COMMITTER_{key}": text for key, text in (("NAME", who), ("EMAIL", email), ("DATE", when))
+        }
+        words = ["tag", "--sign", "--cleanup=verbatim", "--file=-", check_tag(name), check_commit(commit)]
+        ref, text = f"refs/tags/{name}", f"{message.rstrip()}\n".encode()
+        try:
+            self._run(words, input=text, environment=named)
+        except GitFailed as error:
+            if self.commit_of(ref):  # somebody else was first
+                raise
+            raise _not_signed(name, error.cause) from error
+        oid = check_commit(self._ask(["rev-parse", "--verify", ref]).strip())
+        if _SIGNATURE not in self._run(["cat-file", "tag", oid]).stdout:
+            self._run(["update-ref", "-d", ref, oid])
+            raise _not_signed(name, "git has made it without a signature")
+        return Tag(name, oid, commit)
+
+
+def _not_signed(name: str, cause: str) -> Unsigned:
+    return Unsigned(
+        f"the tag {name} cannot be signed, and tag.gpgSign asks for that: {cause}",
+        next="as the user that Salt's master runs as: git config --show-origin --get-regexp 'sign|gpg'",
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from saltdeploy.git.inquiry import NoAnswer
 from saltdeploy.lib.errors import Corrupt
 
 FILE, EXECUTABLE, SYMLINK, GITLINK = "100644", "100755", "120000", "160000"
@@ -97,6 +98,32 @@ class Blobs:
 
     def _corrupt(self, cause: str) -> Corrupt:
         return Corrupt(cause, path=str(self._git_dir), next=self._advice)
+
+
+def read_object(answers: IO[bytes], kind: str, most: int) -> bytes | None:
+    """The next object out of ``git cat-file --batch``; None where it is not there, or of another kind.
+
+    Args:
+        most: bytes of it that are wanted; negative for all.
+
+    Raises:
+        NoAnswer: there is no answer.
+    """
+    head = answers.readline()
+    words = head.split()
+    if not head.endswith(b"\n"):
+        raise NoAnswer
+    if len(words) != 3 or not words[2].isdigit():
+        return None
+    size = int(words[2])
+    wanted = size if most < 0 else min(size, most)
+    content = answers.read(wanted)
+    left = size - wanted + 1  # and the end of the line
+    while left and (piece := answers.read(min(left, _CHUNK))):
+        left -= len(piece)
+    if left or len(content) != wanted:
+        raise NoAnswer
+    return content if words[1] == kind.encode() else None
 
 
 def entries(tree: bytes, oid_bytes: int) -> Iterator[tuple[bytes, bytes, str]]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import fcntl
 import os
 import shlex
 import subprocess
 import tempfile
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from saltdeploy.git.command import STREAM, run, start
+from saltdeploy.git.command import start
+from saltdeploy.git.inquiry import NoAnswer
+from saltdeploy.git.object_reader import ObjectReader, listed
 from saltdeploy.git.objects import (
     EXECUTABLE,
     FILE,
@@ -29,7 +29,7 @@ from saltdeploy.git.objects import (
     read_changes,
     ways_to,
 )
-from saltdeploy.git.shield import setting, shielded
+from saltdeploy.git.shield import setting
 from saltdeploy.lib.errors import Corrupt, GitFailed, NoSuchTag, Unavailable
 from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.release import check_commit, check_tag
@@ -54,16 +54,8 @@ class Tag:
     commit: str
 
 
-class Reader:
-    """One git directory, bare or the ``.git`` of a work tree.
-
-    Args:
-        beside: another one, whose objects are seen as well.
-    """
-
-    def __init__(self, git_dir: Path, beside: Path | None = None) -> None:
-        self.git_dir = git_dir
-        self._seeing = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(beside / "objects")} if beside else {}
+class Reader(ObjectReader):
+    """One git directory, bare or the ``.git`` of a work tree; see :class:`saltdeploy.git.object_reader.ObjectReader`."""
 
     def is_readable(self) -> bool:
         """Whether git takes the directory for a repository."""
@@ -71,11 +63,6 @@ class Reader:
             return self._run(["rev-parse", "--git-dir"], check=False).returncode == 0
         except Corrupt:
             return False
-
-    @property
-    def advice(self) -> str:
-        """What to do when objects are missing or damaged: the next fetch brings them again."""
-        return f"git --git-dir={self.git_dir} fsck; rm -r -- {self.git_dir}; then run the same command again"
 
     def lacks(self, commit: str, cause: GitFailed) -> Corrupt:
         """The error for a commit of which git cannot find a part here."""
@@ -134,13 +121,6 @@ class Reader:
         is_branch = self.commit_of(f"refs/heads/{name}")
         return argument("branch", name) if is_branch else argument("commit", commit)
 
-    def has(self, commit: str) -> bool:
-        """Whether the commit and its tree are here."""
-        if not self.git_dir.is_dir():
-            return False
-        spec = f"{check_commit(commit)}^{{tree}}"
-        return self._run(["cat-file", "-e", spec], check=False).returncode == 0
-
     def submodules(self, commit: str) -> dict[bytes, str]:
         """The submodules that the commit's own tree names: path to commit."""
         with tempfile.TemporaryFile() as spool:
@@ -182,7 +162,7 @@ class Reader:
         """
         there = self._look_up(commit, [os.fsencode(path) for path in paths])
         command = ["cat-file", "--batch-check=%(objectsize)", "--buffer"]
-        sizes = self._lines(command, _listed(oid for _, oid in there))
+        sizes = self._lines(command, listed(oid for _, oid in there))
         small = [
             each for each, size in zip(there, sizes, strict=True) if size.isdigit() and int(size) <= most
         ]
@@ -226,7 +206,7 @@ class Reader:
     def _given(self, oids: Iterable[str]) -> Iterator[Blobs]:
         """As :meth:`blobs`, of ids that are at hand."""
         with tempfile.TemporaryFile() as asked:
-            asked.write(_listed(oids))
+            asked.write(listed(oids))
             asked.flush()
             with self.blobs(asked) as objects:
                 yield objects
@@ -269,8 +249,14 @@ class Reader:
 
     def is_empty(self, commit: str) -> bool:
         """Whether the commit's tree has no file."""
-        tree = self._run(["rev-parse", "--verify", f"{check_commit(commit)}^{{tree}}"]).stdout.decode()
-        return tree.strip() == EMPTY_TREE[len(commit)]
+        tree = f"{check_commit(commit)}^{{tree}}"
+        try:
+            ((found, *_),) = self._about.heads([tree])
+        except NoAnswer:
+            found = b""
+        if len(found) != len(commit):  # it is not here; git says why
+            found = self._run(["rev-parse", "--verify", tree]).stdout.strip()
+        return found.decode() == EMPTY_TREE[len(commit)]
 
     def difference(self, old: str, new: str) -> Difference:
         """Count what differs between two commits.
@@ -311,81 +297,3 @@ class Reader:
                     yield int(size) if size.isdigit() else 0
             finally:
                 process.kill()
-
-    def total_size(self, oids: IO[bytes]) -> int:
-        """Bytes that the blobs listed in the file ``oids`` (one a line) will take in files.
-
-        Raises:
-            Corrupt: when one is missing.
-        """
-        oids.seek(0)
-        total = 0
-        with tempfile.TemporaryFile() as sizes:
-            self._run(["cat-file", "--batch-check=%(objectsize)", "--buffer"], stdin=oids, stdout=sizes)
-            sizes.seek(0)
-            for line in sizes:
-                if not line.strip().isdigit():
-                    raise Corrupt(
-                        f"the object store has no blob {line.split()[0].decode()}",
-                        path=str(self.git_dir),
-                        next=self.advice,
-                    )
-                total += int(line)
-        return total
-
-    def missing(self, oids: Iterable[str]) -> set[str]:
-        """Those of these objects that are not here."""
-        said = self._lines(["cat-file", "--batch-check=%(objectname)", "--buffer"], _listed(oids))
-        return {line.split()[0].decode() for line in said if line.endswith(b" missing")}
-
-    @contextlib.contextmanager
-    def blobs(self, oids: IO[bytes]) -> Iterator[Blobs]:
-        """Read the blobs listed in the file ``oids`` (one a line), in its order, by one git process."""
-        oids.seek(0)
-        command = [*STREAM, "cat-file", "--batch", "--buffer"]
-        with (
-            self._shown() as shown,
-            start(command, oids, subprocess.PIPE, shown, subprocess.DEVNULL) as process,
-        ):
-            assert process.stdout is not None
-            _widen(process.stdout)
-            try:
-                yield Blobs(process.stdout, self.git_dir, self.advice)
-            finally:
-                process.kill()
-
-    # -- running git --------------------------------------------------------------------------------------
-
-    def _lines(self, arguments: list[str], asked: bytes) -> list[bytes]:
-        return self._run(arguments, input=asked).stdout.splitlines()
-
-    def _ask(self, arguments: list[str], **options: Any) -> str:
-        output = self._run(arguments, check=False, **options).stdout or b""
-        return output.decode("utf-8", "surrogateescape")
-
-    def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-        with self._shown() as shown:
-            environment = {**shown, **options.pop("environment", {})}
-            return run(arguments, **{"path": str(self.git_dir), "environment": environment, **options})
-
-    @contextlib.contextmanager
-    def _shown(self) -> Iterator[dict[str, str]]:
-        """The environment in which git sees this directory."""
-        with shielded(self.git_dir) as environment:
-            yield {**environment, **self._seeing}
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    """Let a pipe hold more, so that two processes that work on many small things wait less often for each other."""
-    with contextlib.suppress(OSError):  # the user has no more memory for pipes, see pipe(7)
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
-
-
-def _listed(oids: Iterable[str]) -> bytes:
-    return b"".join(b"%s\n" % oid.encode() for oid in oids)
-
-
-def _quoted(path: Path) -> str:
-    """A path as git reads it in a list divided by colons, see GIT_ALTERNATE_OBJECT_DIRECTORIES in git(1)."""
-    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

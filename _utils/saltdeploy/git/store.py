@@ -53,10 +53,12 @@ class ObjectStore(Packer):
             Facts for people: ``store`` where it was rebuilt.
         """
         facts = {}
-        if os.path.lexists(self.git_dir) and not self.is_readable():
+        is_there = os.path.lexists(self.git_dir)
+        if is_there and not self.is_readable():
             facts = self._set_aside("git reads no repository there")
-        disk.make_directory(self.git_dir.parent)
-        self.ensure()
+        if facts or not is_there:
+            disk.make_directory(self.git_dir.parent)
+            self._make([])
         self.recover()
         return facts
 
@@ -90,6 +92,7 @@ class ObjectStore(Packer):
     def _set_aside(self, why: str) -> dict[str, Any]:
         disk.remove_tree(self.aside)  # that of another time: one is enough to look at
         os.rename(self.git_dir, self.aside)
+        self.let_go()
         log.warning(
             "%s is damaged and is rebuilt, the damaged one is %s now: %s", self.git_dir, self.aside, why
         )
@@ -138,6 +141,7 @@ class ObjectStore(Packer):
                 next="choose layout slots, or move the work tree away",
             )
         disk.remove_tree(self.git_dir)
+        self.let_go()
         self._make([f"--object-format={wanted}"])
         return True
 
@@ -164,8 +168,10 @@ class ObjectStore(Packer):
         Raises:
             Corrupt: it is larger than ``most`` bytes; or the path leads over a symbolic link, of which hosts take none.
         """
-        self._refuse_link(commit, path)
         spec = f"{check_commit(commit)}:{path}"
+        if not self._is_there(f"{check_commit(commit)}:{path.partition('/')[0]}"):
+            return None
+        self._refuse_link(commit, path)
         size = self._ask(["cat-file", "-s", spec]).strip()
         if not size:
             return None
@@ -248,7 +254,15 @@ class ObjectStore(Packer):
             )
         if not (self._is_work_tree() and self._has_parents(commit)):
             self._cut(commit)
-        self.point(f"refs/deploy/{commit}", commit)
+        if not self._is_held(commit):
+            self.point(f"refs/deploy/{commit}", commit)
+
+    def _is_held(self, commit: str) -> bool:
+        """Whether the ref that keeps a commit is there, in a file of its own."""
+        try:
+            return (self.git_dir / "refs" / "deploy" / commit).read_text().strip() == commit
+        except (OSError, ValueError):
+            return False
 
     def _has_parents(self, commit: str) -> bool:
         head, _, _ = self._run(["cat-file", "commit", commit]).stdout.partition(b"\n\n")
@@ -285,6 +299,7 @@ class ObjectStore(Packer):
     def _join(self) -> None:
         self._run(["repack", "--quiet", "-a", "-d"])
         self._run(["prune", "--expire=now"])
+        self.let_go()
 
     def _tidy(self, most_packs: int) -> None:
         sizes = sorted(path.stat().st_size for path in (self.git_dir / "objects" / "pack").glob("*.pack"))
@@ -295,6 +310,7 @@ class ObjectStore(Packer):
             self._join()
         elif git_version() >= (2, 32):
             self._run(["repack", "--quiet", "-d", "--geometric=2"])
+            self.let_go()
 
     # -- files ------------------------------------------------------------------------------------------
 

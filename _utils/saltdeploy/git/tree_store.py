@@ -74,6 +74,7 @@ class TreeStore(Repository):
         for path in packs.glob("pack-*"):
             if path.stem != name:
                 path.unlink()
+        self.let_go()
 
 
 class SubmoduleTreeStore(TreeStore, SubmoduleStore):

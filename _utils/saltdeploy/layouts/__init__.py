@@ -13,6 +13,7 @@ from saltdeploy.blobs.source import BlobSource
 from saltdeploy.config import Repo
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents
+from saltdeploy.content.untracked import Known, Untracked
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository
 from saltdeploy.git.tree_store import TreeStore
@@ -94,6 +95,14 @@ class Layout(Protocol):
 
         Raises:
             Corrupt: it is not a plain file of at most ``most`` bytes.
+        """
+
+    def untracked(self, commit: str = "", coming: Known | None = None) -> Untracked:
+        """What lies at ``location`` and is of no release, and goes from there with the next switch. Reads names only.
+
+        Args:
+            commit: the release that is to come; it is held.
+            coming: the same, where it is not held; neither: nothing is known of it.
         """
 
     def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:

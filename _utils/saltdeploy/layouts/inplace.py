@@ -24,12 +24,15 @@ from saltdeploy.content import release_root
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents, Stored
+from saltdeploy.content.untracked import NOTHING_UNTRACKED, Known, KnownPaths, Untracked
 from saltdeploy.content.verify import Findings, differences
 from saltdeploy.git import flaws
+from saltdeploy.git.objects import read_changes
 from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.shield import work_tree_git
 from saltdeploy.layouts.activate import activate_first, log_activation
 from saltdeploy.layouts.symlinked.tree import refuse_other_root
+from saltdeploy.layouts.untracked import of_foreign
 from saltdeploy.lib import disk, landlock
 from saltdeploy.lib.below import Below
 from saltdeploy.lib.cleanup import Cleanup
@@ -189,6 +192,16 @@ class Inplace:
         """Write one of our own files into ``.git``, whose owner may put a link in its place at any moment."""
         write = functools.partial(disk.write_atomically, file, text.encode())
         landlock.confined(write, [self._tree()])
+
+    def untracked(self, commit: str = "", coming: Known | None = None) -> Untracked:
+        """What the first release has not of what was there before. From then on what git does not track stays."""
+        if self._is_installed():
+            return NOTHING_UNTRACKED
+        with tempfile.TemporaryFile() as changes:
+            if commit and coming is None:
+                self.store.diff("", commit, changes)
+                coming = KnownPaths(change.path for change in read_changes(changes))
+        return of_foreign(self._repo, coming)
 
     def _unlink(self, file: Path) -> None:
         landlock.confined(functools.partial(file.unlink, missing_ok=True), [self._tree()])

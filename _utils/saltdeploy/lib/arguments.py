@@ -78,6 +78,8 @@ ONE_REPO: Readers = {
             "until",
             "env",
             "verb",
+            "coming",
+            "path",
             "environment",
         ),
         name,

@@ -74,9 +74,12 @@ class Unsynced:
         """Make all of it durable."""
         if self._many:
             sync_all(self._root)
-        below = Below(self._root)
-        for path in self._paths:
-            _fsync_path(below, path)
+        with contextlib.ExitStack() as opened:
+            below = opened.enter_context(Below(self._root))
+            files = [fd for path in sorted(self._paths) if (fd := _opened(below, path)) is not None]
+            for fd in files:
+                opened.callback(os.close, fd)
+            _fsync_together(files)
         self._paths, self._many = set(), False
 
     def _add(self, path: bytes) -> None:
@@ -86,21 +89,39 @@ class Unsynced:
             self._paths, self._many = set(), True
 
 
+_AT_ONCE = 8  # calls of fsync(2)
+_WORTH_THREADS = 4  # files
 _NOTHING_TO_SYNC = (errno.ELOOP, errno.ENOENT, errno.ENOTDIR, errno.ENXIO)  # a symbolic link; gone again
 
 
-def _fsync_path(below: Below, path: bytes) -> None:
+def _opened(below: Below, path: bytes) -> int | None:
+    """A file or directory, open; None where there is nothing to sync."""
     try:
         fd = below.open(path)
     except OSError as error:
         if error.errno in _NOTHING_TO_SYNC:
-            return
+            return None
         raise
-    try:
-        if stat.S_IFMT(os.fstat(fd).st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+    if stat.S_IFMT(os.fstat(fd).st_mode) in (stat.S_IFREG, stat.S_IFDIR):
+        return fd
+    os.close(fd)
+    return None
+
+
+def _fsync_together(files: list[int]) -> None:
+    """``fsync(2)`` of some open files: those at once share a commit of the file system's journal.
+
+    Raises:
+        OSError: of the first one that failed, after all have ended.
+    """
+    if len(files) < _WORTH_THREADS:
+        for fd in files:
             os.fsync(fd)
-    finally:
-        os.close(fd)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # whoever writes little needs none
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(os.fsync, files))
 
 
 def sync_all(root: Path) -> None:

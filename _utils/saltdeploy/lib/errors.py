@@ -423,6 +423,13 @@ class NotAsRecorded(DeployError):
     status = 188
 
 
+class UntrackedFiles(DeployError):
+    """What is live has files that are of no release, and the pillar says that no deploy may let them go."""
+
+    kind = "untracked"
+    status = 202
+
+
 class NotAllowed(DeployError):
     """Who asks the runner, by whichever door, has no right to what they ask for."""
 

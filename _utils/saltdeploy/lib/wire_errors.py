@@ -12,7 +12,8 @@ def _tree(cls: type[DeployError]) -> list[type[DeployError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
 
 
-_BY_KIND = {cls.kind: cls for cls in _tree(DeployError)}
+#: Of classes with the same kind the one that the others are made of.
+_BY_KIND = {cls.kind: cls for cls in reversed(_tree(DeployError))}
 
 
 def from_wire(data: object) -> DeployError:

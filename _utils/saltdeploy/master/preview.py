@@ -11,6 +11,7 @@ from typing import Any
 
 from saltdeploy.config import Repo, transports
 from saltdeploy.config.rollout import AROUND, Restart
+from saltdeploy.config.schema import REPO_KEYS
 from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
@@ -23,6 +24,7 @@ from saltdeploy.master import (
     once,
     plan_hash,
     transport_choice,
+    untracked,
 )
 from saltdeploy.master.context import Master
 from saltdeploy.master.packing import Packing
@@ -34,6 +36,12 @@ from saltdeploy.master.transport_choice import TransportChoice
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order
 
+_WITHOUT_EFFECT = {
+    "shadow_reference": "what releases share on a host's disk follows from the layout",
+    "automated": "nothing deploys by itself; a host that was away converges by the state deploy.pinned",
+    "sync_script": "git deploy sync does what it did; steps of your own are checks and module calls",
+    "deployment_repo_group": "the group and the umask of who commits are those of the staging repository's files",
+}
 _OF_THE_MASTER = "Restarts and checks are those that the pillar gives the master; a host follows its own pillar, and may have others"
 
 
@@ -70,6 +78,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         changes = _changes(one, held, silent, travels)
     except (GitFailed, Corrupt) as error:  # a guard that looked at the trees has said it better
         raise next((said for said in refusals if isinstance(said, Corrupt)), error) from None
+    gone = untracked.asked(one, held, silent)
     places = check_places.of(repo, source.repository, one.tag.commit)
     restarts = list(_told(repo.hooks.restart))
     of_the_master = restarts or any(each["source"] == "pillar" for each in places)
@@ -96,11 +105,14 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
+        "untracked": gone,
         "remarks": [
             *_naming(one),
+            *_without_effect(repo),
             *_shared(repo),
             *_once(draft),
             *_apart(draft),
+            *untracked.remarks(gone, repo),
             *([_OF_THE_MASTER] if of_the_master else []),
         ],
         "left_out": one.left_out,
@@ -121,6 +133,14 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
         )
     elif one.request.revision:
         yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
+
+
+def _without_effect(repo: Repo) -> Iterator[str]:
+    """Trebuchet's keys that are accepted and change nothing, where the pillar sets them."""
+    for key, instead in _WITHOUT_EFFECT.items():
+        said = repo.pillar.trebuchet.get(key)
+        if said and said != REPO_KEYS[key][0]:
+            yield f"{key} of the pillar is accepted and changes nothing: {instead}"
 
 
 def _shared(repo: Repo) -> Iterator[str]:

@@ -72,7 +72,9 @@ def refuse_flawed(repo: Repo, source: Source, tag: Tag, before: str) -> None:
         Corrupt: with the path, as the first of those that are wrong.
     """
     repository = source.repository
-    before = before if before and before != tag.commit and repository.has(before) else ""
+    if before == tag.commit:
+        return
+    before = before if before and repository.has(before) else ""
     flaw = next(flaws.find(repository, tag.commit, before), None)
     if flaw is None:
         return

@@ -88,6 +88,8 @@ def _of_host(host: HostState, lead: str) -> dict[str, Any]:
         shown["taken_over"] = host.taken_over
     if host.left_behind:
         shown["left_behind"] = host.left_behind
+    if host.untracked:
+        shown["untracked"] = host.untracked
     return shown
 
 

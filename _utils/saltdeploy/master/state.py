@@ -39,6 +39,7 @@ class HostState:
         moved_aside: what was found at its location and kept.
         taken_over: paths that are shared from now on, with what its users had there.
         left_behind: where the repo was live before its location was moved, and what cleans it.
+        untracked: what was of no release in what it showed before.
     """
 
     before: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class HostState:
     moved_aside: str = ""
     taken_over: str = ""
     left_behind: str = ""
+    untracked: str = ""
 
 
 @dataclass
@@ -254,6 +256,7 @@ def _note(host: HostState, stage: str, event: events.Event, error: Any) -> None:
     host.moved_aside = event.get("moved_aside", host.moved_aside)
     host.taken_over = event.get("taken_over", host.taken_over)
     host.left_behind = event.get("left_behind", host.left_behind)
+    host.untracked = event.get("untracked", "" if stage == ROLLBACK else host.untracked)
     if error:
         host.state = "unreachable" if error.get("kind") == "unreachable" else "failed"
     else:

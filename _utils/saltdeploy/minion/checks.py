@@ -118,7 +118,7 @@ def at(point: str, known: Iterable[Check], site: CheckSite) -> list[Step]:
 
 
 def calls(functions: dict[str, list[Any]], site: CheckSite) -> list[Step]:
-    """Trebuchet's module calls: checks of kind ``salt``. ``__REPO__`` stands for the repo's name."""
+    """Trebuchet's module calls: checks of kind ``salt``. ``__REPO__`` in an argument stands for the repo's name."""
     return [
         Step("check", f"call {function}", _hooking(_call(function, arguments, site.repo), site))
         for function, arguments in functions.items()
@@ -131,7 +131,7 @@ def hook(check: Check | None, site: CheckSite) -> list[Step]:
 
 
 def _call(function: str, arguments: list[Any], repo: Repo) -> Check:
-    said = [repo.name if each == "__REPO__" else each for each in arguments]
+    said = [each.replace("__REPO__", repo.name) if isinstance(each, str) else each for each in arguments]
     return Check(
         name=function,
         kind="salt",

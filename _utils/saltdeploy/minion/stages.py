@@ -45,6 +45,7 @@ from saltdeploy.minion import (
     own_log,
     services,
     signature,
+    untracked,
 )
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.configuration import Configurations
@@ -132,15 +133,20 @@ def _ended(result: Result) -> str:
 
 
 def _summed(facts: list[dict[str, Any]]) -> dict[str, Any]:
-    """The facts of all repos as one: what can be counted is added up, and of the rest the first word stands."""
+    """The facts of all repos as one: what can be counted is added up; of the rest the first word stands, or each one's."""
     total: dict[str, Any] = {}
     for each in facts:
         for key, value in each.items():
             if isinstance(value, int) and not isinstance(value, bool):
                 total[key] = total.get(key, 0) + value
+            elif key in _OF_EACH and key in total:
+                total[key] += f"; {value}"
             else:
                 total.setdefault(key, value)
     return total
+
+
+_OF_EACH = ("untracked",)
 
 
 def _fetch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, Any]]:
@@ -150,7 +156,7 @@ def _fetch_all(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str
             facts.append(_fetch(task.order, task.repo, host, steps))
         except DeployError as error:
             raise error.at(repo=task.repo.name) from None
-    return facts
+    return untracked.of_each(facts, [task.repo for task in tasks])
 
 
 def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]:
@@ -179,7 +185,7 @@ def _fetch(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, Any]
     facts |= config_files.bring(repo, order.release, layout, site, as_it_was=order.as_it_was)
     known = (*repo.hooks.checks, *checks.of_release(layout, repo, order.release.commit))
     steps.run([*checks.calls(repo.hooks.fetch_calls, site), *checks.at("after fetch", known, site)])
-    return facts
+    return {**facts, **untracked.look(repo, layout, order.release.commit)}
 
 
 def _arrive(

@@ -26,7 +26,15 @@ from typing import Any
 from saltdeploy import layouts
 from saltdeploy.config.rollout import Restart
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.minion import checks, config_files, maintenance, revision_files, services, signature
+from saltdeploy.minion import (
+    checks,
+    config_files,
+    maintenance,
+    revision_files,
+    services,
+    signature,
+    untracked,
+)
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.minion.record import Record
@@ -67,7 +75,7 @@ def switch(tasks: Sequence[Task], host: Host, steps: Steps) -> list[dict[str, An
         for side in busy:
             side.leave_maintenance(error)
         raise
-    return [side.facts for side in sides]
+    return untracked.of_each([side.facts for side in sides], [side.repo for side in sides])
 
 
 class _Side:
@@ -95,6 +103,8 @@ class _Side:
         back = self._order.stage == ROLLBACK or self._order.back
         if self._order.anew:
             self._render_anew()
+        if back:
+            self.facts.update(untracked.look_back(self.repo, self._layout))
         self.facts.update(self._layout.activate(self._order.release, back=back))
         host = self._site.host
         revision_files.write(self._order, self.repo, self._before, host.name, host.clock())

@@ -439,6 +439,7 @@ _FACTS = (
     "moved_aside",
     "taken_over",
     "left_behind",
+    "untracked",
     "source",
     "why",
     "left",

@@ -53,6 +53,25 @@ def start(typed: Invocation) -> None:
     typed.operator.tell("Deployment started.")
 
 
+def hotfix(typed: Invocation) -> None:
+    """Start a deployment of what was synced last, or of a tag, to correct that: nothing newer comes along."""
+    staging = typed.staging
+    staging.refuse_dirty()
+    tag = typed.arguments.tag or staging.deployed().tag
+    commit = staging.tree.commit_of(tag)  # a name that is none is found before anything is held
+    left = staging.start()
+    try:
+        staging.tree.reset(commit)
+    except DeployError as error:
+        staging.finish()
+        message = "Deployment failed to start"
+        raise because(message, refusal.NOT_STARTED_OR_LOCKED, error, staging.repo) from None
+    typed.operator.tell(
+        "Deployment started.",
+        f"The work tree is at {tag}; it was at {left}, and git deploy abort brings it back there.",
+    )
+
+
 def abort(typed: Invocation) -> None:
     """Abort this deployment, resetting the local repository back to the start tag."""
     warnings = typed.staging.abort(reset=not typed.arguments.noreset, force=typed.arguments.force)

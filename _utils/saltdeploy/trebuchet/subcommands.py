@@ -79,6 +79,15 @@ TABLE = Table(
         Subcommand("attach", commands.attach),
         Subcommand("finish", commands.finish, (_TAKE_OVER,)),
         Subcommand(
+            "hotfix",
+            commands.hotfix,
+            (
+                Option(
+                    ("tag",), metavar="<tag>", help="Of what; without it what was synced last.", may_lack=True
+                ),
+            ),
+        ),
+        Subcommand(
             "lock",
             commands.lock,
             (Option(("reason",), metavar="<reason>", help="Why, for those who are refused."),),

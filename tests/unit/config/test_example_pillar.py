@@ -63,7 +63,7 @@ def test_the_example_pillar_shows_the_defaults_of_the_keys_that_it_leaves_out(ch
             assert said == default or check(said) == check(default), key
 
 
-def test_F20_the_name_of_the_repo_stands_alone_in_the_example_since_only_a_whole_argument_is_replaced(
+def test_F20_the_name_of_the_repo_stands_alone_in_the_example(
     checkout: Path,
 ) -> None:
     text = (checkout / "pillar" / "deploy.sls").read_text()

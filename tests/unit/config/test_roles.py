@@ -25,6 +25,12 @@ def test_pillar_and_configuration_of_the_master_both_count() -> None:
     assert found.all() == {"dan", "alice", "minion:deploy1", "bob", "carol", "%site-ops"}
 
 
+def test_an_environment_has_the_roles_of_its_repo_or_its_own() -> None:
+    section = {"roles": {"deployer": "alice"}, "environments": {"a": {}, "b": {"roles": {"deployer": "bob"}}}}
+    found = roles.read({"repo_config": {"site": section}})
+    assert [found.who(DEPLOYER, name) for name in ("site@a", "site@b")] == [("alice",), ("bob",)]
+
+
 def test_without_any_section_there_are_no_roles() -> None:
     assert not roles.read({}) and not roles.read(
         {"deployment_config": {"roles": {}}, "repo_config": {"a": {}}}

@@ -123,3 +123,25 @@ def test_nobody_watches_a_file_that_is_done(tmp_path: Path, ends_well: bool) -> 
     except OSError:
         assert not ends_well
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("data", "asks_again"), [(b"packed", False), (b"pack", True), (b"", True)])
+def test_a_small_payload_comes_by_one_request_where_the_master_gives_it_at_once(
+    tmp_path: Path, data: bytes, asks_again: bool
+) -> None:
+    asked: list[str] = []
+
+    def get_file(url: str, path: str) -> str:
+        asked.append(url)
+        Path(path).write_bytes(b"packed")
+        return path
+
+    def get_small(path: str) -> bytes:
+        assert path == f"deploy/{'d' * 64}"
+        return data
+
+    told: Told = []
+    SaltFiles(get_file, get_small).fetch(PAYLOAD, tmp_path / "file", lambda *words: told.append(words))
+    assert (tmp_path / "file").read_bytes() == b"packed"
+    assert told[-1] == ("receive", 6, 6, "bytes")
+    assert bool(asked) == asks_again

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from saltdeploy.git import flaws
@@ -86,14 +88,14 @@ def test_F50_trees_that_have_not_changed_are_not_read(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: set[str] = set()
-    missing = Reader.missing
+    objects = Reader.objects
 
-    def counting(self: Reader, oids: object) -> set[str]:
-        wanted = list(oids)  # type: ignore[call-overload]
+    def counting(self: Reader, oids: Iterable[str], *rest: Any) -> Iterator[tuple[str, bytes | None]]:
+        wanted = list(oids)
         asked.update(wanted)
-        return missing(self, wanted)
+        return objects(self, wanted, *rest)
 
-    monkeypatch.setattr(Reader, "missing", counting)
+    monkeypatch.setattr(Reader, "objects", counting)
     tree_oid = git(source.git_dir, "rev-parse", "v0:dir").decode().strip()
     add_raw(source, 2, [(FILE, b"a", b"1"), (TREE, b"dir", [(FILE, b"b", b"2")]), (FILE, b"z", b"new")])
     assert found(source, 2, 0) == []

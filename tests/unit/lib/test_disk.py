@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -146,6 +147,42 @@ def test_whatever_was_written_can_be_made_durable_though_some_of_it_is_gone_agai
 
 
 # -- space and places -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_each_file_and_its_directory_is_synced_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    unsynced = disk.Unsynced(tmp_path)
+    files = [tmp_path / f"d{number}" / "file" for number in range(count)]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text("new")
+        unsynced.written(os.fsencode(file.relative_to(tmp_path)))
+    unsynced.sync()
+    assert sorted(synced) == sorted(str(path) for file in files for path in (file, file.parent))
+
+
+@pytest.mark.parametrize("count", [1, 40])
+def test_a_file_that_cannot_be_synced_is_an_error_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    sync = os.fsync
+
+    def fail_for_the_first(fd: int) -> None:
+        if os.readlink(f"/proc/self/fd/{fd}").endswith("/f0"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(fd)
+
+    unsynced = disk.Unsynced(tmp_path)
+    for number in range(count):
+        (tmp_path / f"f{number}").write_text("new")
+        unsynced.written(b"f%d" % number)
+    monkeypatch.setattr(os, "fsync", fail_for_the_first)
+    with pytest.raises(OSError, match="Input/output"):
+        unsynced.sync()
 
 
 def test_missing_space_is_named_in_bytes(tmp_path: Path) -> None:

@@ -153,6 +153,13 @@ def test_F15_a_plan_says_that_restarts_and_checks_are_those_of_the_masters_pilla
     assert remark in plan_views.plan(view, NOON, False)
 
 
+def test_F20_keys_of_trebuchet_that_change_nothing_are_named_where_they_are_set(world: World) -> None:
+    world.section |= {"automated": True, "sync_script": "own.py", "shadow_reference": False}
+    remarks = world.plan()["remarks"]
+    assert [remark.partition(" ")[0] for remark in remarks] == ["automated", "sync_script"]
+    assert "deploy.pinned" in remarks[0]
+
+
 def test_F22_each_check_is_told_with_its_place_and_whether_it_has_moved(world: World) -> None:
     world.section.update(
         service_name="php-fpm",
@@ -229,9 +236,10 @@ def test_for_nobody_there_is_no_plan(world: World) -> None:
         world.plan()
 
 
-def test_hosts_are_asked_what_they_hold_and_nothing_else(world: World) -> None:
+def test_hosts_are_asked_what_they_hold_and_what_would_go_and_nothing_else(world: World) -> None:
     world.plan()
-    assert world.fleet.asked == ["deploy.status"] * 3, "the silent one is asked again"
+    assert world.fleet.asked[:3] == ["deploy.status"] * 3, "the silent one is asked again"
+    assert set(world.fleet.asked[3:]) == {"deploy.untracked"}
     assert not (world.master.root / "journal").exists()
     assert Pins(world.master.root).get("demo").release.tag == "v0"  # type: ignore[union-attr]
 

@@ -305,12 +305,14 @@ FAILURES: dict[str, Any] = {
 @pytest.mark.parametrize("stage", [FETCH, CHECKOUT])
 def test_a_hook_that_fails_fails_the_stage(stage: str, name: str, tmp_path: Path, source: Source) -> None:
     key = {FETCH: "fetch_module_calls", CHECKOUT: "checkout_module_calls"}[stage]
-    host = Target(tmp_path, source, **{key: {"hook.run": ["a", "__REPO__"], "hook.never": []}})
+    host = Target(
+        tmp_path, source, **{key: {"hook.run": ["a", "__REPO__", "/srv/__REPO__.json", 3], "hook.never": []}}
+    )
     host.answers["hook.run"] = FAILURES[name]
     results = {result.stage: result for result in host.deploy(0)}
     error = results[stage].error
     assert error is not None and error.kind == "hook-failed" and "hook.run" in error.cause
-    assert host.calls == [("hook.run", ["a", "demo"])]
+    assert host.calls == [("hook.run", ["a", "demo", "/srv/demo.json", 3])]
 
 
 @pytest.mark.parametrize("answer", [True, None, "", {}, {"status": 0}, {"status": True}, "text", 0])

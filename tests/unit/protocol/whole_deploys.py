@@ -23,7 +23,7 @@ from saltdeploy.master.locking.model import Holder, scope_of
 from saltdeploy.master.pins import Pins, master_secret
 from saltdeploy.master.plan_model import SYNC, Request
 from saltdeploy.minion import preseed as minion_preseed
-from saltdeploy.minion import stages
+from saltdeploy.minion import stages, untracked
 from saltdeploy.minion.context import Host, Task
 from saltdeploy.protocol.orders import ROLLBACK, Order, Result, secret_for
 
@@ -94,6 +94,9 @@ class Minion:
     def _answer(self, function: str, arguments: list[Any]) -> Result:
         if function == "deploy.status":
             return stages.status(self.repo, self.host)
+        if function == "deploy.untracked":
+            found = untracked.asked(self.repo, *arguments[1:] or [""])
+            return stages.with_facts(stages.status(self.repo, self.host), **found)
         order = Order.from_wire(arguments[1]["order"])
         if function == "deploy.preseed":
             return minion_preseed.preseed(order, self.repo, self.host)

@@ -389,6 +389,12 @@ VIEWS: dict[str, View] = {
         "tag": "release/2026-11-23/2",
         "commit": "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
     },
+    "nothing-staged": {
+        "view": "nothing",
+        "repo": "wiki",
+        "tag": "release/2026-11-23/2",
+        "commit": "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678",
+    },
     "next-tag": {"view": "next_tag", "repo": "wiki", "tag": "release/2026-11-23/2"},
     "gc-unreadable": {
         "view": "gc",

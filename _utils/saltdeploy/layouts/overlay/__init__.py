@@ -20,6 +20,7 @@ from saltdeploy.config import Repo
 from saltdeploy.content.images import Layers
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents
+from saltdeploy.content.untracked import NOTHING_UNTRACKED, Known, KnownOnDisk, Untracked
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository, no_progress
 from saltdeploy.git.tree_store import TreeStore
@@ -31,6 +32,7 @@ from saltdeploy.layouts.overlay.union import Unions
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import TreeState, mark_suspect, refuse_other_root
+from saltdeploy.layouts.untracked import of_foreign
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import Corrupt, DeployError, NotReady
@@ -86,6 +88,13 @@ class Overlay:
             return None
         held.mount()
         return disk.read_below(held.tree, path, most)
+
+    def untracked(self, commit: str = "", coming: Known | None = None) -> Untracked:
+        """What the next release has not of a tree that is not ours. Into what is mounted nobody can write."""
+        if self._look().live is not None:
+            return NOTHING_UNTRACKED
+        tree = self.tree(commit) if commit else None
+        return of_foreign(self._repo, coming or (KnownOnDisk(tree) if tree else None))
 
     def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
         """Compare what is mounted and live with the commit's trees; a release that differs is rebuilt by the next deploy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import dataclasses
 import logging
 import os
@@ -14,16 +15,18 @@ from saltdeploy.config import Repo
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.tree_digest import Unreadable
+from saltdeploy.content.untracked import Known, KnownOnDisk, Untracked, in_release
 from saltdeploy.content.verify import Findings
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.submodule_store import store_of
 from saltdeploy.git.tree_store import trees_of
 from saltdeploy.layouts import rendered
+from saltdeploy.layouts.symlinked.adopt import Adoption
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.layouts.symlinked.inspection import check_commit_and_root, wrong_manifest
 from saltdeploy.layouts.symlinked.selection import Selection
-from saltdeploy.layouts.symlinked.shared import SharedArea
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState, mark_suspect
+from saltdeploy.layouts.untracked import of_foreign
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, NotReady
 from saltdeploy.protocol.holdings import Holdings
@@ -46,7 +49,7 @@ class SymlinkedTrees(abc.ABC):
         self.store = store_of(repo, self._area / "store.git")
         self.trees = trees_of(repo, self._area / "trees.git")
         self._changes = Changes(self.store, self.trees, repo.paths.shared)
-        self._shared = SharedArea(repo, self._changes, self._incoming)
+        self._shared = Adoption(repo, self._changes, self._incoming)
 
     @abc.abstractmethod
     def _places(self) -> list[Slot]:
@@ -144,6 +147,21 @@ class SymlinkedTrees(abc.ABC):
         """A file in that tree."""
         tree = self.tree(commit)
         return disk.read_below(tree, path, most) if tree else None
+
+    def untracked(self, commit: str = "", coming: Known | None = None) -> Untracked:
+        """What is in the live tree and of no release; in a tree that is not ours, what the next release has not."""
+        view = self._look()
+        if view.live is not None and view.states[view.live].complete:
+            with contextlib.suppress(Unreadable), view.live.manifest() as manifest:
+                return in_release(
+                    view.live.tree, manifest, self._repo.layout.stat_limit, self._repo.paths.shared
+                )
+        tree = self.tree(commit) if commit else None
+        return of_foreign(self._repo, coming or (KnownOnDisk(tree) if tree else None))
+
+    def adopt(self, paths: Collection[str], source: str) -> dict[str, str]:
+        """Take over what is to be shared; see :meth:`saltdeploy.layouts.symlinked.adopt.Adoption.adopt`."""
+        return self._shared.adopt(paths, self._live_tree(), source)
 
     def _check_manifest(self, manifest: Manifest, state: TreeState, *, full: bool) -> None:
         """See to it that a manifest is that of a tree; ``full``: that it lists what the commit holds, and nothing else.

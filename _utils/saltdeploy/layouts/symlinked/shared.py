@@ -143,16 +143,21 @@ class SharedArea(SharedPlace):
                         below.make_directory(parent)
             disk.sync_all(self._place)
             self._make_parents(path)
-            name, at = below.place(aside + b"/" + path)
-            source = os.dup(at)
-            try:
-                new, at = below.place(path)
-                os.rename(name, new, src_dir_fd=source, dst_dir_fd=at)
-                sync(at)
-            finally:
-                os.close(source)
+            self._put(below, aside + b"/" + path, path)
         finally:
             below.remove(aside)
+
+    @staticmethod
+    def _put(below: Below, made: bytes, path: bytes) -> None:
+        """Let what was made appear, as a whole."""
+        name, at = below.place(made)
+        source = os.dup(at)
+        try:
+            new, at = below.place(path)
+            os.rename(name, new, src_dir_fd=source, dst_dir_fd=at)
+            sync(at)
+        finally:
+            os.close(source)
 
     def _copy(
         self, aside: bytes, path: bytes, commit: str, contents: Contents, tell: Progress, *, whole: bool

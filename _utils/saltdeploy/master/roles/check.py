@@ -78,4 +78,4 @@ def _refusal(what: str, repo: str, any_of: Needed, asker: Asker, roles: Roles) -
 def _who(names: Sequence[str]) -> str:
     listed = list(dict.fromkeys(names))
     more = f" and {len(listed) - _MOST_NAMED} more" if len(listed) > _MOST_NAMED else ""
-    return (", ".join(listed[:_MOST_NAMED]) or "nobody") + more
+    return (", ".join(listed[:_MOST_NAMED]) or "no one") + more

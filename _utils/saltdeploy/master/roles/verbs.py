@@ -36,12 +36,13 @@ _LOOKS = Verb()
 
 VERBS: dict[str, Verb] = {
     **dict.fromkeys(("sync", "fetch", "checkout"), Verb((DEPLOYER,), _FORCE)),
+    "promote": Verb((DEPLOYER,), _FORCE, finds=True),
     "preseed": Verb((DEPLOYER,)),
     # what a path of the master names is read with the master's rights, and would leave it in a release
     "stage": Verb((DEPLOYER,), {"directory": (ADMIN,), "archive": (ADMIN,)}),
     **dict.fromkeys(("rollback", "restart"), Verb(_BOTH, _FORCE)),
     **dict.fromkeys(("resume", "abort", "answer"), Verb(_BOTH, finds=True)),
-    "lock": Verb(_BOTH),
+    **dict.fromkeys(("lock", "maintenance", "services", "suspend", "readmit"), Verb(_BOTH)),
     "unlock": Verb(_BOTH, _FORCE),
     "gc": Verb((ADMIN,), looks_with="test"),
     **dict.fromkeys(("init", "import_scap", "forget"), Verb((ADMIN,))),
@@ -57,7 +58,9 @@ VERBS: dict[str, Verb] = {
             "plan",
             "report",
             "show",
+            "sources",
             "status",
+            "suspended",
             "story",
             "targets",
             "verify",

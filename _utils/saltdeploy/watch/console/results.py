@@ -36,6 +36,7 @@ _LATER = {
     "forgotten": "maintenance",
     "gc": "maintenance",
     "next_tag": "maintenance",
+    "nothing": "maintenance",
     "preseed": "maintenance",
     "sources": "releases",
     "stage": "maintenance",
@@ -47,6 +48,7 @@ _LATER = {
     "status": "status",
     "statuses": "status",
     "verified": "status",
+    "adopted": "adopted",
 }
 
 

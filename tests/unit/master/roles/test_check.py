@@ -33,8 +33,8 @@ def may(who: Asker, function: str, repos: tuple[str, ...] = SITE, **arguments: A
     return True
 
 
-DEPLOYS = ("sync", "fetch", "checkout", "preseed", "stage")
-BACK = ("rollback", "restart", "resume", "abort", "answer", "lock", "unlock")
+DEPLOYS = ("sync", "fetch", "checkout", "preseed", "stage", "promote")
+BACK = ("rollback", "restart", "resume", "abort", "answer", "lock", "unlock", "services", "suspend")
 ADMINS = ("gc", "init", "import_scap", "forget")
 
 
@@ -131,7 +131,7 @@ def test_a_refusal_names_the_role_and_who_has_it() -> None:
     with pytest.raises(NotAllowed) as refused:
         check("lock", (), {}, ALICE, ROLES)
     assert (
-        "may not call deploy.lock, of all repos: that needs the role deployer (nobody) or operator (bob)."
+        "may not call deploy.lock, of all repos: that needs the role deployer (no one) or operator (bob)."
         in str(refused.value)
     )
     assert "adds alice to deployment_config:roles:deployer" in refused.value.next

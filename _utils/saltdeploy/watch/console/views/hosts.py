@@ -49,6 +49,17 @@ def _rank(host: View) -> tuple[bool, str]:
     return state in _USUAL, state
 
 
+#: What a host may say besides, field by field, and the sentence for it.
+_TOLD_BESIDE = {
+    "moved_aside": "what lay there before is now {}",
+    "taken_over": "what lay at {} is shared by all releases from now on",
+    "untracked": "of no release, and no longer at its place: {}",
+    "left_behind": "{}",
+    "maintenance": "under maintenance {}",
+    "suspended": "{}",
+}
+
+
 def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[str]:
     """What hosts have to say, each thing once: errors, what is not settled, where an old directory went, and which
     place was left.
@@ -68,18 +79,9 @@ def notes(shown: dict[str, View], reason: str = "", next_act: str = "") -> list[
             said.setdefault(clean(host.get("stale")), ([], ""))[0].append(name)
         elif host.get("state") in _OWN_WORDS:
             said.setdefault(_OWN_WORDS[host["state"]], ([], ""))[0].append(name)
-        if aside := clean(host.get("moved_aside")):
-            said.setdefault(f"what lay there before is now {aside}", ([], ""))[0].append(name)
-        if taken := clean(host.get("taken_over")):
-            said.setdefault(f"what lay at {taken} is shared by all releases from now on", ([], ""))[0].append(
-                name
-            )
-        if left := clean(host.get("left_behind")):
-            said.setdefault(left, ([], ""))[0].append(name)
-        if under := clean(host.get("maintenance")):
-            said.setdefault(f"under maintenance {under}", ([], ""))[0].append(name)
-        if suspended := clean(host.get("suspended")):
-            said.setdefault(suspended, ([], ""))[0].append(name)
+        for field, sentence in _TOLD_BESIDE.items():
+            if told := clean(host.get(field)):
+                said.setdefault(sentence.format(told), ([], ""))[0].append(name)
     return [f"{some(names)}: {with_next(text, act)}" for text, (names, act) in said.items()
             if not _is_told(names, text, act, reason, next_act)]  # fmt: skip
 

@@ -133,6 +133,11 @@ def stage(view: View, now: float, colour: bool) -> list[str]:
     return [*lines, f"Next: {'; then '.join(commands)}"]
 
 
+def nothing(view: View, now: float, colour: bool) -> list[str]:
+    """The view ``nothing``: what is staged is deployed."""
+    return [f"{repo(view)}: nothing is staged that is not deployed; {release(view)} is pinned"]
+
+
 def next_tag(view: View, now: float, colour: bool) -> list[str]:
     """The view ``next_tag``: the tag alone, for scripts."""
     return [clean(view.get("tag"))]

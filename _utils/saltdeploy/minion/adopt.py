@@ -34,7 +34,7 @@ def adopt(repo: Repo, host: Host, paths: Collection[str], source: str) -> Result
     layout = layouts.of(repo)
     if not isinstance(layout, SymlinkedTrees):
         raise Unsupported(
-            f"layout {repo.layout} has no shared paths",
+            f"layout {repo.layout.name} has no shared paths",
             repo=repo.name,
             path=f"repo_config:{repo.name}:layout",
             next="choose layout slots or releases",

@@ -1468,10 +1468,13 @@ def _look_for_a_multiplexer(repo):
 
     The pillar is asked only for a terminal outside of both: that takes a second.
     """
-    from saltdeploy.config import terminals
     from saltdeploy.watch.console import terminal
 
-    wanted = "" if terminal.outlives_its_line(sys.stdin) else terminals.required(pillar(__opts__))
+    if terminal.outlives_its_line(sys.stdin):
+        return
+    from saltdeploy.config import terminals
+
+    wanted = terminals.required(pillar(__opts__))
     said = "this terminal is in no tmux and no screen"
     if wanted == terminals.WARN:
         _tell(f"Warning: {said}. A deploy goes on when the line is cut: salt-run deploy.watch shows it")

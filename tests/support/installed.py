@@ -9,7 +9,7 @@ from pathlib import Path
 
 from saltdeploy import loader
 
-_SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils", "formula", "man")
+_SHIPPED = ("LICENSE", "README.md", "setup.cfg", "pyproject.toml", "_utils", "formula", "man", "completions")
 _OF_THE_SDIST = (
     "MANIFEST.in",
     "CHANGELOG.md",

@@ -2,7 +2,7 @@
 # git's own completion calls _git_deploy for `git deploy`.
 
 _deploy_subcommands="abort attach finish help hotfix lock log login report revert rollback service show show-tag start status sync unlock"
-_deploy_functions="abort answer changes checkout doctor export fetch forget gc import_scap init lock locks log maintenance next_tag overview plan preseed promote readmit report restart resume rollback services show sources stage status story suspend suspended sync targets unlock verify versions watch"
+_deploy_functions="abort adopt answer changes checkout doctor export fetch forget gc import_scap init lock locks log maintenance next_tag overview plan preseed promote readmit report restart resume rollback services show sources stage status story suspend suspended sync targets unlock verify versions watch"
 
 _deploy_options() {
     case "$1" in

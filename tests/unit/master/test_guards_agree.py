@@ -113,7 +113,9 @@ def test_a_plan_that_a_guard_refuses_takes_no_lock_and_writes_no_journal(
     there = {path.name for path in world.master.root.iterdir()}
     assert not there & {"journal", "swarms"}
     assert not list(world.master.root.glob("lock/[!.]*"))
-    assert set(world.fleet.asked) == {"deploy.status"}
+    assert set(world.fleet.asked) == {"deploy.status", "deploy.untracked"}, (
+        "hosts were asked for more than what they hold"
+    )
 
 
 @pytest.fixture

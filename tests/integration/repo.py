@@ -138,6 +138,8 @@ class Repo:
     def held(self, *hosts: str) -> Iterator[None]:
         """Until the end, stages of these hosts wait where the pillar calls ``gate.wait`` with ``DISK/gate``."""
         for host in hosts:
+            # a job that went on may have said once more that it waits, after that was taken back
+            self._gate(host, "reached").unlink(missing_ok=True)
             self._gate(host, "shut").touch()
         try:
             yield

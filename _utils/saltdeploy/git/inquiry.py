@@ -10,6 +10,7 @@ import contextlib
 import os
 import subprocess
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -28,6 +29,15 @@ class NoAnswer(Exception):
     """Git has ended, or says what is no answer: let it be asked in another way."""
 
 
+_kept: weakref.WeakSet[Inquiry] = weakref.WeakSet()
+
+
+def end_all() -> None:
+    """End each process that this one keeps for later questions, before others look at who uses a repository."""
+    for inquiry in list(_kept):
+        inquiry.close()
+
+
 class Inquiry:
     """One process of git's, which answers in the order of the questions. Threads take turns.
 
@@ -42,6 +52,7 @@ class Inquiry:
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: tuple[int, ...] = ()
         self._owner = 0
+        _kept.add(self)
 
     def __del__(self) -> None:
         self.close()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.config import Repo
+from saltdeploy.git import inquiry
 from saltdeploy.lib import disk, mounts
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.open_files import users_of
@@ -33,6 +34,7 @@ def collect(repo: Repo, cleanup: Cleanup) -> list[str]:
         What somebody uses still, and who, for people.
     """
     in_use = []
+    inquiry.end_all()  # or a git of this very process uses the store
     for place in _places(repo):
         users = users_of([place])
         if users:

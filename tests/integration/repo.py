@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,9 @@ class Repo:
             yield
         finally:
             self.open(*hosts)
+            time.sleep(
+                0.3
+            )  # who waits looks fifty times a second, and the next test may shut the gate at once
             for host in hosts:
                 self._gate(host, "reached").unlink(missing_ok=True)
 

@@ -47,23 +47,13 @@ class LayoutTraits:
     partial: bool = False
 
 
+#: A link leads to one of several trees beside each other.
+_SYMLINKED = LayoutTraits(
+    frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True, shared=True, owned=True, partial=True
+)
 LAYOUTS = {
-    "slots": LayoutTraits(
-        frozenset({OBJECTS, FILES, IMAGES}),
-        submodules=True,
-        blobs=True,
-        shared=True,
-        owned=True,
-        partial=True,
-    ),
-    "releases": LayoutTraits(
-        frozenset({OBJECTS, FILES, IMAGES}),
-        submodules=True,
-        blobs=True,
-        shared=True,
-        owned=True,
-        partial=True,
-    ),
+    "slots": _SYMLINKED,
+    "releases": _SYMLINKED,
     "inplace": LayoutTraits(frozenset({OBJECTS}), submodules=False, blobs=False, atomic=False),
     "overlay": LayoutTraits(frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True),
 }

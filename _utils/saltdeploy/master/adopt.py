@@ -6,10 +6,9 @@ from typing import Any
 
 from saltdeploy.config import Repo
 from saltdeploy.config.layouts import refuse_contents
-from saltdeploy.lib.errors import NoTargets
 from saltdeploy.master.context import Master
 from saltdeploy.master.minions import gather
-from saltdeploy.master.waves import limited
+from saltdeploy.master.waves import everybody, limited
 
 
 def adopt(repo: Repo, master: Master, *, path: str, source: str, limit: str, wait: float) -> dict[str, Any]:
@@ -25,13 +24,7 @@ def adopt(repo: Repo, master: Master, *, path: str, source: str, limit: str, wai
         Unsupported: its layout shares nothing.
     """
     refuse_contents(repo)
-    hosts = master.targets(repo.targets.expression, repo.targets.type)
-    if not hosts:
-        raise NoTargets(
-            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
-            repo=repo.name,
-            next=f"salt-run deploy.targets repo={repo.name}",
-        )
+    hosts = everybody(repo, master.targets)
     hosts = limited(repo, hosts, limit, master.targets)
     answers = gather(master, hosts, "deploy.adopt", [repo.name, path, source], wait)
     fine = len(answers) == len(hosts) and all(answer.ok for answer in answers.values())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from saltdeploy.config import Repo
-from saltdeploy.lib.errors import DeployError, NoTargets
+from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.context import Master
 from saltdeploy.master.minions import gather
+from saltdeploy.master.waves import everybody
 from saltdeploy.protocol.orders import Result
 
 _ARGUMENTS = "invalid arguments"  # Salt's words
@@ -34,13 +35,7 @@ def verify(repo: Repo, master: Master, *, full: bool, part: str, wait: float) ->
     Raises:
         NoTargets: no minion takes the repo.
     """
-    hosts = master.targets(repo.targets.expression, repo.targets.type)
-    if not hosts:
-        raise NoTargets(
-            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
-            repo=repo.name,
-            next=f"salt-run deploy.targets repo={repo.name}",
-        )
+    hosts = everybody(repo, master.targets)
     # a host of an older version knows no parts, and has to be asked only for what it knows
     asked = [repo.name, full, part] if part else [repo.name, full]
     odd: dict[str, DeployError] = {}

@@ -83,6 +83,25 @@ def _on_the_way_back(group: Group) -> Group:
     return replace(group, batch=group.rollback_batch, size=0, hold="")
 
 
+def everybody(repo: Repo, targets: Callable[[str, str], list[str]]) -> list[str]:
+    """All targets of a repo.
+
+    Args:
+        targets: ``(expression, type)`` to minion ids.
+
+    Raises:
+        NoTargets: no minion takes it.
+    """
+    hosts = targets(repo.targets.expression, repo.targets.type)
+    if not hosts:
+        raise NoTargets(
+            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
+            repo=repo.name,
+            next=f"salt-run deploy.targets repo={repo.name}",
+        )
+    return hosts
+
+
 def limited(repo: Repo, hosts: list[str], limit: str, targets: Callable[[str, str], list[str]]) -> list[str]:
     """Those of the targets that the operator means.
 

@@ -73,8 +73,8 @@ def test_F21_a_tour_shows_a_canary_that_fails_and_the_way_back_and_leaves_nothin
         "v2",
     ]
     assert "unclosed" not in said
-    assert silence < 15, (
-        "seconds without a sign of life; a person's patience is five, and test machines are slow"
+    assert silence < 60, (
+        "seconds without a sign of life; a person's patience is five, a busy machine's is not"
     )
     assert nothing_is_left_in(directory)
 

@@ -29,12 +29,14 @@ class Value:
         value: which is compared with the aim.
         ours, other: the figures it was made of.
         name: of the other.
+        cpu: processor time of all hosts and the hub, in seconds: ours, the other's; None where it says nothing.
     """
 
     value: float
     ours: float
     other: float
     name: str
+    cpu: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ def _processor(took: Took, name: str, case: str) -> float:
     return statistics.fmean(each["cpu"] for host, each in hosts.items() if host != "hub")
 
 
+def _all_processors(took: Took, name: str, case: str) -> float:
+    return float(sum(each["cpu"] for each in took[name][case]["hosts"].values()))
+
+
 def beside_the_fastest(case: str) -> Callable[[Took], Value]:
     """Seconds by the warm door beside those of the fastest peer in the same run."""
 
@@ -90,7 +96,8 @@ def beside_the_fastest(case: str) -> Callable[[Took], Value]:
         if not others:
             raise KeyError(case)
         best = min(others, key=lambda name: others[name])
-        return Value(ours / others[best], ours, others[best], best)
+        cpu = _all_processors(took, WARM, case), _all_processors(took, best, case)
+        return Value(ours / others[best], ours, others[best], best, cpu)
 
     return value
 
@@ -100,7 +107,8 @@ def beside_git(case: str, figure: Callable[[Took, str, str], float] = _seconds) 
 
     def value(took: Took) -> Value:
         ours, other = figure(took, WARM, case), figure(took, GIT, case)
-        return Value(ours / other, ours, other, GIT)
+        cpu = _all_processors(took, WARM, case), _all_processors(took, GIT, case)
+        return Value(ours / other, ours, other, GIT, cpu)
 
     return value
 
@@ -127,7 +135,7 @@ def of_a_host(case: str) -> Callable[[Took], Value]:
     return value
 
 
-SMALL_ROWS = (
+DOOR_ROWS = (
     Row("20 files, by the warm door", beside_the_fastest("small"), 1.2),
     Row("nothing to do, likewise", beside_the_fastest("none"), 0.7),
     Row("roll back, likewise", beside_the_fastest("rollback"), 0.7),
@@ -135,9 +143,11 @@ SMALL_ROWS = (
     Row("first install", beside_the_fastest("first"), 1.3),
     Row("second slot (half of 4.7)", beside_the_fastest("second"), 2.35),
     Row("third slot (half of 5.4)", beside_the_fastest("third"), 2.7),
+    Row("a host's processor time, 20 files", of_a_host("small"), 0.2, "s"),
+)
+COLD_ROWS = (
     Row("nothing to do by a cold `salt-run`, beyond `test.arg`", beyond("none", 0), 0.25, "s"),
     Row("20 files likewise, beyond that and two rounds", beyond("small", 2), 0.25, "s"),
-    Row("a host's processor time, 20 files", of_a_host("small"), 0.2, "s"),
 )
 ONE_TARGET_ROWS = (
     Row("first install, one target: wall", beside_git("first"), 1.1),
@@ -171,20 +181,30 @@ def _of(row: Row, run: Took) -> Value | None:
 
 def told(verdicts: Sequence[Verdict]) -> str:
     """The table."""
-    head = ("what must be reached", "value", "of all runs", "aim", "", "seconds: ours", "other")
+    head = (
+        "what must be reached",
+        "value",
+        "of all runs",
+        "aim",
+        "",
+        "seconds: ours",
+        "other",
+        "CPU s: ours",
+        "other",
+    )
     return table(head, [_line(verdict) for verdict in verdicts])
 
 
 def _line(verdict: Verdict) -> tuple[str, ...]:
     row = verdict.row
     if not verdict.values:
-        return (row.says, NOTHING, NOTHING, f"{row.aim:g} {row.unit}", "not measured", NOTHING, NOTHING)
+        return (row.says, NOTHING, NOTHING, f"{row.aim:g} {row.unit}", "not measured", *[NOTHING] * 4)
     middle, found = verdict.middle, sorted(each.value for each in verdict.values)
     spread = f"{found[0]:.2f} to {found[-1]:.2f}"
     judged = "MISSED" if verdict.is_missed else "met"
     other = f"{seconds(middle.other)} ({middle.name})"
     return (row.says, f"{middle.value:.2f} {row.unit}", spread, f"{row.aim:g} {row.unit}", judged,
-            seconds(middle.ours), other)  # fmt: skip
+            seconds(middle.ours), other, *map(seconds, middle.cpu or (None, None)))  # fmt: skip
 
 
 def elsewhere() -> str:

@@ -34,16 +34,21 @@ from bench.results import Cell, Results, machine
 from bench.rig import Rig, Wishes
 from bench.trees import Tree
 
-#: Of each day. ``cold`` is ours alone: it takes its releases by ``salt-run``, and the others follow.
 EVERY_DAY: Plan = {
     "first": ("base",),
     "second": ("small/1",),
     "third": ("small/2",),
     "small": ("small/3", "small/4", "small/5"),
     "none": ("small/5", "small/5", "small/5"),
-    COLD: ("small/6", "small/7", "small/8"),
     "large": ("large/1",),
-    "rollback": ("small/8",),
+    "rollback": ("small/5",),
+}
+#: By ``salt-run``, ours alone; the warm door fills the slots.
+COMMANDS: Plan = {
+    "first": ("base",),
+    "second": ("small/1",),
+    "third": ("small/2",),
+    COLD: ("small/3", "small/4", "small/5"),
 }
 BIG: Plan = {"first": ("base",), "second": ("small/1",), "third": ("small/2",), "large": ("large/1",)}
 ROUNDS = 9
@@ -54,11 +59,13 @@ class Bout:
     """What one benchmark measures on a rig.
 
     Attributes:
+        name: of its runs, where they are kept.
         targets: how many.
         contenders: by name.
         rows: what is judged.
     """
 
+    name: str
     targets: int
     contenders: tuple[str, ...]
     plan: Mapping[str, tuple[str, ...]]
@@ -67,14 +74,15 @@ class Bout:
 
 def main(options: argparse.Namespace, directory: Path) -> int:
     """The rows of every day; 1 when an aim is missed."""
-    bout = Bout(options.minions, (WARM, *PEERS), EVERY_DAY, goals.SMALL_ROWS)
-    return _compete([bout], options, directory)
+    each_day = Bout("door", options.minions, (WARM, *PEERS), EVERY_DAY, goals.DOOR_ROWS)
+    commands = Bout("cold", options.minions, (WARM,), COMMANDS, goals.COLD_ROWS)
+    return _compete([each_day, commands], options, directory)
 
 
 def big(options: argparse.Namespace, directory: Path) -> int:
     """The rows of the big tree; 1 when an aim is missed."""
-    one = Bout(1, (WARM, GIT), {"first": BIG["first"]}, goals.ONE_TARGET_ROWS)
-    ten = Bout(options.minions, (WARM, GIT), BIG, goals.TEN_TARGETS_ROWS)
+    one = Bout("one", 1, (WARM, GIT), {"first": BIG["first"]}, goals.ONE_TARGET_ROWS)
+    ten = Bout("ten", options.minions, (WARM, GIT), BIG, goals.TEN_TARGETS_ROWS)
     return _compete([one, ten], options, directory)
 
 
@@ -86,9 +94,9 @@ def _compete(bouts: Sequence[Bout], options: argparse.Namespace, directory: Path
         wishes = Wishes(bout.targets, options.sites, options.rate, options.loopback)
         results = Results(directory / "results" / _named(options, bout.targets))
         for number in range(1, options.runs + 1):
-            if options.again or not results.has("run", str(number)):
-                results.put({"took": measure(bout, tree, wishes, number)}, "run", str(number))
-        runs: list[Took] = [results.get("run", str(n))["took"] for n in range(1, options.runs + 1)]  # type: ignore[index]
+            if options.again or not results.has(bout.name, str(number)):
+                results.put({"took": measure(bout, tree, wishes, number)}, bout.name, str(number))
+        runs: list[Took] = [results.get(bout.name, str(n))["took"] for n in range(1, options.runs + 1)]  # type: ignore[index]
         verdicts += goals.judge(bout.rows, runs)
     text = f"{_head(tree, bouts, options)}\n{goals.told(verdicts)}\n{goals.elsewhere()}"
     print(text)
@@ -103,8 +111,8 @@ def _named(options: argparse.Namespace, targets: int) -> str:
 
 
 def _head(tree: Tree, bouts: Sequence[Bout], options: argparse.Namespace) -> str:
-    targets = " and ".join(str(bout.targets) for bout in bouts)
-    large = len(tree.changes("small/8", "large/1"))
+    targets = " and ".join(dict.fromkeys(str(bout.targets) for bout in bouts))
+    large = len(tree.changes("small/5", "large/1"))
     return (
         f"{tree.files:,} files, targets: {targets}, on one machine ({machine()}); a third of the files are {large:,}; "
         f"{options.runs} runs. Values are those of the run in the middle.\n"
@@ -127,7 +135,7 @@ def measure(bout: Bout, tree: Tree, wishes: Wishes, number: int) -> dict[str, di
         took: dict[str, dict[str, Cell]] = {name: {} for name in runs}
         for case, tags in bout.plan.items():
             if case == COLD:
-                took[COLD] = _cold(runs, rig, tags)
+                took[COLD] = _cold(runs[WARM], rig, tags)
                 continue
             cells: dict[str, list[Cell]] = {name: [] for name in runs}
             for tag in tags:
@@ -138,9 +146,8 @@ def measure(bout: Bout, tree: Tree, wishes: Wishes, number: int) -> dict[str, di
         return took
 
 
-def _cold(runs: Mapping[str, Run], rig: Rig, tags: Sequence[str]) -> dict[str, Cell]:
-    """By ``salt-run``: nothing to do, and a release; beside it what Salt costs alone. The peers get the last release."""
-    run = runs[WARM]
+def _cold(run: Run, rig: Rig, tags: Sequence[str]) -> dict[str, Cell]:
+    """By ``salt-run``: nothing to do, and a release; in turns with it what Salt costs alone."""
     ours = run.peer
     assert isinstance(ours, Warm)
     found: dict[str, list[Cell]] = {"none": [], "small": [], "test.arg": []}
@@ -149,9 +156,6 @@ def _cold(runs: Mapping[str, Run], rig: Rig, tags: Sequence[str]) -> dict[str, C
             found["none"].append(run.case("none", run.released[-1]))
             found["small"].append(run.case("small", tag))
             found["test.arg"].append(_timed(rig, functools.partial(ours.fleet.salt_run, "test.arg")))
-    for name, other in runs.items():
-        if name != WARM:
-            other.case("small", tags[-1])
     cells = {case: median(each) for case, each in found.items()}
     said = rig.hub.run(sys.executable, "-m", "bench.rounds", ours.fleet.config, ROUNDS, cwd=CHECKOUT).stdout
     rounds = json.loads(said)

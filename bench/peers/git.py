@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bench.peers.shells import WebShell
 
-
 #: For the clone, and what it writes into the configuration of the repository that it makes.
 _BEST = "-c checkout.workers=0 -c protocol.version=2"
 _KEPT = "-c advice.detachedHead=false -c checkout.workers=0 -c protocol.version=2"

@@ -13,6 +13,7 @@ profile         where the time of a deploy goes (``bench/profiles.py``)
 target          one target, 300,000 files, without Salt (``bench/target_side.py``)
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
 overhead        what a deploy costs beyond its work (``bench/overhead.py``)
+budget          a small release's time, call by call (``bench/budget.py``)
 staging         a plain directory staged again, beside ``git add`` and rsync (``bench/staging.py``)
 caps            whether transfers keep to their rates (``bench/caps.py``)
 all             all of them
@@ -29,6 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import (
+    budget,
     cache,
     caps,
     compare,
@@ -62,6 +64,7 @@ BENCHES: dict[str, Bench] = {
         ["--directory", str(directory), "--minions", str(options.minions)]
     ),
     "overhead": lambda options, directory: overhead.main([]),
+    "budget": budget.main,
     "staging": lambda options, directory: staging.main(
         ["--directory", str(directory), "--files", str(options.files)]
     ),
@@ -70,7 +73,7 @@ BENCHES: dict[str, Bench] = {
 
 
 #: How many targets and files a benchmark takes where nobody says.
-_USUAL, _ELSE = {"goals": (4, 20_000), "big": (10, 300_000)}, (10, 20_000)
+_USUAL, _ELSE = {"goals": (4, 20_000), "big": (10, 300_000), "budget": (4, 20_000)}, (10, 20_000)
 
 
 def main() -> int:

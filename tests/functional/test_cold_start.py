@@ -76,9 +76,11 @@ def test_a_command_that_deploys_nothing_loads_half_of_the_package_and_nothing_he
 
 def test_a_daemon_of_salt_loads_all_with_the_door_and_nothing_later(checkout: Path, tmp_path: Path) -> None:
     found = loaded_by(tmp_path, checkout, "salt-master", "deploy.locks")
-    assert {"saltdeploy.master.deploy", "saltdeploy.master.gc", "saltdeploy.master.preview"} <= {
-        *found["loaded"]
-    }
+    assert {
+        "saltdeploy.master.deploy",
+        "saltdeploy.master.upkeep.gc",
+        "saltdeploy.master.planning.preview",
+    } <= {*found["loaded"]}
     assert ours(found["called"]) == ours(found["loaded"])
 
 

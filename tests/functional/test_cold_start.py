@@ -19,7 +19,7 @@ HEAVY = ("rich", "git", "requests", "libtorrent", "cryptography", "psutil", "tor
 #: The spine of a deploy, and what packs, is for those that deploy.
 SPINE = ("saltdeploy.master.deploy", "saltdeploy.transports", "saltdeploy.layouts", "saltdeploy.content")
 #: Of 179, when each command loaded all; each section of a repo is a module.
-MOST_AT_THE_DOOR, MOST_IN_ALL = 88, 103
+MOST_AT_THE_DOOR, MOST_IN_ALL = 92, 110
 #: What `saltdeploy` loads beside a bare Python, with sockets and JSON of the standard library.
 MOST_OF_THE_COMMAND = 50
 

@@ -223,9 +223,7 @@ def _row(mode: bytes, name: bytes, oid: bytes) -> _Row:
 
 
 def _rows(tree: bytes, width: int) -> list[_Row]:
-    return [
-        _Row(_kind(mode), name, oid, len(mode) + len(name)) for mode, name, oid in entries(tree, width)
-    ]
+    return [_Row(_kind(mode), name, oid, len(mode) + len(name)) for mode, name, oid in entries(tree, width)]
 
 
 def _length(rows: list[_Row], width: int) -> int:

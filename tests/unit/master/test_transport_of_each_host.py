@@ -10,7 +10,7 @@ from saltdeploy import config
 from saltdeploy.config import transports
 from saltdeploy.lib.errors import ConfigError
 from saltdeploy.master.payloads import packing
-from saltdeploy.master.plan_model import Part
+from saltdeploy.master.plan_model import Part, with_another_transport
 from saltdeploy.master.planning import transport_choice
 from saltdeploy.master.planning.transport_choice import TransportChoice
 from saltdeploy.master.records.pin import Pin

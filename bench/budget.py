@@ -172,6 +172,11 @@ class Traced:
     counts: Counter[str] = field(default_factory=Counter)
     took: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def is_worth_telling(self) -> bool:
+        """Whether it did something that is shown."""
+        return bool(self.counts) or self.words not in ("", "a thread")
+
 
 @dataclass
 class Calls:
@@ -197,8 +202,9 @@ class Calls:
         if call in ("clone", "clone3", "fork", "vfork"):
             if result.isdigit() and int(result):
                 self.parents.setdefault(int(result), pid)
-                self.processes.setdefault(int(result), Traced(at))
-                kind = "" if "CLONE_THREAD" in arguments else "starts a process"
+                started = self.processes.setdefault(int(result), Traced(at))
+                started.words = started.words or ("a thread" if "CLONE_THREAD" in arguments else "")
+                kind = "starts a thread" if "CLONE_THREAD" in arguments else "starts a process"
         elif call == "execve" and arguments.startswith('"') and not result.startswith("-"):
             process.words = _words(arguments)
         elif call == "openat" and _MODULE.search(arguments) and not result.startswith("-"):
@@ -216,7 +222,7 @@ class Calls:
     def told(self, root: int) -> str:
         """The processes below one, in their order, and sums of their calls."""
         below = [pid for pid in self.processes if self._is_below(pid, root)]
-        below = [pid for pid in below if self.processes[pid].words or self.processes[pid].counts]
+        below = [pid for pid in below if self.processes[pid].is_worth_telling]
         began = min((self.processes[pid].began for pid in below), default=0.0)
         rows, counts, took = [], Counter[str](), Counter[str]()
         for pid in sorted(below, key=lambda pid: self.processes[pid].began):
@@ -246,6 +252,6 @@ class Calls:
 def _words(arguments: str) -> str:
     """The command of an ``execve``, without paths and options that say how git is to run."""
     inside = arguments[arguments.find("[") + 1 : arguments.rfind("]")]
-    words = [word.rpartition("/")[2] for word in re.findall(r'"([^"]*)"', inside)]
-    plain = [word for word in words if not word.startswith("-") and "=" not in word]
+    words = re.findall(r'"([^"]*)"', inside)
+    plain = [word.rpartition("/")[2] for word in words if not word.startswith("-") and "=" not in word]
     return " ".join(plain[:4])[:60]

@@ -14,6 +14,7 @@ target          one target, 300,000 files, without Salt (``bench/target_side.py`
 fleet           ten minions, a repository with a long history (``bench/fleet.py``)
 overhead        what a deploy costs beyond its work (``bench/overhead.py``)
 budget          a small release's time, call by call (``bench/budget.py``)
+choice          what ``auto`` chooses for real repositories (``bench/choice.py``); not among ``all``
 staging         a plain directory staged again, beside ``git add`` and rsync (``bench/staging.py``)
 caps            whether transfers keep to their rates (``bench/caps.py``)
 all             all of them
@@ -33,6 +34,7 @@ from bench import (
     budget,
     cache,
     caps,
+    choice,
     compare,
     crowd,
     egress,
@@ -65,6 +67,7 @@ BENCHES: dict[str, Bench] = {
     ),
     "overhead": lambda options, directory: overhead.main([]),
     "budget": budget.main,
+    "choice": choice.main,
     "staging": lambda options, directory: staging.main(
         ["--directory", str(directory), "--files", str(options.files)]
     ),
@@ -89,6 +92,10 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="of goals and big; the one in the middle counts")
     parser.add_argument("--blobs", type=int, default=500, help="MB of binary files, for transports")
     parser.add_argument("--payload", type=int, default=240, help="MB, up to 270, for egress")
+    parser.add_argument(
+        "--repositories", default="", help="paths of git directories, with commas, for choice"
+    )
+    parser.add_argument("--steps", default="", help="old..new, with commas between, for choice")
     parser.add_argument("--sizes", default="", help="of fleets, with commas between, for scale and crowd")
     parser.add_argument("--peers", default="", help="names, with commas between; else all that can be had")
     parser.add_argument("--sites", type=int, choices=(1, 2), default=1, help="two: 40 ms between them")
@@ -100,7 +107,7 @@ def main() -> int:
     options.directory.mkdir(parents=True, exist_ok=True)
     wanted = [options.names] if isinstance(options.names, str) else options.names
     missed = 0
-    for name in BENCHES if "all" in wanted else wanted:
+    for name in [each for each in BENCHES if each != "choice"] if "all" in wanted else wanted:
         print(f"== {name} ==", flush=True)
         usual = _USUAL.get(name, _ELSE)
         mine = argparse.Namespace(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from saltdeploy.git import bundle, thin
+from saltdeploy.git import archived, bundle, thin
 from saltdeploy.git.reader import Reader, Tag
 from saltdeploy.lib.errors import DiskFull
 from saltdeploy.lib.os_errors import from_os
+from saltdeploy.protocol.release import check_commit
 
 _PACK = ("pack-objects", "--stdout", "--delta-base-offset", "--quiet")
 
@@ -49,6 +50,22 @@ class Packer(Reader):
             raise from_os(error, path=str(out.parent)) from error
         except DiskFull as full:  # it is not the repository's disk that is full
             raise from_os(OSError(errno.ENOSPC, full.cause), path=str(out.parent)) from full
+
+    def archive(self, commit: str, paths: Sequence[bytes], out: IO[bytes]) -> None:
+        """Write what ``git archive`` makes of a commit: its files as git's attributes say, but for filters.
+
+        Args:
+            paths: of files or directories that it has; none for all.
+            out: an open file.
+
+        Raises:
+            GitFailed: git cannot, as where a file has not the encoding that its attributes say.
+        """
+        command = [*archived.SETTINGS, "--literal-pathspecs", "archive", "--format=tar", check_commit(commit)]
+        named = [path.decode("utf-8", "surrogateescape") for path in paths]
+        self._run(
+            [*command, *(["--", *named] if named else [])], stdout=out, environment=archived.ENVIRONMENT
+        )
 
     def _pack_all(self, tag: Tag, file: IO[bytes], *, contents: bool) -> None:
         """Append the pack for those who hold nothing."""

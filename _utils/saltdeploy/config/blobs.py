@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import pointers
-from saltdeploy.config.derivation import NOTHING_DERIVED, Derivation
-from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
+from saltdeploy.config.exclude import NOTHING_DERIVED, NOTHING_LEFT_OUT, Derivation, LeftOut
 from saltdeploy.config.owner import NOBODYS, Ownership, of_trebuchet
 from saltdeploy.config.values import Wrong, text
 

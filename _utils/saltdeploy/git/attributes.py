@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.git.archived import SETTINGS, blob_id, files_in
 from saltdeploy.git.objects import FILE, GITLINK, NOTHING, SYMLINK, Change, read_changes
-from saltdeploy.git.packer import Packer
+from saltdeploy.git.packer import SETTINGS, Packer, blob_id, files_in
 from saltdeploy.lib.errors import Corrupt, GitFailed
 
 #: Attributes by which git makes another file, in the order in which they are told.

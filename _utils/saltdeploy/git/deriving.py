@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from typing import IO
 
-from saltdeploy.config.derivation import Derivation
-from saltdeploy.git.archived import Import, files_in
+from saltdeploy.config.exclude import Derivation
 from saltdeploy.git.naming import NamingRepository
 from saltdeploy.git.objects import GITLINK, NOTHING, SYMLINK, Change, read_changes
+from saltdeploy.git.packer import ArchivedFile, files_in
 from saltdeploy.lib.errors import BadRelease
 from saltdeploy.protocol.release import check_commit
 
@@ -245,3 +246,38 @@ def origin_told(message: str) -> str:
 
 def _below(path: bytes, inside: bytes) -> bytes:
     return path[len(inside) + 1 :] if inside else path
+
+
+class Import:
+    """Writes what ``git fast-import`` makes a commit of, which ``ref`` names then.
+
+    Args:
+        out: an open file.
+        base: the commit whose tree it begins with; "" for an empty one.
+    """
+
+    def __init__(self, out: IO[bytes], ref: str, base: str = "") -> None:
+        self._out = out
+        begin = f"from {base}\n" if base else ""
+        out.write(f"reset {ref}\n\ncommit {ref}\ncommitter - <-> 0 +0000\ndata 0\n{begin}".encode())
+
+    def remove(self, path: bytes) -> None:
+        """Take a file away, or a directory with all that is below it."""
+        self._out.write(b"D %s\n" % _quoted(path))
+
+    def put(self, path: bytes, file: ArchivedFile) -> None:
+        """Put a file at a path."""
+        self._out.write(b"M %s inline %s\ndata %d\n" % (file.mode.encode(), _quoted(path), file.size))
+        if file.data is not None:
+            shutil.copyfileobj(file.data, self._out, 1 << 20)
+        self._out.write(file.target + b"\n")
+
+    def link(self, path: bytes, commit: str) -> None:
+        """Put a submodule at a path."""
+        self._out.write(b"M %s %s %s\n" % (GITLINK.encode(), commit.encode(), _quoted(path)))
+
+
+def _quoted(path: bytes) -> bytes:
+    """A path as fast-import reads it."""
+    escaped = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
+    return b'"%s"' % escaped

@@ -19,7 +19,7 @@ from typing import Any
 from saltdeploy.lib import process, wire_errors
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 from saltdeploy.watch.restart_answers import Answers, restart_answers
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.watch.redis_filler import RedisFiller
 from saltdeploy.watch.redis_server import RedisServer
 

@@ -135,7 +135,7 @@ def test_S75_trigger_and_ricochet_as_their_authors_left_them(
         listed, found = originals.ricochet(
             redis.port, alice.place.parent, tmp_path, ["/repolist", f"/repo/{repo.name}"]
         )
-        assert listed == [repo.name]
+        assert repo.name in listed
         assert isinstance(found, dict)
         return found
 

@@ -121,7 +121,7 @@ def _run(words: list[str], staging: StagingRepository, account: Account | None) 
     try:
         run_as(account, words, staging.place, _UMASK)
     except DeployError as error:
-        command = shlex.join(["git", "-C", str(staging.place), *words])
+        command = f"git -C {shlex.quote(str(staging.place))} {shlex.join(words)}"
         who = f"sudo -u {account.name} " if account else ""
         cause = f"git {words[0]}: {error.cause}"
         raise GitFailed(cause, repo=staging.repo, path=str(staging.place), next=f"{who}{command}") from error

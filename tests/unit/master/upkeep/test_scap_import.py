@@ -123,6 +123,7 @@ def test_what_scap_cfg_says_becomes_a_pillar_that_is_valid(scap: ScapRepository)
         "service_port": [10042],
         "service_timeout": 90.0,
         "slots": 3,
+        "keep_tags": 30,
     }
     assert pillar["deployment_config"]["signals"] == {
         "irc-mathoid-deploy": {
@@ -152,7 +153,6 @@ def test_each_key_that_is_not_carried_over_is_named_with_its_reason(scap: ScapRe
     assert set(left) == {
         "ssh_user",
         "git_binary_manager",
-        "tags_to_keep",
         "config_deploy",
         "canary_threshold",
         "nonsense",

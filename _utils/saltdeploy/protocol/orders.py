@@ -42,6 +42,9 @@ _is_deploy_id = fields.matches(r"[0-9]{20}(_[0-9]{1,10})?|pin")
 _is_word = fields.matches(r"[a-z]{1,20}")
 _NUMBERS = ("bytes", "files", "seconds")  # facts that are counted up and shown in columns
 _MOST_FACTS = 50
+_MOST_PATHS = 20
+#: Facts that are lists of paths.
+PATHS = ("missing", "changed", "misowned", "extra")
 
 
 @dataclass(frozen=True)
@@ -368,7 +371,17 @@ def _facts(value: object) -> dict[str, Any]:
     steps = value.get("steps") if isinstance(value, dict) else None
     if isinstance(steps, (list, tuple)):
         facts["steps"] = [_flat(step) for step in steps[:_MOST_FACTS]]
-    return facts
+    return facts | _lists(value)
+
+
+def _lists(value: object) -> dict[str, list[str]]:
+    """The lists of paths that a comparison found; each is as long as its host tells it, up to a bound."""
+    found = value if isinstance(value, dict) else {}
+    return {
+        key: [legible(path[:_MOST_SHOWN]) for path in found[key][:_MOST_PATHS] if isinstance(path, str)]
+        for key in PATHS
+        if isinstance(found.get(key), (list, tuple))
+    }
 
 
 def _flat(value: object) -> dict[str, Any]:

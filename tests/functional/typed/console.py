@@ -19,6 +19,9 @@ import salt.config
 import salt.loader
 import salt.minion
 import salt.utils.args
+from saltdeploy.master import deploy
+from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.minion import stages
 from saltdeploy.watch.console import results
 
 from tests.functional.test_doors import configuration
@@ -154,6 +157,34 @@ class Console:
         found = snapshot(place)
         numbers = range(len(self.source.trees))
         return next((f"v{n}" for n in numbers if found == self.source.checked_out(n)), "?")
+
+    def loses(self, host: str, at: str) -> None:
+        """A host is away from the moment at which it is asked for this."""
+        publish = self._publish
+
+        def lose(hosts: list[str], function: str, arguments: list[Any], jid: str) -> None:
+            if function == at:
+                self.away.add(host)
+            publish(hosts, function, arguments, jid)
+
+        self.patch.setattr(self, "_publish", lose)
+
+    def deploy_watched(self, tag: str, watcher: Any) -> None:
+        """A deploy by the package itself, whose watcher may end it as a signal would."""
+        wish = Request(SYNC, REPO, tag)
+        with pytest.MonkeyPatch.context() as patch, self._open(self.opts, "root", (watcher,)) as master:
+            self._instead_of_salt(patch)
+            deploy.run(wish, self.fleet.pillar, "", self._new_jid(), master)
+
+    @staticmethod
+    def saying(minion: Minion, **facts: Any) -> Callable[..., dict[str, Any]]:
+        """What a host does, with these facts in its answers about itself."""
+
+        def do(function: str, arguments: list[Any], jid: str) -> dict[str, Any]:
+            told = stages.with_facts(minion._answer(function, arguments), **facts)
+            return dataclasses.replace(told, job=jid).to_wire(minion._fleet.master.secret(minion.name))
+
+        return do
 
     def minions_sign_otherwise(self) -> Callable[[], None]:
         """Let hosts have secrets that the master does not know, until what is returned is called."""

@@ -23,6 +23,7 @@ LOOKS = (
     "overview",
     "log",
     "targets",
+    "doctor",
 )
 
 Again = Callable[[], View]
@@ -75,13 +76,21 @@ def follow(kind: str, situation: Situation, consoles: Iterator[Console]) -> Iter
         last = _go(found[number], printed, console)
         if printed.mend is not None:
             printed.mend()
-            last = printed.again()
+            last = _past_its_mark(printed.again(), console)
         assert last.get("retcode", 0) == 0, f"{told}\nway {number + 1} led to {console.shown(last) or last}"
         try:
             story.send(last)
         except StopIteration:
             pass
         number += 1
+
+
+def _past_its_mark(view: View, console: Console) -> View:
+    """A release that was rolled back for what is mended now was not to blame, and the refusal says what goes past that."""
+    if "bad-release" not in kinds_in(view):
+        return view
+    (last,) = ways(console.next_of(view))[-1]
+    return console.type(list(last.words))
 
 
 def _go(way: list[Step], printed: Printed, console: Console) -> View:
@@ -104,7 +113,7 @@ def _do(step: Step, printed: Printed, console: Console) -> View:
         return printed.again()
     if step.on:
         return _at_a_shell(step.text)
-    if step.text.startswith("see docs/"):
+    if "docs/" in step.text:
         return {"retcode": 0}
     assert step.words, f"nobody here knows how to: {step.text}"
     if hand is not None and step.words[0] not in ("salt", "salt-run"):

@@ -144,7 +144,12 @@ def check_that_cannot_tell(at: Console) -> Story:
     script = at.place / "check_well"
     script.write_text(f"#!/bin/sh\ntest -e {there} || exit 3\n")
     script.chmod(0o755)
-    at.configure(checks={"well": {"type": "nrpe", "after": "checkout", "command": str(script)}})
+    (at.place / "well.cfg").write_text(f"command[check_well]={script}\n")
+    at.configure(
+        checks={
+            "well": {"type": "nrpe", "nrpe_dir": str(at.place), "after": "checkout", "command": "check_well"}
+        }
+    )
     yield Printed(lambda: at.deploy("v1"), mend=there.touch)
 
 
@@ -214,7 +219,7 @@ def strange_files(at: Console) -> Story:
         for each in strange:
             os.replace(each, each.parents[1] / f"kept-{each.name}")
 
-    hand = {"name what is to stay": lambda: None, "move away what is not": moved_away}
+    hand = {"name what is to stay": moved_away}
     warned = {"say `untracked: warn`": lambda: at.configure(untracked="warn")}
     yield Printed(lambda: at.deploy("v1"), {**hand, **warned}, mend=lambda: None)
     assert at.live() == at.everywhere("v1")

@@ -13,7 +13,7 @@ _PROGRAM = re.compile(
 )
 _AGAIN = re.compile(r"(?:run )?the same (?:command|job) again|deploy again$|try again$|tries again$")
 _WITH = re.compile(r"the same command with (\S+)$")
-_ON_A_HOST = re.compile(r"(?:.*; )?on (web\d+|this host|the host): (.+)")
+_ON_A_HOST = re.compile(r"(?:.*; )?on (web\d+|this host|the host|the master): (.+)")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from saltdeploy.master.upkeep import preseed
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion import stages, untracked
 from saltdeploy.minion.context import Host, Task
-from saltdeploy.protocol.orders import ROLLBACK, Order, Result, secret_for
+from saltdeploy.protocol.orders import ROLLBACK, Order
+from saltdeploy.protocol.result import Result, secret_for
 
 from tests.support.repositories import Source, snapshot
 from tests.support.targets import Copies

@@ -18,7 +18,7 @@ from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed, Locked
 from saltdeploy.lib.forcing import GUARDS
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet import minions
+from saltdeploy.master.fleet import survey
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.plan_model import Request
 from saltdeploy.master.planning import (
@@ -72,7 +72,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
     """
     one, repo = draft.lead, draft.lead.repo
     source = one.open_source()
-    held, silent = minions.asked(repo, one.hosts, master)
+    held, silent = survey.asked(repo, one.hosts, master)
     facts = plan_hash.facts_of(one, draft.waves, held)
     travels = ways(one, held)
     try:

@@ -9,7 +9,7 @@ from saltdeploy.lib.errors import DeployError, MovedTag, NoSuchTag, NotReady
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import utc
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import survey
+from saltdeploy.master.fleet.survey import survey
 from saltdeploy.master.fleet.suspended import Suspensions
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.payloads.source import Source

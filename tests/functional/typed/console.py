@@ -47,6 +47,7 @@ class Console:
 
     def __init__(self, checkout: Path, place: Path, source: Source, **keys: Any) -> None:
         self.away: set[str] = set()
+        self._user = "root"
         self.patch = pytest.MonkeyPatch()
         self.matched = list(HOSTS)
         self.instead: dict[str, Callable[[str], object]] = {}
@@ -104,7 +105,7 @@ class Console:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(self, "runners", salt.loader.runner({**self.opts, "__cli": "salt-master", **opts}))
             patch.setattr(self, "_globals", self.runners["deploy.locks"].__globals__)
-            patch.setitem(self._globals, "__user__", name)
+            patch.setattr(self, "_user", name)
             patch.setattr(
                 multiprocessing.current_process(), "_name", "ProcessFunc(AsyncClientMixin, fun=x jid=1)"
             )
@@ -215,6 +216,7 @@ class Console:
         patch.setattr(self.fleet, "new_jid", self._new_jid)
         patch.setattr(self.fleet, "publish", self._publish)
         patch.setitem(self._globals, "open_master", self._open)
+        patch.setitem(self._globals, "__user__", self._user)
         patch.setitem(self._globals, "pillar", lambda opts: self.fleet.pillar)
         patch.setitem(self._globals, "site", lambda opts: "")
         patch.setitem(self._globals, "matching", lambda opts, *wanted: self._match(*wanted))

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-_OR = re.compile(r"(?:[;,.] |\. )(?:or|else),? (?!.{0,12}raise )|; if neither [^:]*: ", re.I)
+_OR = re.compile(r"(?:[;,.] |\. )(?:or|else),? (?!.{0,12}raise )|; if neither [^:]*: |; others: ", re.I)
 _THEN = re.compile(r"\)?[;,] (?:and )?then |; |\), ")
 _PROGRAM = re.compile(
     r"(?:^|[ (])((?:salt-run|salt-call|salt|mv|git|ls|namei|curl|rm|install|chattr|ps|kill) .*)"

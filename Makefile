@@ -85,7 +85,7 @@ dist: $(READY)  ## the wheel and the sdist, in dist/
 	$(BIN)/python -m twine check --strict dist/*
 
 # make bench BENCH="compare transports" OPTIONS="--minions 10 --files 300000"; docs/bench.md names them all.
-BENCH ?= compare
+BENCH ?= goals
 OPTIONS ?=
 PROFILE ?=
 bench: $(READY)  ## measure a fleet and its peers on this machine; PROFILE=1 shows where time goes

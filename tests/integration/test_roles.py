@@ -85,6 +85,38 @@ def beside(fleet: Fleet) -> Iterator[Path]:
 
 
 @only_root
+def test_S67_by_publisher_acl_a_user_without_rights_deploys_and_salt_lets_nothing_else_through(
+    fleet: Fleet, repo: Repo, beside: Path
+) -> None:
+    def salt(*words: str) -> Said:
+        program = "import sys; sys.argv[0] = 'salt'; from salt.scripts import salt_main; salt_main()"
+        call = [sys.executable, "-c", program, "-c", str(beside), "-t", "60", "--out=json"]
+        return typed_by_nobody([*call, "--log-file=/dev/null", *words])
+
+    wanted = f"kwarg={json.dumps({'repo': repo.name, 'tag': 'v0'})}"
+    with deployers(repo, "nobody"):
+        done = salt("web8", "saltutil.runner", "deploy.sync", wanted)
+        assert done.status == 0 and done.out.startswith("{"), done
+        assert isinstance(json.loads(done.out)["web8"], dict), done
+        assert json.loads(done.out)["web8"]["outcome"] == "CONVERGED"
+        for words in (
+            ("web8", "saltutil.runner", "deploy.gc"),
+            ("web8", "saltutil.runner", "salt.cmd", "test.ping"),
+            ("web8", "cmd.run", "id"),
+            ("web1", "saltutil.runner", "deploy.sync", wanted),
+        ):
+            refused = salt(*words)
+            assert "Authorization error occurred." in refused.out + refused.err, (
+                words,
+                refused,
+            )  # salt ends with 0
+    with deployers(repo, "somebody"):
+        refused = salt("web8", "saltutil.runner", "deploy.sync", wanted)
+        assert json.loads(refused.out)["web8"]["error"]["kind"] == "not-allowed", refused
+    assert by(repo) == ("nobody", "deployer")
+
+
+@only_root
 @pytest.mark.repo(
     fetch_module_calls={"gate.wait": ["DISK/gate"]},
     checks={

@@ -78,7 +78,7 @@ def let_pass(*places: Path) -> None:
         for directory in (place, *place.parents):
             own = directory.stat().st_uid == os.getuid() and directory.is_relative_to(tempfile.gettempdir())
             if own and directory.is_dir() and directory != Path(tempfile.gettempdir()):
-                directory.chmod(directory.stat().st_mode | 0o011)
+                directory.chmod(directory.stat().st_mode | 0o055)  # Salt wants to read them, too
 
 
 def _opening() -> str:

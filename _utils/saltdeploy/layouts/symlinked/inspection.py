@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from saltdeploy.content.manifest import Manifest
@@ -33,7 +35,7 @@ def wrong_manifest(manifest: Manifest, state: TreeState) -> Unreadable:
 
 
 def check_by_stat(
-    slot: Slot, state: TreeState, root: str, work: WorkTree, limit: int, *, in_use: bool
+    slot: Slot, state: TreeState, root: str, work: WorkTree, limit: int, *, in_use: Callable[[], bool]
 ) -> tuple[bool, list[str]]:
     """Compare a complete tree by its stat; and its root, if it has to be a certain one.
 
@@ -42,7 +44,7 @@ def check_by_stat(
     Args:
         work: deletes rubbish.
         limit: see :func:`directories_to_check`.
-        in_use: users read the tree.
+        in_use: whether users read the tree; asked only where that matters, since all processes are looked at for it.
 
     Returns:
         Whether it is the release, and the blobs whose files hold something else.
@@ -61,16 +63,26 @@ def check_by_stat(
 
 
 def _compare(
-    slot: Slot, manifest: Manifest, work: WorkTree, limit: int, damaged: list[str], *, in_use: bool
+    slot: Slot,
+    manifest: Manifest,
+    work: WorkTree,
+    limit: int,
+    damaged: list[str],
+    *,
+    in_use: Callable[[], bool],
 ) -> Findings:
+    in_use = functools.cache(in_use)
+
     def stray(path: bytes) -> None:
-        if not in_use:
+        if not in_use():
             work.remove_stray(path, manifest)
 
     among = directories_to_check(slot.tree, manifest, limit)
     findings = manifest.verify(slot.tree, full=False, among=among, stray=stray, damaged=damaged.append)
     work.sync()
-    if findings.ok and not in_use:  # on a full disk nothing is noted, and all is compared again next time
+    looked = among is None or bool(among)  # else every directory is as it was noted
+    is_to_note = findings.ok and looked and manifest.holds_more_than(limit) and not in_use()
+    if is_to_note:  # on a full disk nothing is noted, and all is compared again next time
         with contextlib.suppress(sqlite3.Error), manifest.transaction():
             note_directories(slot.tree, manifest, limit, among)
     return findings

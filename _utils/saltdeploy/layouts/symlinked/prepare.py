@@ -105,7 +105,7 @@ class SymlinkedLayout(SymlinkedTrees):
         for slot in view.holding(commit):
             state = view.states[slot]
             if not state.suspect:
-                in_use = slot == view.live or bool(users_of([slot.tree]))
+                in_use = functools.partial(_is_in_use, slot, view.live)
                 work = WorkTree(slot.tree, self._incoming, Stored(self.store))
                 limit = self._repo.layout.stat_limit
                 sound, damaged = check_by_stat(slot, state, root, work, limit, in_use=in_use)
@@ -227,6 +227,11 @@ class SymlinkedLayout(SymlinkedTrees):
             **taken,
             **activate(view, slot, release, self._repo.paths.location, back=back),
         }
+
+
+def _is_in_use(slot: Slot, live: Slot | None) -> bool:
+    """Whether users read a tree."""
+    return slot == live or bool(users_of([slot.tree]))
 
 
 def _remove_aside(aside: Path) -> None:

@@ -25,6 +25,7 @@ from saltdeploy.master.planning import (
     check_places,
     config_differences,
     dependencies,
+    derived,
     once,
     plan_hash,
     transport_choice,
@@ -110,6 +111,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "untracked": gone,
         "remarks": [
             *_naming(one),
+            *derived.remarks(one),
             *_without_effect(repo),
             *_shared(repo),
             *_once(draft),
@@ -130,11 +132,11 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
     """What a commit is called that is deployed without a tag."""
     if one.untagged is not None:
         yield (
-            f"{one.request.revision} is {one.release.commit} now. It has no tag yet: the deploy makes one on this master, "
+            f"{one.request.revision} is {one.tag.as_made.commit} now. It has no tag yet: the deploy makes one on this master, "
             f"{one.release.tag} if nobody takes that before; this plan makes none"
         )
     elif one.request.revision:
-        yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
+        yield f"{one.request.revision} is {one.tag.as_made.commit} now, which was tagged {one.release.tag} on this master before"
 
 
 def _without_effect(repo: Repo) -> Iterator[str]:

@@ -140,6 +140,7 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
     if request.revision:
         source = Source(repo, master.root)
         tag, untagged = revisions.find(request, source, repo, history, master.bus.now())
+        tag = source.release(tag)
         release = Release(repo.name, tag.name, tag.commit)
         return ResolvedRepo(
             asked, pin, targets, hosts, wanted, source, tag, release, history, None, untagged, apart
@@ -169,7 +170,7 @@ def _release(asked: RepoRequest, hosts: list[str]) -> tuple[Source | None, Tag, 
     if asked.request.action == RESTART:
         return _known(_pinned(asked.repo, hosts, asked.master))
     source = Source(asked.repo, asked.master.root)
-    tag = source.tag(asked.tag)
+    tag = source.release(source.tag(asked.tag))
     return source, tag, Release(asked.repo.name, tag.name, tag.commit)
 
 

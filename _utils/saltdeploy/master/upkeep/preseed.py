@@ -100,9 +100,9 @@ def _packed(
     repo: Repo, name: str, deploy: str, sources: Any, held: dict[str, Holdings], master: Master
 ) -> Packing:
     source = master_source.Source(repo, master.root)
-    tag = source.tag(name)
+    tag = source.release(source.tag(name))
     release = Release(repo.name, tag.name, tag.commit)
-    release_guards.refuse_moved(release, _history(repo, master))
+    release_guards.refuse_moved(release, _history(repo, master), source)
     held = held or {"": _NOTHING}
     wanted = transport_choice.of_each("", repo, list(held), master.targets)
     travels = transport_choice.ways(wanted, TransportChooser(repo, source, tag, held, master).choose)

@@ -11,6 +11,7 @@ pillar says; a second Ctrl-C leaves it running.
 
 import contextlib
 import datetime
+import difflib
 import functools
 import inspect
 import logging
@@ -29,7 +30,7 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge import asking
-from saltbridge.master import open_master, pillar, root, site, store
+from saltbridge.master import accepted, open_master, pillar, root, site, store
 from saltbridge.master import targets as matching
 from saltbridge.quiet import no_unclosed
 from saltdeploy import config
@@ -535,12 +536,17 @@ def suspend(host, reason, repo="", hours=24, until=""):
     from saltdeploy.master.fleet.suspended import Suspension, Suspensions
 
     now = time.time()
-    end = _moment(until, host) if until else now + hours * 3600
+    end = _moment(until, host, reason) if until else now + hours * 3600
     if repo:
         _config(repo)
     known = Suspensions(root(__opts__))
     known.add(Suspension(host, repo, reason, _user(), now, end))
-    return {"view": "suspended", "hosts": [each.to_wire() for each in known.at(now).values()]}
+    found = {"view": "suspended", "hosts": [each.to_wire() for each in known.at(now).values()]}
+    here = accepted(__opts__)
+    if host in here:
+        return found
+    # it may be on its way back; whoever has mistyped it has to know, since the one that was meant takes part
+    return {**found, "unknown": host, "near": difflib.get_close_matches(host, here, n=3)}
 
 
 @_door
@@ -692,6 +698,7 @@ def lock(repo="", reason="", group="", hours=0):
 
         salt-run deploy.lock repo=mediawiki reason="database migration"
     """
+    _refuse_to_lock_nothing(repo, group)
     until = time.time() + hours * 3600 if hours else None
     holder = Holder.here(_user(), reason=reason)
     locks = _locks()
@@ -1614,6 +1621,8 @@ def _find(repo, deploy):
     if name and wanted and journals.path(name, wanted).is_file():
         name = journals.repo_of(wanted)  # of several that are deployed as one, the one that leads
     else:
+        if name and not wanted:
+            _config(name)  # a name that was mistyped is told as that
         raise errors.NoSuchDeploy(
             _why_there_is_none(name, wanted),
             repo=name,
@@ -1719,12 +1728,13 @@ def _overrides(**said):
     return tuple((key, value) for key, value in said.items() if value != "")
 
 
-def _moment(text, host):
+def _moment(text, host, reason):
     try:
         return datetime.datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
         raise errors.BadArguments(
-            f"{text!r} is no moment", next=f"salt-run deploy.suspend {host} reason=... until=2026-11-30T18:00"
+            f"{text!r} is no moment",
+            next=f"salt-run deploy.suspend {host} {argument('reason', reason)} until=2026-11-30T18:00",
         ) from None
 
 
@@ -1735,6 +1745,28 @@ def _config(repo):
 def _history(repo):
     here = root(__opts__)
     return history_of(repo, here, store(__opts__), running=is_held(here, repo))
+
+
+def _refuse_to_lock_nothing(repo, group):
+    """Who locks a repo or a group that there is not believes that nobody deploys. Where the pillar cannot be read, any is locked."""
+    if not repo:
+        return
+    try:
+        groups = [each.name for each in _config(repo).rollout.groups]
+    except errors.UnknownRepo:
+        raise
+    except errors.DeployError:
+        return
+    if group and group not in groups:
+        known = ", ".join(groups)
+        raise errors.BadArguments(
+            f"it has no group {group}; "
+            + (f"its groups are {known}" if known else "it has no groups at all"),
+            repo=repo,
+            next=f"salt-run deploy.lock {argument('repo', repo)} "
+            + (f"{argument('group', groups[0])} " if groups else "")
+            + 'reason="..."',
+        )
 
 
 def _locks():

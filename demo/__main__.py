@@ -92,6 +92,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 _say(_what_to_try(fleet, tags))
             if web:
                 _say(f"\nthe page: {web.log_in}")
+            if not kept:
+                _say(f"stopping the master and its {arguments.minions} minions")
     finally:
         # a second Ctrl-C shall not leave processes behind
         signal.signal(signal.SIGINT, signal.SIG_IGN)

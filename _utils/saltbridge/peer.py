@@ -87,7 +87,10 @@ def trebuchets_answers(view: Mapping[str, Any], opts: Mapping[str, Any], since: 
     repo, deploy = str(view.get("repo") or ""), str(view.get("deploy") or "")
     if not deploy:
         return str(
-            Unavailable("the master still prepares the restart", next="salt-run deploy.watch repo=...")
+            Unavailable(
+                "the master still prepares the restart",
+                next=f"salt-run deploy.watch {argument('repo', repo)}" if repo else "salt-run deploy.locks",
+            )
         )
     journal = Journals(bridge.root(dict(opts))).path(repo, deploy)
     while True:

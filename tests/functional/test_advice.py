@@ -35,7 +35,7 @@ OPEN = {
     # where somebody has put what is to be taken over
     ("_utils/saltdeploy/layouts/symlinked/adopt.py", "deploy.adopt", "source=DIRECTORY"),
     # why somebody does it
-    ("_runners/deploy.py", "deploy.suspend", "reason=..."),
+    ("_runners/deploy.py", "deploy.lock", "reason=..."),
     ("_utils/saltdeploy/master/fleet/suspended.py", "deploy.suspend", "reason=..."),
     # what was pinned stood in a file that is damaged, and in no journal
     ("_utils/saltdeploy/master/records/pins.py", "deploy.sync", "tag=..."),

@@ -15,7 +15,9 @@ from saltdeploy.master.running.unfinished import DIED
 from tests.functional.typed import of_files, of_fleets, of_hosts, of_requests
 from tests.functional.typed.console import Console
 from tests.functional.typed.follower import Situation, follow, kinds_in
+from tests.functional.typed.reader import ways
 from tests.support.repositories import Source, tree
+from tests.unit.protocol.whole_deploys import REPO
 
 SITUATIONS = {**of_requests.SITUATIONS, **of_hosts.SITUATIONS, **of_files.SITUATIONS}
 CASES = [
@@ -110,3 +112,39 @@ def test_F12_every_outcome_and_every_state_of_a_report_has_a_situation(checkout:
     assert DIED in words
     asks = (checkout / "tests/integration/test_advice.py").read_text()
     assert "def test_F12_the_command_while_a_deploy_waits_answers_it" in asks, "that takes two processes"
+
+
+@pytest.mark.parametrize("function", ["abort", "export", "log", "resume", "show", "story"])
+def test_a_repo_that_was_mistyped_is_told_as_that_and_not_as_one_that_was_never_deployed(
+    consoles: Iterator[Console], function: str
+) -> None:
+    view = next(consoles).run(function, repo="demo/sit")
+    assert view["error"]["kind"] == "unknown-repo"
+    assert "did you mean demo/site?" in view["error"]["next"]
+
+
+def test_nothing_that_there_is_not_is_locked(consoles: Iterator[Console]) -> None:
+    """Whoever believes to have locked something lets a deploy go out that is not to."""
+    at = next(consoles)
+    assert at.run("lock", repo="demo/sit", reason="r")["error"]["kind"] == "unknown-repo"
+    none = at.run("lock", repo=REPO, group="canary", reason="r")["error"]
+    assert none["cause"] == "it has no group canary; it has no groups at all"
+    at.configure(groups=[{"name": "canary", "targets": "web1"}, {"name": "rest"}])
+    wrong = at.run("lock", repo=REPO, group="canari", reason="r")["error"]
+    assert wrong["cause"] == "it has no group canari; its groups are canary, rest"
+    assert at.run("lock", repo=REPO, group="canary", reason="r")["retcode"] == 0
+    at.fleet.pillar["repo_config"][REPO]["layout"] = "slotz"
+    assert at.run("lock", repo=REPO, reason="the pillar is broken, and nobody shall deploy")["retcode"] == 0
+
+
+def test_who_suspends_a_host_that_there_is_not_is_told_so(consoles: Iterator[Console]) -> None:
+    """The host that was meant takes part in the next deploy."""
+    at = next(consoles)
+    keys = Path(at.opts["pki_dir"], "minions")
+    keys.mkdir(parents=True)
+    (keys / "web7").write_text("a key\n")
+    view = at.run("suspend", host="web77", reason="its disk")
+    assert "this master has no minion web77; did you mean web7?" in at.shown(view)
+    (undo,) = ways(at.next_of(view))[0]
+    assert at.type(list(undo.words))["retcode"] == 0
+    assert "no minion" not in at.shown(at.run("suspend", host="web7", reason="its disk"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import utc
-from saltdeploy.watch.console.views.common import View, cell, mapping, part, repo, views
+from saltdeploy.watch.console.views.common import View, called, cell, mapping, part, repo, views
 from saltdeploy.watch.text import clean, hosts, natural, table, with_next
 
 
@@ -24,7 +26,18 @@ def suspended(view: View, now: float, colour: bool) -> list[str]:
         (cell(each.get("host")), cell(each.get("repo")), utc(float(each["until"])), cell(each.get("user")), clean(each.get("reason")))
         for each in sorted(known, key=lambda each: natural(clean(each.get("host"))))
     ]  # fmt: skip
-    return table([("HOST", "REPO", "UNTIL", "BY", "REASON"), *rows])
+    return [*table([("HOST", "REPO", "UNTIL", "BY", "REASON"), *rows]), *_mistyped(view)]
+
+
+def _mistyped(view: View) -> list[str]:
+    """That no minion has the name: the one that was meant takes part in deploys all the same."""
+    name = clean(view.get("unknown"))
+    if not name:
+        return []
+    near = called(view.get("near"))
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    undo = f"salt-run deploy.readmit {shlex.quote(name)}"
+    return ["", f"this master has no minion {name}{meant}", f"Next: if another one was meant: {undo}"]
 
 
 def serviced(view: View, now: float, colour: bool) -> list[str]:

@@ -42,6 +42,7 @@ class Master:
         aborted: "" or why this process shall stop its deploy.
         watchers: read the events.
         interface: the address at which the master listens.
+        over_ssh: the hosts that are no minions.
     """
 
     root: Path
@@ -56,6 +57,7 @@ class Master:
     aborted: Callable[[], str] = lambda: ""
     watchers: tuple[Listener, ...] = ()
     interface: str = "0.0.0.0"
+    over_ssh: frozenset[str] = frozenset()
 
     @property
     def payloads(self) -> Payloads:

@@ -1,0 +1,92 @@
+"""Hosts without a minion, asked over ssh, take part in one deploy with minions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.fleet import Fleet
+from tests.integration.mixed import HOLD, HOLD_LATER, MixedFleet
+from tests.integration.pillar import Pillar, repo_name
+from tests.integration.repo import Releases, Repo, converged
+from tests.integration.rollouts import IS_WELL, journal, unwell
+from tests.support.sshhosts import SshHosts, ssh_hosts
+
+APPS = ("app1", "app2", "app3", "app4")
+MINIONS = ("web1", "web2", "web3", "web5", "web6", "web7")
+
+
+@pytest.fixture(scope="module")
+def machine(fleet: Fleet, short_directory: Path) -> Iterator[SshHosts]:
+    """The machine that the four hosts are: its user may pass through the fleet's directory, and has a disk for each."""
+    short_directory.chmod(0o711)
+    with ssh_hosts(short_directory / "ssh", APPS) as found:
+        (short_directory / "disks").chmod(0o711)
+        for name in APPS:
+            found.own(short_directory / "disks" / name)
+        yield found
+    short_directory.chmod(0o700)
+
+
+@pytest.fixture(scope="module")
+def mixed(fleet: Fleet, machine: SshHosts) -> MixedFleet:
+    return MixedFleet(fleet, machine)
+
+
+@pytest.fixture
+def repo(mixed: MixedFleet, pillar: Pillar, releases: Releases, request: pytest.FixtureRequest) -> Repo:
+    """A repo of both."""
+    return Repo(repo_name(request.node), mixed, pillar, releases)
+
+
+@pytest.mark.repo(targets=",".join((*MINIONS, *APPS)), checks={"well": IS_WELL})
+def test_six_minions_and_four_ssh_hosts_are_one_transaction(repo: Repo, mixed: MixedFleet) -> None:
+    converged(repo.sync("v1"))
+    assert repo.on_disk() == repo.everywhere("v1")
+    (mixed.disk("app3") / "unwell").touch()
+    failed = repo.sync("v2")
+    (mixed.disk("app3") / "unwell").unlink()
+    assert mixed.ended(failed) == (1, "ROLLED BACK")
+    assert failed.data["unwell"] == ["app3"]
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(targets="web1,app1,app2", checks={"held": {"type": "command", "after": "fetch", "command": HOLD}})
+def test_connections_that_are_cut_in_a_fetch_are_asked_again(repo: Repo, mixed: MixedFleet) -> None:
+    with mixed.cut_while_held("app1", "app2"):
+        deploy = mixed.begin("deploy.sync", repo=repo.name, tag="v1")
+    converged(mixed.wait(deploy))
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(targets="web1,app1,app2", restart_command=HOLD)
+def test_connections_that_are_cut_in_a_checkout_are_asked_again(repo: Repo, mixed: MixedFleet) -> None:
+    with mixed.cut_while_held("app1", "app2"):
+        deploy = mixed.begin("deploy.sync", repo=repo.name, tag="v1")
+    converged(mixed.wait(deploy))
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(targets="web1,app1,app2", restart_command=HOLD_LATER, checks={"well": IS_WELL})
+def test_connections_that_are_cut_in_a_rollback_are_asked_again(repo: Repo, mixed: MixedFleet) -> None:
+    converged(repo.sync("v1"))
+    for host in repo.hosts:
+        (mixed.disk(host) / "once").unlink()
+    with unwell(repo, "web1"), mixed.cut_while_held("app1", "app2"):
+        deploy = mixed.begin("deploy.sync", repo=repo.name, tag="v2")
+    assert mixed.ended(mixed.wait(deploy)) == (1, "ROLLED BACK")
+    assert repo.on_disk() == repo.everywhere("v1")
+
+
+@pytest.mark.repo(targets="web1,app1")
+def test_a_host_that_shows_another_key_is_told_nothing_and_named(repo: Repo, mixed: MixedFleet) -> None:
+    mixed.machine.write_known_hosts("stranger")
+    try:
+        held = repo.sync("v1")
+    finally:
+        mixed.machine.write_known_hosts()
+    assert mixed.ended(held) == (1, "HELD")
+    assert "the host key that it shows is not the one in known_hosts" in str(held.data)
+    assert repo.on_disk() == {"web1": "", "app1": ""}

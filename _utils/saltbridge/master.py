@@ -74,6 +74,7 @@ def open_master(
                     watchers=watchers,
                     interface=str(opts.get("interface") or "0.0.0.0"),
                     over_ssh=frozenset(roster.hosts if roster else ()),
+                    twice=tuple(roster.both) if roster else (),
                 )
 
 

@@ -11,7 +11,7 @@ from tests.integration.fleet import Fleet
 from tests.integration.mixed import HOLD, HOLD_LATER, MixedFleet
 from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo, converged
-from tests.integration.rollouts import IS_WELL, journal, unwell
+from tests.integration.rollouts import IS_WELL, unwell
 from tests.support.sshhosts import SshHosts, ssh_hosts
 
 APPS = ("app1", "app2", "app3", "app4")
@@ -53,7 +53,9 @@ def test_six_minions_and_four_ssh_hosts_are_one_transaction(repo: Repo, mixed: M
     assert repo.on_disk() == repo.everywhere("v1")
 
 
-@pytest.mark.repo(targets="web1,app1,app2", checks={"held": {"type": "command", "after": "fetch", "command": HOLD}})
+@pytest.mark.repo(
+    targets="web1,app1,app2", checks={"held": {"type": "command", "after": "fetch", "command": HOLD}}
+)
 def test_connections_that_are_cut_in_a_fetch_are_asked_again(repo: Repo, mixed: MixedFleet) -> None:
     with mixed.cut_while_held("app1", "app2"):
         deploy = mixed.begin("deploy.sync", repo=repo.name, tag="v1")

@@ -43,6 +43,7 @@ class Master:
         watchers: read the events.
         interface: the address at which the master listens.
         over_ssh: the hosts that are no minions.
+        twice: minions that stand in the roster of those as well.
     """
 
     root: Path
@@ -58,6 +59,7 @@ class Master:
     watchers: tuple[Listener, ...] = ()
     interface: str = "0.0.0.0"
     over_ssh: frozenset[str] = frozenset()
+    twice: tuple[str, ...] = ()
 
     @property
     def payloads(self) -> Payloads:

@@ -156,7 +156,7 @@ _ON_REPO: dict[str, tuple[tuple[str, ...], Callable[[Repo, Mapping[str, Any], Ho
 def _doctor(request: HostRequest, base: Path) -> Result:
     repo = str(_bound(request, "repo").get("repo") or "")
     record = record_of(base, request.host)
-    pillar = request.pillar
+    pillar = {**request.pillar, "deploy": {**request.ours, "secret": bool(request.secret)}}
     return doctor.look(request.host, repo, pillar, pillar, request.site, time.time(), record, ())
 
 

@@ -18,7 +18,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
-from saltdeploy.master.planning import check_places, dependencies, release_guards, removal
+from saltdeploy.master.planning import check_places, dependencies, over_ssh, release_guards, removal
 from saltdeploy.master.planning.resolve import RepoRequest, ResolvedRepo
 from saltdeploy.master.records import checks
 from saltdeploy.master.waves import groups_of
@@ -228,6 +228,7 @@ OF_REQUEST: tuple[tuple[str, Callable[[RepoRequest], None]], ...] = (
 )
 OF_RELEASE: tuple[tuple[str, Callable[[ResolvedRepo], None]], ...] = (
     ("targets", _targets),
+    ("over_ssh", over_ssh.refuse),
     ("transport", _transport),
     ("moved_tag", _moved_tag),
     ("bad_release", _bad_release),

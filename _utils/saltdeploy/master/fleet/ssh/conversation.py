@@ -18,6 +18,7 @@ from typing import IO, Any
 from saltdeploy.config.ssh_hosts import SshHost
 from saltdeploy.lib.errors import DeployError, Unavailable
 from saltdeploy.lib.text import legible
+from saltdeploy.master.fleet.no_answers import NO_SSH
 from saltdeploy.master.fleet.ssh import archives
 from saltdeploy.master.fleet.ssh.archives import HostArchive
 from saltdeploy.master.fleet.ssh.connections import SshConnections, Started
@@ -226,10 +227,6 @@ def _message(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return said if isinstance(said, dict) else None
-
-
-#: How a text begins that says why a host gave no answer over ssh.
-NO_SSH = "no answer over ssh from"
 
 
 def _failed(host: SshHost, why: str) -> DeployError:

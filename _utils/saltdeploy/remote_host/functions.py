@@ -17,8 +17,9 @@ from saltdeploy.lib.errors import NoSuchTag, Unsupported
 from saltdeploy.minion import adopt, by_hand, doctor, gc, own_orders, preseed, stages, untracked
 from saltdeploy.minion.context import Host
 from saltdeploy.protocol import orders
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 from saltdeploy.remote_host.request import HostRequest, record_of
 
 #: Stages: each is done in a process of its own.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import disk, durable, flock
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 _KEPT = 7 * 86_400.0  # seconds
 

@@ -18,7 +18,7 @@ from saltdeploy.config import upfront
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol import orders
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.remote_host import functions, jobs
 from saltdeploy.remote_host.channel import Channel, Gone
 from saltdeploy.remote_host.jobs import StageJob, Tell

@@ -49,19 +49,29 @@ class MixedFleet(Fleet):
         return self.machine.place.parent / "disks" / host
 
     @contextlib.contextmanager
-    def cut_while_held(self, *hosts: str) -> Iterator[None]:
-        """What is begun in the block waits at :data:`HOLD` on these hosts; then their connections are cut, and they go on."""
+    def held(self, *hosts: str) -> Iterator[None]:
+        """In the block what is begun waits at :data:`HOLD` on these hosts."""
         for host in hosts:
             (self.disk(host) / "reached").unlink(missing_ok=True)
             (self.disk(host) / "shut").touch()
         try:
             yield
-            for host in hosts:
-                wait_for((self.disk(host) / "reached").exists)
-            assert self.machine.cut()
         finally:
             for host in hosts:
                 (self.disk(host) / "shut").unlink()
+
+    def wait_until_held(self, *hosts: str) -> None:
+        """Until they have come there."""
+        for host in hosts:
+            wait_for((self.disk(host) / "reached").exists)
+
+    @contextlib.contextmanager
+    def cut_while_held(self, *hosts: str) -> Iterator[None]:
+        """What is begun in the block waits; then the connections of these hosts are cut, and they go on."""
+        with self.held(*hosts):
+            yield
+            self.wait_until_held(*hosts)
+            assert self.machine.cut()
 
     def ended(self, run: Run) -> tuple[int, str]:
         """How a deploy ended: exit status, and the word."""

@@ -140,5 +140,8 @@ def _user(place: Path) -> Iterator[tuple[str, Path]]:
     try:
         yield name, home
     finally:
-        subprocess.run(["pkill", "-KILL", "-u", name], check=False)
+        for process in psutil.process_iter(["uids"]):  # stages outlive connections
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.info["uids"].effective == pwd.getpwnam(name).pw_uid:
+                    process.kill()
         subprocess.run(["userdel", "--force", name], check=False, capture_output=True)

@@ -21,7 +21,7 @@ import salt.utils.http
 import salt.utils.jid
 import salt.utils.minions
 from saltdeploy import checks
-from saltdeploy.config.ssh_setting import SETTING
+from saltdeploy.config.targets import SSH_HOSTS as SETTING
 from saltdeploy.lib import errors
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.cache import Store

@@ -19,7 +19,7 @@ import salt.roster
 import salt.utils.minions
 from saltdeploy.config import ssh_hosts
 from saltdeploy.config.ssh_hosts import SshHost, SshSettings
-from saltdeploy.config.ssh_setting import SETTING
+from saltdeploy.config.targets import SSH_HOSTS as SETTING
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.lib import errors
 from saltdeploy.master.context import Bus

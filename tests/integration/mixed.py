@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config.ssh_setting import SETTING
+from saltdeploy.config.targets import SSH_HOSTS as SETTING
 
 from tests.integration.fleet import Fleet, Run, wait_for
 from tests.support.sshhosts import SshHosts

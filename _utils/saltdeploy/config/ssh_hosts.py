@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltdeploy.config import values
-from saltdeploy.config.ssh_setting import SETTING
+from saltdeploy.config.targets import SSH_HOSTS as SETTING
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib.errors import BadName, ConfigError
 from saltdeploy.protocol.release import check_host

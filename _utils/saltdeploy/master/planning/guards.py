@@ -18,7 +18,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
-from saltdeploy.master.planning import check_places, dependencies, over_ssh, release_guards, removal
+from saltdeploy.master.planning import check_places, dependencies, release_guards, removal
 from saltdeploy.master.planning.resolve import RepoRequest, ResolvedRepo
 from saltdeploy.master.records import checks
 from saltdeploy.master.waves import groups_of
@@ -144,6 +144,14 @@ def _targets(one: ResolvedRepo) -> None:
         )
 
 
+def _over_ssh(one: ResolvedRepo) -> None:
+    """A host without a minion would refuse it when the others have switched."""
+    if one.master.over_ssh:
+        from saltdeploy.master.planning import over_ssh  # few masters have a roster
+
+        over_ssh.refuse(one)
+
+
 def _transport(one: ResolvedRepo) -> None:
     """Where there is no URL hosts have nothing to fetch from, unless their own pillar names one: ``force`` tries."""
     if one.request.action not in (SYNC, FETCH):
@@ -238,7 +246,7 @@ OF_REQUEST: tuple[tuple[str, Callable[[RepoRequest], None]], ...] = (
 )
 OF_RELEASE: tuple[tuple[str, Callable[[ResolvedRepo], None]], ...] = (
     ("targets", _targets),
-    ("over_ssh", over_ssh.refuse),
+    ("over_ssh", _over_ssh),
     ("transport", _transport),
     ("moved_tag", _moved_tag),
     ("bad_release", _bad_release),

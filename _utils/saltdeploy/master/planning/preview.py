@@ -26,7 +26,6 @@ from saltdeploy.master.planning import (
     dependencies,
     derived,
     once,
-    over_ssh,
     plan_hash,
     transport_choice,
     untracked,
@@ -115,7 +114,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
             *_shared(repo),
             *_once(draft),
             *_apart(draft),
-            *over_ssh.remarks(one),
+            *_over_ssh(one),
             *untracked.remarks(gone, repo),
             *([_OF_THE_MASTER] if of_the_master else []),
         ],
@@ -168,6 +167,14 @@ def _once(draft: Draft) -> Iterator[str]:
     yield from once.remarks(draft.steps, [one.repo for one in draft.repos])
     for one in draft.repos:
         yield from once.lasting(one)
+
+
+def _over_ssh(one: ResolvedRepo) -> Iterator[str]:
+    """Who has no minion, and who is in the roster for nothing."""
+    if one.master.over_ssh or one.master.twice:
+        from saltdeploy.master.planning import over_ssh  # few masters have a roster
+
+        yield from over_ssh.remarks(one)
 
 
 def _policies(draft: Draft) -> Iterator[str]:

@@ -75,6 +75,7 @@ def open_master(
                     interface=str(opts.get("interface") or "0.0.0.0"),
                     over_ssh=frozenset(roster.hosts if roster else ()),
                     twice=tuple(roster.both) if roster else (),
+                    lacking=roster.lacking if roster else lambda repo: [],
                 )
 
 

@@ -23,6 +23,7 @@ from saltdeploy.config.targets import SSH_HOSTS as SETTING
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.lib import errors
 from saltdeploy.master.context import Bus
+from saltdeploy.master.fleet.ssh import lacking
 from saltdeploy.master.fleet.ssh.bus import JoinedBus
 from saltdeploy.master.fleet.ssh.connections import SshConnections
 from saltdeploy.master.fleet.ssh.conversation import Conversation, Shelf
@@ -83,7 +84,10 @@ class SshRoster:
 
     Attributes:
         both: who is in the roster and has a minion too, sorted.
+        lacking: what of a repo's pillar these hosts cannot do.
     """
+
+    lacking = staticmethod(lacking.lacking)
 
     def __init__(self, opts: Opts) -> None:
         self._opts = opts

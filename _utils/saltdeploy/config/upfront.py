@@ -23,7 +23,6 @@ _CONFIG = (
 DEPLOY = (
     *_CONFIG,
     "git.deriving",
-    "master.planning.over_ssh",
     "master.rollout.steps",
     "master.deploy",
     "master.reports.results",

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 from collections.abc import Callable
 
+from saltdeploy.master.fleet.ssh.lacking import lacking
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.records.history import History
@@ -27,7 +28,7 @@ def brings(world: World, text: str, tag: str = "v3") -> None:
 
 
 def calling_salt_on_a_host_without_a_minion(world: World) -> None:
-    world.master = dataclasses.replace(world.master, over_ssh=frozenset({"web3"}))
+    world.master = dataclasses.replace(world.master, over_ssh=frozenset({"web3"}), lacking=lacking)
     world.section["checkout_module_calls"] = {"test.ping": []}
 
 

@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 from saltdeploy.config import Repo
 from saltdeploy.config.freeze import active
 from saltdeploy.config.layouts import refuse_contents
-from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned
+from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned, Unsupported
 from saltdeploy.lib.forcing import GUARDS
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
@@ -28,6 +28,7 @@ Refuse = Callable[[DeployError], None]
 """Hears of each refusal."""
 
 _Asked = TypeVar("_Asked", RepoRequest, ResolvedRepo)
+_NAMED = 5  # hosts, and things that are wanted, in one sentence
 _OLD = (ROLLBACK, RESTART)  # a release that was deployed before: these work while git does not
 log = logging.getLogger(__name__)
 
@@ -145,11 +146,16 @@ def _targets(one: ResolvedRepo) -> None:
 
 
 def _over_ssh(one: ResolvedRepo) -> None:
-    """A host without a minion would refuse it when the others have switched."""
-    if one.master.over_ssh:
-        from saltdeploy.master.planning import over_ssh  # few masters have a roster
-
-        over_ssh.refuse(one)
+    """A host without a minion would fail when others have switched. The way back is always open."""
+    hosts = [host for host in one.hosts if host in one.master.over_ssh]
+    wanted = one.master.lacking(one.repo) if hosts and one.request.action != ROLLBACK else []
+    if wanted:
+        raise Unsupported(
+            f"there is no Salt on {', '.join(hosts[:_NAMED])}, and the repo wants {'; '.join(wanted[:_NAMED])}",
+            repo=one.repo.name,
+            path=f"repo_config:{one.repo.name}",
+            next="let commands do it (docs/ssh-hosts.md), or take these hosts out of its targets",
+        )
 
 
 def _transport(one: ResolvedRepo) -> None:

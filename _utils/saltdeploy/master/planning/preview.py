@@ -171,10 +171,10 @@ def _once(draft: Draft) -> Iterator[str]:
 
 def _over_ssh(one: ResolvedRepo) -> Iterator[str]:
     """Who has no minion, and who is in the roster for nothing."""
-    if one.master.over_ssh or one.master.twice:
-        from saltdeploy.master.planning import over_ssh  # few masters have a roster
-
-        yield from over_ssh.remarks(one)
+    if hosts := [host for host in one.hosts if host in one.master.over_ssh]:
+        yield f"Without a minion, asked over ssh: {', '.join(hosts)}. They match by their ids, and by grains of the roster"
+    if twice := [host for host in one.hosts if host in one.master.twice]:
+        yield f"In the roster as well, asked as the minions that they are: {', '.join(twice)}"
 
 
 def _policies(draft: Draft) -> Iterator[str]:

@@ -44,6 +44,12 @@ def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
     plain = json.loads(json.dumps(wanted, default=str))
 
     def is_target(expression, kind):
+        if "__deploy_ssh_host" in __opts__:  # see saltbridge/ssh_hosts.py, which is loaded where that is set
+            from saltbridge import ssh_hosts
+
+            return ssh_hosts.is_match(
+                __opts__, **__opts__["__deploy_ssh_host"], expression=expression, kind=kind
+            )
         found = salt.utils.minions.CkMinions(__opts__).check_minions(expression, kind)
         return minion_id in found["minions"]
 

@@ -11,7 +11,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import salt.cache
 import salt.loader
@@ -21,13 +21,17 @@ import salt.utils.http
 import salt.utils.jid
 import salt.utils.minions
 from saltdeploy import checks
+from saltdeploy.config.targets import SSH_HOSTS as SETTING
 from saltdeploy.lib import errors
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.cache import Store
-from saltdeploy.master.context import Listener, Master
+from saltdeploy.master.context import Bus, Listener, Master
 from saltdeploy.protocol import events, holdings, release, result
 
 from saltbridge import ahead
+
+if TYPE_CHECKING:
+    from saltbridge.ssh_hosts import SshRoster
 
 Opts = dict[str, Any]
 _NODEGROUP = re.compile(r"\bN@([^\s()]+)")
@@ -53,22 +57,50 @@ def open_master(
         with salt.utils.event.get_event("master", opts=opts, listen=True) as listener:
             bus = SaltBus(opts, client, listener)
             bus.say_hello()
-            yield Master(
-                root=root(opts),
-                bus=bus,
-                store=store(opts),
-                targets=functools.partial(targets, opts),
-                accepted=lambda: accepted(opts),
-                secret=_secrets(opts),
-                user=user,
-                role=role,
-                place=checks.CheckContext(
-                    call=functools.partial(_call, opts), get=functools.partial(get, opts)
-                ),
-                aborted=aborted,
-                watchers=watchers,
-                interface=str(opts.get("interface") or "0.0.0.0"),
-            )
+            with _with_ssh_hosts(opts, bus) as (joined, roster):
+                yield Master(
+                    root=root(opts),
+                    bus=joined,
+                    store=store(opts),
+                    targets=functools.partial(targets, opts, roster=roster),
+                    accepted=lambda: accepted(opts, roster),
+                    secret=_secrets(opts),
+                    user=user,
+                    role=role,
+                    place=checks.CheckContext(
+                        call=functools.partial(_call, opts), get=functools.partial(get, opts)
+                    ),
+                    aborted=aborted,
+                    watchers=watchers,
+                    interface=str(opts.get("interface") or "0.0.0.0"),
+                    over_ssh=frozenset(roster.hosts if roster else ()),
+                    twice=tuple(roster.both) if roster else (),
+                    lacking=roster.lacking if roster else lambda repo: [],
+                )
+
+
+@contextlib.contextmanager
+def _with_ssh_hosts(opts: Opts, bus: SaltBus) -> Iterator[tuple[Bus, SshRoster | None]]:
+    """The bus on which hosts without a minion are as well, where the master's configuration wants them."""
+    roster = ssh_roster(opts)
+    if roster is None:
+        yield bus, None
+        return
+    with roster.joined(bus, root(opts), _secrets(opts)) as joined:
+        yield joined, roster
+
+
+def ssh_roster(opts: Opts) -> SshRoster | None:
+    """The hosts without a minion; None where the master's configuration wants none.
+
+    Raises:
+        ConfigError: it does, and the roster cannot be read.
+    """
+    if SETTING not in opts:
+        return None
+    from saltbridge import ssh_hosts
+
+    return ssh_hosts.SshRoster(opts)
 
 
 class SaltBus:
@@ -123,8 +155,11 @@ class SaltBus:
         )
 
 
-def targets(opts: Opts, expression: str, kind: str) -> list[str]:
-    """The accepted minions that match, sorted.
+def targets(opts: Opts, expression: str, kind: str, roster: SshRoster | None = None) -> list[str]:
+    """The accepted minions that match, and the hosts without a minion that do, sorted.
+
+    Args:
+        roster: of hosts without a minion; None: it is read now, if there is one.
 
     Raises:
         NoTargets: it names a nodegroup that there is not, which Salt takes for one without minions.
@@ -140,12 +175,16 @@ def targets(opts: Opts, expression: str, kind: str) -> list[str]:
                 f"{error.cause}: the minion with this id takes it, and ids stand in paths, event tags and commands",
                 next=f"give that minion another id (id: in its configuration), then salt-key -y -d {shlex.quote(host)}",
             ) from None
-    return sorted(found)
+    roster = roster or ssh_roster(opts)
+    return sorted({*found, *(roster.matching(expression, kind) if roster else ())})
 
 
-def accepted(opts: Opts) -> list[str]:
-    """The accepted minions, sorted; without those whose id nothing of ours can hold, since they take part in no deploy."""
+def accepted(opts: Opts, roster: SshRoster | None = None) -> list[str]:
+    """The accepted minions and the hosts without one, sorted; without minions whose id nothing of ours can hold, since they take
+    part in no deploy."""
+    roster = roster or ssh_roster(opts)
     known = salt.utils.minions.CkMinions(opts).check_minions("*", "glob")["minions"]
+    known = [*known, *(roster.hosts if roster else ())]
     return sorted(filter(None, (holdings.legal(host, release.check_host) for host in known)))
 
 

@@ -7,6 +7,9 @@ from typing import Any
 
 from saltdeploy.lib.errors import ConfigError
 
+#: Key of the master's configuration by which hosts without a minion are targets too; see :mod:`saltdeploy.config.ssh_hosts`.
+SSH_HOSTS = "deploy_ssh_hosts"
+
 TARGET_TYPES = (
     "glob",
     "pcre",

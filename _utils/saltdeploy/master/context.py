@@ -11,6 +11,7 @@ from saltdeploy.protocol import events
 
 if TYPE_CHECKING:
     from saltdeploy.checks import CheckContext
+    from saltdeploy.config import Repo
     from saltdeploy.content.payloads import Payloads
     from saltdeploy.master.cache import Store
 
@@ -42,6 +43,9 @@ class Master:
         aborted: "" or why this process shall stop its deploy.
         watchers: read the events.
         interface: the address at which the master listens.
+        over_ssh: the hosts that are no minions.
+        lacking: what of a repo's pillar those cannot do, in words.
+        twice: minions that stand in the roster of those as well.
     """
 
     root: Path
@@ -56,6 +60,9 @@ class Master:
     aborted: Callable[[], str] = lambda: ""
     watchers: tuple[Listener, ...] = ()
     interface: str = "0.0.0.0"
+    over_ssh: frozenset[str] = frozenset()
+    lacking: Callable[[Repo], list[str]] = lambda repo: []
+    twice: tuple[str, ...] = ()
 
     @property
     def payloads(self) -> Payloads:

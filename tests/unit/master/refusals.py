@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from collections.abc import Callable
 
+from saltdeploy.master.fleet.ssh.lacking import lacking
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.records.history import History
@@ -23,6 +25,11 @@ def brings(world: World, text: str, tag: str = "v3") -> None:
         world.source.git_dir.parent / "next", V0, V1, *([V2, files] if tag == "v3" else [files])
     )
     world.section["source"] = str(world.source.git_dir)
+
+
+def calling_salt_on_a_host_without_a_minion(world: World) -> None:
+    world.master = dataclasses.replace(world.master, over_ssh=frozenset({"web3"}), lacking=lacking)
+    world.section["checkout_module_calls"] = {"test.ping": []}
 
 
 def frozen(world: World) -> None:
@@ -141,6 +148,7 @@ SITUATIONS: dict[str, list[tuple[Callable[[World], None], bool]]] = {
     "layout": [(inplace_with_submodules, False), (overlay_with_pointers, False)],
     "master_checks": [(checking_behind_a_rollback, False)],
     "targets": [(missing, True)],
+    "over_ssh": [(calling_salt_on_a_host_without_a_minion, False)],
     "transport": [(rsync_from_nowhere, True), (git_from_nowhere, True)],
     "moved_tag": [(moved, False)],
     "bad_release": [(bad, True)],

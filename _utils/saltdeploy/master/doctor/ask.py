@@ -34,9 +34,10 @@ def ask(master: Master, targets: Mapping[str, tuple[str, ...]]) -> tuple[Answers
         return ()
     asked = master.bus.now()
     with _served(master) as url:
-        jobs = [_Job.publish(master, everybody, "test.ping")]
+        minions = [host for host in everybody if host not in master.over_ssh]
+        jobs = [_Job.publish(master, minions, "test.ping")]
         if url:
-            jobs.append(_Job.publish(master, everybody, "cp.hash_file", url))
+            jobs.append(_Job.publish(master, minions, "cp.hash_file", url))
         jobs += [
             _Job.publish(master, list(hosts), "deploy.doctor", repo)
             for repo, hosts in targets.items()

@@ -20,7 +20,7 @@ _RESTART = "systemctl restart salt-master"
 def answers(seen: Seen) -> Iterator[Finding]:
     """Whether it is there."""
     for each in seen.answers:
-        if each.ping is None and each.doctor is None:
+        if each.ping is None and each.doctor is None and not _is_over_ssh(each, seen):
             yield Finding(
                 "the minion does not answer",
                 f"salt '{each.host}' test.ping",
@@ -28,6 +28,26 @@ def answers(seen: Seen) -> Iterator[Finding]:
                 by_hand="on that host: systemctl restart salt-minion (it is gone for good: salt-key -d "
                 f"{each.host})",
             )
+
+
+def over_ssh(seen: Seen) -> Iterator[Finding]:
+    """Whether a host without a minion can be asked, and nobody is both."""
+    for each in seen.answers:
+        if _is_over_ssh(each, seen) and each.result is None:
+            yield Finding(
+                "it gives no answer over ssh" if each.doctor is None else _first_line(each.doctor),
+                "",
+                each.host,
+                by_hand="correct its entry in the roster, its line in known_hosts, or what the host says; docs/ssh-hosts.md "
+                "has what the master does, to be tried by hand",
+            )
+    for host in seen.master.twice if seen.master else ():
+        yield Finding(
+            "it stands in the roster and is a minion too: it is asked as a minion",
+            "",
+            host,
+            by_hand=f"take it out of the roster, or delete its key: salt-key -d {host}",
+        )
 
 
 def blackout(seen: Seen) -> Iterator[Finding]:
@@ -45,7 +65,7 @@ def blackout(seen: Seen) -> Iterator[Finding]:
 def extension(seen: Seen) -> Iterator[Finding]:
     """Whether this project is on it."""
     for each in seen.answers:
-        if each.result is not None or each.doctor is None or _is_dark(each):
+        if each.result is not None or each.doctor is None or _is_dark(each) or _is_over_ssh(each, seen):
             continue
         said = _first_line(each.doctor)
         missing = "is not available" in said or "not found" in said
@@ -201,6 +221,10 @@ def clock(seen: Seen) -> Iterator[Finding]:
 
 def _is_dark(answers: Answers) -> bool:
     return isinstance(answers.doctor, str) and "blackout" in answers.doctor.lower()
+
+
+def _is_over_ssh(answers: Answers, seen: Seen) -> bool:
+    return seen.master is not None and answers.host in seen.master.over_ssh
 
 
 def _sync(host: str) -> str:

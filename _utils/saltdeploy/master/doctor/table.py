@@ -79,6 +79,7 @@ CHECKS: tuple[SetupCheck, ...] = (
     SetupCheck("repo: keys, dependencies, layout", of_repos.settings, _bus),
     SetupCheck("repo: it has targets", of_repos.targets, _bus),
     SetupCheck("target: it answers", of_hosts.answers, _targets),
+    SetupCheck("target: hosts without a minion", of_hosts.over_ssh, _targets),
     SetupCheck("target: no blackout", of_hosts.blackout, _targets),
     SetupCheck("target: modules", of_hosts.extension, _targets),
     SetupCheck("target: version", of_hosts.version, _answers),

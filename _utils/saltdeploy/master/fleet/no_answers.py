@@ -7,6 +7,8 @@ import re
 from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
 
+#: How a text begins that says why a host without a minion gave no answer.
+NO_SSH = "no answer over ssh from"
 _BLACKOUT = "Minion in blackout mode"  # Salt's words
 #: The package's own, of this version and the one before (``saltdeploy/__init__.py``); Salt passes them on.
 _REPLACED = re.compile(r"the door is saltdeploy |the package saltdeploy (is being|was) replaced ")
@@ -25,6 +27,8 @@ def what_helps(error: DeployError, host: str) -> str:
     """
     if isinstance(error, Forged):
         return error.next
+    if NO_SSH in error.cause:
+        return f"salt-run deploy.doctor; the roster says how {host} is reached, and docs/ssh-hosts.md how to try it by hand"
     if _BLACKOUT in error.cause:
         allowed = ", ".join(f"deploy.{stage}" for stage in (FETCH, CHECKOUT, ROLLBACK, "result", "status"))
         return (

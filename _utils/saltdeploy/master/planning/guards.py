@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 from saltdeploy.config import Repo
 from saltdeploy.config.freeze import active
 from saltdeploy.config.layouts import refuse_contents
-from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned
+from saltdeploy.lib.errors import ConfigError, DeployError, Frozen, NoTargets, Unsigned, Unsupported
 from saltdeploy.lib.forcing import GUARDS
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
@@ -28,6 +28,7 @@ Refuse = Callable[[DeployError], None]
 """Hears of each refusal."""
 
 _Asked = TypeVar("_Asked", RepoRequest, ResolvedRepo)
+_NAMED = 5  # hosts, and things that are wanted, in one sentence
 _OLD = (ROLLBACK, RESTART)  # a release that was deployed before: these work while git does not
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,19 @@ def _targets(one: ResolvedRepo) -> None:
         )
 
 
+def _over_ssh(one: ResolvedRepo) -> None:
+    """A host without a minion would fail when others have switched. The way back is always open."""
+    hosts = [host for host in one.hosts if host in one.master.over_ssh]
+    wanted = one.master.lacking(one.repo) if hosts and one.request.action != ROLLBACK else []
+    if wanted:
+        raise Unsupported(
+            f"there is no Salt on {', '.join(hosts[:_NAMED])}, and the repo wants {'; '.join(wanted[:_NAMED])}",
+            repo=one.repo.name,
+            path=f"repo_config:{one.repo.name}",
+            next="let commands do it (docs/ssh-hosts.md), or take these hosts out of its targets",
+        )
+
+
 def _transport(one: ResolvedRepo) -> None:
     """Where there is no URL hosts have nothing to fetch from, unless their own pillar names one: ``force`` tries."""
     if one.request.action not in (SYNC, FETCH):
@@ -238,6 +252,7 @@ OF_REQUEST: tuple[tuple[str, Callable[[RepoRequest], None]], ...] = (
 )
 OF_RELEASE: tuple[tuple[str, Callable[[ResolvedRepo], None]], ...] = (
     ("targets", _targets),
+    ("over_ssh", _over_ssh),
     ("transport", _transport),
     ("moved_tag", _moved_tag),
     ("bad_release", _bad_release),

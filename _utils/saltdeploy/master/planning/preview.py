@@ -116,6 +116,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
             *_shared(repo),
             *_once(draft),
             *_apart(draft),
+            *_over_ssh(one),
             *untracked.remarks(gone, repo),
             *([_OF_THE_MASTER] if of_the_master else []),
         ],
@@ -168,6 +169,14 @@ def _once(draft: Draft) -> Iterator[str]:
     yield from once.remarks(draft.steps, [one.repo for one in draft.repos])
     for one in draft.repos:
         yield from once.lasting(one)
+
+
+def _over_ssh(one: ResolvedRepo) -> Iterator[str]:
+    """Who has no minion, and who is in the roster for nothing."""
+    if hosts := [host for host in one.hosts if host in one.master.over_ssh]:
+        yield f"Without a minion, asked over ssh: {', '.join(hosts)}. They match by their ids, and by grains of the roster"
+    if twice := [host for host in one.hosts if host in one.master.twice]:
+        yield f"In the roster as well, asked as the minions that they are: {', '.join(twice)}"
 
 
 def _policies(draft: Draft) -> Iterator[str]:

@@ -28,8 +28,12 @@ __virtualname__ = "deploy_pins"
 def __virtual__():
     if lifetime.is_daemon(__opts__):
         from saltdeploy.config import upfront
+        from saltdeploy.git import credentials
 
         upfront.load(upfront.PILLAR)
+        credentials.sweep(
+            Path(__opts__["cachedir"], "deploy")
+        )  # what a deploy had that died with the master's host
     return __virtualname__
 
 
@@ -41,7 +45,8 @@ def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
         ``deploy_asked`` a word that it wants to hear again.
     """
     wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config")}
-    plain = json.loads(json.dumps(wanted, default=str))
+    written = json.dumps(wanted, default=str)
+    plain = json.loads(written)
 
     def is_target(expression, kind):
         found = salt.utils.minions.CkMinions(__opts__).check_minions(expression, kind)
@@ -51,5 +56,9 @@ def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
     lost, word = said.get(LOST), said.get(ASKED)
     lost = [str(repo) for repo in lost] if isinstance(lost, list) else []
     word = word[:64] if isinstance(word, str) else ""
+    if '"sdb://' in written:
+        from saltbridge import secrets_of_salt
+
+        secrets_of_salt.opened(__opts__)
     root = Path(__opts__["cachedir"], "deploy")
     return {"deploy": pins.data_for(minion_id, root, plain, is_target, lost, word)}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.protocol.release import base_of
+
+if TYPE_CHECKING:
+    from saltdeploy.config.deploy_key import DeployKey
 
 SCHEMES = {"git-http": "http", "git-https": "https", "git-ssh": "ssh", "git": "git"}
 
@@ -19,11 +22,13 @@ class Origin:
         source: where the master reads tags from: a path or a URL.
         url: where targets fetch from with transport ``git``.
         rsync_url: where targets reach the master's exported trees with transport ``rsync``.
+        deploy_key: by which git reads them over ssh; None: as the user may whom Salt runs as.
     """
 
     source: str
     url: str
     rsync_url: str
+    deploy_key: DeployKey | None = None
 
 
 def origin(name: str, keys: dict[str, Any], deployment: dict[str, Any], site: str) -> Origin:
@@ -40,6 +45,7 @@ def origin(name: str, keys: dict[str, Any], deployment: dict[str, Any], site: st
         source=keys["source"] or _staging(deployment["parent_dir"], base_of(name)) or upstream,
         url=keys["url"] or (f"{SCHEMES[keys['type']]}://{server}/{base_of(name)}" if server else upstream),
         rsync_url=keys["rsync_url"] or "",
+        deploy_key=keys["deploy_key"],
     )
 
 

@@ -14,10 +14,12 @@ from saltdeploy.config import check_kinds, pointers, transports
 #: What a pillar can need that says more than most do.
 _CONFIG = (
     "config.config_files",
+    "config.deploy_key",
     "config.environments",
     "config.maintenance",
     "config.once",
     "config.signal_kinds",
+    "git.ssh_access",
 )
 #: What a deploy can need, from its plan to its end.
 DEPLOY = (

@@ -22,6 +22,7 @@ from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.config.paths import refuse_on_disk
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.verify import Findings
+from saltdeploy.git import credentials
 from saltdeploy.git.repository import git_version, no_progress
 from saltdeploy.lib import disk, flock, priority, programs
 from saltdeploy.lib.errors import (
@@ -223,7 +224,10 @@ def _bring(
         )  # it may have been chosen for once
         opened = layout.open()
         store, trees = layout.store, layout.trees
-        arrival = transports.Arrival(repo, store, carrier, incoming, trees, layout.tree, holdings.held)
+        access = credentials.access_of(repo, host.cache)
+        arrival = transports.Arrival(
+            repo, store, carrier, incoming, trees, layout.tree, holdings.held, access
+        )
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
         prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned, noted)
     finally:

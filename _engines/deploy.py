@@ -37,13 +37,14 @@ from saltdeploy.config.repo import repo_names
 from saltdeploy.config.signals import signals
 from saltdeploy.lib import errors
 from saltdeploy.lib.kept import Kept
-from saltdeploy.master import background, deploy
-from saltdeploy.master.auto_resume import DeadDeploys
+from saltdeploy.master import deploy
 from saltdeploy.master.door.keeper import DoorKeeper
-from saltdeploy.master.forgotten import ForgottenHosts
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.journal_list import JournalList
-from saltdeploy.master.told_positions import ToldPositions
+from saltdeploy.master.records.forgotten import ForgottenHosts
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.journal_list import JournalList
+from saltdeploy.master.records.told_positions import ToldPositions
+from saltdeploy.master.running import background
+from saltdeploy.master.running.auto_resume import DeadDeploys
 from saltdeploy.watch.redis_filler import RedisFiller
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 from saltdeploy.watch.signals.office import Office, World

@@ -19,7 +19,7 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltdeploy.lib import lifetime
-from saltdeploy.master import ext_pillar as pins
+from saltdeploy.master.upkeep import ext_pillar as pins
 from saltdeploy.protocol.pillar import ASKED, LOST
 
 __virtualname__ = "deploy_pins"
@@ -38,7 +38,7 @@ def __virtual__():
 
 
 def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
-    """The minion's secret and pins; see :func:`saltdeploy.master.ext_pillar.data_for`.
+    """The minion's secret and pins; see :func:`saltdeploy.master.upkeep.ext_pillar.data_for`.
 
     extra_minion_data
         What the minion said when it asked: under ``deploy_lost`` the repos for which it needs a way from nothing, under

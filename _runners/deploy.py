@@ -38,16 +38,16 @@ from saltdeploy.lib import arguments, call_forms, errors, lifetime, os_errors
 from saltdeploy.lib import versions as lib_versions
 from saltdeploy.lib.forcing import covers
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import follow as following
-from saltdeploy.master import journal
-from saltdeploy.master import results as reports
-from saltdeploy.master.history import history_of
 from saltdeploy.master.locking.locks import Locks, is_held
 from saltdeploy.master.locking.model import Holder, scope_of
-from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import RESTART, SYNC, Request
+from saltdeploy.master.records import journal
+from saltdeploy.master.records.history import history_of
+from saltdeploy.master.reports import results as reports
 from saltdeploy.master.rollout.model import CONVERGED
-from saltdeploy.master.unfinished import question_for
+from saltdeploy.master.running import follow as following
+from saltdeploy.master.running.operator import OperatorSignals
+from saltdeploy.master.running.unfinished import question_for
 from saltdeploy.protocol import events, orders
 
 log = logging.getLogger(__name__)
@@ -280,7 +280,7 @@ def plan(repo, tag="", force=False, limit="", transport="", failure_limit="", ba
         tag, commit = found.tag, "" if found.tag else found.commit
     wish = Request(SYNC, repo, tag, force=force, limit=limit, transport=transport, overrides=once,
                    commit=commit, branch=branch)  # fmt: skip
-    from saltdeploy.master import preview
+    from saltdeploy.master.planning import preview
 
     with open_master(__opts__, _user()) as master:
         return preview.preview(wish, pillar(__opts__), site(__opts__), master)
@@ -307,7 +307,7 @@ def promote(repo, env, to, force=False, limit="", reason="", detach=False, unatt
 
         salt-run deploy.promote repo=site env=staging to=production
     """
-    from saltdeploy.master import promotion
+    from saltdeploy.master.planning import promotion
 
     first, other = (_config(f"{repo}@{name}") for name in (env, to))
     asking.may("promote", (other.name,), {"force": force})
@@ -360,7 +360,7 @@ def preseed(repo, tag, targets=False):
 
         salt-run deploy.preseed repo=mediawiki tag=release/2026-11-23/1
     """
-    from saltdeploy.master import preseed as master_preseed
+    from saltdeploy.master.upkeep import preseed as master_preseed
 
     found = _config(repo)
     deploy = str(globals().get("__jid__") or salt.utils.jid.gen_jid(__opts__))
@@ -462,7 +462,7 @@ def services(verb, repo, batch="", limit=""):
         salt-run deploy.services stop repo=mediawiki limit=canary
         salt-run deploy.services reload repo=mediawiki batch=10%
     """
-    from saltdeploy.master import servicing
+    from saltdeploy.master.upkeep import servicing
 
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
@@ -491,7 +491,7 @@ def maintenance(repo, on, reason="", limit=""):
         salt-run deploy.maintenance repo=mediawiki on=True reason='the database moves'
         salt-run deploy.maintenance repo=mediawiki on=False
     """
-    from saltdeploy.master import servicing
+    from saltdeploy.master.upkeep import servicing
 
     found, who = _config(repo), _user()
     why = (reason or "an operator said so") + (f" ({who})" if who else "")
@@ -521,7 +521,7 @@ def suspend(host, reason, repo="", hours=24, until=""):
 
         salt-run deploy.suspend web9 reason='its disk is being replaced' hours=48
     """
-    from saltdeploy.master.suspended import Suspension, Suspensions
+    from saltdeploy.master.fleet.suspended import Suspension, Suspensions
 
     now = time.time()
     end = _moment(until, host) if until else now + hours * 3600
@@ -546,7 +546,7 @@ def readmit(host, repo=""):
 
         salt-run deploy.readmit web9
     """
-    from saltdeploy.master.suspended import Suspensions
+    from saltdeploy.master.fleet.suspended import Suspensions
 
     ended = Suspensions(root(__opts__)).end(host, repo, time.time())
     return {"view": "suspended", "hosts": [], "ended": ended.to_wire()}
@@ -563,7 +563,7 @@ def suspended():
 
         salt-run deploy.suspended
     """
-    from saltdeploy.master.suspended import Suspensions
+    from saltdeploy.master.fleet.suspended import Suspensions
 
     known = Suspensions(root(__opts__)).at(time.time())
     return {"view": "suspended", "hosts": [each.to_wire() for each in known.values()]}
@@ -750,7 +750,7 @@ def gc(repo="", test=False):
         salt-run deploy.gc test=True
     """
     from saltbridge.journal_readers import journal_readers
-    from saltdeploy.master import gc as master_gc
+    from saltdeploy.master.upkeep import gc as master_gc
 
     known = pillar(__opts__)
     found, unreadable = ([_config(repo)], {}) if repo else config.load_all(known, site(__opts__))
@@ -788,7 +788,7 @@ def import_scap(directory, environment="", host="", write=False, pillar_file="",
         salt-run deploy.import_scap /srv/deployment/mathoid/deploy write=True
     """
     from saltbridge.setup import settings
-    from saltdeploy.master import scap_import
+    from saltdeploy.master.upkeep import scap_import
 
     wish = scap_import.ScapWish(directory, environment, host, write, pillar_file, config_file)
     return scap_import.carry_over(wish, settings(__opts__))
@@ -820,7 +820,7 @@ def init(repo, source, location="", write=False, config_file="", pillar_file="",
         salt-run deploy.init repo=mediawiki source=/srv/repositories/mediawiki location=/srv/www/mediawiki write=True
     """
     from saltbridge.setup import settings
-    from saltdeploy.master import beginning
+    from saltdeploy.master.upkeep import beginning
 
     wish = beginning.Wish(repo, source, location, write, config_file, pillar_file, top_file)
     return beginning.begin(wish, settings(__opts__), pillar(__opts__))
@@ -870,7 +870,7 @@ def forget(host):
         salt-run deploy.forget host=web7.example.org
     """
     from saltdeploy.config.redis import redis
-    from saltdeploy.master.forgotten import ForgottenHosts
+    from saltdeploy.master.records.forgotten import ForgottenHosts
     from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 
     ForgottenHosts(root(__opts__)).add(host, time.time())
@@ -948,7 +948,7 @@ def verify(repo, full=False, part="", wait=600):
         salt-run deploy.verify repo=mediawiki full=True
         salt-run deploy.verify repo=mediawiki part=3/7
     """
-    from saltdeploy.master import verification
+    from saltdeploy.master.reports import verification
 
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
@@ -979,7 +979,7 @@ def adopt(repo, path="", source="", limit="", wait=600):
 
         salt-run deploy.adopt repo=mediawiki path=LocalSettings.php,images
     """
-    from saltdeploy.master import adopt as adopting
+    from saltdeploy.master.upkeep import adopt as adopting
 
     found = _config(repo)
     with open_master(__opts__, _user()) as master:
@@ -1023,7 +1023,7 @@ def changes(repo, old="", new=""):
         salt-run deploy.changes repo=mediawiki new=release/2026-11-23/1
         salt-run deploy.changes repo=mediawiki
     """
-    from saltdeploy.master import changes as master_changes
+    from saltdeploy.master.reports import changes as master_changes
 
     found = _config(repo)
     return master_changes.changes(found, old, new, root(__opts__), _history(found.name))
@@ -1052,7 +1052,7 @@ def show(repo="", id="", file=""):  # noqa: A002 - the word that operators type
         salt-run deploy.show id=20261123101112000000 --out=html > deploy.html
     """
     if repo and not id and not file:
-        from saltdeploy.master import releases
+        from saltdeploy.master.reports import releases
 
         found = _config(repo)
         with open_master(__opts__) as master:
@@ -1090,7 +1090,7 @@ def next_tag(repo, scheme="", next=""):  # noqa: A002 - the word that operators 
         salt-run deploy.next_tag repo=mediawiki
         salt-run deploy.next_tag repo=parsoid scheme=semver next=minor
     """
-    from saltdeploy.master.source import Source
+    from saltdeploy.master.payloads.source import Source
     from saltdeploy.staging import next_tag as staging_next_tag
 
     found = _config(repo)
@@ -1120,7 +1120,7 @@ def sources(repo, tag="", file=""):
         salt-run deploy.sources repo=mediawiki
         salt-run deploy.sources repo=mediawiki file=extensions/Foo/Foo.php
     """
-    from saltdeploy.master import provenance
+    from saltdeploy.master.staging import provenance
 
     return provenance.provenance(_config(repo), root(__opts__), tag, file)
 
@@ -1150,7 +1150,7 @@ def stage(repo, directory="", archive="", reason="", force=False):
         salt-run deploy.stage repo=mediawiki reason='fix the logo'
         salt-run deploy.stage repo=site archive=/srv/builds/site-1842.tar.gz
     """
-    from saltdeploy.master import stage as master_stage
+    from saltdeploy.master.staging import stage as master_stage
 
     request = master_stage.StageRequest(directory, archive, _user(), reason, force)
     return master_stage.stage(_config(repo), request, root(__opts__), store(__opts__), time.time)
@@ -1427,7 +1427,7 @@ def _deploys():
 
 def _in_background(work, repo, deploy, sign, detach, interactive=False):
     """Let a process of its own deploy, and look on; ``sign`` is the event that is shown at once."""
-    from saltdeploy.master import background
+    from saltdeploy.master.running import background
     from saltdeploy.watch import follow as watch_events
     from saltdeploy.watch.console.signals import LookingOn
 
@@ -1503,7 +1503,7 @@ def _sits_there():
 
 def _on_screen(repo, deploy):
     """A deploy on the whole screen, until the person leaves."""
-    from saltdeploy.master.steering import Steering
+    from saltdeploy.master.running.steering import Steering
     from saltdeploy.watch import follow as watch_events
     from saltdeploy.watch.console import results
     from saltdeploy.watch.console.screen import Screen
@@ -1644,7 +1644,7 @@ def _is_at_a_terminal():
 def _chosen_way_back(repo):
     """The release that an operator chooses of those that are on disk; "" for the one before, where there is no choice."""
     from saltdeploy.lib.text import utc
-    from saltdeploy.master import way_back_offers
+    from saltdeploy.master.planning import way_back_offers
     from saltdeploy.watch.console import choose
 
     offers = way_back_offers.offers(repo, _history(repo).versions(repo), root(__opts__))
@@ -1689,7 +1689,7 @@ def _staged(action, name):
     """The tag that the staging repository names, for the two stages that Trebuchet asked for by the repo alone."""
     if action not in (orders.FETCH, orders.CHECKOUT) or not name:
         return ""
-    from saltdeploy.master import staged
+    from saltdeploy.master.planning import staged
 
     return staged.tag_of(_config(name), root(__opts__))
 
@@ -1698,7 +1698,7 @@ def _unreleased(action, name):
     """What is staged on this host and not deployed, of a repo whose release nobody has named."""
     found = _config(name)
     _refuse_no_release(action, name, Path(found.origin.source).is_dir())  # elsewhere nothing is staged
-    from saltdeploy.master import unreleased
+    from saltdeploy.master.planning import unreleased
 
     return unreleased.newest(found, root(__opts__), _history(found.name), action)
 

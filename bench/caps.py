@@ -33,7 +33,7 @@ from saltdeploy.download.swarm.spool import Listen, SeedRequest, Spool
 from saltdeploy.git.repository import no_progress
 from saltdeploy.lib import rsync
 from saltdeploy.lib.rate_limit import Limits
-from saltdeploy.master.swarm import identity
+from saltdeploy.master.payloads.swarm import identity
 from saltdeploy.protocol.fanout import FanoutServer
 from saltdeploy.protocol.orders import Payload
 

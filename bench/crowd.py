@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.pins import master_secret
+from saltdeploy.master.records.journal import Journals, replay
+from saltdeploy.master.records.secret import master_secret
 from saltdeploy.protocol import events
 
 from bench import end_in_good_order, plots, tables

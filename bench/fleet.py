@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 
 from bench import CHECKOUT, big_tree, cache, end_in_good_order, long_history

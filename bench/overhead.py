@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 
 from bench import CHECKOUT, end_in_good_order

@@ -30,7 +30,7 @@ import time
 from pathlib import Path
 
 from saltdeploy import config
-from saltdeploy.master.stage import StageRequest, stage
+from saltdeploy.master.staging.stage import StageRequest, stage
 
 from bench import CHECKOUT, cache
 

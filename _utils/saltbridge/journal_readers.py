@@ -1,4 +1,4 @@
-"""Who reads the journals of this master beside deploys, as its pillar says; see :mod:`saltdeploy.master.retention`."""
+"""Who reads the journals of this master beside deploys, as its pillar says; see :mod:`saltdeploy.master.upkeep.retention`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from saltdeploy.config.redis import redis
 from saltdeploy.config.signals import signals
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.master.retention import Readers
+from saltdeploy.master.upkeep.retention import Readers
 from saltdeploy.watch.redis_filler import POSITIONS
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings
 

@@ -72,7 +72,7 @@ def open_master(
 
 
 class SaltBus:
-    """Salt's publisher and event bus, as :class:`saltdeploy.master.minions.Bus` wants them."""
+    """Salt's publisher and event bus, as :class:`saltdeploy.master.fleet.minions.Bus` wants them."""
 
     def __init__(self, opts: Opts, client: Any, listener: Any) -> None:
         self._opts = opts
@@ -275,6 +275,6 @@ def _secrets(opts: Opts) -> Callable[[str], str]:
     """Host to its secret; answers are not signed where the master has no ext_pillar ``deploy_pins``."""
     if not any("deploy_pins" in entry for entry in opts.get("ext_pillar", [])):
         return lambda host: ""
-    from saltdeploy.master import pins  # a command that only reads needs none
+    from saltdeploy.master.records.secret import master_secret
 
-    return functools.partial(orders.secret_for, master_secret=pins.master_secret(root(opts)))
+    return functools.partial(orders.secret_for, master_secret=master_secret(root(opts)))

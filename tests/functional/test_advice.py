@@ -25,20 +25,20 @@ OPEN = {
     ("_modules/deploy.py", "deploy.preseed", "tag=..."),
     ("_modules/deploy.py", "deploy.sync", "tag=..."),
     ("_states/deploy.py", "deploy.sync", "tag=..."),
-    ("_utils/saltdeploy/master/changes.py", "deploy.changes", "new=..."),
-    ("_utils/saltdeploy/master/resolve.py", "deploy.sync", "tag=..."),
+    ("_utils/saltdeploy/master/reports/changes.py", "deploy.changes", "new=..."),
+    ("_utils/saltdeploy/master/planning/resolve.py", "deploy.sync", "tag=..."),
     ("_utils/saltdeploy/watch/console/views/fleet.py", "deploy.sync", "tag=..."),
-    ("_utils/saltdeploy/master/promotion.py", "deploy.sync", "tag=..."),
-    ("_utils/saltdeploy/master/provenance.py", "deploy.sources", "tag=TAG"),
+    ("_utils/saltdeploy/master/planning/promotion.py", "deploy.sync", "tag=..."),
+    ("_utils/saltdeploy/master/staging/provenance.py", "deploy.sources", "tag=TAG"),
     # a release that is still to be made
-    ("_utils/saltdeploy/master/once.py", "deploy.sync", "tag=..."),
+    ("_utils/saltdeploy/master/planning/once.py", "deploy.sync", "tag=..."),
     # where somebody has put what is to be taken over
     ("_utils/saltdeploy/layouts/symlinked/adopt.py", "deploy.adopt", "source=DIRECTORY"),
     # why somebody does it
     ("_runners/deploy.py", "deploy.suspend", "reason=..."),
-    ("_utils/saltdeploy/master/suspended.py", "deploy.suspend", "reason=..."),
+    ("_utils/saltdeploy/master/fleet/suspended.py", "deploy.suspend", "reason=..."),
     # what was pinned stood in a file that is damaged, and in no journal
-    ("_utils/saltdeploy/master/pins.py", "deploy.sync", "tag=..."),
+    ("_utils/saltdeploy/master/records/pins.py", "deploy.sync", "tag=..."),
     # a file from elsewhere is not what its reader thinks: which deploy it should be, it does not say
     ("_runners/deploy.py", "deploy.export", "id=ID"),
     ("_utils/saltdeploy/protocol/exports.py", "deploy.export", "id=ID"),

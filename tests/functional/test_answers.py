@@ -11,10 +11,10 @@ import pytest
 import salt.config
 import salt.loader
 import salt.utils.args
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.master.rollout.model import Rules
+from saltdeploy.master.running.operator import OperatorSignals
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, Order

@@ -15,9 +15,9 @@ import pytest
 import salt.config
 import yaml
 from saltbridge import master as bridge
-from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events

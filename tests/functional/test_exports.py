@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 
 from tests.functional.test_doors import configuration
 from tests.unit.watch.rollouts import canary_and_rollback

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib import flock
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.operator import OperatorSignals
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.running.operator import OperatorSignals
 from saltdeploy.protocol import events
 
 from tests.functional.test_exports import master

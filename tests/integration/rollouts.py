@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from saltbridge.master import store
-from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.locking.locks import Locks
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 
 from tests.integration.fleet import Run, wait_for

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.pins import Pins
+from saltdeploy.master.records.pins import Pins
 
 from tests.integration.repo import Repo, converged
 from tests.support.annexes import Annex

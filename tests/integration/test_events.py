@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.master import journal
+from saltdeploy.master.records import journal
 from saltdeploy.protocol import events
 
 from tests.integration.repo import Repo, converged

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import pytest
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.protocol import events
 
 from tests.integration.fleet import Fleet

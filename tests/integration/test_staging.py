@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.repo import Repo, converged
-from tests.unit.master.test_stage import repository
+from tests.unit.master.staging.test_stage import repository
 
 EXTENSIONS = 40
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import HookFailed
-from saltdeploy.master import journal
+from saltdeploy.master.records import journal
 from saltdeploy.protocol.orders import Result
 
 from tests.integration.fleet import Bus

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.master.no_answers import is_of_a_sync
+from saltdeploy.master.fleet.no_answers import is_of_a_sync
 
 from tests.integration.factories import Factories
 from tests.integration.fleet import HERE, Fleet

@@ -9,8 +9,8 @@ from typing import Any
 
 from saltdeploy.blobs import annex_urls
 from saltdeploy.content.payloads import Payloads
-from saltdeploy.master import source as master_source
-from saltdeploy.master.packing import Packing
+from saltdeploy.master.payloads import source as master_source
+from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.minion import stages
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from saltdeploy.config import Repo
 from saltdeploy.git.repository import Tag
-from saltdeploy.master import release_guards, removal
-from saltdeploy.master.source import Source
+from saltdeploy.master.payloads.source import Source
+from saltdeploy.master.planning import release_guards, removal
 
 
 def refuse_dangerous(repo: Repo, source: Source, tag: Tag, before: str, *, force: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.protocol import events
 
 DEPLOY = "20261123101112000000"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saltdeploy.lib.errors import HookFailed
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.protocol import events
 from saltdeploy.protocol.host_lines import HostLine
 

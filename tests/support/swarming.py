@@ -17,7 +17,7 @@ from saltdeploy.download.swarm import torrent
 from saltdeploy.download.swarm.client import Member, Party, SwarmAccess, SwarmDownloader
 from saltdeploy.download.swarm.spool import Listen, SeedRequest, Spool
 from saltdeploy.git.repository import Progress, no_progress
-from saltdeploy.master.swarm import identity
+from saltdeploy.master.payloads.swarm import identity
 from saltdeploy.protocol.orders import Payload
 from saltdeploy.protocol.swarm import Identity, Peer, Swarm, Torrent
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.master.journal import Journal, Journals
+from saltdeploy.master.records.journal import Journal, Journals
 from saltdeploy.protocol import events
 
 FIRST, SECOND, THIRD = (f"2026112312000000000{number}" for number in (1, 2, 3))

@@ -17,9 +17,9 @@ from typing import Any
 
 from saltdeploy.config import transports
 from saltdeploy.lib.errors import NoBase
-from saltdeploy.master import source as master_source
-from saltdeploy.master.packing import Packing
-from saltdeploy.master.signing import Sealer
+from saltdeploy.master.payloads import source as master_source
+from saltdeploy.master.payloads.packing import Packing
+from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.minion import stages
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 from saltdeploy.protocol.seals import Seal

@@ -13,7 +13,7 @@ from tools import house_rules
         ("demo/fleet.py", "subprocess.run(line, shell=" + "True)"),
         ("_modules/deploy.py", "os.sys" + "tem('true')"),
         ("_runners/deploy.py", 'tag = f"deploy/{jid}/started"'),
-        ("_utils/saltdeploy/master/minions.py", 'tag = "deploy/" + jid'),
+        ("_utils/saltdeploy/master/fleet/minions.py", 'tag = "deploy/" + jid'),
         ("_utils/saltdeploy/master/deploy.py", '_run(["git", "log"])'),
         ("_utils/saltdeploy/layouts/slots.py", "disk.switch_link(self._repo.location, slot.tree)"),
         ("_utils/saltdeploy/layouts/inplace.py", "moved_aside = disk.install(first, location)"),

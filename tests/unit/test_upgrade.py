@@ -173,7 +173,8 @@ from saltdeploy.config import upfront
 print("loaded", flush=True)
 sys.stdin.readline()
 try:
-    from saltdeploy.master import gc, preview
+    from saltdeploy.master.planning import preview
+    from saltdeploy.master.upkeep import gc
 except ImportError as error:
     print(type(error).__name__, error)
 else:

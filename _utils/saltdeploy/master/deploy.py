@@ -1,7 +1,7 @@
 """The spine of the master: one deploy, top to bottom.
 
-First everything is decided, and nothing is asked of any host (:mod:`saltdeploy.master.plan`). What was decided is
-written into the journal. Then come the three stages, as the state machine decides (:mod:`saltdeploy.master.driver`), and
+First everything is decided, and nothing is asked of any host (:mod:`saltdeploy.master.planning.plan`). What was decided is
+written into the journal. Then come the three stages, as the state machine decides (:mod:`saltdeploy.master.running.driver`), and
 what became of them is settled.
 """
 
@@ -10,15 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saltdeploy.master import dependencies, guards, history, naming, opening, pins, swarm
 from saltdeploy.master.context import Master
-from saltdeploy.master.driver import Driver
-from saltdeploy.master.locking.several import Leases, hold
-from saltdeploy.master.plan import configured, make_plan, offers_of, pack
+from saltdeploy.master.payloads import swarm
 from saltdeploy.master.plan_model import SYNC, Plan, Request
-from saltdeploy.master.recorder import Recorder, tell_preparing
+from saltdeploy.master.planning import dependencies, guards, naming
+from saltdeploy.master.planning.plan import configured, make_plan, offers_of, pack
+from saltdeploy.master.records import history
+from saltdeploy.master.records.recorder import Recorder, tell_preparing
+from saltdeploy.master.records.state import DeployState
 from saltdeploy.master.rollout.model import CONVERGED, Outcome
-from saltdeploy.master.state import DeployState
+from saltdeploy.master.running import opening, pinning
+from saltdeploy.master.running.driver import Driver
+from saltdeploy.master.running.holding import Leases, hold
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _three_stages(driver: Driver, recorder: Recorder, leases: Leases, master: Ma
     driver.fetch_everywhere()  # the barrier: where too many fail nothing has changed anywhere
     driver.switch_wave_by_wave()  # canaries first; holds, questions, checks
     outcome = driver.roll_back_if_needed()  # the same steps backwards, on every host that was asked to switch
-    pins.settle(recorder, driver.orders.fetch, driver.seen, leases, outcome, master)
+    pinning.settle(recorder, driver.orders.fetch, driver.seen, leases, outcome, master)
     outcome, next_command = recorder.end_of(_with_those_apart(outcome, recorder.plan))
     history.add(recorder, outcome, next_command, master)
     driver.forget_signals()

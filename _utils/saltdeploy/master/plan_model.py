@@ -34,7 +34,7 @@ class Request:
         unattended: nobody is there to answer: each question gets its default at once.
         plan: the hash of a plan that must still be true.
         wait: seconds to wait for the lock.
-        overrides: what counts for this deploy in place of the pillar's keys; see :mod:`saltdeploy.master.overrides`.
+        overrides: what counts for this deploy in place of the pillar's keys; see :mod:`saltdeploy.master.planning.overrides`.
         also: more repos that are deployed as one with it, each with its tag.
         transport: instead of the repo's own; "" for that.
         commit: in place of a tag, the id of a commit, in full or short.

@@ -9,11 +9,11 @@ from typing import Any
 
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.cache import Store
-from saltdeploy.master.history import history_of
+from saltdeploy.master.fleet.suspended import Suspensions
 from saltdeploy.master.locking.locks import is_held
-from saltdeploy.master.pins import Pins
-from saltdeploy.master.suspended import Suspensions
-from saltdeploy.master.unfinished import unfinished
+from saltdeploy.master.records.history import history_of
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.running.unfinished import unfinished
 from saltdeploy.protocol.holdings import Holdings
 
 RECENT = 20  # deploys that are told of each repo

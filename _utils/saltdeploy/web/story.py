@@ -6,8 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.locking.locks import is_held
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 
 MOST = 2_000  # events of one piece

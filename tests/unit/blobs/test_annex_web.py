@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from saltdeploy.content.pointers.annex import hash_directories
-from saltdeploy.master.ext_pillar import data_for
-from saltdeploy.master.pin import Pin
-from saltdeploy.master.pins import Pins
+from saltdeploy.master.records.pin import Pin
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.upkeep.ext_pillar import data_for
 from saltdeploy.minion import preseed
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.orders import FETCH, PRESEED, Order

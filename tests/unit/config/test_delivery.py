@@ -9,7 +9,7 @@ import pytest
 from saltdeploy import config
 from saltdeploy.config.delivery import Link
 from saltdeploy.lib.errors import BadName, ConfigError
-from saltdeploy.master import fanouts
+from saltdeploy.master.fleet import fanouts
 from saltdeploy.protocol.fanout import MOST, FanoutServer, check_url, from_wire
 
 

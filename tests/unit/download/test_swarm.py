@@ -23,7 +23,7 @@ from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.download.swarm.spool import Listen, Spool
 from saltdeploy.git.repository import no_progress
 from saltdeploy.lib.errors import Corrupt, DeployError, Unavailable
-from saltdeploy.master.swarm import identity
+from saltdeploy.master.payloads.swarm import identity
 from saltdeploy.protocol.swarm import Peer, gates
 
 from tests.support.serving import until

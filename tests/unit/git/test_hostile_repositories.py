@@ -14,7 +14,7 @@ from saltdeploy import layouts
 from saltdeploy.git.repository import Repository
 from saltdeploy.layouts.inplace import Inplace
 from saltdeploy.lib.errors import DeployError, Unsupported
-from saltdeploy.master import source as master_source
+from saltdeploy.master.payloads import source as master_source
 
 from tests.support.repositories import (
     GITLINK,

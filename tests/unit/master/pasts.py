@@ -9,12 +9,12 @@ from typing import Any
 
 from saltdeploy import config
 from saltdeploy.checks import CheckContext, Response
-from saltdeploy.master import way_back as master_way_back
 from saltdeploy.master.context import Master
-from saltdeploy.master.history import History, history_of
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.planning import way_back as master_way_back
+from saltdeploy.master.records.history import History, history_of
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.pins import Pin, Pins
 from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events

@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 
-from saltdeploy.master.history import History
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
+from saltdeploy.master.records.history import History
 from saltdeploy.protocol import events
 
 from tests.support.repositories import FILE, GITLINK, Entry, Source, add_raw, tree
 from tests.support.signing import generate, public_pem
 from tests.unit.master.masters import NOON
-from tests.unit.master.planning import V0, V1, V2, World
+from tests.unit.master.worlds import V0, V1, V2, World
 
 
 def brings(world: World, text: str, tag: str = "v3") -> None:

@@ -10,13 +10,13 @@ from typing import Any
 from saltdeploy import config
 from saltdeploy.checks import CheckContext
 from saltdeploy.master.context import Listener, Master
-from saltdeploy.master.driver import Driver
-from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import SYNC, Part, Plan
-from saltdeploy.master.recorder import Recorder
+from saltdeploy.master.records.journal import Journals, replay
+from saltdeploy.master.records.recorder import Recorder
+from saltdeploy.master.records.state import DeployState
 from saltdeploy.master.rollout.model import ASK, HOLD, ROLL_BACK, Outcome, Rules
-from saltdeploy.master.state import DeployState
+from saltdeploy.master.running.driver import Driver
+from saltdeploy.master.running.operator import OperatorSignals
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, Order

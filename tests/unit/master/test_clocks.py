@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from saltdeploy.checks import CheckContext
 from saltdeploy.lib.errors import Fenced, Locked, Unreachable
-from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
+from saltdeploy.master.fleet.authenticity import Authenticator
+from saltdeploy.master.fleet.minions import Fleet, survey
 from saltdeploy.master.locking.lease import LEASE
 from saltdeploy.master.locking.locks import Locks
-from saltdeploy.master.minions import Fleet, survey
+from saltdeploy.master.records.state import DeployState
 from saltdeploy.master.rollout.model import ASK, Rules
-from saltdeploy.master.state import DeployState
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order

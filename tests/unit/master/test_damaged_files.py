@@ -19,21 +19,22 @@ from saltdeploy.content.payloads import Payloads
 from saltdeploy.lib import disk, flock
 from saltdeploy.lib.errors import DamagedFile, DeployError, NoSuchDeploy
 from saltdeploy.master import deploy as master_deploy
-from saltdeploy.master.auto_resume import DeadDeploys
 from saltdeploy.master.cache import Records, bad_bank, history_bank, key_of, tags_bank
-from saltdeploy.master.checks import Baselines
 from saltdeploy.master.context import Master
-from saltdeploy.master.ext_pillar import data_for
-from saltdeploy.master.history import History, history_of
-from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.locking.locks import Locks
-from saltdeploy.master.operator import OperatorSignals
-from saltdeploy.master.pin import Pin, pin_order
-from saltdeploy.master.pins import Pins, master_secret
+from saltdeploy.master.payloads.swarm import identity
 from saltdeploy.master.plan_model import SYNC, Part, Plan
+from saltdeploy.master.records.checks import Baselines
+from saltdeploy.master.records.history import History, history_of
+from saltdeploy.master.records.journal import Journals, replay
+from saltdeploy.master.records.pin import Pin, pin_order
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.records.secret import master_secret
+from saltdeploy.master.records.state import DeployState
 from saltdeploy.master.rollout.model import HOLD, Rules
-from saltdeploy.master.state import DeployState
-from saltdeploy.master.swarm import identity
+from saltdeploy.master.running.auto_resume import DeadDeploys
+from saltdeploy.master.running.operator import OperatorSignals
+from saltdeploy.master.upkeep.ext_pillar import data_for
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, Order, Payload, Result

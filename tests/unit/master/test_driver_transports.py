@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from saltdeploy.master.plan_model import SYNC, Part
+from saltdeploy.master.planning.transport_choice import TransportChoice
 from saltdeploy.master.rollout.model import Rules
-from saltdeploy.master.transport_choice import TransportChoice
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.fanout import FanoutServer
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Payload

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from saltdeploy.master import deploy, journal
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.pins import Pins
-from saltdeploy.master.results import of_deploy
+from saltdeploy.master import deploy
+from saltdeploy.master.records import journal
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.reports.results import of_deploy
 from saltdeploy.protocol import events
 from saltdeploy.protocol.journal import is_whole
 

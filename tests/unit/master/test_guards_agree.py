@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.forcing import GUARDS, Force
-from saltdeploy.master import deploy, guards, plan, preview
-from saltdeploy.master.history import History
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master import deploy
 from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.master.planning import guards, plan, preview
+from saltdeploy.master.records.history import History
+from saltdeploy.master.records.journal import Journals, replay
 
 from tests.support.repositories import Source, tree
-from tests.unit.master.planning import World
 from tests.unit.master.refusals import SITUATIONS
+from tests.unit.master.worlds import World
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 
 EACH = [
@@ -71,7 +72,7 @@ def test_F15_a_deploy_is_refused_for_the_reason_that_its_plan_tells(
 ) -> None:
     situation(world)
     error = refused(world, monkeypatch, force=force)
-    caplog.set_level(logging.DEBUG, logger="saltdeploy.master.guards")
+    caplog.set_level(logging.DEBUG, logger="saltdeploy.master.planning.guards")
     view = world.plan(force=force)
     if force and forced:
         assert (error, view["refusals"], view["retcode"]) == (None, [], 0)

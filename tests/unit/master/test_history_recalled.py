@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib import disk
-from saltdeploy.master.history import History, history_of
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.history import History, history_of
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.protocol import events
 
 from tests.support.stores import Directory

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from saltdeploy.master import deploy
-from saltdeploy.master.operator import OperatorSignals
 from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.master.running.operator import OperatorSignals
 from saltdeploy.protocol.orders import ROLLBACK
 
 from tests.support.repositories import Source, tree

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import NoSuchDeploy
 from saltdeploy.master import deploy
-from saltdeploy.master.journal import Journals
 from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.master.records.journal import Journals
 
 from tests.support.repositories import Source, tree
-from tests.unit.master.test_once import Killed, lines, step
+from tests.unit.master.planning.test_once import Killed, lines, step
 from tests.unit.protocol.whole_deploys import REPO, Fleet
 
 pytestmark = pytest.mark.component("a deploy for each point at which it is killed")

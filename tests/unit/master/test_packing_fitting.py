@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from saltdeploy.master import packing
+from saltdeploy.master.payloads import packing
 from saltdeploy.protocol.orders import Payload
 
 A, B = "a" * 40, "b" * 40

@@ -12,13 +12,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from saltdeploy.lib.errors import NothingToRollBackTo
-from saltdeploy.master.history import History
 from saltdeploy.master.locking.locks import Locks
-from saltdeploy.master.pins import Pins
 from saltdeploy.master.plan_model import Part, Plan
+from saltdeploy.master.records.history import History
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.records.state import DeployState
+from saltdeploy.master.records.testimony import forgotten
 from saltdeploy.master.rollout.model import CONVERGED, HELD, MIXED, ROLLED_BACK, Rules
-from saltdeploy.master.state import DeployState
-from saltdeploy.master.testimony import forgotten
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import FETCH, Order
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from saltdeploy.checks import CheckContext
 from saltdeploy.lib.errors import DeployError, Forged
-from saltdeploy.master.authenticity import Authenticator, BoundHosts
 from saltdeploy.master.context import Master
-from saltdeploy.master.minions import Fleet, survey
+from saltdeploy.master.fleet.authenticity import Authenticator, BoundHosts
+from saltdeploy.master.fleet.minions import Fleet, survey
 from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.holdings import Holdings

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import Unreachable
-from saltdeploy.master.authenticity import Authenticator
-from saltdeploy.master.minions import Fleet
+from saltdeploy.master.fleet.authenticity import Authenticator
+from saltdeploy.master.fleet.minions import Fleet
 from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
 
 from tests.unit.master.simulation import NEW, OLD, Habits, Simulation

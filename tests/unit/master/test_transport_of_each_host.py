@@ -9,10 +9,12 @@ import pytest
 from saltdeploy import config
 from saltdeploy.config import transports
 from saltdeploy.lib.errors import ConfigError
-from saltdeploy.master import packing, transport_choice, travel
-from saltdeploy.master.pin import Pin
+from saltdeploy.master import travel
+from saltdeploy.master.payloads import packing
 from saltdeploy.master.plan_model import Part
-from saltdeploy.master.transport_choice import TransportChoice
+from saltdeploy.master.planning import transport_choice
+from saltdeploy.master.planning.transport_choice import TransportChoice
+from saltdeploy.master.records.pin import Pin
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 from saltdeploy.protocol.release import Release
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import BadArguments
-from saltdeploy.master.journal import Journals, replay
 from saltdeploy.master.plan_model import SYNC, Plan, Request
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.master.rollout.model import ASK, Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 
-from tests.unit.master.planning import World
 from tests.unit.master.simulated_deploys import DEPLOY, SimulatedDeploy
 from tests.unit.master.simulation import REPO, Simulation
+from tests.unit.master.worlds import World
 
 WAVES = (Wave("canary", "canary", ("web1",), 1, 0, ASK), Wave("rest", "rest", ("web2",), 1, 0))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy.master import results
+from saltdeploy.master.reports import results
 from saltdeploy.watch.console.results import render
 
 from tests.unit.master.pasts import HOSTS, REPO, Past

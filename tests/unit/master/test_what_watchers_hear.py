@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 from saltdeploy.watch.state import DeployView
 

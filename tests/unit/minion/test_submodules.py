@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from saltdeploy.content.exports import Exports
 from saltdeploy.lib.errors import Corrupt, NotAsRecorded, Unavailable
-from saltdeploy.master import packing
-from saltdeploy.master import source as master_source
-from saltdeploy.master.signing import Sealer
+from saltdeploy.master.payloads import packing
+from saltdeploy.master.payloads import source as master_source
+from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.minion import stages
 from saltdeploy.protocol.orders import FETCH, Order, Payload
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.operator import OperatorSignals
+from saltdeploy.master.running.operator import OperatorSignals
 
 from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, link, tree
 from tests.unit.protocol.whole_deploys import REPO, Fleet, locked_by_hand

@@ -11,10 +11,10 @@ import pytest
 from saltdeploy.content import compressed
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState
 from saltdeploy.lib.errors import Corrupt, DeployError
-from saltdeploy.master.journal import Journals, replay
-from saltdeploy.master.pins import Pin, Pins
 from saltdeploy.master.plan_model import Plan
-from saltdeploy.master.state import DeployState
+from saltdeploy.master.records.journal import Journals, replay
+from saltdeploy.master.records.pins import Pin, Pins
+from saltdeploy.master.records.state import DeployState
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.release import Release, file_name

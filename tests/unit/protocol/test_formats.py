@@ -15,8 +15,8 @@ import pytest
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.layouts.symlinked.tree import Slot
 from saltdeploy.lib.programs import is_installed
-from saltdeploy.master.history import History
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.records.history import History
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.release import file_name
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from saltdeploy.lib.errors import DamagedFile
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.protocol import events
 from saltdeploy.protocol.journal import follow, is_whole, replay
 

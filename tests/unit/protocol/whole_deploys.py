@@ -16,12 +16,15 @@ import msgpack
 from saltdeploy import config
 from saltdeploy.checks import CheckContext, Response
 from saltdeploy.lib import disk
-from saltdeploy.master import deploy, preseed, preview
+from saltdeploy.master import deploy
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder, scope_of
-from saltdeploy.master.pins import Pins, master_secret
 from saltdeploy.master.plan_model import SYNC, Request
+from saltdeploy.master.planning import preview
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.records.secret import master_secret
+from saltdeploy.master.upkeep import preseed
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion import stages, untracked
 from saltdeploy.minion.context import Host, Task

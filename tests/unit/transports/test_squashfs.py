@@ -14,7 +14,7 @@ from saltdeploy.content.images import Layers
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.lib.errors import Corrupt
-from saltdeploy.master import packing
+from saltdeploy.master.payloads import packing
 from saltdeploy.protocol.orders import Order
 
 from tests.support.repositories import FILE, GITLINK, Entry, Source, Tree, link, snapshot, tree

@@ -20,7 +20,7 @@ from saltdeploy.content.payloads import Payloads
 from saltdeploy.content.source import Stored
 from saltdeploy.git import recompress
 from saltdeploy.lib.errors import Corrupt, DeployError, DiskFull
-from saltdeploy.master import packing
+from saltdeploy.master.payloads import packing
 from saltdeploy.minion import stages
 from saltdeploy.protocol.holdings import YOUNG, Holdings
 from saltdeploy.protocol.orders import Order, Payload

@@ -15,7 +15,7 @@ from tests.support import plugins
 from tests.support.repositories import Source
 from tests.support.repositories import repo as configured
 from tests.support.travels import Traveller
-from tests.unit.master.test_preview import World
+from tests.unit.master.planning.test_preview import World
 
 pytestmark = pytest.mark.component("a package of somebody else, built and installed")
 

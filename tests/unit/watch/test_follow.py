@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.protocol import events, journal
 from saltdeploy.watch import follow
 

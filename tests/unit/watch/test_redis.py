@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.forgotten import ForgottenHosts
-from saltdeploy.master.journal import Journals
+from saltdeploy.master.records.forgotten import ForgottenHosts
+from saltdeploy.master.records.journal import Journals
 from saltdeploy.watch.redis_filler import POSITIONS, RedisFiller
 from saltdeploy.watch.redis_keys import STREAM, of_return
 from saltdeploy.watch.redis_server import RedisServer, RedisSettings

@@ -1,4 +1,4 @@
-"""Results of the runner, as ``master/results.py`` makes them; some with hosts that are not as they should be."""
+"""Results of the runner, as ``master/reports/results.py`` makes them; some with hosts that are not as they should be."""
 
 from __future__ import annotations
 

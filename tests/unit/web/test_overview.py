@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.master.pins import Pins
+from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import Result
 from saltdeploy.web.overview import overview
 
 from tests.unit.master.masters import NOON
 from tests.unit.master.pasts import HOSTS, REPO, Past, release
-from tests.unit.master.test_unfinished import begin, held
+from tests.unit.master.running.test_unfinished import begin, held
 
 OLD, NEW = release("v0").commit, release("v1").commit
 STATES = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.journal import Journals, replay
+from saltdeploy.master.records.journal import Journals, replay
 from saltdeploy.protocol import events
 from saltdeploy.web.story import story
 
 from tests.unit.master.pasts import HOSTS, REPO, Past
-from tests.unit.master.test_unfinished import DEPLOY, answer, begin, held
+from tests.unit.master.running.test_unfinished import DEPLOY, answer, begin, held
 
 
 @pytest.fixture

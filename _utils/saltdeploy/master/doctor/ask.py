@@ -11,10 +11,10 @@ from typing import Any
 
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import DeployError, Forged
-from saltdeploy.master.attention import Attention
-from saltdeploy.master.authenticity import Authenticator
 from saltdeploy.master.context import Master
 from saltdeploy.master.doctor.seen import Answers
+from saltdeploy.master.fleet.attention import Attention
+from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.protocol.orders import Result
 
 log = logging.getLogger(__name__)

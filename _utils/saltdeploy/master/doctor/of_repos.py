@@ -10,11 +10,11 @@ from saltdeploy.config import Repo, transports
 from saltdeploy.lib import programs
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.lib.spelling import argument
-from saltdeploy.master import dependencies, guards
 from saltdeploy.master.doctor.seen import Finding, Seen
+from saltdeploy.master.payloads.source import Source
 from saltdeploy.master.plan_model import SYNC, Request
-from saltdeploy.master.resolve import RepoRequest
-from saltdeploy.master.source import Source
+from saltdeploy.master.planning import dependencies, guards
+from saltdeploy.master.planning.resolve import RepoRequest
 
 #: The guards of a deploy that speak of the set-up, and not of a release or of the time of day.
 _OF_SETUP = ("dependencies", "signing_key", "layout")

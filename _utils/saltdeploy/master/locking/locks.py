@@ -19,9 +19,7 @@ from typing import Any
 
 from saltdeploy.lib import disk, durable, flock
 from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked
-from saltdeploy.master import rebuild
 from saltdeploy.master.cache import CLAIMS, Records, Store
-from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.claims import as_claim, named_in, unreadable
 from saltdeploy.master.locking.lease import LEASE, Lease, is_fresh
 from saltdeploy.master.locking.model import (
@@ -35,7 +33,9 @@ from saltdeploy.master.locking.model import (
     started,
 )
 from saltdeploy.master.locking.operator_locks import OperatorLocks, refusal, refuse_without_reason
-from saltdeploy.master.pins import Pins
+from saltdeploy.master.records import rebuild
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.holdings import legal
 from saltdeploy.protocol.release import file_name, repo_of
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import Locked
-from saltdeploy.master.journal import Journals
 from saltdeploy.master.locking.locks import Locks
-from saltdeploy.master.operator import OperatorSignals
-from saltdeploy.master.pin import Pin
-from saltdeploy.master.pins import Pins
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.pin import Pin
+from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.running.operator import OperatorSignals
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import FETCH, Order
 from saltdeploy.protocol.release import Release

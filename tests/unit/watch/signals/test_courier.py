@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import DeployError
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.told_positions import ToldPositions
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.told_positions import ToldPositions
 from saltdeploy.watch.signals.courier import Courier
 from saltdeploy.watch.signals.signal import KINDS, Notification
 from saltdeploy.watch.signals.sink import Refused, SinkSettings

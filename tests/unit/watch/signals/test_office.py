@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from saltdeploy.master.journal import Journals
-from saltdeploy.master.journal_list import JournalList
-from saltdeploy.master.told_positions import ToldPositions
+from saltdeploy.master.records.journal import Journals
+from saltdeploy.master.records.journal_list import JournalList
+from saltdeploy.master.records.told_positions import ToldPositions
 from saltdeploy.watch.signals.office import Office, World
 from saltdeploy.watch.signals.signal import KINDS
 from saltdeploy.watch.signals.sink import SinkSettings

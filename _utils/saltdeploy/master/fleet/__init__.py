@@ -1,0 +1,1 @@
+"""Asks hosts, hears them, and knows which answers are theirs."""

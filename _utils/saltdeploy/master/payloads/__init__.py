@@ -1,0 +1,1 @@
+"""What the master packs, seals and serves of releases."""

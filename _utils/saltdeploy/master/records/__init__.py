@@ -1,0 +1,1 @@
+"""What the master remembers: journals, states, history, pins."""

@@ -1,0 +1,1 @@
+"""What operators read of fleets, deploys and releases."""

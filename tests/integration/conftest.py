@@ -25,6 +25,8 @@ from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo
 from tests.support.serving import free_port
 
+#: The file of a profile of Salt's SDB, of the master and of every host.
+VAULT = "vault.yaml"
 WEB = tuple(f"web{number}" for number in range(1, 9))
 
 
@@ -98,7 +100,8 @@ def pillar(
 def fleet(
     factories: Factories, short_directory: Path, checkout: Path, pillar: Pillar, payload_port: int
 ) -> Iterator[Fleet]:
-    doors = {"module_dirs": [str(checkout), str(HERE / "salt")]}
+    vault = {"driver": "yaml", "files": [str(short_directory / VAULT)]}
+    doors = {"module_dirs": [str(checkout), str(HERE / "salt")], "vault": vault}
     fleet = Fleet(
         factories,
         short_directory,

@@ -114,7 +114,7 @@ def checked(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str)
             values[key] = None if value is None else check(value)
         except ValueError as error:
             below = error.path if isinstance(error, Wrong) else ()
-            said = "" if below else f"; it is {public(repr(value))[:80]}"
+            said = "" if below or key in SECRET_KEYS else f"; it is {public(repr(value))[:80]}"
             raise ConfigError(
                 f"{error}{said}",
                 repo=repo,

@@ -6,14 +6,14 @@ import functools
 from typing import Any
 
 import salt.utils.sdb
-from saltdeploy.config import deploy_key
+from saltdeploy.config import origin
 
 Opts = dict[str, Any]
 
 
 def opened(opts: Opts) -> None:
     """From now on this process looks up addresses by the profiles of this configuration."""
-    deploy_key.opens(functools.partial(_look_up, opts))
+    origin.opens(functools.partial(_look_up, opts))
 
 
 def _look_up(opts: Opts, address: str) -> Any:

@@ -33,7 +33,6 @@ from saltdeploy.protocol import seals
 
 if TYPE_CHECKING:
     from saltdeploy.config.config_files import ConfigFile
-    from saltdeploy.config.deploy_key import DeployKey
     from saltdeploy.config.maintenance import Maintenance
     from saltdeploy.config.once import OnceCommand
 
@@ -123,12 +122,6 @@ def _config_files(value: Any) -> tuple[ConfigFile, ...]:
     return config_files.config_files(value)
 
 
-def _deploy_key(value: Any) -> DeployKey:
-    from saltdeploy.config import deploy_key
-
-    return deploy_key.deploy_key(value)
-
-
 def _maintenance(value: Any) -> Maintenance | None:
     from saltdeploy.config import maintenance
 
@@ -157,7 +150,7 @@ REPO_KEYS: dict[str, Key] = {
     "source": (None, _url),
     "url": (None, _url),
     "rsync_url": (None, _url),
-    "deploy_key": (None, _deploy_key),
+    "deploy_key": (None, origin.deploy_key),
     "targets": (None, values.text),
     "targets_type": ("compound", values.one_of(*targets.TARGET_TYPES)),
     "transport": (transports.DEFAULT, transports.of_repo),

@@ -14,7 +14,6 @@ from saltdeploy.config import check_kinds, pointers, transports
 #: What a pillar can need that says more than most do.
 _CONFIG = (
     "config.config_files",
-    "config.deploy_key",
     "config.environments",
     "config.maintenance",
     "config.once",

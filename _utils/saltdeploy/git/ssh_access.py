@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from saltdeploy.config.deploy_key import STORED, DeployKey, as_file, secret_at
+from saltdeploy.config.origin import STORED, DeployKey, as_file, secret_at
 from saltdeploy.config.values import Wrong
 from saltdeploy.lib import process
 from saltdeploy.lib.errors import ConfigError, DeployError, GitFailed, NoPermission

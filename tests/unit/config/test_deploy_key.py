@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from saltdeploy import config
-from saltdeploy.config.deploy_key import DeployKey
+from saltdeploy.config.origin import DeployKey
 from saltdeploy.lib.errors import ConfigError
 
 SECRET = "b3BlbnNzaC1rZXktdjE"

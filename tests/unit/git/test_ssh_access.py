@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from saltdeploy.config import deploy_key
-from saltdeploy.config.deploy_key import DeployKey
+from saltdeploy.config import origin
+from saltdeploy.config.origin import DeployKey
 from saltdeploy.git import credentials, ssh_access
 from saltdeploy.git.repository import Repository
 from saltdeploy.git.ssh_access import SshAccess
@@ -67,7 +67,7 @@ def url(server: Sshd, source: Source) -> str:
 
 def key(server: Sshd, name: str = "deploy_key", known: str = "known_hosts") -> DeployKey:
     said = {"key": (server.place / name).read_text(), "known_hosts": (server.place / known).read_text()}
-    return deploy_key.deploy_key(said)
+    return origin.deploy_key(said)
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_key_whose_line_feeds_a_pillar_has_lost_is_a_key(
 ) -> None:
     said = (server.place / "deploy_key").read_text().rstrip("\n").replace("\n", "\r\n")
     known = (server.place / "known_hosts").read_text().splitlines()
-    told = deploy_key.deploy_key({"key": said, "known_hosts": ["# the forge", *known]})
+    told = origin.deploy_key({"key": said, "known_hosts": ["# the forge", *known]})
     assert store.access is not None
     store.access = replace(store.access, key=told)
     store.fetch(url(server, source), "v1")
@@ -198,7 +198,7 @@ def test_what_does_not_fit_is_named_with_what_to_do_and_the_agent_is_not_asked(
 _FETCH = """
 import sys
 from pathlib import Path
-from saltdeploy.config.deploy_key import DeployKey
+from saltdeploy.config.origin import DeployKey
 from saltdeploy.git.repository import Repository
 from saltdeploy.git.ssh_access import SshAccess
 place, url, key, known = sys.argv[1:]
@@ -264,10 +264,10 @@ def test_a_place_that_others_may_read_is_closed_and_one_that_is_no_directory_is_
 
 @pytest.fixture
 def stored(server: Sshd) -> Iterator[DeployKey]:
-    yield deploy_key.deploy_key(
+    yield origin.deploy_key(
         {"key": "sdb://vault/wiki", "known_hosts": (server.place / "known_hosts").read_text()}
     )
-    deploy_key.opens(lambda address: None)
+    origin.opens(lambda address: None)
 
 
 def test_a_key_that_the_pillar_names_by_an_address_is_looked_up_when_it_is_used(
@@ -279,7 +279,7 @@ def test_a_key_that_the_pillar_names_by_an_address_is_looked_up_when_it_is_used(
         asked.append(address)
         return (server.place / "deploy_key").read_text()
 
-    deploy_key.opens(look_up)
+    origin.opens(look_up)
     assert store.access is not None
     store.access = replace(store.access, key=stored)
     store.tags(str(source.git_dir))
@@ -300,7 +300,7 @@ def _raises(address: str) -> str:
 def test_an_address_at_which_no_key_is_names_itself_and_not_what_is_there(
     server: Sshd, source: Source, store: Repository, stored: DeployKey, look_up: object
 ) -> None:
-    deploy_key.opens(look_up)  # type: ignore[arg-type]
+    origin.opens(look_up)  # type: ignore[arg-type]
     assert store.access is not None
     store.access = replace(store.access, key=stored)
     with pytest.raises(ConfigError) as caught:

@@ -37,8 +37,12 @@ def __virtual__():
     return __virtualname__
 
 
-def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
+# Salt before 3008 tells what a minion said only to a function that takes it by position as well.
+def ext_pillar(minion_id, pillar, given=None, extra_minion_data=None, **kwargs):
     """The minion's secret and pins; see :func:`saltdeploy.master.upkeep.ext_pillar.data_for`.
+
+    given
+        Whatever stands behind ``deploy_pins`` in the master's configuration; nothing of it is read.
 
     extra_minion_data
         What the minion said when it asked: under ``deploy_lost`` the repos for which it needs a way from nothing, under

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,7 +68,9 @@ FAILING = {"checkout_module_calls": {"gate.wait": ["DISK/gate"]}}
 @pytest.fixture(params=WAYS)
 def repo(mixed: tuple[Fleet, Pillar], tmp_path: Path, request: pytest.FixtureRequest) -> Repo:
     fleet, pillar = mixed
-    return Repo(f"by.{request.param}", fleet, pillar, Releases(tmp_path / "releases.git"))
+    name = f"by.{request.param}"
+    shutil.rmtree(pillar.source(name), ignore_errors=True)  # of the test before, with the same commits
+    return Repo(name, fleet, pillar, Releases(tmp_path / "releases.git"))
 
 
 def test_the_minions_have_the_salts_that_they_are_said_to_have(mixed: tuple[Fleet, Pillar]) -> None:

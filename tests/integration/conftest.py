@@ -31,7 +31,16 @@ WEB = tuple(f"web{number}" for number in range(1, 9))
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "door(name, transport): a door of Salt's that the test goes through, for `make matrix`"
+    )
     config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("door"):
+        name, transport = (*mark.args, "zeromq")[:2]
+        item.user_properties += [("door", name), ("transport", transport)]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,6 +122,7 @@ def fleet(
             "file_roots": {"base": [str(HERE / "salt" / "files")]},
             # it keeps the warm door, and looks for dead deploys when all tests are over: tests resume by themselves
             "engines": [{"deploy_payloads": {"port": payload_port}}, {"deploy": {"every": 86_400}}],
+            "reactor": [{"tests/deploy/*": [str(HERE / "salt" / "reactor" / "deploy.sls")]}],
             "peer_run": {"web8": ["deploy.*"]},  # the deployment server of those who reach the master so
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},

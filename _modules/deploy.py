@@ -44,6 +44,7 @@ from saltdeploy.minion.configuration import Configurations
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.pillar import ASKED, LOST
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.swarm import Identity
 
 # A stage may take an hour, and a sync replaces the package in a moment: nothing is left to be loaded later. In a minion
@@ -770,7 +771,7 @@ def _answer(repo, ask, deploy=""):
 def _refused(repo, error):
     __context__["retcode"] = 1
     host = __opts__["id"]
-    answer = orders.Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
+    answer = Result(host, str(repo), status=error.status, error=error.at(repo=str(repo), host=host))
     return _signed(answer)
 
 

@@ -176,6 +176,8 @@ repo_config:
 
     # Where REVISION and DEPLOY_HEAD tell what is live: beside the trees, or none (docs/layouts.md).
     # exclude: []
+    # subdirectory: ''
+    # attributes: blobs
     # owner: {}
     # untracked: warn
     # revision_files: beside

@@ -19,8 +19,13 @@ def plain_git(tmp_path_factory: pytest.TempPathFactory) -> None:
     """git commits under a fixed name and reads no configuration but a repository's own."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]
-    config = tmp_path_factory.mktemp("git") / "config"
-    config.write_text("[user]\n name = Test\n email = test@example.org\n[init]\n defaultBranch = main\n")
+    home = tmp_path_factory.mktemp("git")
+    (home / "template").mkdir()  # empty: git copies a dozen samples of hooks into each new repository
+    config = home / "config"
+    config.write_text(
+        "[user]\n name = Test\n email = test@example.org\n"
+        f"[init]\n defaultBranch = main\n templateDir = {home / 'template'}\n"
+    )
     os.environ["GIT_CONFIG_GLOBAL"] = str(config)
     os.environ["GIT_CONFIG_NOSYSTEM"] = "1"
 

@@ -25,7 +25,7 @@ from saltdeploy.lib import errors
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.cache import Store
 from saltdeploy.master.context import Listener, Master
-from saltdeploy.protocol import events, holdings, orders, release
+from saltdeploy.protocol import events, holdings, release, result
 
 from saltbridge import ahead
 
@@ -277,4 +277,4 @@ def _secrets(opts: Opts) -> Callable[[str], str]:
         return lambda host: ""
     from saltdeploy.master.records.secret import master_secret
 
-    return functools.partial(orders.secret_for, master_secret=master_secret(root(opts)))
+    return functools.partial(result.secret_for, master_secret=master_secret(root(opts)))

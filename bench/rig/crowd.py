@@ -43,7 +43,8 @@ from bench.rig.zmtp import Requester, Subscriber
 sys.path[:0] = [str(CHECKOUT)]
 
 from saltdeploy.protocol import events  # noqa: E402 - after the path
-from saltdeploy.protocol.orders import FETCH, STAGES, Order, secret_for  # noqa: E402
+from saltdeploy.protocol.orders import FETCH, STAGES, Order  # noqa: E402
+from saltdeploy.protocol.result import secret_for  # noqa: E402
 
 from tests.unit.master.simulation import Habits, Minion  # noqa: E402
 

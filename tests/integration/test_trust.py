@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import HookFailed
 from saltdeploy.master.records import journal
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 from tests.integration.fleet import Bus
 from tests.integration.impostor import Impostor

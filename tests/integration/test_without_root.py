@@ -57,10 +57,10 @@ def rootless(factories: Factories, short_directory: Path, checkout: Path) -> Ite
         },
         minion={"user": MINION, "module_dirs": [doors, str(more)]},
     )
-    daemons = {fleet.master: MASTER, **{host.daemon: MINION for host in fleet.hosts.values()}}
+    daemons = [(fleet.master, MASTER), *((host.daemon, MINION) for host in fleet.hosts.values())]
     for user in {MASTER, MINION}:
         readable_python.as_user(python, user, place / f"python-of-{user}")
-    for daemon, user in daemons.items():
+    for daemon, user in daemons:
         daemon.python_executable = str(place / f"python-of-{user}")
         belongs(Path(daemon.config["root_dir"]), user)
     belongs(pillar.directory, MASTER)

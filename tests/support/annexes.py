@@ -13,8 +13,9 @@ from saltdeploy.master.payloads import source as master_source
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.minion import stages
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 from tests.support.blobstores import Server, key, work_tree
 from tests.support.repositories import Source, repo, tree

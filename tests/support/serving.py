@@ -21,7 +21,8 @@ from saltdeploy.checks import Response
 from saltdeploy.content.payloads import Payloads
 from saltdeploy.minion import stages
 from saltdeploy.minion.context import Task
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.result import Result
 from saltdeploy.transports.bundle import Bundle
 
 from tests.support.repositories import Source, repo

@@ -13,7 +13,8 @@ from saltdeploy.content.payloads import Payloads
 from saltdeploy.git.repository import Progress
 from saltdeploy.minion import stages
 from saltdeploy.minion.context import Task
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Payload, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Payload
+from saltdeploy.protocol.result import Result
 from saltdeploy.transports.bundle import Bundle
 
 from tests.support.repositories import Source, repo

@@ -21,7 +21,8 @@ from saltdeploy.master.payloads import source as master_source
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.minion import stages
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.seals import Seal
 
 from tests.support.repositories import EXECUTABLE, FILE, Entry, Source, Tree, link, snapshot

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.config import pointers
-from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
+from saltdeploy.config.exclude import NOTHING_DERIVED, NOTHING_LEFT_OUT, Derivation, LeftOut
 from saltdeploy.config.owner import NOBODYS, Ownership, of_trebuchet
 from saltdeploy.config.values import Wrong, text
 
@@ -33,6 +33,7 @@ class TreeContents:
         submodule_urls: (begin of a submodule's URL, what stands there instead).
         owner: whose the files of a tree are, and their modes.
         exclude: what of a release is no part of its trees.
+        derivation: what the master makes of a commit before it is packed.
     """
 
     blobs: dict[str, tuple[str, ...]]
@@ -40,6 +41,7 @@ class TreeContents:
     submodule_urls: tuple[tuple[str, str], ...]
     owner: Ownership = NOBODYS
     exclude: LeftOut = NOTHING_LEFT_OUT
+    derivation: Derivation = NOTHING_DERIVED
 
 
 def contents(keys: dict[str, Any]) -> TreeContents:
@@ -50,6 +52,7 @@ def contents(keys: dict[str, Any]) -> TreeContents:
         submodule_urls=keys["submodule_urls"],
         owner=of_trebuchet(keys["owner"], keys["deployment_repo_group"] or ""),
         exclude=keys["exclude"],
+        derivation=Derivation(keys["subdirectory"], keys["attributes"]),
     )
 
 

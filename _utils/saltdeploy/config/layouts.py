@@ -104,6 +104,7 @@ def refuse_contents(repo: Repo) -> None:
         )
     _refuse_owner(repo, traits)
     _refuse_exclude(repo, traits)
+    _refuse_derivation(repo)
     if (repo.contents.blobs and not traits.blobs) or (repo.contents.submodules and not traits.submodules):
         raise Unsupported(
             f"layout {repo.layout.name} holds what git checks out and nothing else, and the repo asks for {repo.shape}",
@@ -130,6 +131,16 @@ def _refuse_owner(repo: Repo, traits: LayoutTraits) -> None:
             repo=repo.name,
             path=f"repo_config:{repo.name}:owner",
             next=act,
+        )
+
+
+def _refuse_derivation(repo: Repo) -> None:
+    if repo.contents.derivation.converts and repo.contents.submodules:
+        raise Unsupported(
+            "attributes are followed in the repo's own files, and not in those of submodules",
+            repo=repo.name,
+            path=f"repo_config:{repo.name}:attributes",
+            next="leave out `attributes` or checkout_submodules",
         )
 
 

@@ -18,6 +18,7 @@ from saltdeploy.config import (
     delivery,
     guards,
     hooks,
+    journals,
     layouts,
     origin,
     paths,
@@ -33,6 +34,7 @@ from saltdeploy.config.delivery import Delivery
 from saltdeploy.config.exclude import LeftOut
 from saltdeploy.config.guards import GuardRules
 from saltdeploy.config.hooks import Hooks
+from saltdeploy.config.journals import JournalRetention
 from saltdeploy.config.layouts import LayoutChoice
 from saltdeploy.config.origin import Origin
 from saltdeploy.config.paths import RepoPaths
@@ -44,19 +46,6 @@ from saltdeploy.config.targets import TargetExpression
 from saltdeploy.config.trust import Trust
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
 from saltdeploy.protocol.release import base_of, check_repo
-
-
-@dataclass(frozen=True)
-class JournalRetention:
-    """How long the master keeps journals: one goes by ``deploy.gc`` when both are over, and nothing needs it.
-
-    Attributes:
-        deploys: so many of the newest ones of a repo stay.
-        days: a younger one stays.
-    """
-
-    deploys: int = 1000
-    days: int = 90
 
 
 @dataclass(frozen=True)
@@ -184,7 +173,7 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         guards=guards.guards(keys, deployment),
         trust=trust.trust(keys, deployment),
         staging=staging.policy(keys),
-        journals=JournalRetention(**{**deployment["journals"], **keys["journals"]}),
+        journals=journals.retention(keys, deployment),
         paths=paths.repo_paths(name, keys, location),
         pillar=PillarText(
             trebuchet=pillar_text.as_trebuchet(repos[name], keys, location, commits.url),

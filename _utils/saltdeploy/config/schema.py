@@ -185,6 +185,8 @@ REPO_KEYS: dict[str, Key] = {
     "shared": ({}, paths.shared),
     "owner": ({}, owner.owner),
     "exclude": ([], exclude.exclude),
+    "subdirectory": ("", exclude.subdirectory),
+    "attributes": (exclude.BLOBS, values.one_of(exclude.BLOBS, exclude.CHECKOUT)),
     "untracked": ("warn", values.one_of("refuse", "warn", "ignore")),
     "once": (None, _once),
     "config_files": (None, _config_files),

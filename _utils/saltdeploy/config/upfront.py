@@ -23,6 +23,7 @@ _CONFIG = (
 #: What a deploy can need, from its plan to its end.
 DEPLOY = (
     *_CONFIG,
+    "git.deriving",
     "master.rollout.steps",
     "master.deploy",
     "master.reports.results",
@@ -67,6 +68,7 @@ RUNNER = (
 #: What the pillar of a minion can need.
 PILLAR = (
     *_CONFIG,
+    "git.deriving",
     "protocol.host_lines",
     "master.upkeep.ext_pillar",
     "master.payloads.packing",
@@ -78,6 +80,7 @@ PILLAR = (
 #: What a stage can need, and whatever else a minion is asked for.
 MINION = (
     *_CONFIG,
+    "git.deriving",
     "minion.stages",
     "minion.preseed",
     "minion.adopt",

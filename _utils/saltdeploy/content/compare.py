@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from saltdeploy.content import pointers
 from saltdeploy.git.objects import EXECUTABLE, FILE, GITLINK, NOTHING, SYMLINK
-from saltdeploy.lib.below import READ
+from saltdeploy.lib.below import READ, plain
 
 _CHUNK = 1 << 20
 
@@ -201,8 +201,7 @@ def _feed(path: bytes, seen: os.stat_result, take: Callable[[bytes], None], at: 
         if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EINVAL):
             raise
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+    if plain(fd) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     with os.fdopen(fd, "rb") as file:
         while piece := file.read(_CHUNK):

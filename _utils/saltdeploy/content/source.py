@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import IO, Protocol
 from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
 from saltdeploy.git.objects import SYMLINK, Blobs, Change, drop_changes, list_blobs, read_changes
 from saltdeploy.git.reader import Reader
-from saltdeploy.lib.below import Below
+from saltdeploy.lib.below import Below, plain
 from saltdeploy.lib.errors import Corrupt
 
 _CHUNK = 1 << 20
@@ -154,9 +153,8 @@ class Files:
             fd = self._tree.open(change.path)
         except OSError as error:
             raise self._missing(change, error.strerror or "") from error
-        seen = os.fstat(fd)
-        if not stat.S_ISREG(seen.st_mode):
-            os.close(fd)
+        seen = plain(fd)
+        if seen is None:
             raise self._missing(change, "not a plain file")
         return seen.st_size, self._pieces(fd, seen.st_size, change.path)
 

@@ -7,7 +7,7 @@ import fcntl
 import itertools
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +15,7 @@ from typing import IO, Any
 from saltdeploy.git.command import STREAM, run, start
 from saltdeploy.git.inquiry import MOST_AT_ONCE, Inquiry, NoAnswer
 from saltdeploy.git.objects import Blobs, read_object
-from saltdeploy.git.shield import shielded
+from saltdeploy.git.shield import UNFILTERED, shielded
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.protocol.release import check_commit
 
@@ -26,12 +26,14 @@ class ObjectReader:
     """One git directory, bare or the ``.git`` of a work tree.
 
     Args:
-        beside: another one, whose objects are seen as well.
+        beside: another one, or several, whose objects are seen as well.
     """
 
-    def __init__(self, git_dir: Path, beside: Path | None = None) -> None:
+    def __init__(self, git_dir: Path, beside: Path | Sequence[Path] | None = None) -> None:
         self.git_dir = git_dir
-        self._seeing = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(beside / "objects")} if beside else {}
+        self._beside = (beside,) if isinstance(beside, Path) else tuple(beside or ())
+        others = ":".join(_quoted(each / "objects") for each in self._beside)
+        self._seeing = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": others} if others else {}
         about, of = (partial(_cat_file, git_dir, self._seeing, how) for how in ("--batch-check", "--batch"))
         self._about, self._of = Inquiry(git_dir, about), Inquiry(git_dir, of)
 
@@ -151,14 +153,18 @@ class ObjectReader:
         return output.decode("utf-8", "surrogateescape")
 
     def _run(self, arguments: list[str], **options: Any) -> subprocess.CompletedProcess[bytes]:
-        with self._shown() as shown:
+        with self._shown(options.pop("attributes", UNFILTERED)) as shown:
             environment = {**shown, **options.pop("environment", {})}
             return run(arguments, **{"path": str(self.git_dir), "environment": environment, **options})
 
     @contextlib.contextmanager
-    def _shown(self) -> Iterator[dict[str, str]]:
-        """The environment in which git sees this directory."""
-        with shielded(self.git_dir) as environment:
+    def _shown(self, attributes: bytes = UNFILTERED) -> Iterator[dict[str, str]]:
+        """The environment in which git sees this directory.
+
+        Args:
+            attributes: see :func:`saltdeploy.git.shield.shielded`.
+        """
+        with shielded(self.git_dir, attributes=attributes) as environment:
             yield {**environment, **self._seeing}
 
 

@@ -1,20 +1,77 @@
-"""Packs what a release has: a git bundle for those who hold another release, or nothing."""
+"""Packs what a release has: a git bundle for those who hold another release, or nothing; and what ``git archive`` makes of it.
+
+``git archive`` takes the attributes from the tree that it archives, and does with them all that git does on checkout
+(``text``, ``eol``, ``ident``, ``working-tree-encoding``) and ``export-ignore`` and ``export-subst`` besides. Filters are
+programs, and are never run. What the configuration of a user, of the host or of a repository says has no part in it.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from saltdeploy.git import bundle, thin
+from saltdeploy.git.objects import EXECUTABLE, FILE, GITLINK, SYMLINK
 from saltdeploy.git.reader import Reader, Tag
-from saltdeploy.lib.errors import DiskFull
+from saltdeploy.lib.errors import Corrupt, DiskFull
 from saltdeploy.lib.os_errors import from_os
+from saltdeploy.protocol.release import check_commit
 
 _PACK = ("pack-objects", "--stdout", "--delta-base-offset", "--quiet")
+
+#: Counts for ``git archive``, whatever is configured; the same commit becomes the same files everywhere.
+SETTINGS = tuple(
+    word
+    for setting in (
+        "core.attributesFile=/dev/null",
+        "core.eol=lf",
+        "core.autocrlf=false",
+        "core.bigFileThreshold=512m",
+        "core.abbrev=12",
+        "i18n.logOutputEncoding=UTF-8",
+        "tar.umask=0022",
+    )
+    for word in ("-c", setting)
+)
+ENVIRONMENT = {"GIT_ATTR_NOSYSTEM": "1", "TZ": "UTC"}
+
+
+@dataclass(frozen=True)
+class ArchivedFile:
+    """A file as ``git archive`` gives it.
+
+    Attributes:
+        path: in the tree that was archived.
+        mode: git's.
+        size: bytes; of a link, of its target. Of a submodule 0.
+        data: where its bytes are to be read from, at once; None for a link or a submodule.
+        target: of a link.
+    """
+
+    path: bytes
+    mode: str
+    size: int = 0
+    data: IO[bytes] | None = None
+    target: bytes = b""
+
+    def id(self, like: str) -> str:
+        """The id of its blob; its bytes are read for that.
+
+        Args:
+            like: an id of the same repository.
+        """
+        found = _hash(like, self.size)
+        found.update(self.target)
+        while self.data is not None and (piece := self.data.read(1 << 20)):
+            found.update(piece)
+        return found.hexdigest()
 
 
 class Packer(Reader):
@@ -49,6 +106,20 @@ class Packer(Reader):
             raise from_os(error, path=str(out.parent)) from error
         except DiskFull as full:  # it is not the repository's disk that is full
             raise from_os(OSError(errno.ENOSPC, full.cause), path=str(out.parent)) from full
+
+    def archive(self, commit: str, paths: Sequence[bytes], out: IO[bytes]) -> None:
+        """Write what ``git archive`` makes of a commit: its files as git's attributes say, but for filters.
+
+        Args:
+            paths: of files or directories that it has; none for all.
+            out: an open file.
+
+        Raises:
+            GitFailed: git cannot, as where a file has not the encoding that its attributes say.
+        """
+        command = [*SETTINGS, "--literal-pathspecs", "archive", "--format=tar", check_commit(commit)]
+        named = [path.decode("utf-8", "surrogateescape") for path in paths]
+        self._run([*command, *(["--", *named] if named else [])], stdout=out, environment=ENVIRONMENT)
 
     def _pack_all(self, tag: Tag, file: IO[bytes], *, contents: bool) -> None:
         """Append the pack for those who hold nothing."""
@@ -89,3 +160,43 @@ class Packer(Reader):
 def _what(contents: bool) -> list[str]:
     """Whether git's list holds files as well as commits and trees."""
     return [] if contents else ["--filter=blob:none"]
+
+
+def blob_id(data: bytes, like: str) -> str:
+    """The id of a blob; ``like`` is an id of the same repository."""
+    found = _hash(like, len(data))
+    found.update(data)
+    return found.hexdigest()
+
+
+def _hash(like: str, size: int) -> Any:
+    found = hashlib.sha1(usedforsecurity=False) if len(like) == 40 else hashlib.sha256()
+    found.update(b"blob %d\0" % size)
+    return found
+
+
+def files_in(archive: IO[bytes]) -> Iterator[ArchivedFile]:
+    """The files of an archive; and its directories as if each were a submodule, since git gives those like this.
+
+    Raises:
+        Corrupt: it is none that git has made.
+    """
+    import tarfile  # hardly anybody needs it
+
+    archive.seek(0)
+    try:
+        with tarfile.open(
+            fileobj=archive, mode="r|", encoding="utf-8", errors="surrogateescape", bufsize=1 << 20
+        ) as tar:
+            for member in tar:
+                path = os.fsencode(member.name.rstrip("/"))
+                if member.isreg():
+                    mode = EXECUTABLE if member.mode & 0o100 else FILE
+                    yield ArchivedFile(path, mode, member.size, tar.extractfile(member))
+                elif member.issym():
+                    target = os.fsencode(member.linkname)
+                    yield ArchivedFile(path, SYMLINK, len(target), target=target)
+                elif member.isdir():
+                    yield ArchivedFile(path, GITLINK)
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise Corrupt(f"git archive gave what is no archive: {error}") from error

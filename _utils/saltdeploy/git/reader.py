@@ -47,11 +47,21 @@ _FILES = (FILE.encode(), EXECUTABLE.encode())
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag as the repository has it: ``oid`` names the tag object, or the commit of a lightweight tag."""
+    """A tag as the repository has it: ``oid`` names the tag object, or the commit of a lightweight tag.
+
+    Attributes:
+        origin: the tag itself, where ``commit`` is what was made of its commit.
+    """
 
     name: str
     oid: str
     commit: str
+    origin: Tag | None = None
+
+    @property
+    def as_made(self) -> Tag:
+        """The tag as somebody has made it."""
+        return self.origin or self
 
 
 class Reader(ObjectReader):

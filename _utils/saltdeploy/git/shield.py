@@ -32,7 +32,7 @@ from saltdeploy.lib.os_errors import from_os
 _WRITTEN = ("refs", "packed-refs", "shallow")
 _THERE_OR_NOT = ("reftable", "logs", "worktrees")
 # whatever .gitattributes says, and whoever has configured the filter: git-lfs's own reads the owner's configuration
-_ATTRIBUTES = b"* -filter\n"
+UNFILTERED = b"* -filter\n"
 #: For taking in files with the bytes that they have.
 EXACT = b"* -filter -text -ident -working-tree-encoding\n"
 # without these git cannot read the repository, or writes into it what its users cannot read
@@ -55,7 +55,7 @@ _NO_LOGS = b"[core]\nlogallrefupdates = false\n"  # as in a bare repository
 
 @contextlib.contextmanager
 def shielded(
-    git_dir: Path, tree: Path | None = None, attributes: bytes = _ATTRIBUTES
+    git_dir: Path, tree: Path | None = None, attributes: bytes = UNFILTERED
 ) -> Iterator[dict[str, str]]:
     """The environment for git's work on a git directory.
 
@@ -83,20 +83,25 @@ def shielded(
 
 
 def work_tree_git(
-    location: Path, arguments: list[str], status: int | None = None, index: Path | None = None
+    location: Path,
+    arguments: list[str],
+    status: int | None = None,
+    index: Path | None = None,
+    attributes: bytes = UNFILTERED,
 ) -> str:
     """Run git on the work tree at ``location`` (layout ``inplace`` only). It writes nowhere else, whatever links are there.
 
     Args:
         status: what an error shall have instead of git's exit code.
         index: an index file instead of the repository's own.
+        attributes: see :func:`shielded`.
 
     Raises:
         Corrupt, GitFailed, DiskFull: see :func:`shielded` and :func:`saltdeploy.git.command.run`.
     """
     own = {"GIT_INDEX_FILE": str(index)} if index else {}
     try:
-        with shielded(location / ".git", location) as environment:
+        with shielded(location / ".git", location, attributes) as environment:
             command = ["-C", str(location), *arguments]
             git = functools.partial(run, command, path=str(location), environment={**environment, **own})
             places = [location, Path(environment["GIT_COMMON_DIR"]), *([index.parent] if index else ())]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,7 @@ from saltdeploy.config import Repo
 from saltdeploy.git.objects import GITLINK, NOTHING, Change, read_changes
 from saltdeploy.git.reader import EMPTY_TREE
 from saltdeploy.git.repository import Progress, Repository, no_progress
-from saltdeploy.git.submodules import MODULES, MOST, Urls, urls_in
+from saltdeploy.git.submodules import MODULES, MOST, Urls, below, urls_in
 from saltdeploy.lib.errors import Corrupt, GitFailed, Unavailable
 from saltdeploy.lib.text import public
 
@@ -31,11 +31,19 @@ class SubmoduleStore(Repository):
     Args:
         urls: where the repositories of submodules are.
         beside: see :class:`Reader`.
+        place: the release that was made of a commit to that commit, and to the directory of it that is deployed.
     """
 
-    def __init__(self, git_dir: Path, urls: Urls, beside: Path | None = None) -> None:
+    def __init__(
+        self,
+        git_dir: Path,
+        urls: Urls,
+        beside: Path | Sequence[Path] | None = None,
+        place: Callable[[str], tuple[str, str]] | None = None,
+    ) -> None:
         super().__init__(git_dir, beside)
         self._urls = urls
+        self._place = place or (lambda commit: (commit, ""))
 
     def has(self, commit: str) -> bool:
         """Whether the commit and all its submodules are here."""
@@ -142,7 +150,7 @@ class SubmoduleStore(Repository):
     ) -> dict[bytes, str]:
         places: dict[bytes, str] = {}
         links = self.submodules(commit)
-        said = urls_in(self.file(commit, MODULES, MOST) or b"") if links else {}
+        said = self._said(commit, is_release=commit == release) if links else {}
         for path, part in links.items():
             where = above + path
             try:
@@ -157,6 +165,11 @@ class SubmoduleStore(Repository):
             self._hold(release, part)
             places |= {where: place, **self._bring_below(release, part, place, where + b"/", progress)}
         return places
+
+    def _said(self, commit: str, *, is_release: bool) -> dict[bytes, str]:
+        """What ``.gitmodules`` says of the submodules of a commit."""
+        of, directory = self._place(commit) if is_release else (commit, "")
+        return below(urls_in(self.file(of, MODULES, MOST) or b""), directory)
 
     def _fetch(self, url: str, tag: str, commit: str, progress: Progress) -> None:
         super()._fetch(url, tag, commit, progress)

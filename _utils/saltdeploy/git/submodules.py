@@ -71,6 +71,12 @@ def urls_in(data: bytes) -> dict[bytes, str]:
     }
 
 
+def below(said: dict[bytes, str], directory: str) -> dict[bytes, str]:
+    """What ``.gitmodules`` says of a directory: path to URL, as seen from there."""
+    above = f"{directory}/".encode() if directory else b""
+    return {path[len(above) :]: url for path, url in said.items() if path.startswith(above)}
+
+
 def _join(above: str, said: str) -> str:
     """A relative URL as git reads it: see git-submodule(1), ``add``."""
     base, joint = above.rstrip("/"), "/"

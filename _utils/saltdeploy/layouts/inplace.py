@@ -26,10 +26,9 @@ from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents, Stored
 from saltdeploy.content.untracked import NOTHING_UNTRACKED, Known, KnownPaths, Untracked
 from saltdeploy.content.verify import Findings, differences
-from saltdeploy.git import flaws
+from saltdeploy.git import flaws, shield
 from saltdeploy.git.objects import read_changes
 from saltdeploy.git.repository import Progress, Repository, no_progress
-from saltdeploy.git.shield import work_tree_git
 from saltdeploy.layouts.activate import activate_first, log_activation
 from saltdeploy.layouts.symlinked.tree import refuse_other_root
 from saltdeploy.layouts.untracked import of_foreign
@@ -55,6 +54,9 @@ class Inplace:
         self._repo = repo
         self._location = repo.paths.location
         self._first = repo.paths.area / "first"
+        # what the master has made is written as it is
+        attributes = shield.EXACT if repo.contents.derivation.converts else shield.UNFILTERED
+        self._git = functools.partial(shield.work_tree_git, attributes=attributes)
 
     @property
     def store(self) -> Repository:
@@ -254,9 +256,9 @@ class Inplace:
         if self._damaged.exists():  # git knows from its index which files it need not write, and was wrong
             self._unlink(self.store.git_dir / "index")
         if live:
-            work_tree_git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
+            self._git(self._tree(), ["reset", "--hard", "--quiet"], RESET_FAILED)
         command = ["checkout", "--force", "--quiet", "--detach", release.commit]
-        work_tree_git(self._tree(), command, CHECKOUT_FAILED)
+        self._git(self._tree(), command, CHECKOUT_FAILED)
         self._name(release)
         self._unlink(self._damaged)
         self._unlink(self._unfinished)
@@ -302,13 +304,13 @@ class Inplace:
         with tempfile.TemporaryDirectory() as directory:
             index = Path(directory, "index") if full else None
             if index:  # one that knows no file's stat
-                work_tree_git(self._location, ["read-tree", live], index=index)
-                listed = work_tree_git(self._location, ["ls-files", "-z"], index=index)
+                self._git(self._location, ["read-tree", live], index=index)
+                listed = self._git(self._location, ["ls-files", "-z"], index=index)
                 findings.files = listed.count("\0")
             # a submodule's own files are no part of the release, and git would look at them as the configuration there says
             ours = "--ignore-submodules=dirty"
             command = ["status", "--porcelain", "-z", "--no-renames", "-uall", "--ignored", ours]
-            for line in filter(None, work_tree_git(self._location, command, index=index).split("\0")):
+            for line in filter(None, self._git(self._location, command, index=index).split("\0")):
                 kind = "extra" if line[:2] in ("??", "!!") else "missing" if "D" in line[:2] else "changed"
                 found.add(line[3:].encode("utf-8", "surrogateescape"))
                 findings.add(kind, line[3:].encode("utf-8", "surrogateescape"))
@@ -344,9 +346,7 @@ class Inplace:
         with os.fdopen(fd, "rb") as file:
             found = file.read()
         as_it_is, made = (
-            work_tree_git(self._location, ["cat-file", how, f"{live}:{name}"]).encode(
-                "utf-8", "surrogateescape"
-            )
+            self._git(self._location, ["cat-file", how, f"{live}:{name}"]).encode("utf-8", "surrogateescape")
             for how in ("blob", "--filters")
         )
         return made == found and hashlib.sha256(as_it_is).digest() == digest

@@ -288,3 +288,12 @@ def _empty_below(name: bytes, directory: int, top: int, depth: int) -> bool:
             raise
         remove_at(name, directory)
     return moved
+
+
+def plain(fd: int) -> os.stat_result | None:
+    """What an open file is; None where it is not a plain one: then it is closed."""
+    seen = os.fstat(fd)
+    if stat.S_ISREG(seen.st_mode):
+        return seen
+    os.close(fd)
+    return None

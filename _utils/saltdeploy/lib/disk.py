@@ -19,7 +19,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.lib.below import Below
+from saltdeploy.lib.below import Below, plain
 from saltdeploy.lib.errors import Corrupt, DiskFull
 
 _AT_FDCWD = -100
@@ -234,8 +234,7 @@ def read_below(root: Path, path: str, most: int) -> bytes | None:
         raise Corrupt(
             "is not a plain file of the tree, or stands below a symbolic link", path=str(file)
         ) from None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+    if plain(fd) is None:
         raise Corrupt("is not a plain file of the tree", path=str(file))
     with os.fdopen(fd, "rb") as opened:
         data = opened.read(most + 1)

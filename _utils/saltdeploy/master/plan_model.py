@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +10,6 @@ from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.forcing import Force, covers, named
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.rollout.model import Gate, PlannedStep, Rules
-from saltdeploy.master.travel import TransportChoice, others
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.orders import ROLLBACK, Order
 from saltdeploy.protocol.release import Release
@@ -167,7 +167,7 @@ class Part:
     @property
     def transports(self) -> dict[str, str]:
         """Host to transport, of those that take another one than the order's."""
-        return others(self.ways, self.order.transport)
+        return with_another_transport(self.ways, self.order.transport)
 
     @property
     def release(self) -> Release:
@@ -193,6 +193,33 @@ class Part:
             "ways": tuple(TransportChoice.from_wire(way) for way in data.get("ways", ())),
         }
         return cls(**{**data, **fields})
+
+
+@dataclass(frozen=True)
+class TransportChoice:
+    """Hosts that take one transport; how that is chosen stands in ``transport_choice.py``.
+
+    Attributes:
+        why: one line, where it was chosen for them; "" where somebody had named it.
+    """
+
+    transport: str
+    hosts: tuple[str, ...]
+    why: str = ""
+
+    def to_wire(self) -> dict[str, Any]:
+        """The way as plain data."""
+        return {"transport": self.transport, "hosts": list(self.hosts), "why": self.why}
+
+    @classmethod
+    def from_wire(cls, data: dict[str, Any]) -> TransportChoice:
+        """Rebuild a way."""
+        return cls(data["transport"], tuple(data["hosts"]), data["why"])
+
+
+def with_another_transport(of: Iterable[TransportChoice], transport: str) -> dict[str, str]:
+    """Host to transport, of those that take another one than this."""
+    return {host: way.transport for way in of if way.transport != transport for host in way.hosts}
 
 
 @dataclass(frozen=True)

@@ -95,9 +95,10 @@ def everybody(repo: Repo, targets: Callable[[str, str], list[str]]) -> list[str]
     hosts = targets(repo.targets.expression, repo.targets.type)
     if not hosts:
         raise NoTargets(
-            f"no minion matches {repo.targets.expression} ({repo.targets.type})",
+            f"no minion matches {repo.targets.expression!r} ({repo.targets.type})",
             repo=repo.name,
-            next=f"salt-run deploy.targets repo={repo.name}",
+            next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
+            "after a change of grains: salt '*' saltutil.refresh_grains",
         )
     return hosts
 

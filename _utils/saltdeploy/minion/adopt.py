@@ -14,7 +14,7 @@ from saltdeploy.lib.errors import Unsupported
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.record import Record
 from saltdeploy.minion.stages import status, with_facts
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 
 def adopt(repo: Repo, host: Host, paths: Collection[str], source: str) -> Result:

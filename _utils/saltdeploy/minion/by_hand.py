@@ -16,8 +16,8 @@ from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.record import Record
 from saltdeploy.minion.steps import Step, Steps
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 
 def config_diff(repo: Repo, release: Release, texts: dict[str, str], host: Host) -> Result:

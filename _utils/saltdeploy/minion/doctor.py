@@ -14,7 +14,7 @@ from saltdeploy.config import Repo, transports
 from saltdeploy.git.repository import git_version
 from saltdeploy.lib import places, programs
 from saltdeploy.lib.errors import DeployError, UnknownRepo
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 _EMPTY: Mapping[str, Any] = {}
 

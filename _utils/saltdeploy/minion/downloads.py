@@ -28,7 +28,8 @@ from saltdeploy.minion.context import Host
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol.fanout import FanoutServer
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Payload, Result
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.swarm import Swarm
 
 #: What facts and events call these.

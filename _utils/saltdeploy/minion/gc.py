@@ -22,8 +22,8 @@ from saltdeploy.minion import downloads
 from saltdeploy.minion.configuration import left_behind
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import file_name
+from saltdeploy.protocol.result import Result
 
 _EVERYTHING_READ: Mapping[str, str] = {}
 _BUSY = "a stage of it runs here"

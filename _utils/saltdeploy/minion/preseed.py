@@ -18,8 +18,9 @@ from saltdeploy.minion import downloads
 from saltdeploy.minion.context import Host
 from saltdeploy.minion.progress import Reporter
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import Order, Payload, Result
+from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.release import file_name
+from saltdeploy.protocol.result import Result
 
 
 def preseed(order: Order, repo: Repo, host: Host) -> Result:

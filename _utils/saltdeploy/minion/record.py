@@ -12,8 +12,9 @@ from typing import Any
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import Corrupt, Fenced, StepUnknown
 from saltdeploy.lib.spelling import argument
-from saltdeploy.protocol.orders import FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import FETCH, ROLLBACK, Order
 from saltdeploy.protocol.release import Release, file_name
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.seals import Seal
 
 _KEPT = 20

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -20,6 +20,9 @@ from saltdeploy.lib.text import public, utc
 from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.release import Release
 
+if TYPE_CHECKING:
+    from saltdeploy.layouts import Layout
+
 log = logging.getLogger(__name__)
 
 REVISION, DEPLOY_HEAD = "REVISION", "DEPLOY_HEAD"
@@ -28,7 +31,7 @@ BESIDE, NONE = "beside", "none"
 _MOST = 1 << 16  # bytes
 
 
-def write(order: Order, repo: Repo, before: Release | None, host: str, now: float) -> None:
+def write(order: Order, repo: Repo, layout: Layout, before: Release | None, host: str, now: float) -> None:
     """Let the files tell what is live now; they stay as they are where they tell it already.
 
     Args:
@@ -36,23 +39,42 @@ def write(order: Order, repo: Repo, before: Release | None, host: str, now: floa
         host: the minion's id.
         now: seconds since the epoch.
     """
-    if repo.paths.revision_files == NONE or _told(repo.paths.area) == (
-        order.release.tag,
-        order.release.commit,
-    ):
+    if repo.paths.revision_files == NONE:
         return
-    head = yaml.safe_dump(_head(order, repo, before, host, now), sort_keys=False, allow_unicode=True)
+    commit = _of_the_repository(order.release.commit, repo, layout)
+    if _told(repo.paths.area) == (order.release.tag, commit):
+        return
+    told = _head(order, repo, before, host, now)
+    told["commit"] = commit
+    if commit != order.release.commit:
+        told["release"] = order.release.commit
+    if before is not None:
+        told["previous_commit"] = _of_the_repository(before.commit, repo, layout)
+    head = yaml.safe_dump(told, sort_keys=False, allow_unicode=True)
     try:
         disk.make_directory(repo.paths.area)
         for name in (REVISION, DEPLOY_HEAD):
             disk.clear_asides(repo.paths.area / name)
         disk.write_atomically(repo.paths.area / DEPLOY_HEAD, head.encode())
-        disk.write_atomically(repo.paths.area / REVISION, f"{order.release.commit}\n".encode())
+        disk.write_atomically(repo.paths.area / REVISION, f"{commit}\n".encode())
     except OSError as error:
         log.warning("%s: %s and %s are not written: %s", repo.name, REVISION, DEPLOY_HEAD, error)
         for name in (REVISION, DEPLOY_HEAD):
             with contextlib.suppress(OSError):
                 (repo.paths.area / name).unlink(missing_ok=True)
+
+
+def _of_the_repository(commit: str, repo: Repo, layout: Layout) -> str:
+    """The commit that its repository knows: of a release that the master has made of one, that one."""
+    if not repo.contents.derivation:
+        return commit
+    from saltdeploy.git.deriving import origin_told  # few repos have any made
+
+    for store in (layout.trees, layout.store):
+        if store is not None and store.has(commit):
+            ((_, message),) = store.objects([commit], "commit")
+            return origin_told((message or b"").decode("utf-8", "replace")) or commit
+    return commit
 
 
 def _told(area: Path) -> tuple[str, str]:

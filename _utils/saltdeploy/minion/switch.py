@@ -107,7 +107,7 @@ class _Side:
             self.facts.update(untracked.look_back(self.repo, self._layout))
         self.facts.update(self._layout.activate(self._order.release, back=back))
         host = self._site.host
-        revision_files.write(self._order, self.repo, self._before, host.name, host.clock())
+        revision_files.write(self._order, self.repo, self._layout, self._before, host.name, host.clock())
         return self._order.release.tag
 
     def _render_anew(self) -> None:

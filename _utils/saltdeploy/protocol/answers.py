@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 
 @dataclass(frozen=True)

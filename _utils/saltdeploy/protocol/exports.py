@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from saltdeploy.lib.below import plain
 from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.protocol import events
@@ -82,8 +82,7 @@ def opened(path: Path) -> IO[str]:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise from_os(error, path=str(path)) from error
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+    if plain(fd) is None:
         raise BadArguments("file names no plain file", path=str(path), next=_HOW)
     return os.fdopen(fd, encoding="utf-8", errors="replace")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from saltdeploy.lib.errors import DeployError
+from saltdeploy.lib.text import legible
 
 _BIG = 1 << 62  # what any reader of JSON or msgpack can hold
 
@@ -89,3 +90,13 @@ def is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
 def is_table(value: object) -> TypeGuard[dict[Any, Any]]:
     """Whether a value is a table."""
     return isinstance(value, dict)
+
+
+def short(value: object, most: int) -> str:
+    """A text, cut to so many characters; "" for whatever else came."""
+    return legible(value[:most]) if isinstance(value, str) else ""
+
+
+def short_text(most: int) -> Field:
+    """A field that is never refused: see :func:`short`."""
+    return Field(make=lambda value: short(value, most))

@@ -19,8 +19,9 @@ from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.orders import FETCH, Order
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 from tests.support.stores import Directory
 from tests.unit.master.masters import NOON

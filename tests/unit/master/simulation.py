@@ -20,8 +20,9 @@ from typing import Any
 from saltdeploy.lib.errors import DeployError, Fenced
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result, secret_for
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result, secret_for
 
 REPO = "mediawiki"
 OLD = Release(REPO, "v1", "1" * 40)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from saltdeploy.protocol.answers import Look
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 RELEASE = Release("demo", "v1", "a" * 40)
 THERE = Holdings(live=RELEASE.commit, held=(RELEASE.commit,), tags={RELEASE.commit: RELEASE.tag})

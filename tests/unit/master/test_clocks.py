@@ -11,7 +11,8 @@ from saltdeploy.checks import CheckContext
 from saltdeploy.lib.errors import Fenced, Locked, Unreachable
 from saltdeploy.master.context import Master
 from saltdeploy.master.fleet.authenticity import Authenticator
-from saltdeploy.master.fleet.minions import Fleet, survey
+from saltdeploy.master.fleet.minions import Fleet
+from saltdeploy.master.fleet.survey import survey
 from saltdeploy.master.locking.lease import LEASE
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.records.state import DeployState

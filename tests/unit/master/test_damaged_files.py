@@ -37,8 +37,9 @@ from saltdeploy.master.running.operator import OperatorSignals
 from saltdeploy.master.upkeep.ext_pillar import data_for
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol import events
-from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
+from saltdeploy.protocol.orders import FETCH, Order, Payload
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 from tests.support.damage import flip_a_bit, truncate
 from tests.support.stores import Directory

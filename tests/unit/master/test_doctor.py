@@ -14,7 +14,7 @@ from saltdeploy.master.doctor.examine import OK, UNKNOWN, WRONG, judge
 from saltdeploy.master.doctor.seen import Answers, MasterSettings, Seen
 from saltdeploy.master.doctor.table import CHECKS
 from saltdeploy.minion.doctor import look
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 NOON = 1_795_435_200.0  # seconds since the epoch
 PILLAR = {"repo_config": {"demo": {"location": "/srv/www/demo"}}, "deploy": {"secret": "00" * 32}}

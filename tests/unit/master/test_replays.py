@@ -12,11 +12,13 @@ from saltdeploy.checks import CheckContext
 from saltdeploy.lib.errors import DeployError, Forged
 from saltdeploy.master.context import Master
 from saltdeploy.master.fleet.authenticity import Authenticator, BoundHosts
-from saltdeploy.master.fleet.minions import Fleet, survey
+from saltdeploy.master.fleet.minions import Fleet
+from saltdeploy.master.fleet.survey import survey
 from saltdeploy.master.rollout.model import Rules
 from saltdeploy.master.waves import Wave
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.result import Result
 
 from tests.unit.master.simulated_deploys import SimulatedDeploy
 from tests.unit.master.simulation import FAILS_BEFORE, JOB, NEW, OLD, REFUSES, REPO, RETURN, Simulation

@@ -9,9 +9,8 @@ import pytest
 from saltdeploy import config
 from saltdeploy.config import transports
 from saltdeploy.lib.errors import ConfigError
-from saltdeploy.master import travel
 from saltdeploy.master.payloads import packing
-from saltdeploy.master.plan_model import Part
+from saltdeploy.master.plan_model import Part, with_another_transport
 from saltdeploy.master.planning import transport_choice
 from saltdeploy.master.planning.transport_choice import TransportChoice
 from saltdeploy.master.records.pin import Pin
@@ -81,7 +80,7 @@ def test_hosts_with_the_same_transport_for_the_same_reason_are_one_way() -> None
         TransportChoice("delta", ("web2",), "auto: delta"),
     )
     assert transport_choice.most(found) == "bundle"
-    assert travel.others(found, "bundle") == {"web2": "delta"}
+    assert with_another_transport(found, "bundle") == {"web2": "delta"}
 
 
 def part(*found: TransportChoice) -> Part:

@@ -17,7 +17,8 @@ from saltdeploy.master.planning import preview as previews
 from saltdeploy.master.records.pin import Pin
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, tree
 from tests.support.stores import Directory

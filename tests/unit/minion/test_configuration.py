@@ -13,7 +13,8 @@ import pytest
 from saltdeploy.config import Repo
 from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.configuration import Configurations
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import repo
 from tests.support.targets import Target

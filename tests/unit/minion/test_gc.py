@@ -11,7 +11,8 @@ from saltdeploy.content.payloads import alias
 from saltdeploy.lib import flock
 from saltdeploy.minion import downloads, gc
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import CHECKOUT, Result
+from saltdeploy.protocol.orders import CHECKOUT
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, snapshot, tree
 from tests.support.targets import Target

@@ -12,7 +12,8 @@ from saltdeploy.lib.errors import BadName, ConfigError
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.configuration import Configurations
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import repo
 from tests.support.targets import Target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from saltdeploy.minion import stages
+from saltdeploy.minion import fetch, stages
 from saltdeploy.minion.context import Task
 from saltdeploy.protocol.orders import CHECKOUT, FETCH
 
@@ -28,7 +28,7 @@ def test_a_fault_of_ours_is_an_answer_and_leaves_its_traceback(
     def fail(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(stages, "_fetch", fail)
+    monkeypatch.setattr(fetch, "_fetch_one", fail)
     answer = stages.run([Task(host.order(1, FETCH), host.repo)], host.host)
     assert answer.error is not None and "KeyError" in answer.error.cause
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [KeyError]

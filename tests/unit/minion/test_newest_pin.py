@@ -9,7 +9,8 @@ import pytest
 from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.context import Task
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.result import Result
 
 from tests.support.targets import Target
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.minion import stages
-from saltdeploy.protocol.orders import ONCE, Order, Result
+from saltdeploy.protocol.orders import ONCE, Order
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, repo
 from tests.support.serving import ServingHost, until

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from saltdeploy.lib.errors import Fenced
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.orders import FETCH, Order
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from saltdeploy.config.layouts import LAYOUTS
 from saltdeploy.layouts import remains as layout_remains
 from saltdeploy.lib import mounts
 from saltdeploy.minion import gc
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, repo, tree
 from tests.support.targets import Target

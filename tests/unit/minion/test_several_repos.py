@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from saltdeploy import config
 from saltdeploy.lib.errors import Fenced
+from saltdeploy.minion import checks as minion_checks
 from saltdeploy.minion import stages
 from saltdeploy.minion.context import Task
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result, authentic
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol.result import Result, authentic
 
 from tests.support.repositories import Source, tree
 from tests.support.targets import Target
@@ -206,14 +208,14 @@ def test_a_host_that_died_in_the_switch_finishes_it_when_asked_again(
     """What happens up to the kill is real; the process of this test stands for the one that is killed."""
     numbers = {"demo": 1, "l10n": 1}
     assert pair.run(FETCH, numbers, 7).ok
-    dies: Callable[..., Any] = stages.checks.checks.run
+    dies: Callable[..., Any] = minion_checks.checks.run
 
     def run(check: Any, place: Any) -> Any:
         if check.options and killed_at in str(check.options):
             raise KeyboardInterrupt
         return dies(check, place)
 
-    monkeypatch.setattr(stages.checks.checks, "run", run)
+    monkeypatch.setattr(minion_checks.checks, "run", run)
     with pytest.raises(KeyboardInterrupt):
         pair.run(CHECKOUT, numbers, 7)
     monkeypatch.undo()

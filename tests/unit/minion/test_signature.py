@@ -12,7 +12,8 @@ import pytest
 from saltdeploy.lib.errors import ConfigError, Corrupt, NotReady, Unsigned
 from saltdeploy.minion import own_orders, stages
 from saltdeploy.protocol import seals
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.seals import Seal
 
 from tests.support.repositories import Source, snapshot

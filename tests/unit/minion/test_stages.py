@@ -13,7 +13,8 @@ from saltdeploy.lib import disk, flock
 from saltdeploy.lib.errors import Unavailable
 from saltdeploy.minion import own_orders, stages
 from saltdeploy.minion.record import Record
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, snapshot
 from tests.support.targets import Target

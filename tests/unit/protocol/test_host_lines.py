@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from saltdeploy.lib import errors
 from saltdeploy.protocol import events, host_lines
 from saltdeploy.protocol.host_lines import HostLine
-from saltdeploy.protocol.orders import Result, authentic
+from saltdeploy.protocol.result import Result, authentic
 
 SECRET = "s" * 64
 LINES = tuple(HostLine(1000.0 + number, 30, f"line {number}") for number in range(5))

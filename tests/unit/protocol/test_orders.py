@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from saltdeploy.lib.errors import DeployError, DiskFull, Forged, GitFailed
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, STAGES, Order, Payload, Result, authentic, secret_for
+from saltdeploy.protocol.orders import FETCH, STAGES, Order, Payload
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result, authentic, secret_for
 
 from tests.support.rounds import rounds
 from tests.unit.strategies import anything, commits, counts, digests, hosts, jids, repos, tags

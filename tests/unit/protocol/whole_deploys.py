@@ -28,7 +28,8 @@ from saltdeploy.master.upkeep import preseed
 from saltdeploy.minion import preseed as minion_preseed
 from saltdeploy.minion import stages, untracked
 from saltdeploy.minion.context import Host, Task
-from saltdeploy.protocol.orders import ROLLBACK, Order, Result, secret_for
+from saltdeploy.protocol.orders import ROLLBACK, Order
+from saltdeploy.protocol.result import Result, secret_for
 
 from tests.support.repositories import Source, snapshot
 from tests.support.targets import Copies
@@ -122,6 +123,7 @@ class Fleet:
         self,
         place: Path,
         source: Source,
+        /,
         hosts: tuple[str, ...] = ("web1", "web2"),
         repo: str = REPO,
         **keys: Any,
@@ -155,6 +157,17 @@ class Fleet:
         """Deploy a tag everywhere."""
         self._last = int(tag.removeprefix("v"))
         return self._run(Request(SYNC, self.repo, tag, **more))
+
+    def deploy(self, **wish: Any) -> deploy.Report:
+        """Deploy what is asked for otherwise: ``commit=``, ``branch=``."""
+        return self._run(Request(SYNC, self.repo, "", **wish))
+
+    def configure(self, **keys: Any) -> None:
+        """Change the repo's section of the pillar, for master and hosts."""
+        self._keys = {**self._keys, **keys}
+        self.pillar["repo_config"][self.repo].update(keys)
+        for minion in self.minions.values():
+            minion.repo = self.config(minion.location)
 
     def converges(self) -> None:
         """See that each host takes the next release, byte for byte."""

@@ -19,7 +19,8 @@ from saltdeploy.content.source import Stored
 from saltdeploy.layouts.symlinked.apply import WorkTree
 from saltdeploy.lib.errors import ConfigError, Corrupt, DeployError, DiskFull, Unavailable, Unsupported
 from saltdeploy.minion import stages
-from saltdeploy.protocol.orders import Order, Payload, Result
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.protocol.result import Result
 from saltdeploy.transports.tar import write_tar
 
 from tests.support.damage import flip_a_bit, truncate

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.minion import stages
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.seals import Seal
 
 from tests.support.repositories import Source, git, tree

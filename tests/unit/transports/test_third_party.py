@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from saltdeploy.lib.errors import CheckFailed, Corrupt
-from saltdeploy.protocol.orders import FETCH, Result
+from saltdeploy.protocol.orders import FETCH
+from saltdeploy.protocol.result import Result
 
 from tests.support import plugins
 from tests.support.repositories import Source

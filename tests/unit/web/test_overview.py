@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.web.overview import overview
 
 from tests.unit.master.masters import NOON

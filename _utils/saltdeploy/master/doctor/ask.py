@@ -15,7 +15,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.doctor.seen import Answers
 from saltdeploy.master.fleet.attention import Attention
 from saltdeploy.master.fleet.authenticity import Authenticator
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 log = logging.getLogger(__name__)
 

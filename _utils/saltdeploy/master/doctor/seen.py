@@ -10,7 +10,7 @@ from typing import Any
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.context import Master
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,10 @@ from typing import Any
 
 from saltdeploy.master.context import Bus
 
+#: Seconds without a sign of life after which a host is asked what became of its stage, and again when that is not
+#: answered, and given up when that is not either.
+PATIENCE = 5.0
+QUESTIONS = 2
 _AT_ONCE = (
     1000  # messages that are taken in one go; a flood of them must not keep the deploy from its other work
 )
@@ -41,3 +45,11 @@ class Attention:
             now = self._bus.elapsed()
             self.seconds += min(now - self._last, max(wait, _MOST))
             self._last = now
+
+
+def job_and_host(tag: str) -> tuple[str, str] | None:
+    """Which job a host answered, and its name; None where this is no answer."""
+    match tag.split("/"):
+        case ["salt", "job", job, "ret", host]:
+            return job, host
+    return None

@@ -16,7 +16,7 @@ from pathlib import Path
 from saltdeploy.lib import durable
 from saltdeploy.lib.errors import Forged
 from saltdeploy.master.context import Master
-from saltdeploy.protocol.orders import Result, authentic
+from saltdeploy.protocol.result import Result, authentic
 
 
 class BoundHosts:

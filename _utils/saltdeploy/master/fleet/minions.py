@@ -11,30 +11,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from saltdeploy.config import Repo
 from saltdeploy.lib.errors import DeployError, Forged, Unreachable
-from saltdeploy.master.context import Bus, Master
-from saltdeploy.master.fleet.attention import Attention
+from saltdeploy.master.context import Bus
+from saltdeploy.master.fleet.attention import PATIENCE, QUESTIONS, Attention, job_and_host
 from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.master.fleet.no_answers import is_of_a_sync, what_helps
-from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol import events
-from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.result import Result
 
 log = logging.getLogger(__name__)
 
-#: Seconds without a sign of life after which a host is asked what became of its stage, and again when that is not
-#: answered, and given up when that is not either. A stage that may take long is one that may keep a host busy: then more.
-_PATIENCE = 5.0
-_PATIENCE_SHARE = 1 / 60  # of the seconds that a stage may take
-_QUESTIONS = 2
+_PATIENCE_SHARE = (
+    1 / 60
+)  # of the seconds that a stage may take; for so long a host may be silent in one that takes long
 _ANEW = 3  # times that a host is asked again; a stage that kills its minion each time is not tried for ever
 _SYNC_TAKES = (
     120.0  # seconds that a host may refuse all jobs since the files of its package are being replaced
 )
 _LOOK_EVERY = 1.0  # seconds between two looks at who is silent: with a thousand hosts it is no small thing
-_TURN = 0.5  # seconds that are listened before it is looked who has answered
 
 
 @dataclass
@@ -101,7 +96,7 @@ class Fleet:
         self._deploy = deploy
         self._authenticator = authenticator
         self._timeout = timeout
-        self._patience = max(_PATIENCE, _PATIENCE_SHARE * timeout)
+        self._patience = max(PATIENCE, _PATIENCE_SHARE * timeout)
         self._warn = warn
         self._open: dict[str, _Question] = {}
         self._warned: set[str] = set()
@@ -136,8 +131,8 @@ class Fleet:
     def _take(self, tag: str, data: object, heard: Heard) -> None:
         if not isinstance(data, dict):  # a minion can put anything under almost any tag
             return
-        if (job_and_host := _job_and_host(tag)) is not None:
-            self._take_return(*job_and_host, data, heard)
+        if (answered := job_and_host(tag)) is not None:
+            self._take_return(*answered, data, heard)
             return
         ours = events.split_tag(tag)
         if ours and ours[0] == self._deploy and ours[1] == events.HOST_PROGRESS and ours[2] in self._open:
@@ -196,9 +191,9 @@ class Fleet:
         for host, question in list(self._open.items()):
             if now - question.asked > question.timeout + min(question.synced, _SYNC_TAKES):
                 self._give_up(host, question, heard, f"no end after {question.timeout:g} seconds")
-            elif question.probes == _QUESTIONS and now - question.probed > self._patience:
+            elif question.probes == QUESTIONS and now - question.probed > self._patience:
                 self._give_up(host, question, heard, "no answer, and none when asked again")
-            elif now - max(question.sign, question.probed) > self._patience and question.probes < _QUESTIONS:
+            elif now - max(question.sign, question.probed) > self._patience and question.probes < QUESTIONS:
                 question.probes += 1
                 question.probed = now
                 silent.append(host)
@@ -288,85 +283,6 @@ def _whole(result: Result, orders: tuple[Order, ...]) -> Result:
     return replace(result, status=error.status, error=error)
 
 
-def survey(master: Master, hosts: list[str], repo: str, timeout: float) -> dict[str, Result]:
-    """Ask every host what it holds of a repo; the silent as often as a stage does.
-
-    Args:
-        timeout: seconds until the silent are asked again, and seconds for all that is asked again.
-
-    Returns:
-        Host to its own answer; hosts that gave none are left out.
-    """
-    waits = [timeout] + [timeout / _QUESTIONS] * _QUESTIONS
-    return _gathered(master, hosts, ("deploy.status", [repo]), waits)
-
-
-def gather(
-    master: Master,
-    hosts: list[str],
-    function: str,
-    arguments: list[Any],
-    timeout: float,
-    odd: dict[str, DeployError] | None = None,
-) -> dict[str, Result]:
-    """Call a function once on every host that answers as a stage does.
-
-    Args:
-        odd: takes up hosts that answered with what is no answer of ours, and why not. Nobody waits long for these: another
-            answer may still come, since whoever likes can put this under a host's name.
-
-    Returns:
-        Host to its own answer; hosts that gave none within ``timeout`` seconds of listening are left out.
-    """
-    return _gathered(master, hosts, (function, arguments), [timeout], odd)
-
-
-def _gathered(
-    master: Master,
-    hosts: list[str],
-    call: tuple[str, list[Any]],
-    waits: list[float],
-    odd: dict[str, DeployError] | None = None,
-) -> dict[str, Result]:
-    """Call a function on those that are silent, once for each of the waits. An answer to any of the calls counts."""
-    not_after: dict[str, float] = {}
-    attention, authenticator = Attention(master.bus), Authenticator.of(master)
-    found: dict[str, Result] = {}
-    silent, jobs = set(hosts), set[str]()
-    end = 0.0
-    for wait in waits:
-        if not silent:
-            break
-        jobs.add(jid := master.bus.new_jid())
-        master.bus.publish([host for host in hosts if host in silent], *call, jid)
-        end += wait
-        while silent and (left := end - attention.seconds) > 0:
-            for tag, data in attention.messages(min(_TURN, left)):
-                job, host = _job_and_host(tag) or ("", "")
-                if job not in jobs or host not in silent:
-                    continue
-                try:
-                    found[host] = authenticator.read(data.get("return"), host, job)
-                except DeployError as error:
-                    log.warning("%s: ignored an answer to %s: %s", host, call[0], error.cause)
-                    if odd is not None and not isinstance(error, Forged):
-                        odd[host] = DeployError(error.cause, host=host, next=what_helps(error, host))
-                        not_after.setdefault(host, attention.seconds + _PATIENCE)
-                silent -= found.keys()
-            silent -= {host for host, moment in not_after.items() if attention.seconds >= moment}
-    for host in found.keys() & (odd or {}):
-        del (odd or {})[host]
-    return {host: found[host] for host in hosts if host in found}
-
-
-def _job_and_host(tag: str) -> tuple[str, str] | None:
-    """Which job a host answered, and its name; None where this is no answer."""
-    match tag.split("/"):
-        case ["salt", "job", job, "ret", host]:
-            return job, host
-    return None
-
-
 def _progress(data: object, host: str, order: Order, now: float) -> events.Event | None:
     """A host's progress event, built anew from what it may say; None when its form is wrong.
 
@@ -396,25 +312,3 @@ def _progress(data: object, host: str, order: Order, now: float) -> events.Event
 
 def _count(value: object) -> int | None:
     return value if isinstance(value, int) and 0 <= value < 1 << 60 else None
-
-
-_ANSWER_WITHIN = 5.0  # seconds
-_NOTHING = Holdings()
-
-
-def asked(repo: Repo, hosts: list[str], master: Master) -> tuple[dict[str, Holdings], set[str]]:
-    """What each host holds, as it says now or was last seen to; and who gave no answer."""
-    pins = Pins(master.root)
-    answers = survey(master, hosts, repo.name, _ANSWER_WITHIN)
-    fine = {host: answer for host, answer in answers.items() if answer.ok}
-    pins.note(repo.name, list(fine.values()), master.bus.now())
-    seen = pins.holdings(repo.name)
-    return {host: seen.get(host, _NOTHING) for host in hosts}, set(hosts) - set(fine)
-
-
-def known(repo: Repo, hosts: list[str], master: Master) -> dict[str, Holdings]:
-    """What each host was last seen to hold; those that were never seen are asked."""
-    seen = Pins(master.root).holdings(repo.name)
-    strangers = [host for host in hosts if host not in seen]
-    fresh = asked(repo, strangers, master)[0] if strangers else {}
-    return {host: fresh.get(host) or seen[host] for host in hosts}

@@ -16,7 +16,8 @@ from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.master.payloads import annex_urls
 from saltdeploy.master.payloads.source import Source
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Payload, Result
+from saltdeploy.protocol.orders import Order, Payload
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.seals import Seal
 from saltdeploy.protocol.swarm import Swarm
 from saltdeploy.transports import bundle

@@ -20,7 +20,7 @@ from saltdeploy.git.submodule_store import SubmoduleStore
 from saltdeploy.git.submodules import Urls
 from saltdeploy.git.work_tree import git_dir_at
 from saltdeploy.lib import flock
-from saltdeploy.lib.errors import ConfigError, Corrupt, GitFailed, NoSuchTag, Unavailable
+from saltdeploy.lib.errors import ConfigError, Corrupt, DeployError, GitFailed, NoSuchTag, Unavailable
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.master.payloads import annex_branches
@@ -73,6 +73,7 @@ class Source:
             with self.alone():  # which makes it; two who come first would stumble over each other
                 pass
         self._resolved = False
+        self._origins: dict[str, str] | None = None
         self._followed: set[str] = set()
 
     def _see_mirror(self, git_dir: Path) -> None:
@@ -114,6 +115,40 @@ class Source:
             if self.is_staged and isinstance(error, NoSuchTag):
                 error.next = f"salt-run deploy.stage {argument('repo', self._repo.name)}"
             raise error.at(repo=self._repo.name, path=public(self._repo.origin.source)) from None
+
+    def release(self, tag: Tag) -> Tag:
+        """The tag with the commit that is deployed: what the pillar lets the master make of it, or else its own.
+
+        Raises:
+            BadRelease: it has not the directory that is to be deployed.
+            GitFailed, Corrupt, DiskFull: it cannot be made.
+        """
+        derivation = self._repo.contents.derivation
+        if not derivation or tag.origin is not None:
+            return tag
+        from saltdeploy.git.deriving import DerivingRepository  # few repos have any made
+
+        with self.alone():
+            beside = None if self.repository is self.mirror else self.repository.git_dir
+            try:
+                made = DerivingRepository(self.mirror.git_dir, beside).derived(tag.commit, derivation)
+            except DeployError as error:
+                error.cause = f"{tag.name}: {error.cause}"
+                raise error.at(repo=self._repo.name) from None
+            self._origins = None
+            if beside is not None:
+                self._see_mirror(beside)
+        return Tag(tag.name, made, made, origin=tag)
+
+    def origin_of(self, commit: str) -> str:
+        """The commit of the repository of which a release was made; itself where it was not made here."""
+        if self._origins is None:
+            self._origins = {}
+            if (self.mirror.git_dir / "refs" / "deploy-made").is_dir():  # which no git packs
+                from saltdeploy.git.deriving import DerivingRepository
+
+                self._origins = DerivingRepository(self.mirror.git_dir).origins()
+        return self._origins.get(commit, commit)
 
     def _made(self, name: str) -> Tag | None:
         """A tag that was made here."""
@@ -258,7 +293,10 @@ class Source:
         top = self._repo.origin.source if self.is_remote else self.repository.setting("remote.origin.url")
         urls = Urls(top or self._repo.origin.source, self._repo.contents.submodule_urls)
         git_dir = self._mirrors / f"{file_name(self._repo.name)}.submodules.git"
-        mirror = SubmoduleStore(git_dir, urls, beside=self.repository.git_dir)
+        directory = self._repo.contents.derivation.subdirectory
+        seen = [self.repository.git_dir, *([self.mirror.git_dir] if directory else [])]
+        place = (lambda commit: (self.origin_of(commit), directory)) if directory else None
+        mirror = SubmoduleStore(git_dir, urls, list(dict.fromkeys(seen)), place)
         mirror.access = self._access
         with flock.alone(git_dir.with_suffix(".lock")):
             mirror.ensure()

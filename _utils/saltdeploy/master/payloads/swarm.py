@@ -18,12 +18,13 @@ from saltdeploy.download.swarm.spool import Listen, SeedRequest, Spool
 from saltdeploy.lib import disk
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.payloads.swarm_identity import identity
 from saltdeploy.master.plan_model import Part
 from saltdeploy.master.records.pins import Pins
-from saltdeploy.protocol.orders import Payload, Result
+from saltdeploy.protocol.orders import Payload
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.swarm import Identity, Peer, Swarm, Torrent, chosen
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from saltdeploy.config import Repo
 from saltdeploy.git.repository import Repository
 from saltdeploy.lib.errors import BadConfigFile, Corrupt
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.protocol.release import Release
 
 _ANSWER_WITHIN = 20.0  # seconds

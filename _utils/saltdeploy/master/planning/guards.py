@@ -146,9 +146,19 @@ def _targets(one: ResolvedRepo) -> None:
 
 def _transport(one: ResolvedRepo) -> None:
     """Where there is no URL hosts have nothing to fetch from, unless their own pillar names one: ``force`` tries."""
-    if one.request.action not in (SYNC, FETCH) or one.request.forces("transport"):
+    if one.request.action not in (SYNC, FETCH):
         return
     name = one.repo.name
+    if one.repo.contents.derivation and "git" in one.wanted.values():
+        raise ConfigError(
+            f"with transport git hosts fetch from the repository itself, and what is deployed is made of it here "
+            f"({one.repo.contents.derivation})",
+            repo=name,
+            path=f"repo_config:{name}:transport",
+            next="set transport to bundle, or another one; or leave out `subdirectory` and `attributes`",
+        )
+    if one.request.forces("transport"):
+        return
     for transport, key, url, hint in (
         ("rsync", "rsync_url", one.repo.origin.rsync_url, "rsync://host/module, or host:/path"),
         (
@@ -169,7 +179,7 @@ def _transport(one: ResolvedRepo) -> None:
 
 def _moved_tag(one: ResolvedRepo) -> None:
     if one.source is not None:
-        release_guards.refuse_moved(one.release, one.history)
+        release_guards.refuse_moved(one.release, one.history, one.source)
 
 
 def _bad_release(one: ResolvedRepo) -> None:

@@ -44,6 +44,7 @@ def _named(one: ResolvedRepo, deploy: str) -> ResolvedRepo:
             _text(one, deploy, now),
         )
     log.info("deploy %s: %s of %s is tagged %s", deploy, one.request.revision, one.repo.name, tag.name)
+    tag = source.release(tag)
     release = Release(one.repo.name, tag.name, tag.commit)
     return dataclasses.replace(one, tag=tag, release=release, untagged=None)
 

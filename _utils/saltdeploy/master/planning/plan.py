@@ -7,9 +7,11 @@ and gives the plan that stands in the journal.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from saltdeploy import config
 from saltdeploy.config import Repo, transports
@@ -17,16 +19,14 @@ from saltdeploy.config.transports import AUTO
 from saltdeploy.git.repository import Tag
 from saltdeploy.lib.errors import BadArguments
 from saltdeploy.lib.spelling import argument
-from saltdeploy.lib.threads import meanwhile
-from saltdeploy.master import travel
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet import fanouts, minions
+from saltdeploy.master.fleet import fanouts, survey
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.payloads import packing
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.master.payloads.source import Source
-from saltdeploy.master.plan_model import RESTART, Part, Plan, Request
+from saltdeploy.master.plan_model import RESTART, Part, Plan, Request, with_another_transport
 from saltdeploy.master.planning import guards, once, overrides, plan_hash, terms, transport_choice
 from saltdeploy.master.planning.resolve import ResolvedRepo, resolve
 from saltdeploy.master.planning.transport_choice import TransportChoice, TransportChooser
@@ -40,6 +40,7 @@ from saltdeploy.protocol.orders import CHECKOUT, FETCH, MOST_REPOS, ROLLBACK, Or
 from saltdeploy.protocol.seals import Seal
 
 log = logging.getLogger(__name__)
+_Done = TypeVar("_Done")
 
 
 @dataclass(frozen=True)
@@ -210,17 +211,17 @@ def _known(one: ResolvedRepo) -> dict[str, Holdings]:
     chosen = [host for host, transport in one.wanted.items() if transport == AUTO]
     if one.source is None or one.request.action == CHECKOUT or not chosen:
         return {}
-    return minions.known(one.repo, chosen, one.master)
+    return survey.known(one.repo, chosen, one.master)
 
 
 def _offers(one: ResolvedRepo, travels: tuple[TransportChoice, ...], deploy: str, epoch: int) -> Packing:
     repo, master, action = one.repo, one.master, one.request.action
     served = fanouts.sources(repo, master.targets)
     transport = transport_choice.most(travels)
-    seal = meanwhile(lambda: _seal(one, transport))
+    seal = _meanwhile(lambda: _seal(one, transport))
     order = Order(deploy, epoch, FETCH, one.release, transport, anew=action == RESTART, sources=served,
                   user=master.user, as_it_was=action == ROLLBACK and bool(repo.paths.config_files))  # fmt: skip
-    others = travel.others(travels, order.transport)
+    others = with_another_transport(travels, order.transport)
     offers = Packing(order, one.tag, repo, master.payloads, one.open_source, others)
     if action != CHECKOUT:
         offers.pack(_held(one))
@@ -260,3 +261,21 @@ def _baselines(one: ResolvedRepo) -> dict[str, float | None]:
     if one.request.action == ROLLBACK:
         return {}
     return checks.measure(one.repo, one.master.place, Baselines(one.master.store).of(one.release))
+
+
+def _meanwhile(do: Callable[[], _Done]) -> Future[_Done]:
+    """Call ``do`` in a thread of its own; a process that ends does not wait for it, as it would for an executor's.
+
+    Returns:
+        What it will return, or raise.
+    """
+    future: Future[_Done] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(do())
+        except BaseException as error:  # whatever it is, it is the caller's
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

@@ -16,7 +16,7 @@ from saltdeploy.lib import durable
 from saltdeploy.lib.errors import DamagedFile, PlanMoved
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet import minions
+from saltdeploy.master.fleet import survey
 from saltdeploy.master.payloads import packing
 from saltdeploy.master.planning.resolve import ResolvedRepo
 from saltdeploy.master.waves import Wave
@@ -41,7 +41,7 @@ def refuse_moved(one: ResolvedRepo, waves: tuple[Wave, ...]) -> None:
         PlanMoved: it is not; the cause says what is different.
     """
     repo, known = one.repo, one.request.plan
-    facts = facts_of(one, waves, minions.asked(repo, one.hosts, one.master)[0])
+    facts = facts_of(one, waves, survey.asked(repo, one.hosts, one.master)[0])
     if _hash_of(facts) == known:
         return
     raise PlanMoved(

@@ -17,13 +17,14 @@ from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet import minions
+from saltdeploy.master.fleet import survey
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.plan_model import Request
 from saltdeploy.master.planning import (
     check_places,
     config_differences,
     dependencies,
+    derived,
     once,
     plan_hash,
     transport_choice,
@@ -71,7 +72,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
     """
     one, repo = draft.lead, draft.lead.repo
     source = one.open_source()
-    held, silent = minions.asked(repo, one.hosts, master)
+    held, silent = survey.asked(repo, one.hosts, master)
     facts = plan_hash.facts_of(one, draft.waves, held)
     travels = ways(one, held)
     try:
@@ -108,6 +109,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "untracked": gone,
         "remarks": [
             *_naming(one),
+            *derived.remarks(one),
             *_without_effect(repo),
             *_shared(repo),
             *_once(draft),
@@ -128,11 +130,11 @@ def _naming(one: ResolvedRepo) -> Iterator[str]:
     """What a commit is called that is deployed without a tag."""
     if one.untagged is not None:
         yield (
-            f"{one.request.revision} is {one.release.commit} now. It has no tag yet: the deploy makes one on this master, "
+            f"{one.request.revision} is {one.tag.as_made.commit} now. It has no tag yet: the deploy makes one on this master, "
             f"{one.release.tag} if nobody takes that before; this plan makes none"
         )
     elif one.request.revision:
-        yield f"{one.request.revision} is {one.release.commit} now, which was tagged {one.release.tag} on this master before"
+        yield f"{one.request.revision} is {one.tag.as_made.commit} now, which was tagged {one.release.tag} on this master before"
 
 
 def _without_effect(repo: Repo) -> Iterator[str]:

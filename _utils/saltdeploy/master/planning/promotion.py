@@ -9,7 +9,7 @@ from saltdeploy.lib.errors import DeployError, MovedTag, NoSuchTag, NotReady
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import utc
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import survey
+from saltdeploy.master.fleet.survey import survey
 from saltdeploy.master.fleet.suspended import Suspensions
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.payloads.source import Source
@@ -123,9 +123,10 @@ def _refuse_elsewhere(first: Repo, release: Release, master: Master) -> None:
 def _named(release: Release, other: Repo, master: Master) -> tuple[str, str]:
     """How the release is asked for where it is to go: by its tag, or by its commit, where the tag is the first one's own."""
     try:
-        tag = Source(other, master.root).tag(release.tag)
+        source = Source(other, master.root)
+        tag = source.release(source.tag(release.tag))
     except NoSuchTag:
-        return "", release.commit
+        return "", source.origin_of(release.commit)
     except DeployError as error:
         raise error.at(repo=other.name) from None
     if tag.commit != release.commit:

@@ -18,16 +18,21 @@ from saltdeploy.master.records.history import History
 from saltdeploy.protocol.release import Release
 
 
-def refuse_moved(release: Release, history: History) -> None:
+def refuse_moved(release: Release, history: History, source: Source) -> None:
     """Compare a freshly resolved release with what its tag meant when it was deployed.
+
+    What was made of the same commit in another way is another release of the same tag, and is not moved.
 
     Raises:
         MovedTag: naming both commits.
     """
     meant = history.commit_of(release.repo, release.tag)
-    if meant and meant != release.commit:
+    if not meant or meant == release.commit:
+        return
+    before, now = source.origin_of(meant), source.origin_of(release.commit)
+    if before != now:
         raise MovedTag(
-            f"tag {release.tag} was deployed as commit {meant} and now means {release.commit}",
+            f"tag {release.tag} was deployed as commit {before} and now means {now}",
             repo=release.repo,
             next="never move a deployed tag: make a new tag for the new commit and deploy that",
         )
@@ -57,7 +62,7 @@ def refuse_unsigned(repo: Repo, source: Source, tag: Tag) -> None:
     if not repo.trust.require_signed:
         return
     try:
-        source.repository.verify(tag)
+        source.repository.verify(tag.as_made)
     except Unsigned as error:
         raise error.at(repo=repo.name) from None
 
@@ -124,10 +129,10 @@ def refuse_forgotten_update(repo: Repo, source: Source, tag: Tag) -> None:
         NotAsRecorded: the tree that was tagged has another commit of a submodule checked out than the tag records.
     """
     place = source.work_tree
-    if not repo.contents.submodules or place is None or checked_out(place) != tag.commit:
+    if not repo.contents.submodules or place is None or checked_out(place) != tag.as_made.commit:
         return
     for path, recorded in source.repository.submodules(tag.commit).items():
-        there = place / os.fsdecode(path)
+        there = place / repo.contents.derivation.subdirectory / os.fsdecode(path)
         found = checked_out(there) if (there / ".git").exists() else recorded
         if found != recorded:
             raise NotAsRecorded(

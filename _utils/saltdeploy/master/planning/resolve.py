@@ -20,7 +20,7 @@ from saltdeploy.master.planning.way_back import WayBack
 from saltdeploy.master.records.history import History, history_of
 from saltdeploy.master.records.pin import Pin
 from saltdeploy.master.records.pins import Pins
-from saltdeploy.master.waves import limited
+from saltdeploy.master.waves import everybody, limited
 from saltdeploy.protocol.orders import ROLLBACK
 from saltdeploy.protocol.release import Release
 
@@ -126,12 +126,10 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
     """
     request, repo, master = asked.request, asked.repo, asked.master
     try:
-        everybody = master.targets(repo.targets.expression, repo.targets.type)
+        targets = everybody(repo, master.targets)
     except DeployError as error:
         raise error.at(repo=repo.name) from None
-    if not everybody:
-        raise _nobody(repo)
-    hosts, apart = _less_suspended(limited(asked.lead, everybody, request.limit, master.targets), asked)
+    hosts, apart = _less_suspended(limited(asked.lead, targets, request.limit, master.targets), asked)
     running = not asked.is_locking and is_held(master.root, repo.name)
     history = history_of(repo.name, master.root, master.store, running=running)
     wanted = transport_choice.of_each(request.transport, repo, hosts, master.targets)
@@ -142,13 +140,14 @@ def resolve(asked: RepoRequest) -> ResolvedRepo:
     if request.revision:
         source = Source(repo, master.root)
         tag, untagged = revisions.find(request, source, repo, history, master.bus.now())
+        tag = source.release(tag)
         release = Release(repo.name, tag.name, tag.commit)
         return ResolvedRepo(
-            asked, pin, everybody, hosts, wanted, source, tag, release, history, None, untagged, apart
+            asked, pin, targets, hosts, wanted, source, tag, release, history, None, untagged, apart
         )
     opened, tag, release = _known(back.release) if back else _release(asked, hosts)
     return ResolvedRepo(
-        asked, pin, everybody, hosts, wanted, opened, tag, release, history, back, suspended=apart
+        asked, pin, targets, hosts, wanted, opened, tag, release, history, back, suspended=apart
     )
 
 
@@ -166,21 +165,12 @@ def _less_suspended(hosts: list[str], asked: RepoRequest) -> tuple[list[str], tu
     return left, apart
 
 
-def _nobody(repo: Repo) -> NoTargets:
-    return NoTargets(
-        f"no minion matches {repo.targets.expression!r} ({repo.targets.type})",
-        repo=repo.name,
-        next=f"salt '*' grains.append deployment_target {repo.name}; or set repo_config:{repo.name}:targets; "
-        "after a change of grains: salt '*' saltutil.refresh_grains",
-    )
-
-
 def _release(asked: RepoRequest, hosts: list[str]) -> tuple[Source | None, Tag, Release]:
     """The release; of a restart from what is known alone, as of a rollback: they work while git does not."""
     if asked.request.action == RESTART:
         return _known(_pinned(asked.repo, hosts, asked.master))
     source = Source(asked.repo, asked.master.root)
-    tag = source.tag(asked.tag)
+    tag = source.release(source.tag(asked.tag))
     return source, tag, Release(asked.repo.name, tag.name, tag.commit)
 
 

@@ -105,7 +105,7 @@ def _known(commit: str, refs: Mapping[str, str], source: Source, repo: Repo, his
         if (
             meant == commit
             and refs.get(ref, commit) == commit
-            and history.commit_of(repo.name, name) in ("", commit)
+            and source.origin_of(history.commit_of(repo.name, name)) in ("", commit)
         ):
             return source.mirror.tag(name)
     return None

@@ -20,9 +20,9 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.payloads import packing
 from saltdeploy.master.payloads import source as master_source
 from saltdeploy.master.payloads.packing import IMAGES
+from saltdeploy.master.plan_model import TransportChoice
 from saltdeploy.master.planning import transport_cost
 from saltdeploy.master.planning.transport_cost import Candidate
-from saltdeploy.master.travel import TransportChoice
 from saltdeploy.master.waves import assigned
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.orders import FETCH, Order, Payload

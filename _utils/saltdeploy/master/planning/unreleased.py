@@ -68,7 +68,7 @@ def newest(repo: Repo, root: Path, history: History, action: str) -> Unreleased:
     ):
         if found is None:
             continue
-        if pin is not None and pin.release.commit == found.commit:
+        if pin is not None and source.origin_of(pin.release.commit) == found.commit:
             return replace(found, tag=pin.release.tag, is_deployed=True)
         return found
     raise _unsaid(repo, action)
@@ -80,7 +80,8 @@ def _written_down(repo: Repo, root: Path, source: Source, history: History) -> U
 
     tag = staged.tag_of(repo, root)
     commit = source.tag(tag).commit if tag else ""
-    accepted = any(each["commit"] == commit and each.get("accepted") for each in history.versions(repo.name))
+    versions = [each for each in history.versions(repo.name) if each.get("accepted")]
+    accepted = any(commit in (each["commit"], source.origin_of(each["commit"])) for each in versions)
     return Unreleased(repo.name, commit, tag) if commit and not accepted else None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from saltdeploy.config import Repo
 from saltdeploy.content.untracked import KnownPaths
 from saltdeploy.git.objects import drop_changes, read_changes
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.master.planning.resolve import ResolvedRepo
 from saltdeploy.protocol.holdings import Holdings
 

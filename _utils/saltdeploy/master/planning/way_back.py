@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import NothingToRollBackTo
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import survey
+from saltdeploy.master.fleet.survey import survey
 from saltdeploy.master.records.history import History
 from saltdeploy.master.records.lineage import Lineage, lineage
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.records.testimony import Testimony, Word
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 _ANSWER_WITHIN = 5.0  # seconds
 _MOST_NAMED = 5

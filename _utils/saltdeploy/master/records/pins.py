@@ -18,8 +18,9 @@ from saltdeploy.master.records import rebuild
 from saltdeploy.master.records.journal import Journals
 from saltdeploy.master.records.pin import Pin, from_wire, with_epoch, with_pin
 from saltdeploy.protocol.holdings import Holdings, legal
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.release import file_name, repo_of
+from saltdeploy.protocol.result import Result
 
 if TYPE_CHECKING:
     pass

@@ -15,7 +15,7 @@ from saltdeploy.protocol.release import Release
 if TYPE_CHECKING:
     from saltdeploy.master.plan_model import Part
     from saltdeploy.master.records.state import DeployState
-    from saltdeploy.protocol.orders import Result
+    from saltdeploy.protocol.result import Result
 
 _MOST_NAMED = 3
 

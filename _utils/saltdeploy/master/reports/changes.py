@@ -5,6 +5,7 @@ Git is asked, and no host: what should run is what is pinned.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def changes(repo: Repo, old: str, new: str, root: Path, history: History) -> dic
     repository = source.repository
     for each in (before, after):
         if each and not repository.has(each.commit):  # a mirror that was lost
-            source.tag(each.tag)
+            source.release(source.tag(each.tag))
     try:
         difference = repository.difference(start, after.commit)
         listed = paths(repository, start, after.commit, MOST_PATHS)
@@ -88,7 +89,7 @@ def _releases(
 def _resolved(repo: str, tag: str, history: History, source: Source) -> Release:
     """What a tag means now; one that is gone from the repository, what it meant when it was deployed."""
     try:
-        return Release(repo, tag, source.tag(tag).commit)
+        return Release(repo, tag, source.release(source.tag(tag)).commit)
     except NoSuchTag:
         known = history.commit_of(repo, tag)
         if not known or not source.repository.has(known):
@@ -98,6 +99,8 @@ def _resolved(repo: str, tag: str, history: History, source: Source) -> Release:
 
 def _commits(source: Source, before: Release | None, after: Release) -> dict[str, Any]:
     """Commits forth and back, as far as they can be told; else ``unknown`` says why they cannot."""
+    before = replace(before, commit=source.origin_of(before.commit)) if before else None
+    after = replace(after, commit=source.origin_of(after.commit))
     try:
         commits = _with_both(source, before, after)
         if not commits.knows(after.commit) or (before and not commits.knows(before.commit)):

@@ -18,7 +18,8 @@ from saltdeploy.master.rollout.model import CONVERGED
 from saltdeploy.master.running.unfinished import DIED, Unfinished, unfinished
 from saltdeploy.protocol import events
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.seals import Seal
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     stands in ``unrecorded``. ``unfinished``: the deploy that has not ended. ``before``: the tag that a roll back leads to, ""
     where there is none or it is not known.
     """
-    from saltdeploy.master.fleet.minions import survey  # nothing else here asks hosts
+    from saltdeploy.master.fleet.survey import survey  # nothing else here asks hosts
     from saltdeploy.master.fleet.suspended import Suspensions
 
     pins = Pins(master.root)

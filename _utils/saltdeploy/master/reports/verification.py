@@ -7,9 +7,9 @@ from typing import Any
 from saltdeploy.config import Repo
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.master.waves import everybody
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 
 _ARGUMENTS = "invalid arguments"  # Salt's words
 

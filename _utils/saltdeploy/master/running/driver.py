@@ -26,7 +26,8 @@ from saltdeploy.master.running.order_book import OrderBook
 from saltdeploy.master.running.stage_reporter import StageReporter
 from saltdeploy.master.running.waits import Waits
 from saltdeploy.protocol import answers, events
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK
+from saltdeploy.protocol.result import Result
 
 _TICK = 0.25  # seconds
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from saltdeploy.config import Repo
 from saltdeploy.lib.errors import Locked
 from saltdeploy.lib.forcing import EPOCH
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import survey
+from saltdeploy.master.fleet.survey import survey
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder

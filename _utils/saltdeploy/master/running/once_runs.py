@@ -25,8 +25,9 @@ from saltdeploy.master.plan_model import Part
 from saltdeploy.master.records.recorder import Recorder
 from saltdeploy.master.rollout.model import DONE, FAILED, LOST, StepRun
 from saltdeploy.protocol import events
-from saltdeploy.protocol.orders import ONCE, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import ONCE, ROLLBACK, Order
 from saltdeploy.protocol.release import file_name
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.swarm import Swarm
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,9 @@ from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.plan_model import Part
 from saltdeploy.master.records.state import DeployState
 from saltdeploy.protocol import answers
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.swarm import Swarm
 
 

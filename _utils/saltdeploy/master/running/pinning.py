@@ -15,7 +15,8 @@ from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.records.recorder import Recorder
 from saltdeploy.master.rollout.model import Outcome
 from saltdeploy.protocol import events
-from saltdeploy.protocol.orders import Order, Result
+from saltdeploy.protocol.orders import Order
+from saltdeploy.protocol.result import Result
 
 _PAYLOADS_KEPT = 86_400.0  # seconds
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from typing import Any
 from saltdeploy.config import Repo
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.master.waves import everybody, limited
 
 

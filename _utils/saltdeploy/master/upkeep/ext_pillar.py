@@ -18,8 +18,8 @@ from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.records.secret import master_secret
 from saltdeploy.master.waves import group_of
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import secret_for
 from saltdeploy.protocol.pillar import ECHO, EPOCH, RUNS, TAKEN
+from saltdeploy.protocol.result import secret_for
 
 log = logging.getLogger(__name__)
 

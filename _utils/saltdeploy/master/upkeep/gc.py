@@ -15,14 +15,14 @@ from saltdeploy.lib.cleanup import Cleanup, left_out
 from saltdeploy.lib.errors import BadName, DamagedFile, DeployError
 from saltdeploy.master.context import Master
 from saltdeploy.master.fleet import fanouts
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.records.journal import Journals
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.records.state import DeployState
 from saltdeploy.master.upkeep import retention
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import repo_of
+from saltdeploy.protocol.result import Result
 
 _JUST_USED = 86_400.0  # seconds
 _AWAKE_WITHIN = 5.0  # seconds

@@ -19,7 +19,6 @@ from saltdeploy.lib.errors import ConfigError, Unavailable, Unsupported
 from saltdeploy.lib.rate_limit import Limits
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
-from saltdeploy.master import travel
 from saltdeploy.master.context import Master
 from saltdeploy.master.fleet import fanouts
 from saltdeploy.master.fleet.authenticity import Authenticator
@@ -30,14 +29,16 @@ from saltdeploy.master.payloads import source as master_source
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.payloads.signing import Sealer
 from saltdeploy.master.payloads.swarm import ahead
+from saltdeploy.master.plan_model import with_another_transport
 from saltdeploy.master.planning import release_guards, transport_choice
 from saltdeploy.master.planning.transport_choice import TransportChooser
 from saltdeploy.master.records.history import history_of
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.fanout import FanoutServer
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import PRESEED, Order, Payload, Result
+from saltdeploy.protocol.orders import PRESEED, Order, Payload
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 from saltdeploy.transports import bundle
 
 _TICK = 0.25  # seconds
@@ -99,16 +100,16 @@ def _packed(
     repo: Repo, name: str, deploy: str, sources: Any, held: dict[str, Holdings], master: Master
 ) -> Packing:
     source = master_source.Source(repo, master.root)
-    tag = source.tag(name)
+    tag = source.release(source.tag(name))
     release = Release(repo.name, tag.name, tag.commit)
-    release_guards.refuse_moved(release, _history(repo, master))
+    release_guards.refuse_moved(release, _history(repo, master), source)
     held = held or {"": _NOTHING}
     wanted = transport_choice.of_each("", repo, list(held), master.targets)
     travels = transport_choice.ways(wanted, TransportChooser(repo, source, tag, held, master).choose)
     transport = transport_choice.most(travels)
     Sealer(repo, master.root).seal(release, source, transport)  # so that the deploy finds its root known
     order = Order(deploy, 0, PRESEED, release, transport, sources=sources)
-    others = travel.others(travels, transport)
+    others = with_another_transport(travels, transport)
     offers = Packing(order, tag, repo, master.payloads, lambda: source, others)
     offers.pack(held.items())
     brings = any(payload.kind != annex_urls.KIND for payload in offers.order.payloads)

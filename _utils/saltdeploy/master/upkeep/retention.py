@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config.repo import JournalRetention, Repo
+from saltdeploy.config.journals import JournalRetention
+from saltdeploy.config.repo import Repo
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.master.context import Master

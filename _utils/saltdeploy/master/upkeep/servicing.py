@@ -10,10 +10,10 @@ from saltdeploy.config import Repo
 from saltdeploy.lib.errors import BadArguments, NoTargets
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.context import Master
-from saltdeploy.master.fleet.minions import gather
+from saltdeploy.master.fleet.survey import gather
 from saltdeploy.master.fleet.suspended import Suspensions
-from saltdeploy.master.waves import Wave, limited, share_of, waves
-from saltdeploy.protocol.orders import Result
+from saltdeploy.master.waves import Wave, everybody, limited, share_of, waves
+from saltdeploy.protocol.result import Result
 
 VERBS = ("start", "stop", "restart", "reload")
 _GRACE = 15.0  # seconds beside what the services may take
@@ -84,27 +84,21 @@ def _rolling(
                 break
         if stopped:
             break
-    everybody = [host for wave in asked for host in wave.hosts]
+    hosts = [host for wave in asked for host in wave.hosts]
     return {
         "view": "serviced",
-        "retcode": 0 if all(_is_fine(answers.get(host)) for host in everybody) else 1,
+        "retcode": 0 if all(_is_fine(answers.get(host)) for host in hosts) else 1,
         "repo": repo.name,
         "what": what,
         "stopped": stopped,
         "left_out": left_out,
-        "hosts": {host: _shown(answers[host]) if host in answers else None for host in everybody},
+        "hosts": {host: _shown(answers[host]) if host in answers else None for host in hosts},
     }
 
 
 def _asked(repo: Repo, limit: str, master: Master) -> tuple[tuple[Wave, ...], list[str]]:
     """The waves of those that are asked, and why others are not."""
-    hosts = master.targets(repo.targets.expression, repo.targets.type)
-    if not hosts:
-        raise NoTargets(
-            f"no minion matches {repo.targets.expression!r} ({repo.targets.type})",
-            repo=repo.name,
-            next=f"salt-run deploy.targets {argument('repo', repo.name)}",
-        )
+    hosts = everybody(repo, master.targets)
     suspended = Suspensions(master.root).at(master.bus.now(), repo.name)
     chosen = [host for host in limited(repo, hosts, limit, master.targets) if host not in suspended]
     left_out = [str(suspended[host]) for host in hosts if host in suspended]

@@ -9,7 +9,8 @@ from saltdeploy.lib.errors import Unreachable
 from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.master.fleet.minions import Fleet
 from saltdeploy.protocol import events
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, ROLLBACK, Order
+from saltdeploy.protocol.result import Result
 
 from tests.unit.master.simulation import DEATH, JOB, NEW, REPO, RETURN, Habits, Minion, Simulation
 

@@ -18,7 +18,7 @@ from saltdeploy.master.reports import results
 from saltdeploy.master.upkeep import servicing
 from saltdeploy.minion import by_hand
 from saltdeploy.protocol import events
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.watch.console import results as shown
 from saltdeploy.watch.console.choose import choose
 from saltdeploy.web import overview

@@ -10,7 +10,8 @@ from saltdeploy.content.payloads import Payloads
 from saltdeploy.master.payloads import source as master_source
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Result
+from saltdeploy.protocol.orders import FETCH, Order
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, repo, tree
 

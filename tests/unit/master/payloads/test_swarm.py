@@ -28,7 +28,8 @@ from saltdeploy.master.upkeep.ext_pillar import data_for
 from saltdeploy.minion import downloads, stages
 from saltdeploy.minion.context import Task
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order, Result
+from saltdeploy.protocol.orders import CHECKOUT, FETCH, Order
+from saltdeploy.protocol.result import Result
 from saltdeploy.protocol.swarm import Identity, Peer
 
 from tests.support.repositories import Source

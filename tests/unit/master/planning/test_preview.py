@@ -14,7 +14,7 @@ from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.plan_model import Request
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.watch.console.views import plan as plan_views
 
 from tests.unit.master.masters import NOON

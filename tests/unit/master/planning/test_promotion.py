@@ -11,8 +11,8 @@ from saltdeploy import config
 from saltdeploy.lib.errors import MovedTag, NotReady
 from saltdeploy.master.planning.promotion import Promoted, find
 from saltdeploy.master.records.history import History
-from saltdeploy.protocol.orders import Result
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, tree
 from tests.unit.protocol.whole_deploys import REPO, Fleet

@@ -9,8 +9,9 @@ from saltdeploy.master.records.pin import Pin, pin_order
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.records.secret import master_secret
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
+from saltdeploy.protocol.orders import FETCH, Order, Payload
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 
 ALL = ("web1", "web2", "web3")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import Corrupt, NoTargets
 from saltdeploy.master.reports.verification import verify
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.watch.console.results import render
 
 from tests.unit.master.pasts import HOSTS, REPO, Fleet, Past

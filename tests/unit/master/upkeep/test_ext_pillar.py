@@ -13,8 +13,9 @@ from saltdeploy.master.records.pin import Pin
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.upkeep.ext_pillar import data_for
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
+from saltdeploy.protocol.orders import FETCH, Order, Payload
 from saltdeploy.protocol.release import Release
+from saltdeploy.protocol.result import Result
 from saltdeploy.transports.bundle import Bundle
 
 from tests.support.repositories import Source, tree

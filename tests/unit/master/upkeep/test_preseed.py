@@ -27,7 +27,8 @@ from saltdeploy.minion.context import Task
 from saltdeploy.minion.record import Record
 from saltdeploy.protocol import orders
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import FETCH, Order, Payload, Result
+from saltdeploy.protocol.orders import FETCH, Order, Payload
+from saltdeploy.protocol.result import Result
 from saltdeploy.transports.bundle import Bundle
 from saltdeploy.watch.console.results import render
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from saltdeploy.config.repo import JournalRetention
+from saltdeploy.config.journals import JournalRetention
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import ConfigError, DeployError
 from saltdeploy.master.records.journal import Journals

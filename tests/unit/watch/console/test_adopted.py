@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saltdeploy.lib.errors import Unsupported
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.watch.console.results import render
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.watch.console.results import render
 
 from tests.unit.watch import hostile

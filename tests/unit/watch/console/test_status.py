@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from saltdeploy.lib.errors import Corrupt
 from saltdeploy.protocol.holdings import Holdings
-from saltdeploy.protocol.orders import Result
+from saltdeploy.protocol.result import Result
 from saltdeploy.watch.console import results
 
 from tests.unit.watch import hostile, views

@@ -58,7 +58,9 @@ def test_the_scheduler_of_a_host_brings_it_to_its_pin(repo: Repo, fleet: Fleet) 
     assert repo.call("web1", "rollback").status == 0
     assert repo.on_disk()["web1"] == "v0"
     job = {"function": "deploy.sync_all", "seconds": 2, "maxrunning": 1, "run_on_start": False}
-    assert fleet.salt("web1", "schedule.add", "converge", **job).data["result"] is True
+    with fleet.client() as client:
+        told = client.cmd("web1", "schedule.add", ["converge"], kwarg=job, timeout=PATIENCE)
+    assert told["web1"]["result"] is True, told
     try:
         wait_for(lambda: ended(repo, "v3"))
     finally:

@@ -1,6 +1,6 @@
 """What `make matrix` has seen: ``python -m tools.matrix RESULTS PAGE`` sums the runs up and writes the page's table of doors.
 
-RESULTS holds a file of pytest's for each Salt, ``<salt>.xml``. Exits 1 where a test failed, or where nothing ran.
+RESULTS holds files of pytest's for each Salt, ``<salt>.xml`` or ``<salt>-<part>.xml``. Exits 1 where a test failed, or where nothing ran.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _tests(file: Path) -> Iterator[TestSeen]:
         words = [_WORDS[child.tag] for child in case if child.tag in _WORDS]
         said = {each.get("name"): each.get("value", "") for each in case.iter("property")}
         yield TestSeen(
-            file.stem,
+            file.stem.partition("-")[0],
             f"{case.get('classname')}.{case.get('name')}",
             words[0] if words else _WORKS,
             said.get("door") or "",

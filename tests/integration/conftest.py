@@ -43,6 +43,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.user_properties += [("door", name), ("transport", transport)]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one process has to do in a row comes first: at the end the others would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quiet_logging() -> None:
     """Salt tells hundreds of lines for each job; writing them down would take longer than the job."""

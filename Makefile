@@ -77,7 +77,7 @@ TESTS ?= tests/integration
 matrix: $(READY) $(SALTS:%=.venv-%/.ready)  ## the tests with a real fleet under each Salt, and a fleet of minions of all
 	@mkdir -p build/matrix && rm -f build/matrix/*.xml
 	$(foreach salt,$(SALTS),-.venv-$(salt)/bin/python -m pytest --numprocesses auto --dist worksteal \
-		--junit-xml build/matrix/$(salt).xml $(TESTS)$(newline))
+		--junit-xml build/matrix/$(salt).xml $(TESTS) tests/matrix/test_salt_transports.py$(newline))
 	-$(BIN)/python -m pytest --junit-xml build/matrix/mixed.xml tests/matrix
 	@$(BIN)/python -m tools.matrix build/matrix docs/salts.md
 

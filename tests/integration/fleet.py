@@ -52,7 +52,6 @@ class Fleet:
 
     Attributes:
         wires: minion id to its wire.
-        directory: see above.
     """
 
     _in_use: ClassVar[Fleet | None] = None
@@ -71,7 +70,6 @@ class Fleet:
         pythons: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
         # `disks` is for the pillar, which says where each host's own one is
-        self.directory = directory
         settings = {**_MASTER, **saltapi.settings(), "disks": str(directory / "disks"), **master}
         self._master: SaltMaster = factories.salt_master_daemon("master", overrides=settings)
         programs = programs_but_git(directory / "programs")
@@ -87,11 +85,6 @@ class Fleet:
             self.hosts[name] = Host(daemon, directory, programs)
         self._begun: list[subprocess.Popen[str]] = []
         self.opts = salt.config.client_config(str(self._master.config_file))
-
-    @property
-    def master(self) -> SaltMaster:
-        """The master's daemon."""
-        return self._master
 
     @property
     def root(self) -> Path:
@@ -213,9 +206,9 @@ class Fleet:
             yield client
 
     @contextlib.contextmanager
-    def api(self, python: Path | None = None) -> Iterator[str]:
-        """The master's salt-api, by its URL; on another Python than the tests' where one is given."""
-        with saltapi.serving(self._master, python) as url:
+    def api(self) -> Iterator[str]:
+        """The master's salt-api, by its URL."""
+        with saltapi.serving(self._master) as url:
             yield url
 
     @contextlib.contextmanager

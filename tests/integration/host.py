@@ -32,11 +32,6 @@ class Host:
         (self._programs / "git").symlink_to(_git())
         daemon.environ = {**daemon.environ, "PATH": f"{self._programs}:{programs}"}
 
-    @property
-    def daemon(self) -> SaltMinion:
-        """The minion."""
-        return self._daemon
-
     def start(self) -> None:
         self._daemon.start()
 

@@ -85,11 +85,9 @@ class SaltApi:
 
 
 @contextlib.contextmanager
-def serving(master: SaltMaster, python: Path | None = None) -> Iterator[str]:
+def serving(master: SaltMaster) -> Iterator[str]:
     """salt-api of a master that has :func:`settings`; gives its URL."""
     daemon = master.salt_api_daemon()
-    if python is not None:
-        daemon.python_executable = str(python)
     daemon.start()
     try:
         yield f"http://127.0.0.1:{master.config['rest_cherrypy']['port']}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.integration.factories import Factories
@@ -119,11 +120,15 @@ class Left:
         kept: a repo with a history, a pin and a lock by hand.
         restarting: one whose deploy died while the first host restarted.
         asking: one whose deploy died at a question.
+        waiting: one whose deploy waits at its question, in a process that lives on.
+        seeding: one whose newest release one host has fetched, and seeds in a process that lives on.
     """
 
     kept: Repo
     restarting: Repo
     asking: Repo
+    waiting: Repo
+    seeding: Repo
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +137,12 @@ def left(upgrades: Upgrades) -> Left:
         upgrades.repo("kept"),
         upgrades.repo("restarting", groups=GROUPS, checks={"wait": {**GATE, "after": "restart"}}),
         upgrades.repo("asking"),
+        upgrades.repo("waiting"),
+        upgrades.repo("seeding", transport="swarm"),
     )
     upgrades.refresh()
     upgrades.have(master=OLD, minions=OLD)
-    for repo in (left.kept, left.restarting, left.asking):
+    for repo in (left.kept, left.restarting, left.asking, left.waiting):
         brings(repo, "v0")
     brings(left.kept, "v1")
     locked = command(left.kept, "lock", reason="the database moves")
@@ -148,7 +155,38 @@ def left(upgrades: Upgrades) -> Left:
     detached(left.asking, "v1")
     told(left.asking, "question")
     kill_deployer(left.asking)
+    left.waiting.configure(groups=ASKING)
+    detached(left.waiting, "v1")
+    told(left.waiting, "question")
+    seeds_on_web1(left.seeding)
     return left
+
+
+def seeds_on_web1(repo: Repo) -> None:
+    """A release is fetched by one host, which gives it to others from now on."""
+    assert command(repo, "fetch", tag="v0", limit="web1").status == 0
+    assert seeders(repo, "web1")
+
+
+def seeders(repo: Repo, host: str) -> list[int]:
+    """The processes by which a host gives to others."""
+    place = str(repo.fleet.hosts[host].record)
+    commands = ((process.pid, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
+    return [pid for pid, words in commands if any(word.startswith(place) for word in words)]
+
+
+def came_by_swarm(repo: Repo) -> None:
+    """The other host has it from a swarm in which the first host has seeded since before the upgrade."""
+    running = seeders(repo, "web1")
+    assert running
+    brings(repo, "v0")
+    (told,) = [
+        each
+        for each in journal(repo)
+        if each["event"] == "host_finished" and each["stage"] == "fetch" and each["host"] == "web2"
+    ]
+    assert told["source"] == "swarm", told
+    assert set(running) <= set(psutil.pids()), "it was there all the time"
 
 
 def command(repo: Repo, function: str, **named: Any) -> Run:
@@ -228,6 +266,22 @@ def test_a_deploy_that_the_old_version_began_is_resumed_at_its_question(
     assert left.asking.on_disk() == left.asking.everywhere("v1")
 
 
+def test_a_deploy_that_waits_at_its_question_while_both_sides_are_upgraded_goes_on(
+    upgrades: Upgrades, left: Left
+) -> None:
+    upgrades.have(master=NEW, minions=NEW)
+    assert command(left.waiting, "answer", choice="yes").data["counted"]
+    converged(command(left.waiting, "watch"))
+    assert left.waiting.on_disk() == left.waiting.everywhere("v1")
+
+
+def test_a_host_of_the_new_version_downloads_in_a_swarm_with_a_seeder_of_the_old_one(
+    upgrades: Upgrades, left: Left
+) -> None:
+    upgrades.have(master=NEW, minions=NEW)
+    came_by_swarm(left.seeding)
+
+
 @pytest.fixture(scope="module")
 def ahead(upgrades: Upgrades, left: Left) -> Repo:
     """A repo whose deploy the new version has begun."""
@@ -258,8 +312,20 @@ def test_the_old_version_refuses_to_resume_a_newer_deploy_and_loses_nothing(
     assert refused.status == 1
     assert "unexpected keyword argument" in refused.data["error"]["cause"]
     assert (journal(ahead), ahead.on_disk()) == (written, here)
-    assert ahead.fleet.salt_run("deploy.locks").data["running"] == []
+    running = ahead.fleet.salt_run("deploy.locks").data["running"]
+    assert [lock for lock in running if ahead.name in str(lock)] == []
     upgrades.have(master=NEW, minions=NEW)
     assert command(ahead, "answer", choice="yes").data["counted"]
     converged(command(ahead, "resume"))
     assert ahead.on_disk() == ahead.everywhere("v1")
+
+
+def test_a_host_of_the_old_version_downloads_in_a_swarm_with_a_seeder_of_the_new_one(
+    upgrades: Upgrades, left: Left
+) -> None:
+    upgrades.have(master=NEW, minions=NEW)
+    repo = upgrades.repo("seeding-new", transport="swarm")
+    upgrades.refresh()
+    seeds_on_web1(repo)
+    upgrades.have(master=OLD, minions=OLD)
+    came_by_swarm(repo)

@@ -15,7 +15,6 @@ from saltdeploy.trebuchet import back, looking, refusal
 from saltdeploy.trebuchet.console import Operator
 from saltdeploy.trebuchet.doors import Door
 from saltdeploy.trebuchet.doors.opening import open_door
-from saltdeploy.trebuchet.doors.salt_api import SaltApi
 from saltdeploy.trebuchet.progress import StageProgress, combined, of_deploy
 from saltdeploy.trebuchet.refusal import Refusal, because
 from saltdeploy.trebuchet.report import report as report_of
@@ -230,6 +229,8 @@ def attach(typed: Invocation) -> None:
 
 def login(typed: Invocation) -> None:
     """Log in at salt-api, for the door api; the token is kept where only you can read it."""
+    from saltdeploy.trebuchet.doors.salt_api import SaltApi  # as in opening.py: most commands ask no API
+
     settings = typed.staging.settings
     user = settings.door.get("deploy.api-user") or getpass.getuser()
     eauth = settings.door.get("deploy.api-eauth", "pam")

@@ -7,12 +7,20 @@ from collections.abc import Callable
 from saltdeploy.lib.text import legible
 from saltdeploy.trebuchet.doors import Door
 from saltdeploy.trebuchet.doors.peer_run import PeerRun
-from saltdeploy.trebuchet.doors.salt_api import SaltApi
 from saltdeploy.trebuchet.doors.salt_run import SaltRun
 from saltdeploy.trebuchet.refusal import CONFIGURATION, Refusal
 from saltdeploy.trebuchet.settings import Settings
 
-_DOORS: dict[str, Callable[[Settings], Door]] = {"salt-run": SaltRun, "peer": PeerRun, "api": SaltApi}
+
+def _salt_api(settings: Settings) -> Door:
+    from saltdeploy.trebuchet.doors.salt_api import (
+        SaltApi,  # its http client takes longer to load than all the rest
+    )
+
+    return SaltApi(settings)
+
+
+_DOORS: dict[str, Callable[[Settings], Door]] = {"salt-run": SaltRun, "peer": PeerRun, "api": _salt_api}
 
 
 def open_door(settings: Settings) -> Door:

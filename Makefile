@@ -14,7 +14,7 @@ MINIONS ?= 5
 KEEP ?=
 WEB ?=
 
-.PHONY: help demo demo-stop test unit components fault functional integration lint format docs dist bench peers clean
+.PHONY: help demo demo-stop test unit components fault functional integration matrix lint format docs dist bench peers clean
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -65,6 +65,28 @@ functional: $(READY)  ## tests through Salt's loader
 integration: $(READY)  ## tests with a real master and real minions
 	$(WAITING) --dist loadgroup tests/integration
 
+# The Salts that people run, each in an environment of its own: make matrix SALTS=3006 TESTS=tests/integration/test_deploy.py
+SALTS ?= 3006 3007 3008
+TESTS ?= tests/integration
+
+.PRECIOUS: .venv-%/.ready
+.venv-%/.ready: setup.cfg tools/venv
+	@tools/venv .venv-$* $(PYTHON) $*
+	@touch $@
+
+matrix: $(READY) $(SALTS:%=.venv-%/.ready)  ## the tests with a real fleet under each Salt, and a fleet of minions of all
+	@mkdir -p build/matrix && rm -f build/matrix/*.xml
+	$(foreach salt,$(SALTS),-.venv-$(salt)/bin/python -m pytest --numprocesses auto --dist worksteal \
+		--junit-xml build/matrix/$(salt).xml $(TESTS) tests/matrix/test_salt_transports.py$(newline))
+	-$(BIN)/python -m pytest --junit-xml build/matrix/mixed.xml tests/matrix
+	@$(BIN)/python -m tools.matrix build/matrix docs/salts.md
+
+# a line feed, which parts the commands of a foreach
+define newline
+
+
+endef
+
 lint: $(READY)  ## style, types, who imports whom, house rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -95,5 +117,5 @@ peers:  ## install what `make bench` compares with (Debian, root)
 	@tools/peers
 
 clean:  ## remove all that make made
-	rm -rf $(VENV) build dist *.egg-info .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist *.egg-info .cache .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -6,6 +6,8 @@ to load again: that is most of what a stage would cost beyond its work. And a jo
 the package has all of it in memory.
 """
 
+from pathlib import Path
+
 import saltbridge  # noqa: F401 - only while a door is loaded is it to be found
 import saltdeploy
 
@@ -25,7 +27,9 @@ def saltext_deploy():
     if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
         from saltbridge import minion
         from saltdeploy.config import upfront
+        from saltdeploy.git import credentials
 
         minion.keep_key(__opts__)
         upfront.load(upfront.MINION)
+        credentials.sweep(Path(__opts__["cachedir"], "deploy"))  # what a job had that died with the minion
     return {"saltext_deploy": saltdeploy.__version__}

@@ -24,6 +24,7 @@ import saltdeploy
 saltdeploy.require("0.2.0")
 
 from saltbridge import minion as bridge
+from saltbridge import secrets_of_salt
 from saltdeploy import config
 from saltdeploy.checks.http import client
 from saltdeploy.config import upfront
@@ -31,6 +32,7 @@ from saltdeploy.config.repo import unknown_in_pillar
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
+from saltdeploy.git import credentials
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
 from saltdeploy.minion import adopt as minion_adopt
 from saltdeploy.minion import (
@@ -894,6 +896,8 @@ def _host():
     cache = Path(opts["cachedir"], "deploy")
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.chmod(cache, 0o700)
+    secrets_of_salt.opened(opts)
+    credentials.sweep(cache)
     return stages.Host(
         name=opts["id"],
         cache=cache,

@@ -28,20 +28,29 @@ __virtualname__ = "deploy_pins"
 def __virtual__():
     if lifetime.is_daemon(__opts__):
         from saltdeploy.config import upfront
+        from saltdeploy.git import credentials
 
         upfront.load(upfront.PILLAR)
+        credentials.sweep(
+            Path(__opts__["cachedir"], "deploy")
+        )  # what a deploy had that died with the master's host
     return __virtualname__
 
 
-def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
+# Salt before 3008 tells what a minion said only to a function that takes it by position as well.
+def ext_pillar(minion_id, pillar, given=None, extra_minion_data=None, **kwargs):
     """The minion's secret and pins; see :func:`saltdeploy.master.upkeep.ext_pillar.data_for`.
+
+    given
+        Whatever stands behind ``deploy_pins`` in the master's configuration; nothing of it is read.
 
     extra_minion_data
         What the minion said when it asked: under ``deploy_lost`` the repos for which it needs a way from nothing, under
         ``deploy_asked`` a word that it wants to hear again.
     """
     wanted = {key: pillar.get(key) for key in ("deployment_config", "repo_config")}
-    plain = json.loads(json.dumps(wanted, default=str))
+    written = json.dumps(wanted, default=str)
+    plain = json.loads(written)
 
     def is_target(expression, kind):
         if "__deploy_ssh_host" in __opts__:  # see saltbridge/ssh_hosts.py, which is loaded where that is set
@@ -57,5 +66,9 @@ def ext_pillar(minion_id, pillar, *args, extra_minion_data=None, **kwargs):
     lost, word = said.get(LOST), said.get(ASKED)
     lost = [str(repo) for repo in lost] if isinstance(lost, list) else []
     word = word[:64] if isinstance(word, str) else ""
+    if '"sdb://' in written:
+        from saltbridge import secrets_of_salt
+
+        secrets_of_salt.opened(__opts__)
     root = Path(__opts__["cachedir"], "deploy")
     return {"deploy": pins.data_for(minion_id, root, plain, is_target, lost, word)}

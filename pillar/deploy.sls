@@ -85,6 +85,10 @@ repo_config:
     # deploy1.example.org:/var/cache/salt/master/deploy/exports by ssh.
     # rsync_url: null
 
+    # The key by which git reads them over ssh, and whom it may speak to (docs/deploy-keys.md):
+    #   {key: 'sdb://vault/demo', known_hosts: 'git.example.org ssh-ed25519 AAAA...'}
+    # deploy_key: null
+
     # How releases lie on a target's disk: `slots` (a few whole trees, recycled, switched by one rename), `releases` (a
     # directory for each release), `inplace` (Trebuchet's way: a work tree with .git at `location`; not atomic), or
     # `overlay` (layers mounted over each other, with `transport: squashfs`, `bundle` or `git`).

@@ -229,7 +229,12 @@ def pillar(opts: Opts) -> dict[str, Any]:
             next="salt-run pillar.show_pillar",
         )
     wanted = {key: compiled.get(key) for key in ("deployment_config", "repo_config")}
-    plain: dict[str, Any] = json.loads(json.dumps(wanted, default=str))
+    written = json.dumps(wanted, default=str)
+    if '"sdb://' in written:
+        from saltbridge import secrets_of_salt
+
+        secrets_of_salt.opened(opts)
+    plain: dict[str, Any] = json.loads(written)
     return plain
 
 

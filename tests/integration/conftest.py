@@ -28,11 +28,22 @@ from tests.integration.pillar import Pillar, repo_name
 from tests.integration.repo import Releases, Repo
 from tests.support.serving import free_port
 
+#: The file of a profile of Salt's SDB, of the master and of every host.
+VAULT = "vault.yaml"
 WEB = tuple(f"web{number}" for number in range(1, 9))
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "door(name, transport): a door of Salt's that the test goes through, for `make matrix`"
+    )
     config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("door"):
+        name, transport = (*mark.args, "zeromq")[:2]
+        item.user_properties += [("door", name), ("transport", transport)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -116,7 +127,8 @@ def recipe_of_publisher_acl(user: str, minion: str) -> dict[str, Any]:
 def fleet(
     factories: Factories, short_directory: Path, checkout: Path, pillar: Pillar, payload_port: int
 ) -> Iterator[Fleet]:
-    doors = {"module_dirs": [str(checkout), str(HERE / "salt")]}
+    vault = {"driver": "yaml", "files": [str(short_directory / VAULT)]}
+    doors = {"module_dirs": [str(checkout), str(HERE / "salt")], "vault": vault}
     fleet = Fleet(
         factories,
         short_directory,
@@ -128,6 +140,7 @@ def fleet(
             "file_roots": {"base": [str(HERE / "salt" / "files")]},
             # it keeps the warm door, and looks for dead deploys when all tests are over: tests resume by themselves
             "engines": [{"deploy_payloads": {"port": payload_port}}, {"deploy": {"every": 86_400}}],
+            "reactor": [{"tests/deploy/*": [str(HERE / "salt" / "reactor" / "deploy.sls")]}],
             "peer_run": {"web8": ["deploy.*"]},  # the deployment server of those who reach the master so
             "publisher_acl": recipe_of_publisher_acl("nobody", "web8"),
         },

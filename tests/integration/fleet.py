@@ -6,10 +6,11 @@ import contextlib
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import salt.client
@@ -47,6 +48,7 @@ class Fleet:
         master, minion: more settings for the configuration files.
         options: minion id to settings of its own.
         wired: minions whose way to the master goes through a :class:`Wire`.
+        pythons: minion id to the Python that it runs on, and so to another Salt than that of the tests.
 
     Attributes:
         wires: minion id to its wire.
@@ -65,6 +67,7 @@ class Fleet:
         minion: dict[str, Any],
         options: dict[str, dict[str, Any]] | None = None,
         wired: Iterable[str] = (),
+        pythons: Mapping[str, Path] = MappingProxyType({}),
     ) -> None:
         # `disks` is for the pillar, which says where each host's own one is
         settings = {**_MASTER, **saltapi.settings(), "disks": str(directory / "disks"), **master}
@@ -77,6 +80,8 @@ class Fleet:
             if name in self.wires:
                 settings["master_port"] = self.wires[name].port
             daemon = self._master.salt_minion_daemon(name, overrides=settings)
+            if name in pythons:
+                daemon.python_executable = str(pythons[name])
             self.hosts[name] = Host(daemon, directory, programs)
         self._begun: list[subprocess.Popen[str]] = []
         self.opts = salt.config.client_config(str(self._master.config_file))
@@ -193,6 +198,12 @@ class Fleet:
             said = client.cmd(host, function, arguments, timeout=PATIENCE, kwarg=named, full_return=True)
         assert host in said, f"{host} did not answer {function}"
         return Run(said[host]["retcode"], said[host]["ret"], "")
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[salt.client.LocalClient]:
+        """Salt's own client, as the command ``salt`` has it."""
+        with salt.client.LocalClient(mopts=self.opts) as client:
+            yield client
 
     @contextlib.contextmanager
     def api(self) -> Iterator[str]:

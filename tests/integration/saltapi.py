@@ -17,6 +17,8 @@ SECRET = "of this fleet of a test"
 PAGE = Path(__file__).resolve().parents[2] / "formula" / "deploy" / "page"
 #: ``onlooker`` may look at this repo and at nothing else.
 LOOKED_AT = "looked-at"
+#: Whom Salt lets do whatever this extension has.
+EVERYTHING = "everything"
 _LOOKS = ("overview", "story", "versions", "plan")
 
 
@@ -31,8 +33,14 @@ def settings() -> dict[str, Any]:
             "app": str(PAGE / "index.html"),
             "static": str(PAGE),
         },
-        "netapi_enable_clients": ["runner"],
-        "external_auth": {"sharedsecret": {"deployer": ["@runner"], "onlooker": [{"@runner": looks}]}},
+        "netapi_enable_clients": ["local", "runner", "runner_async"],
+        "external_auth": {
+            "sharedsecret": {
+                "deployer": ["@runner"],
+                "onlooker": [{"@runner": looks}],
+                EVERYTHING: ["deploy.*", "@runner"],
+            }
+        },
         "sharedsecret": SECRET,
     }
 
@@ -59,13 +67,21 @@ class SaltApi:
             {"X-Auth-Token": said.json()["return"][0]["token"], "Accept": "application/json"}
         )
 
-    def run(self, function: str, arguments: Mapping[str, Any]) -> Any:
+    def run(self, function: str, arguments: Mapping[str, Any], client: str = "runner") -> Any:
         """What the runner's function answers; its arguments travel as JSON."""
-        low = [{"client": "runner", "fun": function, "kwarg": dict(arguments)}]
+        (answer,) = self.post([{"client": client, "fun": function, "kwarg": dict(arguments)}])
+        return answer
+
+    def post(self, low: list[dict[str, Any]]) -> list[Any]:
+        """What is answered to these calls."""
         said = self._session.post(self._url, json=low, timeout=PATIENCE)
         said.raise_for_status()
-        (answer,) = said.json()["return"]
-        return answer
+        answers: list[Any] = said.json()["return"]
+        return answers
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        """What is below a path."""
+        return self._session.get(f"{self._url}{path}", timeout=PATIENCE, **options)
 
 
 @contextlib.contextmanager

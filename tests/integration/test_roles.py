@@ -58,6 +58,7 @@ def test_S67_by_eauth_an_account_has_its_roles_and_no_others(fleet: Fleet, repo:
     assert by(repo) == ("deployer", "deployer")
 
 
+@pytest.mark.door("publish.runner of a minion (peer_run)")
 def test_S67_by_peer_run_a_minion_has_its_roles_and_the_record_names_it(fleet: Fleet, repo: Repo) -> None:
     with deployers(repo, "minion:web8"):
         refused = fleet.salt("web8", "publish.runner", "deploy.lock", arg=["reason=all"]).data

@@ -22,6 +22,7 @@ WAYS = {
 @pytest.mark.parametrize(
     "way", [pytest.param(way, marks=pytest.mark.repo(**keys)) for way, keys in WAYS.items()]
 )
+@pytest.mark.door("salt-run")
 def test_a_release_a_change_and_a_rollback_by(way: str, repo: Repo) -> None:
     for tag in ("v0", "v3"):
         repo.has(tag)

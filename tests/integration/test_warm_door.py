@@ -25,6 +25,7 @@ def door(fleet: Fleet) -> Door:
     return found
 
 
+@pytest.mark.door("saltdeploy, the warm door")
 def test_a_release_goes_out_by_the_door_and_back(door: Door, repo: Repo) -> None:
     for tag in ("v0", "v1"):
         done = converged(door.run("sync", f"repo={repo.name}", f"tag={tag}"))

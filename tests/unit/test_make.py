@@ -20,7 +20,7 @@ def runs(checkout: Path, target: str) -> list[Namespace]:
     parser = ArgumentParser()
     parser.add_argument("-m", default="")
     parser.add_argument("--hypothesis-profile", default="quick")
-    for ignored in ("--numprocesses", "--dist"):
+    for ignored in ("--numprocesses", "--dist", "--junit-xml"):
         parser.add_argument(ignored)
     parser.add_argument("paths", nargs="+")
     return [parser.parse_args(shlex.split(tail)) for tail in re.findall(r" -m pytest (.*)", said)]
@@ -37,7 +37,7 @@ def named(given: list[Namespace]) -> list[str]:
 
 
 def test_no_test_falls_between_the_targets(checkout: Path) -> None:
-    given = runs(checkout, "test")
+    given = [*runs(checkout, "test"), *runs(checkout, "matrix")]
     marks = named(given)
     for folder in {file.relative_to(checkout).parts[1] for file in (checkout / "tests").rglob("test_*.py")}:
         there = [run for run in given if f"tests/{folder}" in run.paths]

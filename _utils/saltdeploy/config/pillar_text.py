@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from saltdeploy.config.schema import REPO_KEYS, Key
+from saltdeploy.config.schema import REPO_KEYS, SECRET_KEYS, Key
 from saltdeploy.config.values import Wrong, refuse_unknown
 from saltdeploy.lib.errors import ConfigError
 from saltdeploy.lib.text import public
+
+#: Stands in place of a credential.
+NOT_SHOWN = "(not shown)"
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class PillarText:
 
     Attributes:
         trebuchet: the section as ``deploy.get_config`` shows it, Trebuchet's defaults filled in.
-        written: the part of the pillar that the repo was read from, and the ``site``: read again, it gives the same.
+        written: the part of the pillar that the repo was read from, and the ``site``: read again, it gives the same. It holds
+            no credentials, since hosts keep it.
     """
 
     trebuchet: dict[str, Any]
@@ -46,8 +50,16 @@ def written(pillar: dict[str, Any], repos: dict[str, Any], name: str, site: str)
     return {
         "site": site,
         "deployment_config": copy.deepcopy(table_of(pillar, "deployment_config")),
-        "repo_config": {name: copy.deepcopy(repos[name])},
+        "repo_config": {name: _without_secrets(copy.deepcopy(repos[name]))},
     }
+
+
+def _without_secrets(section: Any) -> Any:
+    return (
+        {key: each for key, each in section.items() if key not in SECRET_KEYS}
+        if isinstance(section, dict)
+        else section
+    )
 
 
 def _as_written(section: Any, keys: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +69,7 @@ def _as_written(section: Any, keys: dict[str, Any]) -> dict[str, Any]:
     for key, (default, _) in REPO_KEYS.items():
         plain = keys[key] is None or isinstance(keys[key], (str, int, float, list, dict))
         raw = default if said.get(key) is None else said[key]
-        written[key] = keys[key] if plain else copy.deepcopy(raw)
+        written[key] = keys[key] if plain else NOT_SHOWN if key in SECRET_KEYS else copy.deepcopy(raw)
     return written
 
 
@@ -102,7 +114,7 @@ def checked(section: dict[str, Any], keys: dict[str, Key], path: str, repo: str)
             values[key] = None if value is None else check(value)
         except ValueError as error:
             below = error.path if isinstance(error, Wrong) else ()
-            said = "" if below else f"; it is {public(repr(value))[:80]}"
+            said = "" if below or key in SECRET_KEYS else f"; it is {public(repr(value))[:80]}"
             raise ConfigError(
                 f"{error}{said}",
                 repo=repo,

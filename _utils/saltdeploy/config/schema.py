@@ -150,6 +150,7 @@ REPO_KEYS: dict[str, Key] = {
     "source": (None, _url),
     "url": (None, _url),
     "rsync_url": (None, _url),
+    "deploy_key": (None, origin.deploy_key),
     "targets": (None, values.text),
     "targets_type": ("compound", values.one_of(*targets.TARGET_TYPES)),
     "transport": (transports.DEFAULT, transports.of_repo),
@@ -199,6 +200,9 @@ REPO_KEYS: dict[str, Key] = {
     "roles": (None, roles.of_repo),
     "journals": ({}, _journals),
 }
+
+#: Credentials: nothing shows them or keeps them.
+SECRET_KEYS = frozenset({"deploy_key"})
 
 DEPLOYMENT_KEYS: dict[str, Key] = {
     "parent_dir": ("/srv/deployment", _path),

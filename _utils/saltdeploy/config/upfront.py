@@ -18,6 +18,7 @@ _CONFIG = (
     "config.maintenance",
     "config.once",
     "config.signal_kinds",
+    "git.ssh_access",
 )
 #: What a deploy can need, from its plan to its end.
 DEPLOY = (

@@ -129,5 +129,5 @@ def _unreadable(url: str, error: GitFailed) -> Unavailable:
     return Unavailable(
         f"cannot fetch from {public(url)}: {error.cause}",
         status=error.status,
-        next=f"git ls-remote {public(url)}",
+        next=error.next or f"git ls-remote {public(url)}",
     )

@@ -8,9 +8,10 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saltdeploy.git import credentials, shield
 from saltdeploy.git.command import ONLINE, STREAM, Progress, git_version, no_progress
@@ -22,6 +23,9 @@ from saltdeploy.lib.errors import GitFailed, MovedTag, NoSuchTag, Unavailable, U
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit, check_tag
+
+if TYPE_CHECKING:
+    from saltdeploy.git.ssh_access import SshAccess
 
 # git starts the other side of a local repository by a shell and without our settings; it would refuse one that
 # belongs to another user
@@ -40,9 +44,11 @@ class Repository(ObjectStore):
 
     Attributes:
         received: bytes that the last fetch from another repository has brought.
+        access: how it speaks by ssh; None: as the user may whom we run as.
     """
 
     received = 0
+    access: SshAccess | None = None
 
     # -- from another repository ------------------------------------------------------------------------
 
@@ -210,11 +216,12 @@ class Repository(ObjectStore):
             for key, value in settings.items()
             for word in ("-c", f"{key}={bare if value == url else value}")
         ]
-        return self._run(
-            [*STREAM, *_NO_REFS_BESIDE, *more, command, *local, *arguments],
-            environment={**ONLINE, **secret},
-            **options,
-        )
+        with self.access.to(url) if self.access else _as_we_are() as by_ssh:
+            return self._run(
+                [*STREAM, *_NO_REFS_BESIDE, *more, command, *local, *arguments],
+                environment={**ONLINE, **secret, **by_ssh},
+                **options,
+            )
 
     def has_path(self, commit: str, path: str) -> bool:
         """Whether a release has a file, a link or a directory at a path."""
@@ -260,6 +267,10 @@ class Repository(ObjectStore):
         return error
 
 
+def _as_we_are() -> AbstractContextManager[dict[str, str]]:
+    return contextlib.nullcontext({})
+
+
 def _unsigned(tag: Tag, cause: str) -> Unsigned:
     new = f"{tag.name}-signed"
     return Unsigned(
@@ -275,7 +286,7 @@ def unavailable(url: str, tag: str, error: GitFailed) -> Unavailable:
     Args:
         tag: several with commas between them; "" for none.
     """
-    next_act = f"git ls-remote {public(url)} refs/tags/{tag}"
+    next_act = error.next or f"git ls-remote {public(url)} refs/tags/{tag}"
     cause = error.cause
     if "promisor remote" in cause:  # git names the object, and not what is wrong
         cause = f"it is a partial clone (git clone --filter) and lacks files of the release: {cause}"

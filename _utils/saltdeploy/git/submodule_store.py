@@ -180,12 +180,12 @@ class SubmoduleStore(Repository):
     def _fetch_part(self, url: str, part: str, path: bytes, progress: Progress) -> None:
         """The commit alone where the server gives it; else all branches and tags, since one of them may hold it."""
         every = [f"+refs/{kind}/*:{_ASKED}/{kind}/*" for kind in ("heads", "tags")]
-        cause, status = "its branches and tags do not hold it", None
+        cause, status, next_act = "its branches and tags do not hold it", None, ""
         for wanted in (["--depth=1", "--", url, f"+{part}:{_ASKED}/part"], ["--", url, *every]):
             try:
                 self._remote("fetch", url, ["--no-tags", "--progress", *wanted], progress=progress)
             except GitFailed as error:
-                cause, status = error.cause, error.status
+                cause, status, next_act = error.cause, error.status, error.next
             if super().has(part):
                 break
         self._forget_asked()
@@ -194,7 +194,8 @@ class SubmoduleStore(Repository):
                 f"commit {part} of the submodule cannot be had from {public(url)}: {cause}",
                 path=_name(path),
                 status=status,
-                next=f"push that commit (git ls-remote {public(url)}), or lead elsewhere by submodule_urls",
+                next=next_act
+                or f"push that commit (git ls-remote {public(url)}), or lead elsewhere by submodule_urls",
             )
 
     def _forget_asked(self) -> None:

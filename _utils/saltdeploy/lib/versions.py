@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from saltdeploy.lib.errors import SaltTooOld
 
-MIN_SALT = (3007,)
+MIN_SALT = (3006,)
 
 
 def check_salt(version: tuple[object, ...], host: str = "") -> None:

@@ -100,6 +100,9 @@ class Configurations:
         Args:
             now: what the pillar says.
         """
+        return _with_key_of(now, self._counting(order, now))
+
+    def _counting(self, order: Order, now: Repo) -> Repo:
         start = self.of_start(order.deploy)
         if start is None or order.attempt == 1:
             return start or now
@@ -169,6 +172,15 @@ class Configurations:
         self._file.parent.mkdir(parents=True, exist_ok=True)
         disk.clear_asides(self._file)
         disk.write_json(self._file, known, mode=0o600)
+
+
+def _with_key_of(now: Repo, repo: Repo) -> Repo:
+    """The configuration with the deploy key of now: no other is kept."""
+    if repo.origin.deploy_key == now.origin.deploy_key:
+        return repo
+    return dataclasses.replace(
+        repo, origin=dataclasses.replace(repo.origin, deploy_key=now.origin.deploy_key)
+    )
 
 
 def kept(cache: Path) -> list[str]:

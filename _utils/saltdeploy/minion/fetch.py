@@ -12,6 +12,7 @@ from saltdeploy.config import Repo
 from saltdeploy.config import transports as config_transports
 from saltdeploy.config.layouts import refuse_contents
 from saltdeploy.config.paths import refuse_on_disk
+from saltdeploy.git import credentials
 from saltdeploy.git.repository import git_version
 from saltdeploy.lib import disk, priority
 from saltdeploy.lib.errors import Corrupt, DeployError, GitFailed, Unavailable
@@ -110,7 +111,10 @@ def _bring(
         )  # it may have been chosen for once
         opened = layout.open()
         store, trees = layout.store, layout.trees
-        arrival = transports.Arrival(repo, store, carrier, incoming, trees, layout.tree, holdings.held)
+        access = credentials.access_of(repo, host.cache)
+        arrival = transports.Arrival(
+            repo, store, carrier, incoming, trees, layout.tree, holdings.held, access
+        )
         brought = transports.of(order.transport).unpack(order, arrival, steps.progress)
         prepared = layout.prepare(order.release, steps.progress, brought.contents, root, pinned, noted)
     finally:

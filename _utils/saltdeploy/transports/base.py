@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from saltdeploy.config import Repo
 from saltdeploy.content.payloads import Downloader, Payloads
@@ -13,6 +13,9 @@ from saltdeploy.content.source import Contents, Stored
 from saltdeploy.git.repository import Progress, Repository, Tag
 from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.protocol.orders import Order, Payload
+
+if TYPE_CHECKING:
+    from saltdeploy.git.ssh_access import SshAccess
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Arrival:
         trees: the store of trees whose contents come another way; None where the layout has none.
         tree: where the files of a release are that the host holds.
         held: the releases that are whole on the host.
+        access: how git speaks by ssh; None: as the minion's user may.
     """
 
     repo: Repo
@@ -55,6 +59,7 @@ class Arrival:
     trees: TreeStore | None = None
     tree: Callable[[str], Path | None] = _no_tree
     held: tuple[str, ...] = ()
+    access: SshAccess | None = None
 
     def stored(self, commit: str, **facts: Any) -> Brought:
         """What there is when the store has the whole release, which it keeps from now on."""

@@ -33,5 +33,6 @@ class Git(Transport):
                 path=f"repo_config:{release.repo}:url",
                 next="set url, upstream, or deployment_config:servers",
             )
+        store.access = arrival.access
         store.fetch(arrival.repo.origin.url, release.tag, release.commit, progress)
         return arrival.stored(release.commit, bytes=store.received)

@@ -37,7 +37,7 @@ def test_a_name_that_is_taken_is_refused_with_one_that_is_not(name: str, offered
 def test_whatever_a_minion_keeps_beside_the_directories_of_repos_is_no_repos_name() -> None:
     rows = [line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `minion:")]
     beside = {row.removeprefix("minion:").split("/")[0] for row in rows} - {"<repo>", ""}
-    assert beside == {"payloads", "swarm", "booked", "booked.lock"}
+    assert beside == {".keys", "payloads", "swarm", "booked", "booked.lock"}
     for name in beside:
         with pytest.raises(BadName):
             load(name)

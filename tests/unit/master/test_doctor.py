@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import saltdeploy
+from saltdeploy.config import load
 from saltdeploy.lib import places
 from saltdeploy.master.doctor.examine import OK, UNKNOWN, WRONG, judge
 from saltdeploy.master.doctor.seen import Answers, MasterSettings, Seen
@@ -148,3 +149,24 @@ def test_a_file_in_the_way_of_a_place_is_named(tmp_path: Path) -> None:
 def test_the_answer_of_a_host_survives_the_wire(tmp_path: Path) -> None:
     told = look("web1", "demo", PILLAR, PILLAR, "", NOON, tmp_path, ("_grains",))
     assert Result.from_wire(told.to_wire()).facts == told.facts
+
+
+@pytest.mark.parametrize(
+    ("keys", "cause"),
+    [
+        ({"layout": "overlay", "transport": "squashfs"}, "user salt may not mount"),
+        ({"owner": {"user": "www-data"}}, "user salt may not give files to www-data"),
+        ({"owner": {"user": "salt"}}, ""),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("who", ["root", "salt"])
+def test_what_only_root_may_do_is_named_where_the_minion_is_somebody_else(
+    keys: dict[str, Any], cause: str, who: str, tmp_path: Path
+) -> None:
+    (one,) = [each for each in CHECKS if each.name == "target: what its user may do"]
+    repo = load({"repo_config": {"demo": {"location": "/srv/www/demo", **keys}}}, "demo")
+    seen = Seen(settings(tmp_path), repos=(repo,), answers=(answers(tmp_path, user=who),))
+    told = [each.cause for each in one.find(seen)]
+    assert len(told) == bool(cause and who == "salt")
+    assert all(each.startswith(cause) for each in told)

@@ -158,3 +158,26 @@ def test_F37_a_damaged_file_of_it_counts_as_none_and_is_written_again(host: Targ
     assert Configurations(host.cache, "demo").last() is None
     assert deployed(host, 1, B).ok
     assert Configurations(host.cache, "demo").last() == host.repo
+
+
+SECRET = "b3BlbnNzaC1rZXktdjE"
+
+
+def with_key(location: Path, secret: str) -> Repo:
+    private = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{secret}\n-----END OPENSSH PRIVATE KEY-----\n"
+    return repo(location, deploy_key={"key": private, "known_hosts": "git.example.org ssh-ed25519 AAAA"})
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_deploy_key_is_kept_on_no_disk_and_that_of_now_is_used(host: Target, attempt: int) -> None:
+    before, now = with_key(host.location, SECRET), with_key(elsewhere(host), f"{SECRET}of-now")
+    deployed(host, 0, A, before)
+    kept = [file for file in host.host.cache.rglob("*") if file.is_file()]
+    assert kept
+    assert not any(SECRET.encode() in file.read_bytes() for file in kept)
+
+    order = dataclasses.replace(host.order(1, ROLLBACK, deploy=A, epoch=A), attempt=attempt)
+    counting = Configurations(host.host.cache, now.name).counting(order, now)
+
+    assert counting.paths.location == host.location
+    assert counting.origin.deploy_key == now.origin.deploy_key

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import saltdeploy
+from saltdeploy.config import Repo
 from saltdeploy.lib.programs import package_of
 from saltdeploy.master.doctor.seen import Answers, Finding, Seen
 
@@ -243,3 +244,30 @@ def _first_line(said: object) -> str:
     """What an error says: of a traceback its end."""
     lines = [line for line in str(said).splitlines() if line.strip()] or [""]
     return lines[-1 if "Traceback" in lines[0] else 0][:300]
+
+
+def user(seen: Seen) -> Iterator[Finding]:
+    """What the pillar asks of a host whose minion is not root, and only root may do."""
+    for each in seen.alive:
+        who = str(each.facts.get("user") or "root")
+        repo = next((repo for repo in seen.repos if repo.name == each.repo), None)
+        if who == "root" or repo is None:
+            continue
+        for cause, by_hand in _only_root(repo, who):
+            yield Finding(
+                cause, f"salt-run deploy.doctor repo={each.repo}", each.host, each.repo, by_hand=by_hand
+            )
+
+
+def _only_root(repo: Repo, who: str) -> Iterator[tuple[str, str]]:
+    where = f"repo_config:{repo.name}"
+    if repo.layout.name == "overlay":
+        yield (
+            f"user {who} may not mount, and layout overlay is made of mounts",
+            f"let the minion run as root there, or set {where}:layout to slots",
+        )
+    if repo.contents.owner.user not in ("", who):
+        yield (
+            f"user {who} may not give files to {repo.contents.owner.user}, as {where}:owner wants",
+            f"let the minion run as root there, or as {repo.contents.owner.user}; or take user out of owner",
+        )

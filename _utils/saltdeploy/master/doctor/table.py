@@ -96,6 +96,7 @@ CHECKS: tuple[SetupCheck, ...] = (
     SetupCheck("target: git", of_hosts.git, _answers),
     SetupCheck("target: programs", of_hosts.programs, _answers),
     SetupCheck("target: rights", of_disks.rights, _answers),
+    SetupCheck("target: what its user may do", of_hosts.user, _answers),
     SetupCheck("target: disk", of_disks.room, _answers),
     SetupCheck("target: clock", of_hosts.clock, _answers),
 )

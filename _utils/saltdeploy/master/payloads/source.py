@@ -10,6 +10,7 @@ from pathlib import Path
 
 from saltdeploy.config import Repo, transports
 from saltdeploy.config.pointers import ANNEX
+from saltdeploy.git import credentials
 from saltdeploy.git.commits import CommitReader
 from saltdeploy.git.histories import TAGS, Histories
 from saltdeploy.git.naming import NamingRepository
@@ -49,6 +50,7 @@ class Source:
 
     def __init__(self, repo: Repo, root: Path) -> None:
         self.root = root
+        credentials.sweep(root)
         if not repo.origin.source:
             raise ConfigError(
                 "there is no repository to read tags from",
@@ -61,6 +63,7 @@ class Source:
         self.is_remote = bool(_URL.match(repo.origin.source))
         self.place = repo.origin.source
         self.mirror = NamingRepository(self._mirrors / f"{file_name(repo.name)}.git")
+        self._access = self.mirror.access = credentials.access_of(repo, root)
         self.repository: Repository = self.mirror
         git_dir = None if self.is_remote else _git_dir(repo)
         self.is_staged = not self.is_remote and git_dir is None
@@ -175,7 +178,9 @@ class Source:
         """Where commits are looked up; of a source on another host its mirror of histories, as it was fetched last."""
         if not self.is_remote:
             return Histories(self.repository.git_dir)
-        return Histories(self._mirrors / f"{file_name(self._repo.name)}+commits.git")
+        histories = Histories(self._mirrors / f"{file_name(self._repo.name)}+commits.git")
+        histories.access = self._access
+        return histories
 
     def bring_commit(self, commit: str, ref: str) -> None:
         """Let the mirror hold a commit; only in a block of :meth:`alone`.
@@ -292,6 +297,7 @@ class Source:
         seen = [self.repository.git_dir, *([self.mirror.git_dir] if directory else [])]
         place = (lambda commit: (self.origin_of(commit), directory)) if directory else None
         mirror = SubmoduleStore(git_dir, urls, list(dict.fromkeys(seen)), place)
+        mirror.access = self._access
         with flock.alone(git_dir.with_suffix(".lock")):
             mirror.ensure()
             mirror.recover()

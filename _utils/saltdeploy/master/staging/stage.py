@@ -76,6 +76,7 @@ def stage(
         )
     source = Source(repo, root)
     mirror = SnapshotRepository(source.mirror.git_dir)
+    mirror.access = source.mirror.access
     try:
         with source.alone():
             before = mirror.commit_of(STAGED)

@@ -1,0 +1,5 @@
+deploy:
+  runner.deploy.sync:
+    - args:
+      - repo: {{ data['data']['repo'] }}
+      - tag: {{ data['data']['tag'] }}

@@ -121,7 +121,7 @@ class Left:
         restarting: one whose deploy died while the first host restarted.
         asking: one whose deploy died at a question.
         waiting: one whose deploy waits at its question, in a process that lives on.
-        seeding: one whose newest release one host has fetched, and seeds in a process that lives on.
+        seeding: one that no host has yet, and whose releases come by swarm.
     """
 
     kept: Repo
@@ -158,7 +158,6 @@ def left(upgrades: Upgrades) -> Left:
     left.waiting.configure(groups=ASKING)
     detached(left.waiting, "v1")
     told(left.waiting, "question")
-    seeds_on_web1(left.seeding)
     return left
 
 
@@ -241,6 +240,15 @@ def test_the_master_goes_first(upgrades: Upgrades, left: Left) -> None:
     goes_forth_and_back(repo)
 
 
+def test_a_host_of_the_new_version_downloads_in_a_swarm_with_a_seeder_of_the_old_one(
+    upgrades: Upgrades, left: Left
+) -> None:
+    upgrades.have(master=NEW, minions=OLD)
+    seeds_on_web1(left.seeding)
+    upgrades.have(master=NEW, minions=NEW)
+    came_by_swarm(left.seeding)
+
+
 def test_what_the_old_version_left_is_read_on(upgrades: Upgrades, left: Left) -> None:
     upgrades.have(master=NEW, minions=NEW)
     history = command(left.kept, "versions").data["versions"]
@@ -273,13 +281,6 @@ def test_a_deploy_that_waits_at_its_question_while_both_sides_are_upgraded_goes_
     assert command(left.waiting, "answer", choice="yes").data["counted"]
     converged(command(left.waiting, "watch"))
     assert left.waiting.on_disk() == left.waiting.everywhere("v1")
-
-
-def test_a_host_of_the_new_version_downloads_in_a_swarm_with_a_seeder_of_the_old_one(
-    upgrades: Upgrades, left: Left
-) -> None:
-    upgrades.have(master=NEW, minions=NEW)
-    came_by_swarm(left.seeding)
 
 
 @pytest.fixture(scope="module")

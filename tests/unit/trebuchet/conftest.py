@@ -9,6 +9,15 @@ import pytest
 from tests.unit.trebuchet.deployers import REPO, Deployer
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "alice" in getattr(item, "fixturenames", ()):
+        item.add_marker(
+            pytest.mark.component(
+                "people who type: each of their commands is a process, as is each git of it"
+            )
+        )
+
+
 @pytest.fixture
 def staging(tmp_path: Path) -> Path:
     return tmp_path / "staging"

@@ -205,6 +205,7 @@ def test_killed_while_a_host_runs_its_step_its_answer_is_asked_for_and_nothing_r
     assert len(lines(notes)) == 1
 
 
+@pytest.mark.component("a process that deploys and is killed")
 def test_killed_while_its_own_step_runs_it_is_never_run_again_by_itself(made, notes: Path) -> None:
     slow = {
         "name": "migrate",

@@ -32,6 +32,7 @@ VERSIONS = ("one", "two", "broken", "four")
 #: What the pillar says of such a site; docs/everyday.md has the same.
 PILLAR: dict[str, Any] = {
     "targets": "web1",
+    "assets": {"paths": ["static"], "keep": 3},
     "once": [
         {
             "name": "migrate",
@@ -63,7 +64,8 @@ http {{
     scgi_temp_path {place}/scgi;
     server {{
         listen 127.0.0.1:{port};
-        location /static/ {{ root {live}; }}
+        location /static/ {{ root {live}; error_page 404 = @before; }}
+        location @before {{ root {assets}; }}
         location / {{ proxy_pass http://unix:{disk}/site.sock:; }}
     }}
 }}
@@ -82,6 +84,7 @@ def releases() -> list[Tree]:
                 b"VERSION": Entry(FILE, version.encode()),
                 b"COLUMN": Entry(FILE, column.encode()),
                 b"static/site.css": Entry(FILE, f"/* {version} */".encode()),
+                f"static/app-{version}.js".encode(): Entry(FILE, version.encode()),
             }
         )
     trees[2][b"COLUMN"] = Entry(FILE, b"nothing_of_this_name")
@@ -93,8 +96,11 @@ def nginx(place: Path, live: Path, disk: Path) -> Iterator[str]:
     """nginx before the site; its URL."""
     place.mkdir()
     port = free_port()
+    assets = live.with_name(f".{live.name}.deploy") / "assets"
     user = "user root;" if os.getuid() == 0 else ""
-    (place / "conf").write_text(_NGINX.format(place=place, user=user, port=port, live=live, disk=disk))
+    (place / "conf").write_text(
+        _NGINX.format(place=place, user=user, port=port, live=live, disk=disk, assets=assets)
+    )
     command = [program("nginx"), "-p", str(place), "-c", str(place / "conf"), "-e", str(place / "error.log")]
     with daemon(command, port, place / "nginx.log"):
         yield f"http://127.0.0.1:{port}"
@@ -111,7 +117,7 @@ def read(url: str) -> tuple[int, str]:
 
 
 class Reader:
-    """Reads the page and its style sheet until it is told to stop.
+    """Reads the page and its style sheet until it is told to stop, and what the page asks for, of each that it still has open.
 
     Attributes:
         seen: how often which version answered.
@@ -127,7 +133,7 @@ class Reader:
 
     def _run(self) -> None:
         while not self._ends.wait(0.01):
-            for path in ("/", "/static/site.css"):
+            for path in ("/", "/static/site.css", *(f"/static/app-{version}.js" for version in self.seen)):
                 status, text = read(self._url + path)
                 if status != 200:
                     self.failures.append((status, f"{path}: {text}"))

@@ -37,26 +37,33 @@ test: programs lint docs unit components fault functional integration  ## everyt
 programs:
 	@tools/programs
 
-# One process for each core: no test needs another one, and a fleet of its own for each process is quicker than waiting.
+# Tests start a few thousand Pythons: what one has compiled the next one reads.
+export PYTHONDONTWRITEBYTECODE :=
+
+# One process for each core: no test needs another one.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+# Two for each core, where tests wait for other processes half of the time.
+WAITING := $(BIN)/python -m pytest --numprocesses $(shell expr 2 \* $$(nproc))
 
 # What each test of it needs is in its file; the rest are components.
 unit: $(READY)  ## tests of the package: no Salt, two minutes
 	$(PYTEST) -m "not component" tests/unit
 
 components: $(READY)  ## the package with daemons, disks and programs of others
-	$(PYTEST) -m component tests/unit
+	$(WAITING) --dist worksteal -m component tests/unit
 
 # SALTDEPLOY_ROUNDS=200 kills oftener, SALTDEPLOY_STRIDE=1 at every step, SALTDEPLOY_SEED=n as in the run that printed n.
 fault: $(READY)  ## targets killed at random and step by step, a reader meanwhile, and properties at length
 	$(PYTEST) tests/fault
 	$(PYTEST) -m hypothesis --hypothesis-profile thorough tests/unit
 
-functional: $(READY)  ## tests through Salt's loader, in one process
-	$(BIN)/python -m pytest tests/functional
+# A file's tests stay together: most files have a set-up that takes as long as all of its tests.
+functional: $(READY)  ## tests through Salt's loader
+	$(WAITING) --dist loadfile tests/functional
 
+# Tests with a mark xdist_group stay together: they share a fleet of their own.
 integration: $(READY)  ## tests with a real master and real minions
-	$(PYTEST) tests/integration
+	$(WAITING) --dist loadgroup tests/integration
 
 lint: $(READY)  ## style, types, who imports whom, house rules
 	$(BIN)/ruff check .
@@ -78,7 +85,7 @@ dist: $(READY)  ## the wheel and the sdist, in dist/
 	$(BIN)/python -m twine check --strict dist/*
 
 # make bench BENCH="compare transports" OPTIONS="--minions 10 --files 300000"; docs/bench.md names them all.
-BENCH ?= compare
+BENCH ?= goals
 OPTIONS ?=
 PROFILE ?=
 bench: $(READY)  ## measure a fleet and its peers on this machine; PROFILE=1 shows where time goes

@@ -42,6 +42,7 @@ from saltdeploy.master.door.keeper import DoorKeeper
 from saltdeploy.master.records.forgotten import ForgottenHosts
 from saltdeploy.master.records.journal import Journals
 from saltdeploy.master.records.journal_list import JournalList
+from saltdeploy.master.records.kept_totals import TotalsFile
 from saltdeploy.master.records.told_positions import ToldPositions
 from saltdeploy.master.running import background
 from saltdeploy.master.running.auto_resume import DeadDeploys
@@ -147,6 +148,7 @@ def _office(known):
         positions=functools.partial(ToldPositions, here),
         execute=functools.partial(execute, __opts__),
         standing=functools.partial(_standing, here),
+        totals=functools.partial(TotalsFile, here),
     )
     return Office(world, functools.partial(_signals, known))
 

@@ -23,8 +23,9 @@ def saltext_deploy():
         salt '*' grains.get saltext_deploy
     """
     if __opts__.get("__role") == "minion":  # a master that asks for its own grains has no jobs
-        from saltbridge import minion  # noqa: F401 - each job needs it
+        from saltbridge import minion
         from saltdeploy.config import upfront
 
+        minion.keep_key(__opts__)
         upfront.load(upfront.MINION)
     return {"saltext_deploy": saltdeploy.__version__}

@@ -33,7 +33,16 @@ from saltdeploy.download.salt import SaltFiles
 from saltdeploy.download.swarm.client import SwarmAccess
 from saltdeploy.lib import arguments, errors, os_errors, text, versions, wire_errors
 from saltdeploy.minion import adopt as minion_adopt
-from saltdeploy.minion import by_hand, calls, configuration, downloads, masters_word, own_orders, stages
+from saltdeploy.minion import (
+    by_hand,
+    calls,
+    configuration,
+    deployment_server,
+    downloads,
+    masters_word,
+    own_orders,
+    stages,
+)
 from saltdeploy.minion import doctor as minion_doctor
 from saltdeploy.minion import gc as minion_gc
 from saltdeploy.minion import preseed as minion_preseed
@@ -572,6 +581,42 @@ def sync_all():
         return _converge()
     finally:
         calls.HAS_ASKED.reset(asked)
+
+
+@_door
+def deployment_server_init():
+    """
+    Make the staging repository of each repo of the pillar where it is not there yet: cloned from ``upstream`` with all
+    submodules, or new; of the user that the grain ``deployment_repo_user`` names, with mode 2775; its name in
+    ``deploy.repo-name``. A repository that is there is not touched. Only where the grain ``deployment_server`` is true.
+
+    Returns 0, or 1 where one could not be made; the minion's log says why.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt deploy.example.org deploy.deployment_server_init
+    """
+    if not __grains__.get("deployment_server"):
+        return 0
+    owner = str(__grains__.get("deployment_repo_user") or "")
+    failed = []
+    try:
+        found, unreadable = config.load_all(_pillar(), str(__grains__.get("site", "")))
+        parent_dir = str((_pillar()["deployment_config"] or {}).get("parent_dir") or "/srv/deployment")
+        failed += unreadable.values()
+        for staging in deployment_server.wanted(found, parent_dir):
+            try:
+                deployment_server.make(staging, owner)
+            except errors.DeployError as error:
+                failed.append(error)
+    except errors.DeployError as error:
+        failed.append(error)
+    for error in failed:
+        log.error("%s", error)
+    __context__["retcode"] = 1 if failed else 0
+    return __context__["retcode"]
 
 
 @_door

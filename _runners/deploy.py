@@ -120,6 +120,7 @@ def _door(function, readers=arguments.ONE_REPO):
     call = arguments.Call(f"salt-run {name}", inspect.signature(function), readers)
 
     def door(*args, **kwargs):
+        since = time.monotonic()
         no_unclosed(__opts__)
         kwargs = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         about = {}
@@ -142,12 +143,22 @@ def _door(function, readers=arguments.ONE_REPO):
 
         view = {"retcode": 0, **_view_of(act, about), "outputter": _OUTPUTTER}
         __context__["retcode"] = view["retcode"]
+        if call_forms.is_trebuchets(function.__name__, args, kwargs):
+            if function.__name__ == "restart" and asking.is_peer(__opts__, name):
+                from saltbridge import peer
+
+                return peer.trebuchets_answers(view, __opts__, since)
+            view |= {"said": f"{function.__name__.capitalize()} completed"} if _is_converged(view) else {}
         # saltutil.runner has a context of its own: without this a failed deploy would be a minion's success
         return {**view, "success": view["retcode"] == 0}
 
     # no functools.wraps: Salt must see *args and **kwargs, or it swallows wrong ones before we do
     door.__name__, door.__doc__ = function.__name__, function.__doc__
     return door
+
+
+def _is_converged(view):
+    return view.get("view") == "outcome" and view.get("outcome") == CONVERGED
 
 
 _door_for_several = functools.partial(_door, readers=arguments.SEVERAL_REPOS)

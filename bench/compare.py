@@ -161,9 +161,9 @@ def measure(kind: type[Peer], tree: Tree, wishes: Wishes, results: Results, plan
         run = Run(kind(place), tree, place)
         with run.peer.ready():
             for case, tags in plan.items():
-                run.keep(results, case, _median([run.case(case, tag) for tag in tags]))
+                run.keep(results, case, median([run.case(case, tag) for tag in tags]))
             if isinstance(run.peer, Ours):
-                run.keep(results, "ping", _median([ping(rig, run.peer) for _ in range(3)]))
+                run.keep(results, "ping", median([ping(rig, run.peer) for _ in range(3)]))
 
 
 def ping(rig: Rig, ours: Ours) -> Cell:
@@ -173,8 +173,14 @@ def ping(rig: Rig, ours: Ours) -> Cell:
     return measured.as_dict()
 
 
-def place_on(rig: Rig) -> Place:
-    """Where a peer works on this rig."""
+def place_on(rig: Rig, corner: str = "") -> Place:
+    """Where a peer works on this rig.
+
+    Args:
+        corner: a directory of its own on each target, where it shares the rig.
+    """
+    for host in rig.targets:
+        (host.disk / corner).mkdir(exist_ok=True)
     origin, staging, work = (
         rig.hub.disk / "git" / "origin.git",
         rig.hub.disk / "staging",
@@ -185,10 +191,10 @@ def place_on(rig: Rig) -> Place:
         staging.mkdir()
         work.mkdir()
         subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", origin], check=True)
-    return Place(rig, origin, staging, work)
+    return Place(rig, origin, staging, work, corner)
 
 
-def _median(cells: list[Cell]) -> Cell:
+def median(cells: list[Cell]) -> Cell:
     """The cell in the middle by its seconds, with the seconds of all."""
     ordered = sorted(cells, key=lambda cell: cell["seconds"])
     return {**ordered[len(ordered) // 2], "all_seconds": [cell["seconds"] for cell in cells]}
@@ -198,7 +204,7 @@ def _median(cells: list[Cell]) -> Cell:
 
 
 def main(options: argparse.Namespace, directory: Path) -> int:
-    """Measure what is missing, and report; 1 when a target of the project is missed."""
+    """Measure what is missing, and report."""
     end_in_good_order()
     tree = trees.build(directory, options.files)
     wishes = Wishes(options.minions, options.sites, options.rate, options.loopback)

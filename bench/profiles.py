@@ -97,7 +97,14 @@ def spying(rig: Rig, roots: list[int], into: Path) -> Iterator[None]:
     everyone = meters.everyone()
     ours = [each.pid for each in meters.below(roots, everyone) if _is_minion(each.pid)]
     outermost = [pid for pid in ours if everyone[pid].parent not in ours]
-    with subprocess.Popen([*_record(into), "--pid", str(outermost[0])], stdout=subprocess.DEVNULL) as spy:
+    with recording(outermost[0], into):
+        yield
+
+
+@contextlib.contextmanager
+def recording(pid: int, into: Path) -> Iterator[None]:
+    """Watch a process that runs Python, and what it starts; the profile is there when this ends."""
+    with subprocess.Popen([*_record(into), "--pid", str(pid)], stdout=subprocess.DEVNULL) as spy:
         try:
             yield
         finally:

@@ -1,15 +1,13 @@
-"""The tables, plots and verdicts of ``bench compare``, out of its cells."""
+"""The tables and plots of ``bench compare``, out of its cells."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator
 from typing import Any
 
 from bench import peers, plots
 from bench.peers.ours import Ours
-from bench.peers.peer import NEW_DIRECTORY
 from bench.results import Cell, Results, machine
 from bench.rig import Wishes
 from bench.tables import NOTHING, ratio, seconds, size, table
@@ -17,14 +15,12 @@ from bench.trees import Tree
 
 CASES = ("first", "second", "third", "small", "none", "large", "rollback")
 OURS = Ours.name
-#: How many times faster than these a small change has to be, how many rounds of pings a rollback may take.
-_THAN_NEW_DIRECTORIES, _THAN_IN_PLACE, _PINGS = 20.0, 2.0, 3.0
 
 Cells = dict[str, dict[str, Cell]]  # peer -> case -> cell
 
 
 def compare(results: Results, tree: Tree, wishes: Wishes) -> int:
-    """Print the tables and write them beside the cells; 1 when a target is missed."""
+    """Print the tables and write them beside the cells; what must be reached is judged by ``bench.goals``."""
     known = peers.table()
     cells = {name: _of(results, name) for name in known}
     measured: Cells = {name: each for name, each in cells.items() if each}
@@ -32,8 +28,6 @@ def compare(results: Results, tree: Tree, wishes: Wishes) -> int:
     text = [_head(results, tree, wishes), _overview(measured), _why_not({**missing, **peers.ABSENT})]
     text += [_details(case, measured) for case in CASES]
     text.append(_pings(results))
-    verdicts = list(judge(measured, results.get(OURS, "ping")))
-    text.append("Targets:\n\n" + "".join(f"- {line}\n" for line in verdicts))
     told = "\n".join(part for part in text if part)
     print(told)
     (results.directory / "table.md").write_text(told)
@@ -41,7 +35,7 @@ def compare(results: Results, tree: Tree, wishes: Wishes) -> int:
     plots.bars(
         results.directory / "seconds", _bars(measured), "seconds", "small change, large change, rollback"
     )
-    return 1 if any(line.startswith("MISSED") for line in verdicts) else 0
+    return 0
 
 
 def _of(results: Results, name: str) -> dict[str, Cell]:
@@ -121,37 +115,6 @@ def _pings(results: Results) -> str:
         if ping
         else ""
     )
-
-
-def judge(measured: Cells, ping: Cell | None) -> Iterator[str]:
-    """A line for each target of the project: met or missed, and by how much."""
-    ours = measured.get(OURS, {})
-    if "small" not in ours:
-        yield "not judged: this project has not been measured"
-        return
-    known = peers.table()
-    for name, cells in measured.items():
-        if name in known and not issubclass(known[name], Ours) and "small" in cells:
-            least = _THAN_NEW_DIRECTORIES if known[name].way == NEW_DIRECTORY else _THAN_IN_PLACE
-            times = cells["small"]["seconds"] / ours["small"]["seconds"]
-            yield f"{_met(times >= least)}: small change {times:.2f} × as fast as {name} ({least:.0f} wanted)"
-    for case in CASES:
-        others = {
-            name: cells[case]["seconds"]
-            for name, cells in measured.items()
-            if case in cells and not (name in known and issubclass(known[name], Ours))
-        }
-        if case in ours and others:
-            best = min(others, key=lambda name: others[name])
-            times = ours[case]["seconds"] / others[best]
-            yield f"{_met(times <= 1)}: {case} takes {times:.2f} × what the fastest peer takes ({best})"
-    if ping and "rollback" in ours:
-        rounds = ours["rollback"]["seconds"] / ping["seconds"]
-        yield f"{_met(rounds < _PINGS)}: rollback takes {rounds:.1f} rounds of test.ping (below {_PINGS:.0f} wanted)"
-
-
-def _met(good: bool) -> str:
-    return "met" if good else "MISSED"
 
 
 def _bars(measured: Cells) -> dict[str, dict[str, float]]:

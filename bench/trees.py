@@ -7,7 +7,7 @@ inserts a line in the middle of some files, spread over the whole tree, other on
 tag                 what it changes
 ==================  ===================================================
 ``base``            everything is new
-``small/1..6``      20 files
+``small/1..12``     20 files
 ``medium/1..2``     1,000 files, or a tenth of a small tree
 ``large/1..2``      10,000 files, or a third of a small tree
 ==================  ===================================================
@@ -24,7 +24,7 @@ from typing import IO
 from bench import big_tree
 
 #: kind -> how many releases, how many files each changes, and the share of the tree that is the most
-KINDS = {"small": (6, 20, 10), "medium": (2, 1_000, 10), "large": (2, 10_000, 3)}
+KINDS = {"small": (12, 20, 10), "medium": (2, 1_000, 10), "large": (2, 10_000, 3)}
 _EDITABLE = (b".js", b".ts", b".mjs", b".css", b".scss", b".svg", b".md", b".json")
 _LONGEST = 50_000
 

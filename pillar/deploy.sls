@@ -182,6 +182,8 @@ repo_config:
     # How `deploy.next_tag`, and a deploy of a commit or a branch, call the next release: release, semver, scap, sync
     # or timestamp (docs/staging.md).
     # tag_scheme: release
+    # Of the tags that were made on the master: so many stay at deploy.gc, besides those that are needed; 0: all.
+    # keep_tags: 0
     # What `deploy.stage` makes releases of, where `source` is a plain directory that people edit (docs/staging.md).
     # stage: null
     # How long `deploy.gc` lets the journals of its deploys be, in place of what is said for all: {days: 30}

@@ -11,6 +11,7 @@ from typing import Any
 import salt.client
 import salt.pillar
 import salt.utils.entrypoints
+import salt.utils.network
 import salt.utils.user
 
 Opts = dict[str, Any]
@@ -21,7 +22,9 @@ _LIST = "_Pillar__gather_avail"  # what Salt calls it that lists the files of th
 
 
 def make(opts: Opts, grains: dict[str, Any]) -> None:
-    """Make both, and let what pip has installed count as it is now: Salt reads it anew twice a second.
+    """Make both, and let what pip has installed and the name of this host count as they are now.
+
+    Salt reads the one anew twice a second, and reckons the other whenever it reads its configuration.
 
     Args:
         grains: of the master's host.
@@ -29,6 +32,9 @@ def make(opts: Opts, grains: dict[str, Any]) -> None:
     known = getattr(salt.utils.entrypoints.iter_entry_points, "__wrapped__", None)
     if hasattr(known, "expiration"):
         known.expiration = float("inf")
+    # Salt reckons a name for this host whenever it reads the configuration, and starts two processes for that
+    name = salt.utils.network.generate_minion_id()
+    salt.utils.network.generate_minion_id = lambda: name
     _made[_CLIENT] = salt.client.get_local_client(mopts={**opts})
     _made[_PILLAR] = salt.pillar.Pillar(opts, grains, opts["id"], "base")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pwd
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -163,7 +164,7 @@ def asker_of(opts: Opts, user: str) -> Any:
     if by_door := opts.get(BY_DOOR):
         return by_door
     if not lifetime.is_daemon(opts):
-        return asker.of_kernel(os.geteuid(), os.environ.get("SUDO_USER", ""), own=own, door="salt-run")
+        return asker.of_kernel(os.geteuid(), _behind_sudo(), own=own, door="salt-run")
     if is_peer(opts):
         return asker.Asker(asker.OF_MINION, str(opts["id"]), "peer_run")
     if multiprocessing.current_process().name.startswith(_FORKED) and user not in asker.NOBODY:
@@ -173,6 +174,19 @@ def asker_of(opts: Opts, user: str) -> Any:
     if user in (*asker.NOBODY, "root", own):  # a minion that publishes is the master's own user to Salt
         return asker.Asker(asker.OF_SALT, "master", "a call inside of the master")
     return asker.Asker(asker.PERSON, user, "salt")
+
+
+def _behind_sudo() -> str:
+    """Who has called sudo, where the kernel bears it out: in a process of root; or in one that Salt has taken root's rights
+    from, which root or that user has started. Anybody else could have set the variable."""
+    behind = os.environ.get("SUDO_USER", "")
+    if not behind or os.geteuid() == 0:
+        return behind
+    try:
+        starter = os.stat(f"/proc/{os.getppid()}").st_uid
+        return behind if starter == 0 or starter == pwd.getpwnam(behind).pw_uid else ""
+    except (OSError, KeyError):
+        return ""
 
 
 def _is_roots_own(opts: Opts) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.peers.peer import ATOMIC_REUSE, Peer
 from bench.rig.fleet import fleet
@@ -28,7 +29,7 @@ class Ours(Peer):
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
         repo = {
-            "location": "{{ srv }}/app",
+            "location": str(Path("{{ srv }}", self.place.corner, "app")),
             "source": str(self.place.origin),
             "targets": "*",
             "targets_type": "glob",
@@ -68,6 +69,7 @@ class Warm(Ours):
 
     name, engines = "deploy:warm", ("deploy",)
     source = "docs/warm-door.md"
+    _is_cold = False
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
@@ -75,8 +77,15 @@ class Warm(Ours):
             self.fleet.await_door()
             yield
 
+    @contextlib.contextmanager
+    def cold(self) -> Iterator[None]:
+        """By ``salt-run`` meanwhile."""
+        self._is_cold = True
+        yield
+        self._is_cold = False
+
     def _command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self.fleet.saltdeploy(*words)
+        return self.fleet.salt_run(*words) if self._is_cold else self.fleet.saltdeploy(*words)
 
 
 class Tar(Ours):

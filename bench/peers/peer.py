@@ -28,12 +28,14 @@ class Place:
         origin: the bare repository on the hub; it holds a release only once that is published.
         staging: a work tree of the newest published release on the hub, without ``.git``.
         work: a directory on the hub for the peer's own things.
+        corner: a directory below each target's ``/srv``, where several peers share a rig; "" for all of it.
     """
 
     rig: Rig
     origin: Path
     staging: Path
     work: Path
+    corner: str = ""
 
 
 class Peer:
@@ -87,7 +89,11 @@ class Peer:
 
     def live(self, host: Host) -> Path:
         """Where the live tree of a target lies, as its own processes call it."""
-        return host.srv / "app"
+        return self.srv(host) / "app"
+
+    def srv(self, host: Host) -> Path:
+        """The directory on a target that is the peer's, as the target's own processes call it."""
+        return host.srv / self.place.corner
 
     # -- for subclasses -------------------------------------------------------------------------------------
 
@@ -106,12 +112,12 @@ class Peer:
             raise SystemExit(f"{self.name}: {command} exited with {done.returncode}:\n{done.stdout[-3000:]}")
 
     def everywhere(self, script: str) -> None:
-        """The shell loop: run a script on the hub for all targets at once, in each with ``$h`` and ``$srv`` set.
+        """The shell loop: run a script on the hub for all targets at once, in each with ``$h``, ``$srv`` and ``$a`` (the address) set.
 
         A target that fails makes the loop fail.
         """
-        hosts = "\n".join(f"{host.name} {host.srv}" for host in self.rig.targets)
+        hosts = "\n".join(f"{host.name} {self.srv(host)} {host.address}" for host in self.rig.targets)
         (self.place.work / "hosts").write_text(hosts + "\n")
-        each = f'set -e; h="$1"; srv="$2"\n{script}'
+        each = f'set -e; h="$1"; srv="$2"; a="$3"\n{script}'
         loop = ["xargs", "-a", self.place.work / "hosts", "-P", len(self.rig.targets), "-L", "1"]
         self.on_hub(*loop, "sh", "-c", each, "sh")

@@ -21,7 +21,7 @@ class Shell(Peer):
 
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
-        self.ssh = Ssh(self.rig)
+        self.ssh = self.rig.one(Ssh)
         yield
 
     def on_targets(self, script: str) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.rig import meters, network, volumes
 from bench.rig.host import Host
@@ -18,6 +18,7 @@ from bench.rig.loopback import Loopback
 from bench.rig.network import Network
 from demo import processes
 
+_Made = TypeVar("_Made")
 _PREFIX, _LOCK = "deploy-rig-", "in-use"
 
 
@@ -72,6 +73,7 @@ class Rig:
         self.directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=usual if len(usual) < 30 else "/tmp"))
         self._lock = open(self.directory / _LOCK, "w")  # noqa: SIM115 - held until close()
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._made: dict[Any, Any] = {}
         self.hub: Host
         self.targets: list[Host] = []
         try:
@@ -97,6 +99,13 @@ class Rig:
     @property
     def hosts(self) -> list[Host]:
         return [self.hub, *self.targets]
+
+    def one(self, kind: Callable[[Rig], _Made]) -> _Made:
+        """What is made of the rig once, and shared by all who ask for it."""
+        if kind not in self._made:
+            self._made[kind] = kind(self)
+        found: _Made = self._made[kind]
+        return found
 
     def host(self, name: str) -> Host:
         return next(host for host in self.hosts if host.name == name)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import salt.config
+import salt.utils.network
 from saltbridge import ahead
 from saltbridge import master as bridge
 
@@ -16,6 +19,7 @@ from saltbridge import master as bridge
 def opts(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The options of a master of its own, with a pillar below ``tmp_path``."""
     monkeypatch.setattr(bridge, "_grains", {"id": "master"})
+    monkeypatch.setattr(salt.utils.network, "generate_minion_id", salt.utils.network.generate_minion_id)
     (tmp_path / "pillar").mkdir()
     config = {
         "root_dir": str(tmp_path),
@@ -76,3 +80,13 @@ def test_where_salt_has_another_name_for_it_the_pillar_is_made_anew(
     ahead.make(opts, bridge.grains(opts))
     write(opts, second={"repo_config": {"b": {}}})
     assert repos(opts) == {"b": {}}
+
+
+def test_a_command_that_reads_the_configuration_starts_no_process(opts: dict[str, Any]) -> None:
+    ahead.make(opts, bridge.grains(opts))
+    child = os.fork()
+    if child == 0:
+        sys.addaudithook(lambda event, _: os._exit(1) if event == "subprocess.Popen" else None)
+        read = salt.config.client_config(opts["conf_file"])
+        os._exit(0 if read["id"] == opts["id"] else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

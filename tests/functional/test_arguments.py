@@ -55,7 +55,7 @@ def said(kind: str, answer: dict[str, Any]) -> dict[str, str]:
 )
 def test_F01_F02_what_is_not_valid_is_refused_with_a_command(doors: Doors, kind: str, name: str) -> None:
     function = doors.functions[kind][name]
-    assert parameters(function) or name in ("locks", "suspended", "sync_all")
+    assert parameters(function) or name in ("locks", "suspended", "sync_all", "deployment_server_init")
     for key, value, call in wrong_calls(function):
         error = said(kind, function(**call))
         assert error["kind"] == "bad-arguments", (key, value, error)

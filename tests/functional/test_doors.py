@@ -41,6 +41,7 @@ MODULES = {
     "gc",
     "get_config",
     "sync_all",
+    "deployment_server_init",
     "pin",
 }
 DEPLOYS = {"sync", "plan", "preseed", "fetch", "checkout", "rollback", "restart", "resume", "abort", "answer"}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import salt.auth
 import salt.config
 import salt.utils.minions
 import yaml
@@ -50,3 +51,14 @@ def test_S67_who_stands_in_it_may_deploy_by_that_minion_and_nothing_else(
     allowed, target, function, arguments = CALLS[case]
     checker = salt.utils.minions.CkMinions(opts)
     assert checker.auth_check(rights, function, arguments, target, "glob") is allowed
+
+
+@pytest.mark.parametrize("said", ["alice", "root"])
+def test_salt_lets_whoever_has_a_local_key_call_any_runner_as_the_page_says(
+    opts: dict[str, Any], said: str
+) -> None:
+    """The master asks for nothing else where a runner is called with a key: see ``ClearFuncs.runner``."""
+    opts = {**opts, "publisher_acl": {"alice": [{MASTER: ["test.ping"]}]}}
+    keys = {"root": "the key of root", "alice": "a key that alice can read"}
+    load = {"user": said, "key": keys["alice"], "fun": "salt.cmd"}
+    assert not salt.auth.LoadAuth(opts).check_authentication(load, "user", key=keys)["error"]

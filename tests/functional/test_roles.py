@@ -203,6 +203,24 @@ def test_where_the_master_is_no_root_who_is_behind_sudo_counts_too(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_what_the_masters_own_user_says_of_sudo_counts_only_where_root_or_that_user_has_started_the_process(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can set the variable; who has started a process the kernel knows."""
+    opts = {**runner.opts(__cli="salt-run"), "user": "nobody"}
+    monkeypatch.setenv("SUDO_USER", "daemon")
+
+    def says() -> int:
+        child = os.fork()
+        if child == 0:
+            print(asking.asker_of(opts, "nobody").shown, flush=True)
+            os._exit(0)
+        return os.waitpid(child, 0)[1]
+
+    assert as_nobody(says).out == "nobody\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 def test_a_command_of_an_unprivileged_user_is_theirs_whatever_they_set(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 
 import pytest
 import salt._logging
+import yaml
 from saltfactories.manager import FactoriesManager
 
 from bench.rig.volumes import unmount_below
+from tests.conftest import CHECKOUT
 from tests.integration.factories import Factories
 from tests.integration.fleet import HERE, Fleet
 from tests.integration.gitserver import GitServer
@@ -30,6 +33,12 @@ WEB = tuple(f"web{number}" for number in range(1, 9))
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "repo(name, **keys): what the pillar says about the test's repo")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one process has to do in a row comes first: at the end the others would wait for it."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -94,6 +103,15 @@ def pillar(
     return pillar
 
 
+def recipe_of_publisher_acl(user: str, minion: str) -> dict[str, Any]:
+    """That of docs/roles.md, for a user and the minion that stands beside the master."""
+    (example,) = re.findall(
+        r"```yaml\n(publisher_acl:.*?)```", (CHECKOUT / "docs" / "roles.md").read_text(), re.S
+    )
+    (rights,) = yaml.safe_load(example)["publisher_acl"]["alice"]
+    return {user: [{minion: functions} for functions in rights.values()]}
+
+
 @pytest.fixture(scope="session")
 def fleet(
     factories: Factories, short_directory: Path, checkout: Path, pillar: Pillar, payload_port: int
@@ -111,6 +129,7 @@ def fleet(
             # it keeps the warm door, and looks for dead deploys when all tests are over: tests resume by themselves
             "engines": [{"deploy_payloads": {"port": payload_port}}, {"deploy": {"every": 86_400}}],
             "peer_run": {"web8": ["deploy.*"]},  # the deployment server of those who reach the master so
+            "publisher_acl": recipe_of_publisher_acl("nobody", "web8"),
         },
         minion={**doors, "grains": {"deployment_target": ["everywhere"]}},
         options={"web4": {"startup_states": "sls", "sls_list": ["catch_up"]}},

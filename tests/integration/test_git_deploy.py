@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.fleet import Fleet
-from tests.integration.repo import Repo
+from tests.integration.repo import Repo, converged
 from tests.integration.rollouts import IS_WELL, journal, unwell
 from tests.integration.saltapi import SECRET
 from tests.integration.terminal import Terminal, terminal
@@ -169,10 +169,46 @@ def test_F04_trebuchets_own_forms_take_the_tag_that_was_written_down(repo: Repo,
     alice.deploys("sync", typing="n\n")
     tag = alice.deploy_file()["tag"]
     fetched = repo.fleet.run_here("deploy.fetch", repo.name)
-    assert (fetched.status, fetched.data["tag"]) == (0, tag)
-    switched = repo.fleet.run_here("deploy.checkout", f"{repo.name},False")
+    assert (fetched.status, fetched.data["tag"], fetched.data["said"]) == (0, tag, "Fetch completed")
+    heading = f"Repo: {repo.name}; checking tag: {tag}\n\n"
+    pending = [
+        f"{host}: \n\tcheckout status: None [started: None mins ago, last-return: None mins ago]\n"
+        for host in repo.hosts
+    ]
+    for words, told in (
+        ((), "2 minions pending (2 reporting)\n"),
+        (("--fetch",), "0 minions pending (2 reporting)\n"),
+        (("--detailed", "--nodeps"), f"2 minions pending (2 reporting)\n\n{''.join(pending)}"),
+        (("--tag", tag, "--full-report"), f"2 minions reporting\n\n{''.join(pending)}"),
+    ):
+        said = alice.asks("deploy-info", f"--repo={repo.name}", *words)
+        assert (said.code, said.printed) == (0, heading + told), (words, said)
+    switched = repo.fleet.run_here("deploy.checkout", f"{repo.name},True")
+    assert switched.data["said"] == "Checkout completed"
     assert (switched.status, switched.data["tag"], switched.data["outcome"]) == (0, tag, "CONVERGED")
     assert shown(repo) == dict.fromkeys(repo.hosts, "one")
+
+
+@pytest.mark.repo()
+def test_S64_what_is_staged_is_deployed_without_a_tag_and_then_there_is_nothing(
+    repo: Repo, tmp_path: Path
+) -> None:
+    alice = deployer(repo, tmp_path)
+    commit = alice.commits("one")
+    plan = repo.run("plan")
+    assert (plan.status, plan.data["commit"]) == (0, commit)
+    assert alice.tags() == [], "a plan makes none"
+    done = converged(repo.run("sync", reason="the first"))
+    assert (done.data["tag"], done.data["commit"]) == (plan.data["tag"], commit)
+    assert re.fullmatch(r"release/\d{4}-\d\d-\d\d/1", done.data["tag"])
+    assert shown(repo) == dict.fromkeys(repo.hosts, "one")
+    again = repo.run("sync")
+    assert (again.status, again.data["view"]) == (0, "nothing")
+    alice.commits("two")
+    second = converged(repo.run("sync"))
+    assert (second.data["tag"][-2:], second.data["previous"]) == ("/2", done.data["tag"])
+    assert shown(repo) == dict.fromkeys(repo.hosts, "two")
+    assert alice.tags() == [], "the tags are the master's"
 
 
 @pytest.mark.repo(checks={"well": IS_WELL}, restart_command=["true"])
@@ -187,7 +223,8 @@ def test_F04_a_service_restarts_so_many_hosts_at_once_and_goes_past_no_guard(
     assert (done.code, done.told.splitlines()[-2:]) == (0, ["web1: True", "web2: True"]), done.told
     assert journal(repo)[0]["once"] == {"batch": 1}
     again = repo.fleet.run_here("deploy.restart", f"{repo.name},50%")
-    assert (again.status, journal(repo)[0]["once"]) == (0, {"batch": "50%"})
+    assert (again.status, again.data["said"]) == (0, "Restart completed")
+    assert journal(repo)[0]["once"] == {"batch": "50%"}, "a batch, and no force"
     with unwell(repo, "web2"):
         failed = alice.deploys("service", "restart")
     assert failed.code == 201

@@ -15,6 +15,8 @@ from tests.integration.pillar import Pillar
 from tests.integration.repo import Releases, Repo, converged
 from tests.integration.rollouts import CANARY, REST, detached, ended, kill_deployer, told
 
+pytestmark = pytest.mark.xdist_group("caching")  # all tests use one fleet of their own
+
 HOSTS = ("web1", "web2")
 #: Each is somebody's production setting, and all of them together are one master's.
 SETTINGS = {"pillar_cache": True, "pillar_cache_ttl": 36000, "minion_data_cache": False}

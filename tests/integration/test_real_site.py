@@ -23,9 +23,8 @@ from typing import Any
 import pytest
 
 from tests.integration.repo import Repo, converged
-from tests.support.remotes import daemon, program
+from tests.support.remotes import nginx
 from tests.support.repositories import FILE, Entry, Source, Tree
-from tests.support.serving import free_port
 
 SITE = Path(__file__).resolve().parent.parent / "support" / "real_site"
 VERSIONS = ("one", "two", "broken", "four")
@@ -49,26 +48,10 @@ PILLAR: dict[str, Any] = {
     "restart_command": ["sh", "restart.sh", "DISK"],
 }
 
-_NGINX = """
-{user}
-daemon off;
-pid {place}/pid;
-worker_processes 1;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {place}/body;
-    proxy_temp_path {place}/proxy;
-    fastcgi_temp_path {place}/fastcgi;
-    uwsgi_temp_path {place}/uwsgi;
-    scgi_temp_path {place}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location /static/ {{ root {live}; error_page 404 = @before; }}
-        location @before {{ root {assets}; }}
-        location / {{ proxy_pass http://unix:{disk}/site.sock:; }}
-    }}
-}}
+_LOCATIONS = """
+location /static/ {{ root {live}; error_page 404 = @before; }}
+location @before {{ root {assets}; }}
+location / {{ proxy_pass http://unix:{disk}/site.sock:; }}
 """
 
 
@@ -89,21 +72,6 @@ def releases() -> list[Tree]:
         )
     trees[2][b"COLUMN"] = Entry(FILE, b"nothing_of_this_name")
     return trees
-
-
-@contextlib.contextmanager
-def nginx(place: Path, live: Path, disk: Path) -> Iterator[str]:
-    """nginx before the site; its URL."""
-    place.mkdir()
-    port = free_port()
-    assets = live.with_name(f".{live.name}.deploy") / "assets"
-    user = "user root;" if os.getuid() == 0 else ""
-    (place / "conf").write_text(
-        _NGINX.format(place=place, user=user, port=port, live=live, disk=disk, assets=assets)
-    )
-    command = [program("nginx"), "-p", str(place), "-c", str(place / "conf"), "-e", str(place / "error.log")]
-    with daemon(command, port, place / "nginx.log"):
-        yield f"http://127.0.0.1:{port}"
 
 
 def read(url: str) -> tuple[int, str]:
@@ -200,7 +168,12 @@ def test_a_site_is_taken_over_goes_forth_and_back_and_no_reader_fails(
 ) -> None:
     disk = site.fleet.hosts["web1"].disk
     serve_as_before(site.place("web1"), disk, lay)
-    with nginx(tmp_path / "nginx", site.place("web1"), disk) as url, Reader(url) as reader:
+    live = site.place("web1")
+    assets = live.with_name(f".{live.name}.deploy") / "assets"
+    with (
+        nginx(tmp_path / "nginx", _LOCATIONS.format(live=live, assets=assets, disk=disk)) as url,
+        Reader(url) as reader,
+    ):
         assert converged(site.sync("v0")).data["hosts"]["web1"]["moved_aside"]
         page = json.loads(read(url + "/")[1])
         assert (page["version"], page["rows"]) == ("one", ["front"])

@@ -1,6 +1,6 @@
 """Roles on a real master: the recipes of docs/roles.md for salt-api, minions and sudo, and each forged.
 
-The warm door is in tests/functional/test_roles_at_the_warm_door.py: it needs no minion.
+More of the warm door is in tests/functional/test_roles_at_the_warm_door.py: it needs no minion.
 """
 
 from __future__ import annotations
@@ -10,17 +10,23 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from saltbridge import asking
 
+from tests.integration.door import COMMAND, Door
 from tests.integration.fleet import Fleet
 from tests.integration.repo import Repo
 from tests.integration.rollouts import journal
 from tests.integration.saltapi import SaltApi
+from tests.support.nobody import Said, let_pass, typed_by_nobody
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 
 
 @contextlib.contextmanager
@@ -63,7 +69,54 @@ def test_S67_by_peer_run_a_minion_has_its_roles_and_the_record_names_it(fleet: F
     assert list((fleet.root / "asked").iterdir()) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.fixture
+def beside(fleet: Fleet) -> Iterator[Path]:
+    """The master's configuration, which a minion lies beside, as in /etc/salt; others may come to what Salt lets them to."""
+    configuration = Path(fleet.opts["conf_file"])
+    link = fleet.hosts["web8"].config.with_name("master")
+    link.symlink_to(configuration)
+    # Salt lets its own group listen on the bus, which on a real master those users are in
+    shutil.chown(Path(fleet.opts["sock_dir"], "master_event_pub.ipc"), group="nogroup")
+    let_pass(configuration, *(Path(fleet.opts[key]) for key in ("cachedir", "sock_dir")))
+    try:
+        yield configuration.parent
+    finally:
+        link.unlink()
+
+
+@only_root
+@pytest.mark.repo(
+    fetch_module_calls={"gate.wait": ["DISK/gate"]},
+    checks={
+        "page": {"type": "command", "after": "fetch", "command": ["cat", "/no-such-page"], "group": "all"}
+    },
+    groups=[{"name": "all"}],
+)
+def test_S67_S68_who_has_a_role_deploys_at_the_warm_door_and_reads_why_a_host_failed(
+    fleet: Fleet, repo: Repo, beside: Path
+) -> None:
+    Door(fleet).wait()
+
+    def types(*words: str, out: str = "json") -> Said:
+        """``saltdeploy`` by nobody, with whatever Python the host has."""
+        command = [sys.executable, str(COMMAND), "-c", str(beside), f"--out={out}", *words]
+        return typed_by_nobody(command, PATH="/nonexistent")
+
+    with deployers(repo, "nobody"):
+        held = types("sync", f"repo={repo.name}", "tag=v0")
+        assert held.status == 1, held
+        view = json.loads(held.out)
+        assert (view["outcome"], by(repo)) == ("HELD", ("nobody", "deployer"))
+        said = types("show", f"id={view['deploy']}", out="deploy").out
+    assert "Check 'page' failed: cat: /no-such-page: No such file or directory (exit code 1)" in said
+    assert re.search(r"\tweb1: [0-9.]+ .?B free, \d+ inodes\n", said), said
+    assert re.search(r"Next: on web1: .*cat /no-such-page", said), said
+    refused = types("sync", f"repo={repo.name}", "tag=v0")
+    assert (refused.status, refused.out) == (1, "")
+    assert refused.err.startswith("saltdeploy: nobody may not use the deploy command of this master")
+
+
+@only_root
 def test_S67_by_sudo_it_is_who_has_called_sudo_and_no_option_gets_through(
     fleet: Fleet, repo: Repo, checkout: Path, short_directory: Path
 ) -> None:

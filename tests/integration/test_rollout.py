@@ -70,7 +70,7 @@ def test_F06_a_roll_back_waits_for_no_hold_no_check_of_the_master_and_no_host_th
     assert (back.status, back.data["outcome"], back.data["ok"]) == (1, "MIXED", 7)
     assert (back.data["astray"], back.data["unwell"]) == ([], ["web1"]), "it has the files of before"
     assert f"forward: salt-run deploy.sync repo={repo.name} tag=v0" in back.data["next"]
-    assert f"back: salt-run deploy.sync repo={repo.name} tag=v1 force=True" in back.data["next"]
+    assert f"back: salt-run deploy.sync repo={repo.name} tag=v1 force=bad_release" in back.data["next"]
     assert repo.on_disk() == repo.everywhere("v0")
     assert repo.run("report").data["pinned"]["tag"] == "v0"
     waited_for = {event["event"] for event in journal(repo)} & {"paused", "question", "check_finished"}

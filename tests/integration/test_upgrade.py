@@ -21,6 +21,8 @@ from tests.support.installed import copy_doors
 from tests.support.old_version import NEW, OLD, extract, put
 from tests.support.repositories import Tree, tree
 
+pytestmark = pytest.mark.xdist_group("upgrade")  # all tests use one fleet of their own
+
 HOSTS = ("web1", "web2")
 GROUPS = [CANARY, REST]
 ASKING = [{**CANARY, "hold": "ask"}, REST]

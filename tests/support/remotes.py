@@ -125,17 +125,29 @@ def git_daemon(served: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def nginx(place: Path, locations: str) -> Iterator[str]:
+    """nginx with its files below ``place``; its URL.
+
+    Args:
+        locations: what its one server answers, as its configuration says it.
+    """
+    place.mkdir()
+    port = free_port()
+    user = "user root;" if os.getuid() == 0 else ""
+    (place / "conf").write_text(_NGINX.format(place=place, user=user, port=port, locations=locations))
+    command = [program("nginx"), "-p", str(place), "-c", str(place / "conf"), "-e", str(place / "error.log")]
+    with daemon(command, port, place / "nginx.log"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
 def nginx_with_git(served: Path, place: Path) -> Iterator[str]:
     """nginx that hands requests to git-http-backend, by fcgiwrap; the URL of ``served``."""
-    place.mkdir()
-    port, wrapped = free_port(), free_port()
-    (place / "conf").write_text(_NGINX.format(
-        place=place, user="user root;" if os.getuid() == 0 else "", port=port, wrapped=wrapped,
-        backend=git_program("git-http-backend"), served=served))  # fmt: skip
-    nginx = [program("nginx"), "-p", str(place), "-c", str(place / "conf"), "-e", str(place / "error.log")]
+    wrapped = free_port()
+    locations = _GIT_BACKEND.format(wrapped=wrapped, backend=git_program("git-http-backend"), served=served)
     fcgiwrap = [program("fcgiwrap"), "-s", f"tcp:127.0.0.1:{wrapped}"]
-    with daemon(fcgiwrap, wrapped, place / "fcgiwrap.log"), daemon(nginx, port, place / "nginx.log"):
-        yield f"http://127.0.0.1:{port}"
+    with daemon(fcgiwrap, wrapped, served.with_name("fcgiwrap.log")), nginx(place, locations) as url:
+        yield url
 
 
 def _user() -> str:
@@ -157,19 +169,23 @@ http {{
     scgi_temp_path {place}/scgi;
     server {{
         listen 127.0.0.1:{port};
-        location / {{
-            fastcgi_pass 127.0.0.1:{wrapped};
-            fastcgi_param SCRIPT_FILENAME {backend};
-            fastcgi_param GIT_PROJECT_ROOT {served};
-            fastcgi_param GIT_HTTP_EXPORT_ALL "";
-            fastcgi_param GIT_PROTOCOL $http_git_protocol;
-            fastcgi_param PATH_INFO $uri;
-            fastcgi_param QUERY_STRING $query_string;
-            fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param CONTENT_TYPE $content_type;
-            fastcgi_param CONTENT_LENGTH $content_length;
-            fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
-        }}
+        {locations}
     }}
+}}
+"""
+
+_GIT_BACKEND = """
+location / {{
+    fastcgi_pass 127.0.0.1:{wrapped};
+    fastcgi_param SCRIPT_FILENAME {backend};
+    fastcgi_param GIT_PROJECT_ROOT {served};
+    fastcgi_param GIT_HTTP_EXPORT_ALL "";
+    fastcgi_param GIT_PROTOCOL $http_git_protocol;
+    fastcgi_param PATH_INFO $uri;
+    fastcgi_param QUERY_STRING $query_string;
+    fastcgi_param REQUEST_METHOD $request_method;
+    fastcgi_param CONTENT_TYPE $content_type;
+    fastcgi_param CONTENT_LENGTH $content_length;
+    fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
 }}
 """

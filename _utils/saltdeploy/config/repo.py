@@ -45,6 +45,7 @@ from saltdeploy.config.staging import StagingPolicy
 from saltdeploy.config.targets import TargetExpression
 from saltdeploy.config.trust import Trust
 from saltdeploy.lib.errors import ConfigError, DeployError, UnknownRepo
+from saltdeploy.lib.spelling import argument
 from saltdeploy.protocol.release import base_of, check_repo
 
 
@@ -152,7 +153,12 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         close = [other for other in repos if base_of(other) == name] or difflib.get_close_matches(
             name, repos, n=3
         )
-        hint = f"did you mean {' or '.join(close)}" if close else "add it to the pillar under repo_config"
+        other = argument("repo", close[0]) if close else ""
+        hint = (
+            f"did you mean {' or '.join(close)}? Then the same command with {other}"
+            if close
+            else "add it to the pillar under repo_config"
+        )
         raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
     deployment = checked(table_of(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
     keys = checked(mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)

@@ -1,8 +1,9 @@
 """The checks that a release brings in ``scap/checks.yaml``, with scap's own words for their places.
 
-scap's stages are fetch, config_deploy, promote, handle_service. Its ``promote`` only switches: what stands after it
-runs before the service is restarted, which is the stage ``handle_service`` (once called ``restart_service``). Files
-rely on that: they build a virtualenv at promote, and the service starts with it.
+scap's stages are fetch, config_deploy, promote, handle_service, finalize. Its ``promote`` only switches: what stands after
+it runs before the service is restarted, which is the stage ``handle_service`` (once called ``restart_service``). Files
+rely on that: they build a virtualenv at promote, and the service starts with it. Where a stage of scap's is none here, its
+checks run at the end of the one before it, in scap's order.
 """
 
 from __future__ import annotations
@@ -28,9 +29,27 @@ _MERGE = "tag:yaml.org,2002:merge"
 _KEYS = ("before", "after", "stage")
 #: scap's words for stages that it has and we have not, by our words.
 _WORDS = {"promote": "checkout", "handle_service": "restart", "restart_service": "restart"}
-_TEMPLATES = "no configuration files are made of templates here: use after: fetch"
-_DONE = "nothing runs on a target when all groups are done: use after: handle_service"
-_REFUSED = {"config_deploy": _TEMPLATES, "config_diff": _TEMPLATES, "finalize": _DONE, "final": _DONE}
+#: Stages of scap's that are none here: what they follow, whose place is theirs.
+_JOINED = {"config_deploy": "fetch", "finalize": "restart"}
+_REFUSED = {
+    "config_diff": "no check can see what configuration files would become: use after: config_deploy",
+    "final": "nothing runs on a target when all groups are done: use after: finalize",
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an entry of the file runs.
+
+    Attributes:
+        entry: in our words.
+        said: see :class:`ReleaseChecks`.
+        rank: of what stands at one place, the lower ones run first.
+    """
+
+    entry: Any
+    said: str = ""
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,8 +112,7 @@ def in_our_words(name: str, entry: Any) -> Any:
     Raises:
         Wrong: its place is none that there is here.
     """
-    translated, _ = _translated(name, entry)
-    return translated
+    return _translated(name, entry).entry
 
 
 def _for_all(brought: ReleaseChecks) -> ReleaseChecks:
@@ -123,34 +141,35 @@ def _refuse(found: tuple[Check, ...], repo: Repo) -> None:
 def _brought(value: Any) -> tuple[ReleaseChecks, ...]:
     if not isinstance(value, dict):
         raise Wrong("must be a table of checks, each under its name")
-    ours, said = {}, {}
-    for name, entry in value.items():
-        ours[name], said[name] = _translated(name, entry)
-    found = [ReleaseChecks(check, said[check.name]) for check in checks.checks(ours)]
-    # what has moved stood before what was there already: a host is put back into service after it, not before
-    return tuple(sorted(found, key=lambda each: not each.said))
+    places = {name: _translated(name, entry) for name, entry in value.items()}
+    found = checks.checks({name: place.entry for name, place in places.items()})
+    ordered = sorted(found, key=lambda check: places[check.name].rank)
+    return tuple(ReleaseChecks(check, places[check.name].said) for check in ordered)
 
 
-def _translated(name: Any, entry: Any) -> tuple[Any, str]:
-    """The entry with its place in our words; and that place as the file has it, when the check has moved."""
+def _translated(name: Any, entry: Any) -> _Place:
+    """The entry with its place in our words."""
     if not isinstance(entry, dict):
-        return entry, ""
+        return _Place(entry)
     keys = [key for key in _KEYS if key in entry]
     if keys == ["after", "stage"]:  # as scap does
         keys = ["after"]
         entry = {key: each for key, each in entry.items() if key != "stage"}
     word = entry[keys[0]] if len(keys) == 1 else None
     if not isinstance(word, str):
-        return entry, ""
+        return _Place(entry)
     if word in _REFUSED:
         raise Wrong(f"{word}: {_REFUSED[word]}", name, keys[0])
-    if word not in _WORDS:
-        return entry, ""
     when = "before" if keys == ["before"] else "after"
-    moves = (when, _WORDS[word]) in checks.GAP and _asks_processes(entry.get("type"))
-    place = {"after": "restart"} if moves else {when: _WORDS[word]}
     rest = {key: each for key, each in entry.items() if key not in _KEYS}
-    return {**rest, **place}, f"{when} {word}" if moves else ""
+    if word in _JOINED:
+        return _Place({**rest, "after": _JOINED[word]}, f"{when} {word}", 1 if when == "before" else 2)
+    if word not in _WORDS:
+        return _Place(entry)
+    if (when, _WORDS[word]) in checks.GAP and _asks_processes(entry.get("type")):
+        # it stood before what is there already: a host is put back into service after it, not before
+        return _Place({**rest, "after": "restart"}, f"{when} {word}", -1)
+    return _Place({**rest, when: _WORDS[word]})
 
 
 def _asks_processes(kind: Any) -> bool:

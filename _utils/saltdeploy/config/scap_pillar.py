@@ -202,6 +202,7 @@ _AS_IT_IS: dict[str, Callable[[str], dict[str, Any]]] = {
     "service_timeout": lambda value: {"service_timeout": float(value)},
     "git_submodules": lambda value: {"checkout_submodules": flag(value)},
     "cache_revs": _slots,
+    "tags_to_keep": lambda value: {"keep_tags": _number(value)},
 }
 
 
@@ -241,11 +242,6 @@ _LEFT: dict[str, tuple[str, str]] = {
         "a service that a host does not have fails there",
         "groups of hosts, or a pillar that differs by grains",
         ("require_valid_service",),
-    ),
-    **_rows(
-        "no tag is deleted by a deploy: tags are the record of what was deployed",
-        "git tag -d, of tags that nobody needs",
-        ("tags_to_keep",),
     ),
     **_rows(
         "files have the modes that git has for them, 755 or 644, and belong to the minion's user", "", ("umask",)

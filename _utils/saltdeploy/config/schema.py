@@ -195,6 +195,7 @@ REPO_KEYS: dict[str, Key] = {
     "maintenance": (None, _maintenance),
     "revision_files": ("beside", values.one_of("beside", "none")),
     "tag_scheme": (tag_schemes.DEFAULT, tag_schemes.scheme),
+    "keep_tags": (0, values.whole(0, 1_000_000)),
     "stage": (None, staging.staging),
     "roles": (None, roles.of_repo),
     "journals": ({}, _journals),

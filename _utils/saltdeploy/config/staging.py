@@ -58,16 +58,18 @@ class StagingPolicy:
 
     Attributes:
         tag_scheme: how the next one is called.
+        keep_tags: how many tags that were made here stay, of those that nothing needs; 0: all.
         plan: what ``deploy.stage`` makes it of; None where the pillar does not say.
     """
 
     tag_scheme: str
+    keep_tags: int
     plan: StagePlan | None
 
 
 def policy(keys: dict[str, Any]) -> StagingPolicy:
     """What holds for one repo, by the checked values of its section."""
-    return StagingPolicy(keys["tag_scheme"], keys["stage"])
+    return StagingPolicy(keys["tag_scheme"], keys["keep_tags"], keys["stage"])
 
 
 def staging(value: Any) -> StagePlan:

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from multiprocessing import connection
+from pathlib import Path
 from typing import IO, Any
 
 from saltdeploy.lib import process as processes
@@ -127,6 +128,43 @@ def run(
     return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
+def run_as(account: processes.Account | None, arguments: list[str], directory: Path, umask: int) -> None:
+    """Run git in a directory of somebody, with their rights and their configuration; it may talk to other repositories.
+
+    Args:
+        account: who; None: we ourselves.
+        umask: for what it makes.
+
+    Raises:
+        GitFailed: it ended with another code than 0, or did not end.
+        GitUnusable: git is not installed.
+    """
+    home = {"HOME": account.home} if account else {}
+    command = ["git", *_OPTIONS, *arguments]
+    place = str(directory)
+    with _started(command, directory=place, environment={**_environment(), **ONLINE, **home}, account=account,
+                  umask=umask) as process:  # fmt: skip
+        try:
+            _, errors = processes.talk(process, None, processes.LONGEST, _MOST_OUTPUT)
+        except processes.Overran as error:
+            processes.kill(process)
+            raise GitFailed(
+                f"git was stopped, as it did not end: {public(error.output[-500:])}", path=place
+            ) from None
+    if process.returncode:
+        raise _failure(process.returncode, errors.decode("utf-8", "replace"), place)
+
+
+def _started(command: list[str], **more: Any) -> subprocess.Popen[bytes]:
+    try:
+        return processes.start(command, **more)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise GitUnusable(
+            f"git is not installed, or cannot be run ({error.strerror})",
+            next="install git, then run the same command again",
+        ) from None
+
+
 def start(
     arguments: list[str],
     stdin: IO[bytes] | int,
@@ -144,21 +182,15 @@ def start(
     Raises:
         GitUnusable: git is not installed, or this user may not run it.
     """
-    try:
-        return processes.start(
-            ["git", *_OPTIONS, *arguments],
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            environment={**_environment(), **(environment or {})},
-            locks=locks,
-            buffer=_BUFFER,
-        )
-    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
-        raise GitUnusable(
-            f"git is not installed, or cannot be run ({error.strerror})",
-            next="install git, then run the same command again",
-        ) from None
+    return _started(
+        ["git", *_OPTIONS, *arguments],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        environment={**_environment(), **(environment or {})},
+        locks=locks,
+        buffer=_BUFFER,
+    )
 
 
 @functools.cache

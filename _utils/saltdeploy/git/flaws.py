@@ -6,6 +6,7 @@ well formed.
 
 from __future__ import annotations
 
+import functools
 import re
 import stat
 from collections.abc import Iterator
@@ -91,7 +92,7 @@ def find(reader: Reader, commit: str, before: str = "") -> Iterator[Flaw]:
     pairs = [_Pair(b"", _root(reader, commit), _root(reader, before) if before else "")]
     while pairs:
         known = {pair.old for pair in pairs} - {""}
-        olds = {oid: _rows(tree or b"", width) for oid, tree in reader.objects(known, "tree")}
+        olds = {oid: set(_in_order(tree or b"", width) or ()) for oid, tree in reader.objects(known, "tree")}
         below: list[_Pair] = []
         files: list[tuple[bytes, _Row]] = []
         news = reader.objects((pair.new for pair in pairs), "tree")
@@ -99,9 +100,16 @@ def find(reader: Reader, commit: str, before: str = "") -> Iterator[Flaw]:
             if tree is None:
                 yield _missing(pair.directory, "tree", pair.new)
                 continue
-            rows = _rows(tree, width)
-            yield from _of_tree(pair.directory, rows, is_whole=_length(rows, width) == len(tree))
-            _descend(pair.directory, rows, olds.get(pair.old, []), below, files)
+            before_it = olds.get(pair.old, set())
+            found = _in_order(tree, width)
+            if found is None:
+                rows = _rows(tree, width)
+                yield from _of_tree(pair.directory, rows, is_whole=_length(rows, width) == len(tree))
+            else:  # what was there before as well is known to be well: a tree may have ten thousand entries
+                rows = [_row(*each) for each in found if each not in before_it]
+                yield from _of_tree(pair.directory, rows, is_whole=True)
+            gone = [_row(*each) for each in before_it.difference(found or ())]
+            _descend(pair.directory, rows, gone, below, files)
         yield from _of_files(reader, files)
         pairs = below
 
@@ -186,11 +194,36 @@ def _root(reader: Reader, commit: str) -> str:
     return head.partition(b"\n")[0].removeprefix(b"tree ").decode()
 
 
+_Raw = tuple[bytes, bytes, bytes]
+"""Mode, name and object id of an entry, as they stand in the tree."""
+
+
+@functools.lru_cache
+def _entry(width: int) -> re.Pattern[bytes]:
+    return re.compile(rb"([0-7]+) ([^\0]*)\0(.{%d})" % width, re.DOTALL)
+
+
+@functools.lru_cache
+def _kind(mode: bytes) -> int:
+    return stat.S_IFMT(int(mode, 8)) if _OCTAL.fullmatch(mode) else 0
+
+
+def _in_order(tree: bytes, width: int) -> list[_Raw] | None:
+    """All entries of a tree that is nothing but entries, each name once and in git's order; None where it is not."""
+    found: list[_Raw] = _entry(width).findall(tree)
+    if sum(len(mode) + len(name) + 2 + width for mode, name, _ in found) != len(tree):
+        return None
+    keys = [name + b"/" if _kind(mode) == stat.S_IFDIR else name for mode, name, _ in found]
+    is_sorted = keys == sorted(keys) and len({name for _, name, _ in found}) == len(found)
+    return found if is_sorted else None
+
+
+def _row(mode: bytes, name: bytes, oid: bytes) -> _Row:
+    return _Row(_kind(mode), name, oid.hex(), len(mode) + len(name))
+
+
 def _rows(tree: bytes, width: int) -> list[_Row]:
-    return [
-        _Row(stat.S_IFMT(int(mode, 8)) if _OCTAL.fullmatch(mode) else 0, name, oid, len(mode) + len(name))
-        for mode, name, oid in entries(tree, width)
-    ]
+    return [_Row(_kind(mode), name, oid, len(mode) + len(name)) for mode, name, oid in entries(tree, width)]
 
 
 def _length(rows: list[_Row], width: int) -> int:

@@ -97,7 +97,8 @@ class Histories(Repository):
         found = [oid for oid in self._beginning(wanted) if self._kind(oid) == "commit"]
         if len(found) > 1:
             shown = ", ".join(sorted(found)[:_MOST_NAMED]) + (", ..." if len(found) > _MOST_NAMED else "")
-            raise NoSuchRevision(f"commit {wanted} is ambiguous: it can be {shown}")
+            meant = "; or ".join(f"commit={oid}" for oid in sorted(found)[:_MOST_NAMED])
+            raise NoSuchRevision(f"commit {wanted} is ambiguous: it can be {shown}", next=meant)
         if not found:
             raise NoSuchRevision(f"no branch and no tag of the source reaches a commit {wanted}")
         return check_commit(found[0])

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from saltdeploy.git.command import no_progress
 from saltdeploy.git.repository import Repository, Tag
 from saltdeploy.lib.errors import GitFailed, Unavailable, Unsigned
 from saltdeploy.lib.text import public
 from saltdeploy.protocol.release import check_commit, check_tag
 
+_OWN_FIELDS = (
+    "refname:strip=2",
+    "objectname",
+    "objecttype",
+    "taggerdate:unix",
+    "contents:subject",
+    "contents:body",
+)
 _ASKED = "refs/deploy-asked/release"
 _SIGNATURE = b"\n-----BEGIN "
+
+
+@dataclass(frozen=True)
+class OwnTag:
+    """A tag that was made here.
+
+    Attributes:
+        oid: of the tag object.
+        made: seconds since the epoch.
+    """
+
+    name: str
+    oid: str
+    made: int
 
 
 class NamingRepository(Repository):
@@ -47,6 +71,26 @@ class NamingRepository(Repository):
             f"cannot fetch commit {commit} from {public(url)}: {error.cause if error else f'{ref} has moved'}",
             next=f"git ls-remote {public(url)} {ref}",
         )
+
+    def own_tags(self, repo: str) -> list[OwnTag]:
+        """The tags that were made here for a repo, by their own text; tags that came from elsewhere are not among them."""
+        form = "".join(f"%({field})%00" for field in _OWN_FIELDS)
+        listed = self._run(["for-each-ref", f"--format={form}", "refs/tags/"]).stdout
+        texts = [text.removeprefix("\n") for text in listed.decode("utf-8", "replace").split("\0")]
+        records = [texts[at : at + len(_OWN_FIELDS)] for at in range(0, len(texts) - 1, len(_OWN_FIELDS))]
+        return [
+            OwnTag(name, oid, int(made))
+            for name, oid, kind, made, subject, body in records
+            if kind == "tag" and subject == name and body.partition("\n")[0] == f"repo: {repo}"
+        ]
+
+    def delete_tag(self, tag: OwnTag) -> None:
+        """Delete a tag, unless it is another one meanwhile.
+
+        Raises:
+            GitFailed: it is.
+        """
+        self._run(["update-ref", "-d", f"refs/tags/{check_tag(tag.name)}", tag.oid])
 
     def create_tag(self, name: str, commit: str, tagger: str, message: str) -> Tag:
         """Make an annotated tag. Git itself sees to it that the name was free: of several callers one gets it.

@@ -132,11 +132,25 @@ class Packer(Reader):
         """Append the pack for those who hold the commits ``old``."""
         bases = b"".join(b"-%s\n" % commit.encode() for commit in old)
         with contextlib.ExitStack() as stack:
-            packs = []
-            for part in thin.divide(self._list_objects(tag, old, contents=contents)):
-                packs.append(stack.enter_context(tempfile.TemporaryFile(dir=Path(file.name).parent)))
-                self._run([*_PACK], stdout=packs[-1], input=bases + b"".join(part))
+            parts = thin.divide(self._list_objects(tag, old, contents=contents))
+            room = Path(file.name).parent
+            packs = [stack.enter_context(tempfile.TemporaryFile(dir=room)) for _ in parts]
+            self._pack_each([bases + b"".join(part) for part in parts], packs)
             thin.join(packs, file, len(tag.commit) // 2)
+
+    def _pack_each(self, asked: Sequence[bytes], packs: Sequence[IO[bytes]]) -> None:
+        """Make several packs, as many at once as there are processors: each is a git of its own, and hosts wait for them."""
+
+        def make(wanted: bytes, pack: IO[bytes]) -> None:
+            self._run([*_PACK], stdout=pack, input=wanted)
+
+        if len(packs) == 1:
+            make(asked[0], packs[0])
+            return
+        from concurrent.futures import ThreadPoolExecutor  # most releases are one pack
+
+        with ThreadPoolExecutor(min(len(packs), os.cpu_count() or 1)) as pool:
+            list(pool.map(make, asked, packs))
 
     def _list_objects(self, tag: Tag, old: list[str], *, contents: bool) -> Iterator[bytes]:
         """What a tag has and the commits ``old`` have not, as ``git rev-list --objects`` lists it. No history is walked."""

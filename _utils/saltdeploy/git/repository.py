@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import shlex
 import subprocess
 import tempfile
@@ -171,8 +172,17 @@ class Repository(ObjectStore):
             )
         raise NoSuchTag(
             f"there is no tag {tag} in {public(url)}",
-            next="push the tag, then try again; a commit without one: commit=..., or branch=...",
+            next=f"{self._near(url, tag)}push the tag, then try again; or deploy what has no tag, by commit= or branch=",
         )
+
+    def _near(self, url: str, tag: str) -> str:
+        """The tags of another repository that may have been meant, as words to go before others; "" for none."""
+        with contextlib.suppress(Unavailable):
+            close = difflib.get_close_matches(tag, self.tags(url), n=3)
+            if close:
+                other = argument("tag", close[0])
+                return f"did you mean {' or '.join(close)}? Then the same command with {other}; or "
+        return ""
 
     def _named(self, url: str, refs: Collection[str]) -> dict[str, str]:
         """Those of these refs that another repository has, to what each names there.
@@ -251,9 +261,11 @@ class Repository(ObjectStore):
 
 
 def _unsigned(tag: Tag, cause: str) -> Unsigned:
+    new = f"{tag.name}-signed"
     return Unsigned(
         f"tag {tag.name} has no signature that git accepts: {cause}",
-        next=f"git tag --sign a new tag; git verify-tag {tag.name}, as the user that Salt's master runs as, must accept it",
+        next=f"git tag --sign -m {new} {new} {tag.commit}, push it, then the same command with tag={new}; "
+        f"git verify-tag {new} must accept it for the user whom the master of Salt runs as",
     )
 
 

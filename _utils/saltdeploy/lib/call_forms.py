@@ -43,6 +43,24 @@ def as_meant(
     return words, named
 
 
+def is_trebuchets(function: str, positional: Positional, named: Mapping[str, Any]) -> bool:
+    """Whether a call has the form of Trebuchet's programs: ``fetch R``, ``checkout R,False``, ``restart R,10%``.
+
+    Args:
+        function, positional, named: as for :func:`as_meant`.
+    """
+    words = [str(each) for each in _parted(function, positional)]
+    if named or not words:
+        return False
+    second = {
+        "checkout": words[1:] and words[1] in _TRUTHS,
+        "restart": words[1:] and _HOW_MANY.fullmatch(words[1]),
+    }
+    return function in ("fetch", "checkout", "restart") and (
+        len(words) == 1 or (len(words) == 2 and bool(second.get(function)))
+    )
+
+
 def _refuse_a_filter_without_blanks(positional: Positional, named: Mapping[str, Any]) -> None:
     """``deploy.log host=web1``: who types that means a filter."""
     wanted = {key: value for key, value in named.items() if key not in _OF_LOG}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import secrets
 import signal
 import subprocess
@@ -61,6 +62,33 @@ class Ended:
     output: str
 
 
+@dataclass(frozen=True)
+class Account:
+    """A user of this host, as whom a program runs that root starts.
+
+    Attributes:
+        groups: all that the user is in.
+        home: where their configuration is.
+    """
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+    @classmethod
+    def of(cls, name: str) -> Account:
+        """The user of this name.
+
+        Raises:
+            KeyError: this host has none.
+        """
+        found = pwd.getpwnam(name)
+        groups = tuple(os.getgrouplist(name, found.pw_gid))
+        return cls(name, found.pw_uid, found.pw_gid, groups, found.pw_dir)
+
+
 _waiting: ContextVar[Callable[[], None] | None] = ContextVar("waiting", default=None)
 
 
@@ -92,6 +120,8 @@ def start(
     locks: bool = False,
     buffer: int = -1,
     apart: bool = True,
+    account: Account | None = None,
+    umask: int = -1,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a group of its own; :func:`kill` ends it with all that it has started there.
 
@@ -102,6 +132,8 @@ def start(
         locks: it works on what our locks are for: they are held until it ends, also if we are killed.
         buffer: bytes that are read from it at once.
         apart: False: it stays in our group, on our terminal, whose Ctrl-C it hears; :func:`kill` is not for it.
+        account: whose rights it has; None: ours. Only root may start somebody else's.
+        umask: its umask; -1: ours.
 
     Raises:
         OSError: it could not be started.
@@ -116,7 +148,15 @@ def start(
         pass_fds=flock.held_locks() if locks else (),
         bufsize=buffer,
         start_new_session=apart,
+        umask=umask,
+        **_rights(account),
     )
+
+
+def _rights(account: Account | None) -> dict[str, Any]:
+    if account is None or account.uid == os.geteuid():
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": account.groups}
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

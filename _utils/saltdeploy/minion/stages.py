@@ -28,6 +28,7 @@ from saltdeploy.lib.errors import (
     DeployError,
     NoBase,
 )
+from saltdeploy.lib.free_space import free_space
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import public
@@ -110,7 +111,16 @@ def _attempt(tasks: Sequence[Task], host: Host) -> Result:
     except Exception as error:  # a fault of ours is an answer as well; silence would explain nothing
         if not isinstance(error, (DeployError, OSError)):
             log.exception("%s failed by a fault of this package", _named(tasks))
-        return with_facts(_failed(tasks, host, as_ours(error)), **steps.facts())
+        return with_facts(_failed(tasks, host, as_ours(error)), **steps.facts(), **_room(tasks[0].repo))
+
+
+def _room(repo: Repo) -> dict[str, int]:
+    """What was left of the disk when a stage failed: who may not come to this host reads it in the report."""
+    try:
+        free, inodes = free_space(repo.paths.location)
+    except OSError:
+        return {}
+    return {"free_bytes": free, **({"free_inodes": inodes} if inodes >= 0 else {})}
 
 
 def _named(tasks: Sequence[Task]) -> str:

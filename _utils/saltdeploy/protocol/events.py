@@ -431,7 +431,7 @@ def _own_lines(lines: Sequence[HostLine], cut: int, room: int) -> Event:
 
 
 #: ``source`` served the payload, for the reason ``why``; ``left`` are sources that did not, with what was wrong; ``root``
-#: is that of the tree on the host.
+#: is that of the tree on the host; ``free_bytes`` and ``free_inodes`` were left on its disk when the stage failed.
 _FACTS = (
     "bytes",
     "files",
@@ -444,6 +444,8 @@ _FACTS = (
     "why",
     "left",
     "root",
+    "free_bytes",
+    "free_inodes",
 )
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _NUMBERS = ("bytes", "files", "seconds")  # facts that are counted up and shown in columns
 _MOST_FACTS = 50
+_PATHS = ("missing", "changed", "misowned", "extra")  # facts that are lists of paths
+_MOST_PATHS = 20  # of each
+_LONGEST_PATH = 300  # characters
 _MOST_SHOWN = 300  # characters of a line that is no answer
 
 
@@ -211,7 +214,17 @@ def _facts(value: object) -> dict[str, Any]:
     steps = value.get("steps") if isinstance(value, dict) else None
     if isinstance(steps, (list, tuple)):
         facts["steps"] = [_flat(step) for step in steps[:_MOST_FACTS]]
-    return facts
+    return facts | _lists(value)
+
+
+def _lists(value: object) -> dict[str, list[str]]:
+    """The lists of paths that a comparison found; each is as long as its host tells it, up to a bound."""
+    found = value if isinstance(value, dict) else {}
+    return {
+        key: [legible(path[:_LONGEST_PATH]) for path in found[key][:_MOST_PATHS] if isinstance(path, str)]
+        for key in _PATHS
+        if isinstance(found.get(key), (list, tuple))
+    }
 
 
 def _flat(value: object) -> dict[str, Any]:

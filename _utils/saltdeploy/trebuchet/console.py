@@ -16,10 +16,6 @@ class Operator:
         for line in lines:
             print(line, file=sys.stderr, flush=True)
 
-    def tell_all(self, lines: Iterable[str]) -> None:
-        """Show many lines."""
-        self.tell(*lines)
-
     def show(self, lines: Iterable[str]) -> None:
         """Show what was asked for, so that another program may read it."""
         for line in lines:

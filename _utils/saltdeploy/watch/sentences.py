@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saltdeploy.lib.text import size, utc
+from saltdeploy.watch import awaited
 from saltdeploy.watch.notes import (
     AnswerNote,
     CheckNote,
@@ -215,12 +216,14 @@ def answered(answer: AnswerNote) -> str:
 def waited_for(state: DeployView, stage: Stage) -> str:
     """The hosts that a stage waits for: by name when they are few, with what they last told."""
     missing = stage.total - stage.done
-    named = state.slowest(_MOST_NAMED + 1)
+    named = awaited.slowest(state, _MOST_NAMED + 1)
     if len(named) != missing and missing <= _MOST_NAMED:
-        silent = [HostProgress(name, stage.begun) for name in state.silent_names()]
+        silent = [HostProgress(name, stage.begun) for name in awaited.silent_names(state)]
         named = [*silent, *stage.slowest(_MOST_NAMED)]
     if len(named) != missing or missing > _MOST_NAMED:
-        return hosts(missing) + (f"; no sign yet of {state.unheard()}" if state.unheard() else "")
+        return hosts(missing) + (
+            f"; no sign yet of {awaited.unheard(state)}" if awaited.unheard(state) else ""
+        )
     return ", ".join(f"{host.name} ({doing(host, state.now)})" for host in named)
 
 

@@ -29,7 +29,7 @@ _MOST_STAGES = 50
 _MOST_NOTES = 1_000
 _MOST_NAMES = 50
 _RATE_OVER = 5.0  # seconds
-_FETCH, _CHECKOUT, _ROLLBACK = "fetch", "checkout", "rollback"
+_FETCH = "fetch"
 _PREPARE, _FETCH_NOTHING = "prepare", ("rollback", "restart")
 _Note = TypeVar("_Note")
 #: The verdict of a step that has begun; and those of one that has ended, as of a check.
@@ -147,47 +147,6 @@ class DeployView:
         if stage is None:
             return self.now - self.begun
         return (self.now if stage.ended is None else stage.ended) - stage.begun
-
-    def slowest(self, most: int) -> list[HostProgress]:
-        """Hosts that the running stage waits for, as far as their names are known, the least advanced first."""
-        stage = self.running
-        if stage is None:
-            return []
-        silent = self._silent(stage)[:most]
-        return [*silent, *stage.slowest(most - len(silent))]
-
-    def silent_names(self) -> list[str]:
-        """The hosts of the running stage that have given no sign yet, as far as their names are known."""
-        stage = self.running
-        return [name for name in stage.names if name not in stage.hosts] if stage is not None else []
-
-    def unheard(self) -> int:
-        """How many hosts of the running stage were asked and have given no sign yet."""
-        stage = self.running
-        if stage is None or stage.in_flight is None:
-            return 0
-        return max(0, stage.in_flight - stage.busy)
-
-    def _silent(self, stage: Stage) -> list[HostProgress]:
-        """The unheard, by the names they had in the stages before; none when others may be meant."""
-        if stage.left or not self.unheard():
-            return []
-        names = sorted(self._due_in(stage) - stage.hosts.keys())
-        return [HostProgress(name, stage.begun) for name in names] if len(names) == self.unheard() else []
-
-    def _due_in(self, stage: Stage) -> set[str]:
-        """Hosts that are named, or that earlier stages leave for this one, if it is the last of its kind."""
-        if stage.names:
-            return set(stage.names)
-        if stage.name == _ROLLBACK:
-            switched = self.stages.get((_CHECKOUT, stage.group))
-            return set(switched.hosts) if switched else set()
-        fetched = self.stages.get((_FETCH, ""))
-        if stage.name != _CHECKOUT or fetched is None:
-            return set()
-        due = {host.name for host in fetched.hosts.values() if host.status == 0 and not host.unchanged}
-        others = [one for one in self.stages.values() if one.name == _CHECKOUT and one is not stage]
-        return due.difference(*(one.hosts for one in others))
 
     # -- the deploy -------------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ class HostSpan:
         end: None as long as it has not answered.
         status: 0 when it has done it, else why not; None as long as it has not answered.
         cause, next: why it failed, and the command that leads on.
+        free_bytes, free_inodes: what its disk had left when the stage failed; None where it did not tell.
         lines: of its own log, as :mod:`saltdeploy.protocol.host_lines` has them on the wire; ``lines_cut``: how many older ones.
     """
 
@@ -36,6 +37,8 @@ class HostSpan:
     status: int | None = None
     cause: str = ""
     next: str = ""
+    free_bytes: int | None = None
+    free_inodes: int | None = None
     lines: list[list[float | int | str]] = field(default_factory=list)
     lines_cut: int = 0
 
@@ -153,6 +156,9 @@ class DeployTimeline:
         if not good:
             span.cause = clean(told.get("cause"), 1000) or f"status {clean(status, 20) or 'unknown'}"
             span.next = clean(told.get("next"), 1000)
+            span.free_bytes, span.free_inodes = (
+                _left(event.get(f"free_{what}")) for what in ("bytes", "inodes")
+            )
 
     # -- stages -------------------------------------------------------------------------------------------
 
@@ -197,6 +203,10 @@ class DeployTimeline:
 
     def _resumed(self, event: events.Event, now: float) -> None:
         self._mark("resume", now, "another process went on", user=self._state.resumed)
+
+
+def _left(number: object) -> int | None:
+    return number if type(number) is int and number >= 0 else None
 
 
 def _ending(end: OutcomeNote) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Figures are rounded for people, tables are Markdown, verdicts say by how much."""
+"""Figures are rounded for people, tables are Markdown, cells are kept."""
 
 import pytest
 
-from bench import report, tables
+from bench import tables
 from bench.results import Results
 
 
@@ -27,39 +27,6 @@ def test_a_ratio_without_a_base_is_not_known():
 
 def test_a_table_has_its_first_column_to_the_left():
     assert tables.table(("a", "b"), [("x", "1")]) == "| a | b |\n|---|---:|\n| x | 1 |\n"
-
-
-def cells(**took: float) -> dict:
-    return {case: {"seconds": seconds} for case, seconds in took.items()}
-
-
-def test_ours_is_judged_by_how_a_peer_works():
-    measured = {"deploy": cells(small=1.0), "hardlinks": cells(small=19.0), "rsync": cells(small=3.0)}
-    verdicts = list(report.judge(measured, None))
-    assert "MISSED: small change 19.00 × as fast as hardlinks (20 wanted)" in verdicts
-    assert "met: small change 3.00 × as fast as rsync (2 wanted)" in verdicts
-
-
-def test_a_cell_in_which_any_peer_is_faster_is_missed():
-    measured = {"deploy": cells(small=1.0, first=10.0), "rsync": cells(small=1.0, first=8.0)}
-    assert "MISSED: first takes 1.25 × what the fastest peer takes (rsync)" in report.judge(measured, None)
-
-
-def test_our_other_transports_are_no_peers():
-    measured = {"deploy": cells(small=2.0), "deploy:tar": cells(small=1.0)}
-    assert not any("deploy:tar" in line for line in report.judge(measured, None))
-
-
-def test_a_rollback_is_judged_in_rounds_of_pings():
-    measured = {"deploy": cells(small=1.0, rollback=4.0)}
-    verdicts = list(report.judge(measured, {"seconds": 1.0}))
-    assert "MISSED: rollback takes 4.0 rounds of test.ping (below 3 wanted)" in verdicts
-
-
-def test_nothing_is_judged_before_ours_has_been_measured():
-    assert list(report.judge({"rsync": cells(small=1.0)}, None)) == [
-        "not judged: this project has not been measured"
-    ]
 
 
 def test_a_cell_is_found_again_by_a_later_run(tmp_path):

@@ -34,7 +34,9 @@ def test_each_environment_is_a_repo_and_the_entry_itself_is_none() -> None:
     assert config.repo_names(found) == ["other", "site@production", "site@staging"]
     with pytest.raises(UnknownRepo) as caught:
         config.load(found, "site")
-    assert caught.value.next == "did you mean site@staging or site@production"
+    assert caught.value.next == (
+        "did you mean site@staging or site@production? Then the same command with repo=site@staging"
+    )
 
 
 def test_its_own_keys_count_and_the_others_are_those_of_the_repo() -> None:

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
-from saltdeploy.lib.call_forms import as_meant
+from saltdeploy.lib.call_forms import as_meant, is_trebuchets
 from saltdeploy.lib.errors import BadArguments
 from saltdeploy.watch.log_filter import LogFilter
 
@@ -36,6 +36,29 @@ def test_F04_trebuchets_forms_mean_what_they_meant(
     function: str, positional: tuple[Any, ...], named: dict[str, Any], meant: object
 ) -> None:
     assert as_meant(function, positional, named) == meant
+
+
+@pytest.mark.parametrize(
+    ("function", "positional", "named", "is_its"),
+    [
+        ("fetch", ("test/testrepo",), {}, True),
+        ("checkout", ("test/testrepo,False",), {}, True),
+        ("checkout", ("test/testrepo", True), {}, True),
+        ("checkout", ("test/testrepo",), {}, True),
+        ("restart", ("test/testrepo,10%",), {}, True),
+        ("restart", ("test/testrepo", 3), {}, True),
+        ("fetch", ("a", "v1"), {}, False),
+        ("checkout", ("a", "v1"), {}, False),
+        ("restart", ("a",), {"reason": "x"}, False),
+        ("restart", (), {"repo": "a"}, False),
+        ("sync", ("a",), {}, False),
+        ("fetch", (), {}, False),
+    ],
+)
+def test_F04_trebuchets_programs_are_known_by_the_form_of_their_calls(
+    function: str, positional: tuple[Any, ...], named: dict[str, Any], is_its: bool
+) -> None:
+    assert is_trebuchets(function, positional, named) is is_its
 
 
 @pytest.mark.parametrize(

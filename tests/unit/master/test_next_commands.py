@@ -81,7 +81,7 @@ def run(fleet: Fleet, command: str) -> deploy.Report:
     program, function, *words = shlex.split(command)
     named = dict(word.split("=", 1) for word in words)
     assert (program, named.pop("repo")) == ("salt-run", REPO)
-    force = named.pop("force", "False") == "True"
+    force = tuple(filter(None, [named.pop("force", "")]))
     action, key = {"deploy.sync": (SYNC, "tag"), "deploy.rollback": (ROLLBACK, "to")}[function]
     tag = named.pop(key)
     assert not named

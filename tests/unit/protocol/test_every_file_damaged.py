@@ -192,6 +192,7 @@ ELSEWHERE = frozenset(
         "master:payloads/.delta-<aside>/**",
         "master:payloads/pairs/.made/<note>.json",
         "master:plans/<repo>/<sha256>.json",
+        "master:metrics/<sink>.json",
         "master:signals/<sink>.json",
         "master:swarm.json",
         "master:swarm.lock",

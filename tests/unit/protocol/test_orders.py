@@ -210,6 +210,14 @@ def test_facts_that_are_summed_up_are_numbers(value: object) -> None:
     assert found.facts["slot"] == "1"
 
 
+def test_the_files_that_a_comparison_found_come_by_name_and_are_cut_short() -> None:
+    told = {"missing": ["a", 7, "x" * 1000], "changed": ["b"] * 1000, "extra": "c", "strange": ["d"]}
+    found = Result.from_wire({**an_answer().to_wire(), "facts": told}).facts
+    assert found["missing"] == ["a", "x" * 300]
+    assert len(found["changed"]) == 20
+    assert {key for key, value in found.items() if isinstance(value, list)} == {"missing", "changed"}
+
+
 def test_a_status_without_a_reason_is_a_failure() -> None:
     found = Result.from_wire({**an_answer().to_wire(), "status": 128})
     assert not found.ok

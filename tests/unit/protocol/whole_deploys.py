@@ -101,6 +101,11 @@ class Minion:
         if function == "deploy.untracked":
             found = untracked.asked(self.repo, *arguments[1:] or [""])
             return stages.with_facts(stages.status(self.repo, self.host), **found)
+        if function == "deploy.result":
+            deploy_id, stage, _, attempt = arguments
+            known = stages.result(deploy_id, stage, self.repo, self.host, attempt)
+            here = known or stages.status(self.repo, self.host)
+            return stages.with_facts(here, known=known is not None, running=False)
         order = Order.from_wire(arguments[1]["order"])
         if function == "deploy.preseed":
             return minion_preseed.preseed(order, self.repo, self.host)

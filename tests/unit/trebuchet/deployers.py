@@ -88,6 +88,17 @@ class Deployer:
         )
         return Typed(done.returncode, done.stdout, done.stderr)
 
+    def asks(self, program: str, *words: str) -> Typed:
+        """One of the small programs beside it."""
+        done = subprocess.run(
+            [sys.executable, str(COMMAND.with_name(program)), *words],
+            cwd=self.place,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+        )
+        return Typed(done.returncode, done.stdout, done.stderr)
+
     def commits(self, text: str) -> str:
         """The commit that holds a file of this text."""
         (self.place / "index.html").write_text(f"{text}\n")

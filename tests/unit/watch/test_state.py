@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from saltdeploy.lib import errors
 from saltdeploy.protocol import events
+from saltdeploy.watch import awaited
 from saltdeploy.watch.state import DeployView
 
 from tests.unit.watch import hostile
@@ -75,8 +76,8 @@ def test_the_least_advanced_host_is_named_first() -> None:
         story.answered("web4"),
     ]
     state = after(story.started(), story.stage("fetch", 4), *steps)
-    assert [host.name for host in state.slowest(5)] == ["web3", "web2", "web1"]
-    assert [host.name for host in state.slowest(1)] == ["web3"]
+    assert [host.name for host in awaited.slowest(state, 5)] == ["web3", "web2", "web1"]
+    assert [host.name for host in awaited.slowest(state, 1)] == ["web3"]
 
 
 def test_a_host_that_is_silent_in_checkout_is_named() -> None:
@@ -90,7 +91,7 @@ def test_a_host_that_is_silent_in_checkout_is_named() -> None:
         story.answered("web3", "checkout"),
         story.progress("checkout", 3, 2, 0, 1),
     )
-    assert [host.name for host in state.slowest(5)] == ["web2"]
+    assert [host.name for host in awaited.slowest(state, 5)] == ["web2"]
 
 
 def test_a_silent_host_is_not_named_when_it_may_be_another() -> None:
@@ -104,8 +105,8 @@ def test_a_silent_host_is_not_named_when_it_may_be_another() -> None:
         story.answered("web1", "checkout"),
         story.progress("checkout", 2, 1, 0, 1),
     )
-    assert state.slowest(5) == []
-    assert state.unheard() == 1
+    assert awaited.slowest(state, 5) == []
+    assert awaited.unheard(state) == 1
 
 
 def test_a_host_that_runs_the_release_already_is_not_waited_for_in_checkout() -> None:
@@ -119,7 +120,7 @@ def test_a_host_that_runs_the_release_already_is_not_waited_for_in_checkout() ->
         story.ended("fetch", 2, 2),
     ]
     state = after(*fetched, story.stage("checkout", 1), story.progress("checkout", 1, 0, 0, 1))
-    assert [host.name for host in state.slowest(5)] == ["web2"]
+    assert [host.name for host in awaited.slowest(state, 5)] == ["web2"]
 
 
 def test_in_the_last_group_a_silent_host_is_named() -> None:
@@ -135,7 +136,7 @@ def test_in_the_last_group_a_silent_host_is_named() -> None:
         story.answered("web3", "checkout"),
         story.progress("checkout", 2, 1, 0, 1, "rest"),
     )
-    assert [host.name for host in state.slowest(5)] == ["web1"]
+    assert [host.name for host in awaited.slowest(state, 5)] == ["web1"]
 
 
 def test_in_a_rollback_only_hosts_of_the_same_group_are_named() -> None:
@@ -154,7 +155,7 @@ def test_in_a_rollback_only_hosts_of_the_same_group_are_named() -> None:
         story.stage("rollback", 1, "canary"),
         story.progress("rollback", 1, 0, 0, 1, "canary"),
     )
-    assert [host.name for host in state.slowest(5)] == ["web1"]
+    assert [host.name for host in awaited.slowest(state, 5)] == ["web1"]
 
 
 def test_the_same_stage_of_two_groups_is_two_stages() -> None:
@@ -318,7 +319,7 @@ def test_no_event_whatever_its_form_raises(found: list[object]) -> None:
     for event in found:
         state.hear(event)
         state.tick(event)
-        state.slowest(4)
+        awaited.slowest(state, 4)
         state.rate()
         state.elapsed()
-        assert state.unheard() >= 0
+        assert awaited.unheard(state) >= 0

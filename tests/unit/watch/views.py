@@ -648,6 +648,7 @@ VIEWS: dict[str, View] = {
         {"web1": change(BEFORE, 0, 0, 200_000, 300)},
         [wave("", ["web1"], 1, 0)],
         guards=["the release removes 66 % of the files; max_removed is 30 %"],
+        forced_by="max_removed",
         limit="web1 or web2",
     ),
     "plan-first": plan({"web1": change("", 3, 0, 0, 4_000)}, [wave("", ["web1"], 1, 0)], previous=""),

@@ -89,6 +89,10 @@ class Lock:
         """One sentence, in scap's words where it has them."""
         who = self.holder
         reason = who.reason or "(no justification provided)"
+        if not who.pid:  # who took it has not written its name there yet, or the file was damaged since
+            return (
+                f"{self.scope} is locked by a process that has not said who it is, or whose note is damaged"
+            )
         said = [
             f'{self.scope} is locked by {who.user} (pid {who.pid}) on {utc(self.since)}; reason is "{reason}"'
         ]

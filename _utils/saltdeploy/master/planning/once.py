@@ -180,7 +180,7 @@ def refuse(one: ResolvedRepo) -> None:
             repo=name,
             path=f"repo_config:{name}:once:{first.name}",
             next=f"deploy a release that mends it: salt-run deploy.sync {argument('repo', name)} tag=...; or, if going back "
-            "is right all the same: force=once",
+            f"is right all the same: {one.request.forcing(STEPS)}",
         )
 
 

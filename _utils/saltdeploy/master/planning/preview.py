@@ -15,7 +15,8 @@ from saltdeploy.config.schema import REPO_KEYS
 from saltdeploy.config.signal_kinds import PluggedSignal
 from saltdeploy.git.objects import Difference
 from saltdeploy.git.repository import Repository, Tag
-from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed
+from saltdeploy.lib.errors import BadChecks, Corrupt, DeployError, GitFailed, Locked
+from saltdeploy.lib.forcing import GUARDS
 from saltdeploy.master.context import Master
 from saltdeploy.master.fleet import survey
 from saltdeploy.master.payloads.packing import Packing
@@ -106,6 +107,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
         "places": places,
         "guards": list(map(_reason, refusals)),
         "refusals": [error.to_wire() for error in refusals],
+        "forced_by": _forced_by(refusals),
         "untracked": gone,
         "remarks": [
             *_naming(one),
@@ -181,6 +183,18 @@ def _policies(draft: Draft) -> Iterator[str]:
 def _reason(error: DeployError) -> str:
     """Why a guard refuses; a file of the release is named, since its author is to mend it."""
     return f"{error.path}: {error.cause}" if isinstance(error, (BadChecks, Corrupt)) else error.cause
+
+
+def _forced_by(refusals: Sequence[DeployError]) -> str:
+    """What ``force=`` has to name so that none of these refuses; "" where one cannot be forced."""
+    names: list[str] = []
+    for error in refusals:
+        forced = "lock" if isinstance(error, Locked) else error.next.rpartition(" force=")[2]
+        named = forced.split(",")
+        if not {*named} <= {*GUARDS}:
+            return ""
+        names += named
+    return ",".join(dict.fromkeys(names))
 
 
 # -- what would change ----------------------------------------------------------------------------------

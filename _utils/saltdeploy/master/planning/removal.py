@@ -25,7 +25,7 @@ def refuse_empty(repo: Repo, source: Source, tag: Tag) -> None:
         raise TooMuchRemoved(
             f"{tag.name} has no file at all",
             repo=repo.name,
-            next=f"git -C {repository.git_dir} show {tag.name}; or, if it is meant so: force=empty_release",
+            next=f"git -C {repository.git_dir} ls-tree {tag.commit} shows nothing; or, if it is meant so: force=empty_release",
         )
 
 

@@ -154,12 +154,13 @@ def _commit_in(histories: Histories, request: Request, source: Source) -> str:
     try:
         return histories.commit_by_id(request.commit)
     except NoSuchRevision as error:
-        look = f"{_git(source)} log --oneline --all shows commits"
-        if source.is_remote:
-            look = "push a branch or a tag that has it"
-        error.next = (
-            f"{look}; then salt-run deploy.{request.action} {argument('repo', request.repo)} commit=..."
-        )
+        command = f"salt-run deploy.{request.action} {argument('repo', request.repo)}"
+        if error.next:
+            error.next = "; or ".join(f"{command} {each}" for each in error.next.split("; or "))
+        else:
+            bring = "push a branch or a tag that has it" if source.is_remote else "see to it that it is there"
+            known = f"; what is there: {_git(source)} log --oneline --all" if not source.is_remote else ""
+            error.next = f"{bring}, then run the same command again{known}"
         raise
 
 

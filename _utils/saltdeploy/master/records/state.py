@@ -129,7 +129,7 @@ class DeployState:
     def next_command(self, outcome: Outcome) -> str:
         """What an operator can do after the deploy has ended so; "" for nothing."""
         errors = [host.error for host in self.hosts.values() if host.error]
-        advice = str(errors[0].get("next", "")) if errors else ""
+        advice = str(errors[0].get("next", "")) if errors else self.rollout.advice()
         away = any(host.state == "unreachable" for host in self.hosts.values())
         return rollout_outcome.next_commands(outcome, self._releases(), away, advice)
 

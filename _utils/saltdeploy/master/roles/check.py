@@ -49,11 +49,6 @@ def check(
     return found
 
 
-def has_any(asker: Asker, roles: Roles) -> bool:
-    """Whether somebody has any role, for whichever repo."""
-    return asker.is_root or asker.is_among(roles.all())
-
-
 def _role(asker: Asker, any_of: Needed, repo: str, roles: Roles) -> str:
     for role in dict.fromkeys((*any_of, ADMIN)):
         if asker.is_among(roles.who(role, repo)):

@@ -91,6 +91,10 @@ class Rollout:
         """The run of a step that has begun and is not known to have ended."""
         return self._book.steps.under_way if self.outcome is None else None
 
+    def advice(self) -> str:
+        """What is to be done about a step that did not go well; "" for nothing."""
+        return self._book.steps.advice()
+
     def steps_told(self) -> list[dict[str, Any]]:
         """What became of each step that was begun, as plain data."""
         return self._book.steps.told()

@@ -107,6 +107,8 @@ class StepRun:
 BEFORE, AFTER, UNDO_BEFORE, UNDO_AFTER, NO_MORE = "before", "after", "undo before", "undo after", "no more"
 #: How a run of a step ended: LOST when nobody can tell.
 DONE, FAILED, LOST = "done", "failed", "lost"
+#: Stands in what is told of a run between what happened and what is to be done.
+TO_DO = "; next: "
 
 Instruction = Ask | Gate | Pause | Question | StepRun
 

@@ -163,7 +163,7 @@ class DeployedTags:
         if not all(self.before.values()) or self.before == self.tags or self.action == _RESTART:
             return ""
         if self.action == ROLLBACK:
-            return _command(_SYNC, self.before) + (" force=True" if pinned else "")
+            return _command(_SYNC, self.before) + (" force=bad_release" if pinned else "")
         return _command(ROLLBACK, self.before)
 
 

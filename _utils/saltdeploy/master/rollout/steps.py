@@ -12,6 +12,7 @@ from saltdeploy.master.rollout.model import (
     DONE,
     FAILED,
     LOST,
+    TO_DO,
     UNDO_AFTER,
     UNDO_BEFORE,
     PlannedStep,
@@ -43,7 +44,8 @@ class _Course:
         return self.host or "the master"
 
     def cause(self) -> str:
-        return f": {self.text}" if self.text else ""
+        said = self.text.partition(TO_DO)[0]
+        return f": {said}" if said else ""
 
 
 class StepBook:
@@ -126,6 +128,10 @@ class StepBook:
     def trouble(self) -> str:
         """What did not go well last; "" where all did."""
         return _and([_trouble(one) for one in self._troubled()])
+
+    def advice(self) -> str:
+        """What is to be done about the first that did not go well; "" where nothing is known."""
+        return next((one.text.partition(TO_DO)[2] for one in self._troubled() if TO_DO in one.text), "")
 
     def refusing(self) -> str:
         """Why the way back is refused; "" where it is not."""

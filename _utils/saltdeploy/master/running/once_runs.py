@@ -23,7 +23,7 @@ from saltdeploy.master.fleet.minions import Fleet
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.plan_model import Part
 from saltdeploy.master.records.recorder import Recorder
-from saltdeploy.master.rollout.model import DONE, FAILED, LOST, StepRun
+from saltdeploy.master.rollout.model import DONE, FAILED, LOST, TO_DO, StepRun
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import ONCE, ROLLBACK, Order
 from saltdeploy.protocol.release import file_name
@@ -157,7 +157,10 @@ class OnceRuns:
         command = step.undo if run.undo else step.command
         log.info("deploy %s: step %s runs: %s", self._plan.deploy, step.name, shlex.join(command))
         with flock.locked(self._lock(run), wait=True):
-            return _run(command, step, self._environment(run))
+            how, said = _run(command, step, self._environment(run))
+        if how == DONE:
+            return how, said
+        return how, f"{said}{TO_DO}on the master: {shlex.join(command)}; then run the same command again"
 
     def _environment(self, run: StepRun) -> dict[str, str]:
         """What is deployed, for programs; what undoes finds the release that is gone back to, and the one that is left."""
@@ -201,4 +204,4 @@ def _told(result: Result) -> tuple[str, str]:
 
 
 def _cause(error: DeployError) -> str:
-    return f"{error.cause}; next: {error.next}" if error.next else error.cause
+    return f"{error.cause}{TO_DO}{error.next}" if error.next else error.cause

@@ -20,7 +20,7 @@ from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.records.journal import Journals
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.records.state import DeployState
-from saltdeploy.master.upkeep import retention
+from saltdeploy.master.upkeep import own_tags, retention
 from saltdeploy.protocol.release import repo_of
 from saltdeploy.protocol.result import Result
 
@@ -53,6 +53,7 @@ def collect(
     known = whole and not unreadable
     wanted = _collect_here(repos, master, sweep) if known else []
     journals = retention.collect(repos, master, sweep, readers, whole=known)
+    tags = own_tags.collect(repos, master, test=test)
     options = {"__kwarg__": True, "test": test, **({"wanted": wanted} if known else {})}
     arguments = [options] if whole else [repos[0].name, options]
     hosts, nobodys = _hosts(repos, master, whole=whole)
@@ -67,6 +68,7 @@ def collect(
         "test": test,
         "master": sweep.freed(),
         **({"journals": journals} if journals else {}),
+        **({"tags": tags} if tags else {}),
         **({"skipped": left_out(unreadable)} if unreadable else {}),
         "hosts": {host: _of_host(answers.get(host)) for host in hosts},
     }

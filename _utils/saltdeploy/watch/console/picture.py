@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from saltdeploy.lib.text import size
-from saltdeploy.watch import sentences
+from saltdeploy.watch import awaited, sentences
 from saltdeploy.watch.notes import OutcomeNote
 from saltdeploy.watch.stage import HostProgress, Stage
 from saltdeploy.watch.state import DeployView
@@ -146,11 +146,11 @@ def _waiting_for_hosts(state: DeployView, room: int) -> list[RenderableType]:
     if stage is not None and stage.received and room > 0:
         rows.append(_received(state, stage))
         room -= 1
-    waiting = state.slowest(min(_MOST_HOSTS, max(0, room)))
+    waiting = awaited.slowest(state, min(_MOST_HOSTS, max(0, room)))
     if waiting:
         rows.append(_hosts(state, waiting))
-    elif state.unheard() and room > 0:
-        rows.append(line(f"  {hosts(state.unheard())} asked, no sign yet", "dim"))
+    elif awaited.unheard(state) and room > 0:
+        rows.append(line(f"  {hosts(awaited.unheard(state))} asked, no sign yet", "dim"))
     return rows
 
 

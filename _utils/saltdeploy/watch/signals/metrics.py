@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from saltdeploy.lib.errors import DeployError
 from saltdeploy.watch.signals import signal as kinds
 from saltdeploy.watch.signals.signal import Notification
+from saltdeploy.watch.signals.totals import KeptTotals, NothingKept, Totals
 from saltdeploy.watch.text import count
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _STANDING_FOR = 15.0  # seconds that what was read of the repos counts as fresh
 _TEXTFILE_EVERY = 15.0  # seconds
+_KEPT_EVERY = 15.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +46,23 @@ class Standing:
 
 
 class Metrics:
-    """Counts signals; a sink whose memory is this process: after a restart it is told all journals again.
+    """Counts signals. After a restart it is told all journals again: what stands in them of deploys that are counted already
+    says only how things are, and is not counted twice.
 
     Args:
         standing: reads how the repos stand.
         elapsed: seconds, by a clock that nobody sets.
+        kept: has what was counted before, and keeps what is.
     """
 
     def __init__(
-        self, standing: Callable[[], list[Standing]], elapsed: Callable[[], float] = time.monotonic
+        self,
+        standing: Callable[[], list[Standing]],
+        elapsed: Callable[[], float] = time.monotonic,
+        kept: KeptTotals | None = None,
     ) -> None:
         try:
-            from prometheus_client import CollectorRegistry, Counter, Gauge, Summary
+            from prometheus_client import CollectorRegistry, Gauge
         except ImportError as error:
             raise DeployError(
                 "the library prometheus_client is not installed",
@@ -66,15 +73,9 @@ class Metrics:
         def made(kind: Any, name: str, text: str, *labels: str) -> Any:
             return kind(f"saltdeploy_{name}", text, labels, registry=self.registry)
 
-        self._deploys = made(
-            Counter, "deploys", "Deploys that ended, by outcome.", "repo", "action", "outcome"
-        )
-        self._seconds = made(
-            Summary, "deploy_seconds", "How long deploys took, from begin to end.", "repo", "action"
-        )
-        self._stages = made(Summary, "stage_seconds", "How long stages took.", "repo", "stage")
-        self._bytes = made(Counter, "received_bytes", "What hosts received.", "repo")
-        self._failures = made(Counter, "host_failures", "Hosts that failed a stage.", "repo", "stage")
+        self._kept, self._is_news = kept or NothingKept(), False
+        self.totals = _totals(self._kept)
+        self.registry.register(_Counts(self.totals))
         self._open = made(Gauge, "unfinished_deploys", "Deploys that have begun and not ended.", "repo")
         self._questions = made(
             Gauge, "open_questions", "Questions that wait for an operator's answer.", "repo"
@@ -105,23 +106,66 @@ class Metrics:
         if signal.kind == kinds.FINISHED:
             self._finished(signal)
 
+    def keep(self) -> None:
+        """Write down what was counted since the last time, if anything was.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._is_news:
+            self._kept.write(self.totals.to_wire())
+            self._is_news = False
+
+    def _count(self, signal: Notification) -> None:
+        repo, action, totals = signal.repo, signal.action, self.totals
+        if totals.is_counted(repo, signal.deploy):
+            return
+        totals.add("deploys", (repo, action, signal.outcome))
+        totals.add("deploy_seconds", (repo, action), signal.seconds)
+        for stage in signal.stages:
+            totals.add(
+                "stage_seconds", (repo, stage.name), max(0.0, (stage.ended or signal.time) - stage.begun)
+            )
+            totals.add("received_bytes", (repo,), count(stage.received))
+            totals.add("host_failures", (repo, stage.name), stage.failed)
+        totals.counted(repo, signal.deploy)
+        self._is_news = True
+
     def _finished(self, signal: Notification) -> None:
         repo, action = signal.repo, signal.action
         self._open.labels(repo).set(0)
-        self._deploys.labels(repo, action, signal.outcome).inc()
-        self._seconds.labels(repo, action).observe(signal.seconds)
-        for stage in signal.stages:
-            self._stages.labels(repo, stage.name).observe(
-                max(0.0, (stage.ended or signal.time) - stage.begun)
-            )
-            self._bytes.labels(repo).inc(count(stage.received))
-            self._failures.labels(repo, stage.name).inc(stage.failed)
+        self._count(signal)
         if repo in self._last_labels:
             self._last.remove(*self._last_labels[repo])
         labels = (repo, signal.tag, signal.commit, action, signal.outcome, signal.user)
         self._last.labels(*labels).set(1)
         self._last_labels[repo] = labels
         self._last_time.labels(repo).set(signal.time)
+
+
+def _totals(kept: KeptTotals) -> Totals:
+    """What was counted before; from nothing where that is not known."""
+    try:
+        found = kept.read()
+        return Totals.from_wire(found) if found else Totals(time.time())
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        log.warning("What was counted before cannot be read; what the journals tell is counted: %s", error)
+        return Totals(time.time())
+
+
+class _Counts:
+    """The counts, for the registry of the library."""
+
+    def __init__(self, totals: Totals) -> None:
+        self._totals = totals
+
+    def describe(self) -> list[Any]:
+        """Nothing: the registry need not read it to learn the names."""
+        return []
+
+    def collect(self) -> Iterator[Any]:
+        """What the library asks for."""
+        return self._totals.collect()
 
 
 class _Stand:
@@ -182,7 +226,8 @@ class Exposition:
     """
 
     def __init__(self, metrics: Metrics, address: str, port: int, textfile: str) -> None:
-        self._registry, self._textfile, self._due = metrics.registry, textfile, 0.0
+        self._metrics, self._registry = metrics, metrics.registry
+        self._textfile, self._due, self._kept_until = textfile, 0.0, 0.0
         if port:
             from prometheus_client import start_http_server
 
@@ -193,6 +238,16 @@ class Exposition:
                     f"metrics cannot be served at {address}:{port}: {error.strerror}",
                     next=f"ss -ltnp 'sport = :{port}'",
                 ) from error
+
+    def keep(self, now: float) -> None:
+        """Write down what was counted, if that is due. Journals that nobody needs are days old when they are deleted.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if now >= self._kept_until:
+            self._kept_until = now + _KEPT_EVERY
+            self._metrics.keep()
 
     def write(self, now: float) -> bool:
         """Write the file, if it is due; whether it was.

@@ -18,6 +18,7 @@ from saltdeploy.watch.signals.hooks import Execute
 from saltdeploy.watch.signals.metrics import Exposition, Metrics, Standing
 from saltdeploy.watch.signals.positions import FromTheBegin, Positions
 from saltdeploy.watch.signals.sink import SinkSettings
+from saltdeploy.watch.signals.totals import Keeping, nothing_kept
 
 PROMETHEUS = "prometheus"
 
@@ -38,12 +39,14 @@ class World:
         positions: sink -> how far it has been told each.
         execute: calls an execution function.
         standing: tells how the repos stand.
+        totals: gives a sink what keeps its counts.
     """
 
     journals: Callable[[], Callable[[], Iterable[Path]]]
     positions: Callable[[str], Positions]
     execute: Execute
     standing: Callable[[], list[Standing]]
+    totals: Keeping = nothing_kept
 
 
 class Office:
@@ -124,7 +127,7 @@ def _telling(settings: SinkSettings, world: World) -> Callable[[], float]:
 
 
 def _counting(settings: SinkSettings, world: World) -> Callable[[], float]:
-    metrics = Metrics(world.standing)
+    metrics = Metrics(world.standing, kept=world.totals(settings.name))
     courier = Courier(settings, metrics, FromTheBegin(), world.journals())
     courier.look()  # whoever asks first must not see counts that only grow
     address, port = str(settings.options["address"]), int(str(settings.options["port"]))
@@ -134,6 +137,7 @@ def _counting(settings: SinkSettings, world: World) -> Callable[[], float]:
     def look() -> float:
         nonlocal missed
         wait = courier.look()
+        exposition.keep(time.monotonic())
         try:
             if exposition.write(time.monotonic()):
                 missed = False

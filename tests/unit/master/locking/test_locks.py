@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from saltdeploy.lib import flock
 from saltdeploy.lib.errors import BadArguments, Locked, Unavailable
 from saltdeploy.master.locking.locks import Locks, is_held
+from saltdeploy.master.locking.model import Lock
 
 from tests.support.rounds import rounds
 from tests.support.stores import Directory, store
@@ -87,6 +88,24 @@ def test_repos_are_held_apart_from_each_other(master: Master) -> None:
     for name in names:
         with master.locks.hold(name, (), person("alice")):
             assert [other for other in names if not master.can_deploy(other)] == [name]
+
+
+@pytest.mark.parametrize("written", ["", "{", "[]", '{"pid": 0}'])
+def test_of_a_holder_whose_note_is_empty_or_half_written_it_is_said_that_nobody_knows_who_it_is(
+    master: Master, written: str
+) -> None:
+    with master.locks.hold("mediawiki", (), person("alice")):
+        master.locks._lock_file("mediawiki").write_text(written)
+        with pytest.raises(Locked) as caught, master.locks.hold("mediawiki", (), person("bob")):
+            pass
+    assert "pid 0" not in caught.value.cause
+    assert caught.value.cause.startswith("repo:mediawiki is locked by ")
+
+
+def test_who_has_not_written_down_its_name_is_told_as_that() -> None:
+    assert str(Lock.from_wire({"scope": "repo:mediawiki"})) == (
+        "repo:mediawiki is locked by a process that has not said who it is, or whose note is damaged"
+    )
 
 
 def test_the_refused_one_reads_who_why_since_when_from_where_and_what_to_do(master: Master) -> None:

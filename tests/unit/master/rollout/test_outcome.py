@@ -229,7 +229,7 @@ REPORT = "salt-run deploy.report repo=wiki"
             "forward: salt-run deploy.rollback repo=wiki to=v8", "back: salt-run deploy.sync repo=wiki tag=v9"]),
         (about("rollback", "v8", "v9"), True, False, [
             "forward: salt-run deploy.sync repo=wiki tag=v8",
-            "back: salt-run deploy.sync repo=wiki tag=v9 force=True"]),
+            "back: salt-run deploy.sync repo=wiki tag=v9 force=bad_release"]),
         (about("restart"), False, False, ["forward: salt-run deploy.restart repo=wiki"]),
         (DeployedTags("sync", SEVERAL, {"wiki": "v8", "l10n": "1.9"}), False, False, [
             """forward: salt-run deploy.sync repo='{"wiki": "v9", "l10n": "1.10"}'""",

@@ -54,7 +54,7 @@ checks:
   endpoints: {type: nrpe, stage: promote, command: check_endpoints_mathoid}
   venv: {type: script, after: promote, command: build_venv.sh}
   warm: {type: command, after: promote, command: 'curl -s localhost | grep -q ok', shell: true}
-  over: {type: command, after: finalize, command: "true"}
+  over: {type: command, after: config_diff, command: "true"}
 """
 
 
@@ -123,6 +123,7 @@ def test_what_scap_cfg_says_becomes_a_pillar_that_is_valid(scap: ScapRepository)
         "service_port": [10042],
         "service_timeout": 90.0,
         "slots": 3,
+        "keep_tags": 30,
     }
     assert pillar["deployment_config"]["signals"] == {
         "irc-mathoid-deploy": {
@@ -152,7 +153,6 @@ def test_each_key_that_is_not_carried_over_is_named_with_its_reason(scap: ScapRe
     assert set(left) == {
         "ssh_user",
         "git_binary_manager",
-        "tags_to_keep",
         "config_deploy",
         "canary_threshold",
         "nonsense",
@@ -208,7 +208,7 @@ def test_checks_of_the_release_stay_there_and_those_that_would_be_refused_are_na
     why, act = left["checks.yaml: warm"]
     assert "no shell is used" in why
     assert act == "command: [/bin/sh, -c, curl -s localhost | grep -q ok], without shell"
-    assert "use after: handle_service" in left["checks.yaml: over"][0]
+    assert "use after: config_deploy" in left["checks.yaml: over"][0]
     assert not {"checks.yaml: venv", "checks.yaml: endpoints"} & set(left)
 
 

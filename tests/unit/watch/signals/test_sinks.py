@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -19,6 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from saltdeploy.lib.errors import DeployError
+from saltdeploy.master.records.kept_totals import TotalsFile
 from saltdeploy.watch.signals.cdevents import CDEvents
 from saltdeploy.watch.signals.forges import GitHub, GitLab
 from saltdeploy.watch.signals.grafana import Grafana
@@ -28,6 +30,7 @@ from saltdeploy.watch.signals.irc import Irc
 from saltdeploy.watch.signals.metrics import Exposition, Metrics, Standing
 from saltdeploy.watch.signals.sink import Refused
 from saltdeploy.watch.signals.statsd import Statsd
+from saltdeploy.watch.signals.totals import Totals
 from saltdeploy.watch.signals.traces import Traces
 from saltdeploy.watch.signals.webhook import Webhook
 
@@ -221,9 +224,9 @@ def test_a_function_that_raises_hangs_or_says_no_is_named() -> None:
 
 def test_prometheus_own_parser_reads_what_is_counted_and_how_repos_stand(tmp_path: Path) -> None:
     metrics = Metrics(lambda: [Standing(REPO, "v0", COMMIT, True, {"pinned": 3, "behind": 1})])
-    for outcome in ("CONVERGED", "ROLLED BACK", "CONVERGED"):
+    for number, outcome in enumerate(("CONVERGED", "ROLLED BACK", "CONVERGED")):
         for one in told(*deploy(outcome)):
-            metrics.tell(one)
+            metrics.tell(dataclasses.replace(one, deploy=f"2026112310111{number}000000"))
     port, file = free_port(), tmp_path / "deploy.prom"
     exposition = Exposition(metrics, "127.0.0.1", port, str(file))
     assert (exposition.write(100.0), exposition.write(100.1)) == (True, False)
@@ -242,6 +245,49 @@ def test_prometheus_own_parser_reads_what_is_counted_and_how_repos_stand(tmp_pat
         assert about["saltdeploy_locked", REPO] == 1
         assert about["saltdeploy_hosts", "behind", REPO] == 1
         assert len([key for key in about if key[0] == "saltdeploy_last_deploy_info"]) == 1
+
+
+def _counts(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
+    samples = [one for family in families for one in family.samples]
+    return {
+        (one.name, *sorted(one.labels.values())): one.value
+        for one in samples
+        if one.name.endswith(("_total", "_sum", "_count"))
+    }
+
+
+def test_counts_never_go_down_though_journals_are_deleted_and_the_process_begins_anew(tmp_path: Path) -> None:
+    ids = [f"2026112310111{number}000000" for number in range(3)]
+    deploys = [dataclasses.replace(finished(), deploy=each) for each in ids]
+    kept = TotalsFile(tmp_path, "prometheus")
+    first = Metrics(list, kept=kept)
+    for one in deploys[:2]:
+        first.tell(one)
+    first.keep()
+    before = _counts(first)
+    assert before["saltdeploy_deploys_total", "CONVERGED", REPO, "sync"] == 2
+
+    second = Metrics(list, kept=kept)  # of the first journal nothing is left, and a third one came
+    assert _counts(second) == before
+    for one in deploys[1:]:
+        second.tell(one)
+    after = _counts(second)
+    assert after["saltdeploy_deploys_total", "CONVERGED", REPO, "sync"] == 3
+    assert all(after[key] >= value for key, value in before.items())
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"since": 1, "newest": {}, "counts": [["deploys"]]}'])
+def test_counts_that_are_damaged_begin_anew_with_the_journals_that_are_left(
+    tmp_path: Path, damage: str
+) -> None:
+    kept = TotalsFile(tmp_path, "prometheus")
+    kept.write(Totals(1.0).to_wire())
+    kept.path.write_text(damage)
+    metrics = Metrics(list, kept=kept)
+    metrics.tell(finished())
+    metrics.keep()
+    assert Metrics(list, kept=kept).totals.sums == metrics.totals.sums
 
 
 def test_counts_are_served_though_the_repos_cannot_be_read() -> None:

@@ -37,6 +37,8 @@ def outcome(view: View, now: float, colour: bool) -> list[str]:
     remarks = [*notes(shown, reason, next_act), *travels(view), *_others(view)]
     if remarks:
         lines += ["", *remarks]
+    if view.get("said"):  # what Trebuchet's runner printed to who called it in its form
+        lines += ["", clean(view.get("said"), 100)]
     return [*lines, "", *end(view, colour)]
 
 

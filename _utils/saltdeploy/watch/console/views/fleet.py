@@ -223,4 +223,4 @@ def _bad(found: list[View]) -> list[str]:
         if why:
             bad[release(version)] = why.removesuffix(f": {cause}") if cause in told else why
     lines = [f"bad: {name}: {why}" for name, why in bad.items()]
-    return [*lines, "a bad release is refused unless force=True"] if lines else lines
+    return [*lines, "a bad release is refused unless force=bad_release"] if lines else lines

@@ -28,7 +28,7 @@ def gc(view: View, now: float, colour: bool) -> list[str]:
         [("HOST", "STATE", "FREED", "OF"), *([] if view.get("repo") and not own else [master]), *hosts]
     )
     left = [f"{some(names)}: left out {what}" for what, names in skipped.items()]
-    lines = [*lines, "", *left, *_journals(view), *notes(shown), f"{size(total)} {verb}"]
+    lines = [*lines, "", *left, *_journals(view), *_tags(view), *notes(shown), f"{size(total)} {verb}"]
     silent = [name for name in sorted(shown, key=natural) if shown[name].get("state") == "unreachable"]
     return (
         [*lines, f"Next: salt '{clean(silent[0])}' test.ping; then the same command again"]
@@ -46,6 +46,17 @@ def _journals(view: View) -> list[str]:
         kept = [f"{count(number)} stay: {clean(why)}" for why, number in mapping(found.get("kept")).items()]
         lines.append(f"{clean(name)}: of its old journals {'; '.join([*gone, *kept])}")
     return lines
+
+
+def _tags(view: View) -> list[str]:
+    """How many of the tags that were made here go."""
+    verb = "would go" if view.get("test") else "went"
+    return [
+        f"{clean(name)}: of its own tags {count(found.get('dropped'))} {verb}, {count(found.get('kept'))} stay"
+        if "unread" not in found
+        else f"{clean(name)}: its own tags stay: {clean(found['unread'])}"
+        for name, found in sorted(mapping(view.get("tags")).items())
+    ]
 
 
 def _freed_row(host: View) -> tuple[str, str, str]:

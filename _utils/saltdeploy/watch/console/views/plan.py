@@ -156,11 +156,19 @@ def _next(view: View) -> list[str]:
     ]
     command = " ".join(["salt-run deploy.sync", *filter(None, words)])
     if listed(view.get("guards")):
-        return [
-            f"Plan: {known}",
-            f"Next: look at what the guards say; to deploy all the same: {command} force=True",
-        ]
+        return [f"Plan: {known}", f"Next: {_behind_guards(view, command)}"]
     return [f"Plan: {known}", f"Next: {command}"]
+
+
+def _behind_guards(view: View, command: str) -> str:
+    """What to do where guards refuse: they are forced by their names, so that no other one is; some are not forced at all."""
+    forced = clean(view.get("forced_by"))
+    if forced:
+        return f"look at what the guards say; to deploy all the same: {command} {argument('force', forced)}"
+    first = next(
+        (clean(said.get("next"), 1000) for said in views(view.get("refusals")) if said.get("next")), ""
+    )
+    return first or "do as the guards say; one of them cannot be forced"
 
 
 def _release_argument(view: View) -> str:

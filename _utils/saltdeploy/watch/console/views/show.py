@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saltdeploy.lib.text import utc
+from saltdeploy.lib.text import size, utc
 from saltdeploy.watch.console.views.common import (
     View,
     cell,
@@ -118,7 +118,17 @@ def _failures(view: View) -> list[str]:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         stage, cause = key
         lines.append(f"{', '.join(names[:3])}{more}: {stage}: {with_next(cause, nexts[key])}")
+        lines += [f"\t{name}: {left}" for name in names[:3] if (left := _left(shown[name]))]
     return lines
+
+
+def _left(spans: list[View]) -> str:
+    """What the disk of a host had left when its last stage failed."""
+    for span in reversed(spans):
+        free, inodes = span.get("free_bytes"), span.get("free_inodes")
+        if isinstance(free, int):
+            return f"{size(free)} free" + (f", {inodes} inodes" if isinstance(inodes, int) else "")
+    return ""
 
 
 def _notes(view: View) -> list[str]:

@@ -1,0 +1,1 @@
+"""Situations, what is printed in them, and a person who types it."""

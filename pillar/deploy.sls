@@ -176,6 +176,7 @@ repo_config:
 
     # Where REVISION and DEPLOY_HEAD tell what is live: beside the trees, or none (docs/layouts.md).
     # exclude: []
+    # assets: {}
     # subdirectory: ''
     # attributes: blobs
     # owner: {}

@@ -31,6 +31,7 @@ VERSIONS = ("one", "two", "broken", "four")
 #: What the pillar says of such a site; docs/everyday.md has the same.
 PILLAR: dict[str, Any] = {
     "targets": "web1",
+    "assets": {"paths": ["static"], "keep": 3},
     "once": [
         {
             "name": "migrate",
@@ -48,7 +49,8 @@ PILLAR: dict[str, Any] = {
 }
 
 _LOCATIONS = """
-location /static/ {{ root {live}; }}
+location /static/ {{ root {live}; error_page 404 = @before; }}
+location @before {{ root {assets}; }}
 location / {{ proxy_pass http://unix:{disk}/site.sock:; }}
 """
 
@@ -65,6 +67,7 @@ def releases() -> list[Tree]:
                 b"VERSION": Entry(FILE, version.encode()),
                 b"COLUMN": Entry(FILE, column.encode()),
                 b"static/site.css": Entry(FILE, f"/* {version} */".encode()),
+                f"static/app-{version}.js".encode(): Entry(FILE, version.encode()),
             }
         )
     trees[2][b"COLUMN"] = Entry(FILE, b"nothing_of_this_name")
@@ -82,7 +85,7 @@ def read(url: str) -> tuple[int, str]:
 
 
 class Reader:
-    """Reads the page and its style sheet until it is told to stop.
+    """Reads the page and its style sheet until it is told to stop, and what the page asks for, of each that it still has open.
 
     Attributes:
         seen: how often which version answered.
@@ -98,7 +101,7 @@ class Reader:
 
     def _run(self) -> None:
         while not self._ends.wait(0.01):
-            for path in ("/", "/static/site.css"):
+            for path in ("/", "/static/site.css", *(f"/static/app-{version}.js" for version in self.seen)):
                 status, text = read(self._url + path)
                 if status != 200:
                     self.failures.append((status, f"{path}: {text}"))
@@ -165,8 +168,10 @@ def test_a_site_is_taken_over_goes_forth_and_back_and_no_reader_fails(
 ) -> None:
     disk = site.fleet.hosts["web1"].disk
     serve_as_before(site.place("web1"), disk, lay)
+    live = site.place("web1")
+    assets = live.with_name(f".{live.name}.deploy") / "assets"
     with (
-        nginx(tmp_path / "nginx", _LOCATIONS.format(live=site.place("web1"), disk=disk)) as url,
+        nginx(tmp_path / "nginx", _LOCATIONS.format(live=live, assets=assets, disk=disk)) as url,
         Reader(url) as reader,
     ):
         assert converged(site.sync("v0")).data["hosts"]["web1"]["moved_aside"]

@@ -35,6 +35,7 @@ _LONGEST_NAME = 235  # bytes of 255: what was found there is kept as <name>.<tim
 _LONGEST_PATH = 2048  # bytes of 4096: the paths of a release come behind it
 _SHARED_KEYS = ("dirs", "files", "place")
 _MOST_SHARED = 100  # paths
+_LEAST_KEPT, _MOST_KEPT = 2, 100  # releases whose assets stay
 _LONGEST_SHARED = 200  # bytes of a path
 _MARK = 8  # digits
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")  # a shape has letters only
@@ -266,6 +267,47 @@ def refuse_nested(paths: Collection[str]) -> None:
             raise Wrong(f"{other} is within {one}, which is shared")
 
 
+@dataclass(frozen=True)
+class KeptAssets:
+    """Files of older releases that stay within reach of whoever still has their pages. False where there are none.
+
+    Attributes:
+        paths: in the tree of a release, with all that is below them.
+        keep: of how many releases, the live one counted.
+    """
+
+    paths: tuple[str, ...] = ()
+    keep: int = 3
+
+    def __bool__(self) -> bool:
+        return bool(self.paths)
+
+    def holds(self, path: bytes) -> bool:
+        """Whether a path of a release is one of these, or below one."""
+        named = (each.encode() for each in self.paths)
+        return any(path == each or path.startswith(each + b"/") for each in named)
+
+
+NO_ASSETS = KeptAssets()
+
+
+def assets(value: Any) -> KeptAssets:
+    """Read ``assets``: ``paths`` and ``keep``.
+
+    Raises:
+        Wrong: with the path of what is wrong.
+    """
+    if not isinstance(value, dict):
+        raise Wrong("must be a table with paths, and perhaps keep")
+    if unknown := set(value) - {"paths", "keep"}:
+        raise Wrong("is no key of assets; those are paths and keep", sorted(map(str, unknown))[0])
+    found, keep = _paths(value.get("paths"), "paths"), value.get("keep", KeptAssets.keep)
+    if isinstance(keep, bool) or not isinstance(keep, int) or not _LEAST_KEPT <= keep <= _MOST_KEPT:
+        raise Wrong(f"must be a whole number from {_LEAST_KEPT} to {_MOST_KEPT}", "keep")
+    refuse_nested(found)
+    return KeptAssets(tuple(found), keep)
+
+
 def _place(value: Any) -> str:
     if value is None:
         return ""
@@ -303,12 +345,14 @@ class RepoPaths:
         shared: what is the host's own and stays whatever is deployed.
         revision_files: where ``REVISION`` and ``DEPLOY_HEAD`` tell what is live: ``beside`` the trees, or ``none``.
         config_files: files that each host renders for each release.
+        assets: of older releases, which stay within reach.
     """
 
     location: Path
     shared: SharedPaths = NOTHING_SHARED
     revision_files: str = "beside"
     config_files: tuple[ConfigFile, ...] = ()
+    assets: KeptAssets = NO_ASSETS
 
     @property
     def area(self) -> Path:
@@ -355,7 +399,9 @@ def repo_paths(name: str, keys: dict[str, Any], location: Path) -> RepoPaths:
         path = ":".join(["repo_config", name, "shared", *error.path])
         raise ConfigError(str(error), repo=name, path=path) from None
     files = keys["config_files"] or ()
-    return RepoPaths(location, _with_rendered(name, found, files), keys["revision_files"], files)
+    return RepoPaths(
+        location, _with_rendered(name, found, files), keys["revision_files"], files, keys["assets"]
+    )
 
 
 def _with_rendered(name: str, found: SharedPaths, files: tuple[ConfigFile, ...]) -> SharedPaths:

@@ -183,6 +183,7 @@ REPO_KEYS: dict[str, Key] = {
     "blobs": ({}, blobs.blobs),
     "submodule_urls": ({}, blobs.rewrites),
     "shared": ({}, paths.shared),
+    "assets": ({}, paths.assets),
     "owner": ({}, owner.owner),
     "exclude": ([], exclude.exclude),
     "subdirectory": ("", exclude.subdirectory),

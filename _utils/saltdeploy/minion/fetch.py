@@ -17,7 +17,7 @@ from saltdeploy.git.repository import git_version
 from saltdeploy.lib import disk, priority
 from saltdeploy.lib.errors import Corrupt, DeployError, GitFailed, Unavailable
 from saltdeploy.lib.text import public
-from saltdeploy.minion import checks, config_files, configuration, downloads, signature, untracked
+from saltdeploy.minion import assets, checks, config_files, configuration, downloads, signature, untracked
 from saltdeploy.minion.checks import CheckSite
 from saltdeploy.minion.configuration import Configurations
 from saltdeploy.minion.context import Host, Task
@@ -70,6 +70,7 @@ def _fetch_one(order: Order, repo: Repo, host: Host, steps: Steps) -> dict[str, 
         facts = _arrive(order, layout, holdings, repo, host, steps)
     disk.remove_tree(Record(host.cache, repo.name).partial)  # of a payload that nobody needs any more
     site = dataclasses.replace(site, tree=layout.tree(order.release.commit))
+    assets.keep(repo, layout, holdings.live, order.release.commit)
     facts |= config_files.bring(repo, order.release, layout, site, as_it_was=order.as_it_was)
     known = (*repo.hooks.checks, *checks.of_release(layout, repo, order.release.commit))
     steps.run([*checks.calls(repo.hooks.fetch_calls, site), *checks.at("after fetch", known, site)])

@@ -128,6 +128,8 @@ def there(source: Source, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 #: transports, engines and commands keep.
 ELSEWHERE = frozenset(
     {
+        "area:assets.json",
+        "area:assets/**",
         "area:blobs/<aa>/<content>",
         "area:blobs/incoming/**",
         "area:catalogue.db",

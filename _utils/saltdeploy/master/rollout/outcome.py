@@ -71,9 +71,9 @@ def stopped(
     if not asked and not split:
         return ended(HELD, ready, total, _sentence(why, steps, _UNSWITCHED if steps else _UNTOUCHED))
     if asked and where.are_back() and not split:
-        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell), steps))
+        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell, why), steps))
     more = _what_is_not_back(where, stuck)
-    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell), steps))
+    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell, why), steps))
 
 
 def _what_is_not_back(where: Whereabouts, stuck: dict[str, str]) -> str:
@@ -95,10 +95,15 @@ def _unwell(where: Whereabouts, astray: list[str]) -> dict[str, str]:
     return {host: cause for host, cause in where.unwell.items() if host not in astray}
 
 
-def _not_well(unwell: dict[str, str]) -> str:
+def _not_well(unwell: dict[str, str], told: str = "") -> str:
+    """How many are not well, and which; not named again where ``told`` ends with the very same, in any order."""
     if not unwell:
         return ""
-    return f"{hosts(len(unwell))} switched as asked, then a restart, a check or another step failed: {some(unwell)}"
+    said = f"{hosts(len(unwell))} switched as asked, then a restart, a check or another step failed"
+    which = f": {some(unwell)}"
+    last = told[-len(which) :]
+    is_told = last.startswith(": ") and all(some({host: cause}) in last for host, cause in unwell.items())
+    return said if is_told else said + which
 
 
 def _sentence(*parts: str) -> str:

@@ -156,6 +156,30 @@ def test_F57_hosts_that_follow_a_newer_deploy_are_not_called_unable_to_switch_ba
     assert "this host has seen epoch 9" in deploy.reason
 
 
+@pytest.mark.parametrize(
+    ("on_the_way_back", "ending"),
+    [
+        pytest.param(BROKEN, "step failed", id="the same"),
+        pytest.param(SILENT, f"step failed: c (the disk is full); b ({SILENT.cause})", id="another one"),
+    ],
+)
+def test_F13_who_failed_by_the_same_on_the_way_forth_and_back_is_named_once(on_the_way_back, ending):
+    deploy = Deploy(wave("all", "a b c", limit=1)).fetch()
+    deploy.ask()
+    deploy.hear("a")
+    deploy.hear("b", BROKEN, shows=True)
+    deploy.hear("c", BROKEN, shows=True)
+    deploy.ask()
+    deploy.hear("a", switched=False)
+    deploy.hear("c", BROKEN, switched=False)
+    deploy.hear("b", on_the_way_back, switched=False)
+    assert deploy.end == "ROLLED BACK 3/3"
+    assert deploy.reason == (
+        "2 hosts of all failed, the limit is 1: b (the disk is full); c (the disk is full); "
+        f"2 hosts switched as asked, then a restart, a check or another {ending}"
+    )
+
+
 # -- a disk that is full --------------------------------------------------------------------------------------
 
 

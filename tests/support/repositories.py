@@ -131,6 +131,14 @@ class Source:
         self._tags: dict[int, Tag] = {}
         self._checked_out: dict[int, dict[bytes, tuple[object, ...]]] = {}
 
+    @classmethod
+    def at(cls, git_dir: Path) -> Source:
+        """A repository that somebody else has made, with such tags."""
+        found = cls.__new__(cls)
+        found.git_dir, found.repository = git_dir, Repository(git_dir)
+        found.trees, found._template, found._tags, found._checked_out = [], _Template({}, {}), {}, {}
+        return found
+
     def copy(self, directory: Path) -> Source:
         """The same repository once more; quicker than to make it once more."""
         shutil.copytree(self.git_dir, directory, symlinks=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.blobstores import ENTRIES, Server, annexed, fat, fill, lfs
-from tests.support.repositories import FILE, Entry, Source, repo, tree
+from tests.support.repositories import FILE, Entry, Source, tree
 from tests.support.serving import until
 from tests.support.targets import Target
 
@@ -162,8 +162,6 @@ def test_a_content_that_was_spoilt_on_this_disk_is_fetched_again(server: Server,
 KILLED = """
 import sys
 from pathlib import Path
-from saltdeploy.minion import stages
-from tests.support.repositories import Source, repo
 from tests.unit.blobs.test_faults import fetch
 fetch(Path(sys.argv[1]), sys.argv[2])
 """
@@ -171,10 +169,7 @@ fetch(Path(sys.argv[1]), sys.argv[2])
 
 def fetch(place: Path, url: str) -> None:
     """What the process does that is killed: fetch release 1 of the host in ``place``."""
-    source = Source.__new__(Source)
-    source.git_dir, source._tags = place / "s.git", {}
-    source.repository = repo.__globals__["Repository"](source.git_dir)
-    host = Target(place, source, blobs={"lfs": url})
+    host = Target(place, Source.at(place / "s.git"), blobs={"lfs": url})
     host.run(host.order(1, deploy=77))
 
 

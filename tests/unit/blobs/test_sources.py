@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from saltdeploy.git.repository import Repository
 from saltdeploy.lib.rate_limit import Shared
 from saltdeploy.minion import stages
 
@@ -139,11 +138,7 @@ def test_unlocked_annexed_files_keep_their_mode(tmp_path: Path) -> None:
 
 def commits(place: Path) -> Source:
     """What :class:`Target` needs of a work tree with the tag ``v0``."""
-    source = Source.__new__(Source)
-    source.git_dir = place / ".git"
-    source.repository = Repository(source.git_dir)
-    source._tags = {}
-    return source
+    return Source.at(place / ".git")
 
 
 def test_what_git_lfs_committed_is_served(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from saltdeploy.lib.readers import Given, NotValid, flag
 
 #: The guards that can be forced, in the order in which they are asked.
@@ -53,5 +55,6 @@ def guards(given: Given) -> Force:
     try:
         return flag(given)
     except NotValid as error:
-        guess: object = ",".join(known) if known else error.guess
+        meant = [near for name in names for near in difflib.get_close_matches(str(name), _NAMES, n=1)]
+        guess: object = ",".join(name for name in _NAMES if name in meant) or error.guess
         raise NotValid(f"{error}, nor does it name guards: {', '.join(_NAMES)}", guess) from None

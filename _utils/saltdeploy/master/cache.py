@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import DamagedFile, Unavailable
+from saltdeploy.lib.errors import Corrupt, DamagedFile, Unavailable
 
 LOCKS = "deploy/locks"
 CLAIMS = "deploy/claims"
@@ -130,6 +130,8 @@ class Records:
             if key not in self.keys():
                 raise
             # the store answers, and this record does not
+            if not _is_of_a_record(error.__cause__):
+                raise self._unread(key, error) from error
             raise DamagedFile(f"the record is damaged: {error.cause}", path=where, next=following) from error
         if found:
             durable.parsed(found, self._check, where, following)
@@ -148,7 +150,17 @@ class Records:
         try:
             return question()
         except Exception as error:  # a driver's own kinds, and those of the libraries below it
-            raise self._broken(f"{type(error).__name__}: {error}") from error
+            raise self._broken(_said(error)) from error
+
+    def _unread(self, key: str, error: Unavailable) -> Unavailable:
+        """Nobody knows that the record is damaged: it is neither rebuilt, nor is anybody told to delete it."""
+        return Unavailable(
+            f"the store lists the record {key} and fails when it is read, in a way that says nothing of the record: "
+            f"{_said(error.__cause__)}",
+            path=self._bank,
+            next="look for it in the master's log, and at the driver (`cache` in its configuration): salt-run cache.fetch "
+            f"{self._bank} key='\"{key}\"' asks for the record alone",
+        )
 
     def _broken(self, why: str) -> Unavailable:
         return Unavailable(
@@ -157,6 +169,22 @@ class Records:
             next="see that the cache of the master (`cache` in its configuration) answers: salt-run cache.list "
             f"{self._bank}",
         )
+
+
+#: What drivers raise of one record, by name, since the package never imports Salt: it cannot be made out, or not be read.
+_OF_A_RECORD = ("SaltDeserializationError", "SaltCacheError")
+
+
+def _is_of_a_record(error: BaseException | None) -> bool:
+    """Whether a driver's error tells of what it holds. None: what it gave was no record."""
+    if isinstance(error, OSError):  # of a file; those of a network have a kind of their own, or no number
+        return error.errno is not None and not isinstance(error, (ConnectionError, TimeoutError))
+    is_form = isinstance(error, (ValueError, RecursionError, Corrupt))
+    return error is None or is_form or type(error).__name__ in _OF_A_RECORD
+
+
+def _said(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def history_bank(repo: str) -> str:

@@ -32,6 +32,14 @@ def rolled_back(at: Console) -> Story:
     assert at.live() == at.everywhere("v2")
 
 
+def rolled_back_and_well(at: Console) -> Story:
+    at.has("v0")
+    at.configure(checks={"new": {"type": "command", "after": "checkout", "command": "grep -q 0 a"}})
+    hand = {"deploy a tag that mends it": lambda: None}
+    yield Printed(lambda: at.deploy("v2"), hand, mend=lambda: at.configure(checks=None))
+    assert at.live() == at.everywhere("v2")
+
+
 def mixed(at: Console) -> Story:
     """A host is lost after it has fetched, within the limit."""
     at.has("v0")
@@ -141,7 +149,7 @@ def _dies(at: Console, event: str, number: int) -> None:
 #: Word of an outcome, of a host in a report, or of a deploy that has not ended -> situations.
 SITUATIONS = {
     "HELD": [held],
-    "ROLLED BACK": [rolled_back],
+    "ROLLED BACK": [rolled_back, rolled_back_and_well],
     "MIXED": [mixed],
     "drift": [drift],
     "damaged": [damaged],

@@ -114,7 +114,14 @@ def test_F49_a_guard_is_forced_by_its_name(word: str, meant: object) -> None:
 
 @pytest.mark.parametrize(
     ("word", "mended"),
-    [("max_remove", "False"), ("max_removed,frost", "max_removed"), ("moved_tag", "False"), ("[]", "False")],
+    [
+        ("max_remove", "max_removed"),
+        ("frieze", "freeze"),
+        ("bad-release,frieze", "freeze,bad_release"),
+        ("max_removed,frost", "max_removed"),
+        ("moved_tag", "False"),
+        ("[]", "False"),
+    ],
 )
 def test_F49_what_is_no_guard_or_cannot_be_forced_is_refused_with_those_that_can(
     word: str, mended: str

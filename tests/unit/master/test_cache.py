@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from saltdeploy.lib.errors import Unavailable
+from saltdeploy.lib.errors import DamagedFile, DeployError, Unavailable
 from saltdeploy.master.cache import Records, key_of
 
 from tests.support.stores import Directory, StoreContract, store
@@ -72,6 +73,27 @@ def test_a_driver_that_fails_is_an_error_that_names_the_bank(act: Any) -> None:
     with pytest.raises(Unavailable, match="ValueError: twice|no space left|read-only") as caught:
         act(records)
     assert caught.value.path == "deploy/locks" and caught.value.next
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("no JSON"), DamagedFile),
+        (OSError(errno.EIO, "Input/output error"), DamagedFile),
+        (type("SaltDeserializationError", (Exception,), {})("msgpack"), DamagedFile),
+        (type("SaltCacheError", (Exception,), {})("reading the cache file"), DamagedFile),
+        (RuntimeError("pool is closed"), Unavailable),
+        (TimeoutError("timed out"), Unavailable),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), Unavailable),
+    ],
+)
+def test_a_record_is_called_damaged_only_where_the_drivers_error_is_of_the_record(
+    error: Exception, kind: type[DeployError]
+) -> None:
+    with pytest.raises(kind, match=type(error).__name__) as caught:
+        Records(_Driver(error, error), "bank").get("a")
+    assert type(caught.value) is kind
+    assert ("cache.flush" in caught.value.next) == (kind is DamagedFile)
 
 
 def test_what_is_no_record_is_not_taken_for_an_empty_one() -> None:

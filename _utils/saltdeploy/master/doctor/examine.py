@@ -14,6 +14,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.doctor.ask import ask
 from saltdeploy.master.doctor.seen import Finding, MasterSettings, Seen
 from saltdeploy.master.doctor.table import CHECKS
+from saltdeploy.master.fleet.ssh.advice import SshAdvice
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,7 @@ def judge(seen: Seen) -> list[Judged]:
 
 def _view(seen: Seen) -> dict[str, Any]:
     judged = judge(seen)
+    advice = SshAdvice(seen.master.over_ssh if seen.master else ())
     return {
         "view": "doctor",
         "retcode": 1 if any(each.state == WRONG for each in judged) else 0,
@@ -123,7 +125,7 @@ def _view(seen: Seen) -> dict[str, Any]:
                 "repo": found.repo,
                 "cause": found.cause,
                 "by_hand": found.by_hand,
-                "next": found.next,
+                "next": advice.of(found.next, found.host, found.repo),
             }
             for each in judged
             for found in each.findings

@@ -16,6 +16,7 @@ from saltdeploy.master.context import Bus
 from saltdeploy.master.fleet.attention import PATIENCE, QUESTIONS, Attention, job_and_host
 from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.master.fleet.no_answers import is_of_a_sync, what_helps
+from saltdeploy.master.fleet.ssh.advice import SshAdvice
 from saltdeploy.protocol import events
 from saltdeploy.protocol.orders import Order
 from saltdeploy.protocol.result import Result
@@ -82,6 +83,7 @@ class Fleet:
         authenticator: tells which answers are a host's own.
         timeout: seconds that a host may take for one stage.
         warn: hears of answers that were ignored.
+        advice: puts right what errors tell to do about hosts without a minion.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Fleet:
         authenticator: Authenticator,
         timeout: float,
         warn: Callable[[str], None],
+        advice: SshAdvice = SshAdvice(),  # noqa: B008 - frozen
     ) -> None:
         self._bus = bus
         self._deploy = deploy
@@ -98,6 +101,7 @@ class Fleet:
         self._timeout = timeout
         self._patience = max(PATIENCE, _PATIENCE_SHARE * timeout)
         self._warn = warn
+        self._advice = advice
         self._open: dict[str, _Question] = {}
         self._warned: set[str] = set()
         self._to_ask_anew: list[str] = []
@@ -124,6 +128,7 @@ class Fleet:
             self._looked = self._attention.seconds
             self._ask_anew()
             self._probe_the_silent(heard)
+        heard.answers = [self._advice.mend_result(answer) for answer in heard.answers]
         return heard
 
     # -- listening --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.fleet.attention import PATIENCE, QUESTIONS, Attention, job_and_host
 from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.master.fleet.no_answers import what_helps
+from saltdeploy.master.fleet.ssh.advice import SshAdvice
 from saltdeploy.master.records.pins import Pins
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.result import Result
@@ -65,6 +66,7 @@ def _gathered(
     """Call a function on those that are silent, once for each of the waits. An answer to any of the calls counts."""
     not_after: dict[str, float] = {}
     attention, authenticator = Attention(master.bus), Authenticator.of(master)
+    advice = SshAdvice(master.over_ssh)
     found: dict[str, Result] = {}
     silent, jobs = set(hosts), set[str]()
     end = 0.0
@@ -80,11 +82,12 @@ def _gathered(
                 if job not in jobs or host not in silent:
                     continue
                 try:
-                    found[host] = authenticator.read(data.get("return"), host, job)
+                    found[host] = advice.mend_result(authenticator.read(data.get("return"), host, job))
                 except DeployError as error:
                     log.warning("%s: ignored an answer to %s: %s", host, call[0], error.cause)
                     if odd is not None and not isinstance(error, Forged):
                         odd[host] = DeployError(error.cause, host=host, next=what_helps(error, host))
+                        advice.mend(odd[host], host)
                         not_after.setdefault(host, attention.seconds + PATIENCE)
                 silent -= found.keys()
             silent -= {host for host, moment in not_after.items() if attention.seconds >= moment}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import durable
-from saltdeploy.lib.errors import BadName, DamagedFile
+from saltdeploy.lib.errors import BadName, DamagedFile, Locked
 from saltdeploy.master.cache import name_of
 from saltdeploy.master.locking.model import Lock, parts_of, scope_of
 
@@ -18,6 +18,15 @@ def named_in(lock_file: Path) -> dict[str, Any]:
         return durable.read(lock_file, as_claim, {})
     except DamagedFile:  # it is for people: the lock itself is the kernel's
         return {}
+
+
+def is_torn(lock_file: Path) -> bool:
+    """Whether what is written in a lock file is no claim, so that nobody can tell by it who holds the file."""
+    try:
+        durable.read(lock_file, as_claim, None)
+    except DamagedFile:
+        return lock_file.stat().st_size > 0
+    return False
 
 
 def as_claim(data: Any) -> dict[str, Any]:
@@ -41,3 +50,12 @@ def unreadable(key: str, error: DamagedFile) -> dict[str, Any]:
         "token": "damaged",
         "beat": math.inf,
     }
+
+
+def refusal_of_process(lock: Lock, repo: str, lock_file: Path) -> Locked:
+    """The error for whoever wants to deploy a repo whose lock file is held by a process that nothing names."""
+    pid = lock.holder.pid
+    end = f"end it (kill {pid}), then run the same command again"
+    if is_torn(lock_file):
+        end = f"if it is a deploy: salt-run deploy.watch repo={repo}; or, if it is none, {end}"
+    return Locked(str(lock), repo=repo, path=str(lock_file), next=f"see what it is: ps -fp {pid}; {end}")

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from saltdeploy.lib import disk, durable, flock
-from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked
+from saltdeploy.lib.errors import BadArguments, DamagedFile, Locked, Unavailable
 from saltdeploy.master.cache import CLAIMS, Records, Store
-from saltdeploy.master.locking.claims import as_claim, named_in, unreadable
+from saltdeploy.master.locking.claims import as_claim, is_torn, named_in, refusal_of_process, unreadable
 from saltdeploy.master.locking.lease import LEASE, Lease, is_fresh
 from saltdeploy.master.locking.model import (
     GLOBAL,
@@ -123,7 +123,7 @@ class Locks:
         files = [path for path in sorted(self._directory.glob("*")) if path.name[0] != "."]
         names = [name for path in files if (name := legal(path.name, repo_of))]
         foreign = [lock for name in names if (lock := self._foreign(name))]
-        claims = [claim for path in files if flock.is_taken(path) and (claim := named_in(path))]
+        claims = [claim for name in names if self._is_taken(name) and (claim := self._claim_of(name))]
         claims = [claim for claim in claims if claim.get("scope") not in [lock.scope for lock in foreign]]
         others = self._claims.all(unreadable)
         claims += [claim for claim in others if not self._is_ours(claim) and is_fresh(claim, now)]
@@ -137,7 +137,7 @@ class Locks:
             Locked: another deploy or a lock by hand is in the way.
             Unavailable: the store does not answer.
         """
-        if flock.is_taken(self._lock_file(repo)) or self._foreign(repo):
+        if self._is_taken(repo) or self._foreign(repo):
             raise self._refusal_of_deploy(repo)
         claim = self._claims.get(repo)
         if not self._is_ours(claim) and is_fresh(claim, self._clock()):
@@ -279,7 +279,7 @@ class Locks:
     def _free_claim(self, scope: str, holder: Holder, force: bool, reason: str) -> Lock | None:
         """Take a repo from a deploy of another master; from one of this master only its end frees it."""
         repo, _ = parts_of(scope)
-        if repo and (flock.is_taken(self._lock_file(repo)) or self._foreign(repo)):
+        if repo and (self._is_taken(repo) or self._foreign(repo)):
             raise self._refusal_of_deploy(repo)
         claim = self._claims.get(repo) if repo else {}
         if self._is_ours(claim) or not is_fresh(claim, self._clock()):
@@ -294,11 +294,8 @@ class Locks:
     # -- who it is --------------------------------------------------------------------------------------
 
     def _refusal_of_deploy(self, repo: str) -> Locked:
-        foreign = self._foreign(repo)
-        if foreign:
-            pid = foreign.holder.pid
-            return Locked(str(foreign), repo=repo, path=str(self._lock_file(repo)),
-                          next=f"see what it is: ps -fp {pid}; end it (kill {pid}), then run the same command again")  # fmt: skip
+        if foreign := self._foreign(repo):
+            return refusal_of_process(foreign, repo, self._lock_file(repo))
         return Locked(
             str(self._deploying(repo)),
             repo=repo,
@@ -317,13 +314,12 @@ class Locks:
 
     def _deploying(self, repo: str) -> Lock:
         """Who holds the repo; a winner of this very moment is waited for until its name is there."""
-        found: dict[str, Any] = {}
         for _ in range(_NAME_TRIES):
             found = named_in(self._lock_file(repo))
-            if Path(f"/proc/{found.get('pid')}").exists() or not flock.is_taken(self._lock_file(repo)):
+            if Path(f"/proc/{found.get('pid')}").exists() or not self._is_taken(repo):
                 break
             self._pause(_NAME_PAUSE)
-        return Lock.from_wire({"scope": scope_of(repo), **found})
+        return Lock.from_wire({"scope": scope_of(repo), **self._claim_of(repo)})
 
     def _foreign(self, repo: str) -> Lock | None:
         """A process that holds the repo's lock file and does not deploy it; who only looks holds it for a moment."""
@@ -334,7 +330,23 @@ class Locks:
                 return None
             self._pause(_NAME_PAUSE)
             pids &= flock.holders(file)
-        return Lock(scope_of(repo), process(min(pids)), started(min(pids))) if pids else None
+        if not pids or self._claim_of(repo).get("pid") in pids:
+            return None
+        return Lock(scope_of(repo), process(min(pids), torn=is_torn(file)), started(min(pids)))
+
+    def _claim_of(self, repo: str) -> dict[str, Any]:
+        """What the lock file says, or the store where it has that of the process that holds the file; {} for nothing."""
+        noted, pids = named_in(self._lock_file(repo)), flock.holders(self._lock_file(repo))
+        if noted.get("pid") in pids:
+            return noted
+        with contextlib.suppress(DamagedFile, Unavailable):
+            stored = self._claims.get(repo)
+            if stored.get("pid") in pids and self._is_ours(stored):
+                return stored
+        return noted
+
+    def _is_taken(self, repo: str) -> bool:
+        return flock.is_taken(self._lock_file(repo))
 
     def _is_ours(self, claim: dict[str, Any]) -> bool:
         """Whether it was made where our flock is the truth, and so is dead when we get that."""

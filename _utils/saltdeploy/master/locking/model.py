@@ -149,16 +149,19 @@ def command(function: str, scope: str) -> str:
     return " ".join(filter(None, words))
 
 
-def process(pid: int) -> Holder:
-    """A process of this host that holds a lock file and is no deploy."""
+def process(pid: int, *, torn: bool) -> Holder:
+    """A process of this host that holds a lock file in which another name stands, or none.
+
+    Args:
+        torn: whether what stands there is damaged, so that the process may well be a deploy.
+    """
     command, user = "", "somebody"
     with contextlib.suppress(OSError):
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     with contextlib.suppress(OSError, KeyError):
         user = pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
-    return Holder(
-        line(user), socket.gethostname(), pid, reason=line(f"held by a process that is no deploy: {command}")
-    )
+    what = "that may be a deploy, as its note is damaged" if torn else "that is no deploy"
+    return Holder(line(user), socket.gethostname(), pid, reason=line(f"held by a process {what}: {command}"))
 
 
 def started(pid: int) -> float:

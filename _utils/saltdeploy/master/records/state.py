@@ -148,6 +148,7 @@ class DeployState:
             self.script.action,
             {part.repo: part.release.tag for part in parts},
             {part.repo: part.previous for part in parts},
+            self.script.deploy,
         )
 
     def _take_time(self, event: events.Event) -> None:

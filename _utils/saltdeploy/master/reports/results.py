@@ -148,8 +148,9 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than
     the switch), ``suspended`` (an operator has it left out, and it is not where it should be), ``switched`` (it runs the release of a deploy that has not ended) or ``unreachable``. The return code is 0 when
     all are ``pinned``, no deploy has died, and no host knows of deploys that this master knows nothing of; what those say
-    stands in ``unrecorded``. ``purpose``: what the repo is deployed for, where that is not code. ``unfinished``: the deploy that has not ended. ``before``: the tag that a roll back leads to, ""
-    where there is none or it is not known.
+    stands in ``unrecorded``. ``purpose``: what the repo is deployed for, where that is not code. ``unfinished``: the deploy that
+    has not ended. ``before``: the tag that a roll back leads to, ""
+    where there is none or it is not known. A host that gave no answer has ``over_ssh`` where it is no minion.
     """
     from saltdeploy.master.fleet.survey import survey  # nothing else here asks hosts
     from saltdeploy.master.fleet.suspended import Suspensions
@@ -165,6 +166,8 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     under_way = unfinished(repo.name, master.root, versions or ())
     goal = under_way.commit if under_way else ""
     shown = {host: _host(answers.get(host), seen.get(host), own[host], repo, goal) for host in hosts}
+    for host in master.over_ssh & (shown.keys() - answers.keys()):
+        shown[host]["over_ssh"] = True
     for host, each in Suspensions(master.root).at(master.bus.now(), repo.name).items():
         if host in shown:
             shown[host] |= {"suspended": str(each)}

@@ -71,9 +71,9 @@ def stopped(
     if not asked and not split:
         return ended(HELD, ready, total, _sentence(why, steps, _UNSWITCHED if steps else _UNTOUCHED))
     if asked and where.are_back() and not split:
-        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell), steps))
+        return ended(ROLLED_BACK, asked, asked, _sentence(why, _not_well(unwell, why), steps))
     more = _what_is_not_back(where, stuck)
-    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell), steps))
+    return ended(MIXED, total - len(astray), total, _sentence(why, more, _not_well(unwell, why), steps))
 
 
 def _what_is_not_back(where: Whereabouts, stuck: dict[str, str]) -> str:
@@ -95,10 +95,15 @@ def _unwell(where: Whereabouts, astray: list[str]) -> dict[str, str]:
     return {host: cause for host, cause in where.unwell.items() if host not in astray}
 
 
-def _not_well(unwell: dict[str, str]) -> str:
+def _not_well(unwell: dict[str, str], told: str = "") -> str:
+    """How many are not well, and which; not named again where ``told`` ends with the very same, in any order."""
     if not unwell:
         return ""
-    return f"{hosts(len(unwell))} switched as asked, then a restart, a check or another step failed: {some(unwell)}"
+    said = f"{hosts(len(unwell))} switched as asked, then a restart, a check or another step failed"
+    which = f": {some(unwell)}"
+    last = told[-len(which) :]
+    is_told = last.startswith(": ") and all(some({host: cause}) in last for host, cause in unwell.items())
+    return said if is_told else said + which
 
 
 def _sentence(*parts: str) -> str:
@@ -132,16 +137,23 @@ class DeployedTags:
         action: what the operator did.
         tags: repo to the tag that was deployed; the first repo leads.
         before: repo to the tag that was pinned before; "" where there was none.
+        deploy: the deploy's id.
     """
 
     action: str
     tags: Mapping[str, str]
     before: Mapping[str, str]
+    deploy: str
 
     @property
     def lead(self) -> str:
         """The repo whose name the deploy has, as an argument."""
         return argument("repo", next(iter(self.tags)))
+
+    @property
+    def show(self) -> str:
+        """The command that tells how it went on each host."""
+        return f"salt-run deploy.show id={self.deploy}"
 
     def forward(self, *, pinned: bool) -> str:
         """The command that brings every host to the release.
@@ -191,7 +203,22 @@ def next_commands(outcome: Outcome, releases: DeployedTags, away: bool, advice: 
         return _sentence(report, forward, back and f"back: {back}")
     if outcome.word == ROLLED_BACK and outcome.unwell:
         return _sentence(report, advice)
+    if outcome.word == ROLLED_BACK:
+        return _after_all_are_back(outcome, releases, advice)
+    if outcome.word == HELD and not advice:
+        return f"{releases.show} tells what stopped it; then {releases.forward(pinned=False)}"
     return "" if outcome.accepted else advice
+
+
+def _after_all_are_back(outcome: Outcome, releases: DeployedTags, advice: str) -> str:
+    """All hosts are well: what failed is in the journal, and a release that is marked as bad is refused from now on."""
+    again = releases.forward(pinned=False)
+    first = f"{releases.show} tells what failed"
+    if outcome.blameless or releases.action in (ROLLBACK, _RESTART):
+        return _sentence(first, f"then {advice}" if advice else "", f"then {again}")
+    bad = ", ".join(releases.tags.values())
+    mend = advice or "deploy a tag that mends it"
+    return _sentence(first, f"then {mend}", f"or, if {bad} was not to blame: {again} force=bad_release")
 
 
 def when_it_can_be_written(outcome: Outcome, mend: str, releases: DeployedTags) -> str:

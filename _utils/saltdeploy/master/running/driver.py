@@ -16,6 +16,7 @@ from saltdeploy.lib.spelling import argument
 from saltdeploy.master.context import Master
 from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.master.fleet.minions import Fleet
+from saltdeploy.master.fleet.ssh.advice import SshAdvice
 from saltdeploy.master.locking.lease import Lease
 from saltdeploy.master.payloads.packing import Packing
 from saltdeploy.master.records.recorder import Recorder
@@ -70,7 +71,12 @@ class Driver:
         self._waits = Waits(recorder, repos, self._signals, master)
         self._stages = StageReporter(recorder, self._bus.elapsed, _TICK)
         self._fleet = Fleet(
-            self._bus, self._plan.deploy, Authenticator.of(master), self._plan.timeout, recorder.warn
+            self._bus,
+            self._plan.deploy,
+            Authenticator.of(master),
+            self._plan.timeout,
+            recorder.warn,
+            SshAdvice(master.over_ssh),
         )
         self._once = OnceRuns(recorder, repos, leases, self._fleet, master)
         self._unheard = list(self.rollout.in_flight())  # asked by a process that has died

@@ -70,7 +70,7 @@ def collect(
         **({"journals": journals} if journals else {}),
         **({"tags": tags} if tags else {}),
         **({"skipped": left_out(unreadable)} if unreadable else {}),
-        "hosts": {host: _of_host(answers.get(host)) for host in hosts},
+        "hosts": {host: _of_host(answers.get(host), host in master.over_ssh) for host in hosts},
     }
 
 
@@ -147,9 +147,9 @@ def _awake(hosts: list[str], master: Master) -> list[str]:
     return sorted(heard)
 
 
-def _of_host(answer: Result | None) -> dict[str, Any]:
+def _of_host(answer: Result | None, over_ssh: bool) -> dict[str, Any]:
     if answer is None:
-        return {"state": "unreachable"}
+        return {"state": "unreachable", **({"over_ssh": True} if over_ssh else {})}
     if answer.error is not None:
         return {"state": "failed", "error": answer.error.to_wire()}
     return {"state": "collected", **answer.facts}

@@ -23,6 +23,7 @@ from saltdeploy.master.context import Master
 from saltdeploy.master.fleet import fanouts
 from saltdeploy.master.fleet.authenticity import Authenticator
 from saltdeploy.master.fleet.minions import Fleet
+from saltdeploy.master.fleet.ssh.advice import SshAdvice
 from saltdeploy.master.locking.locks import is_held
 from saltdeploy.master.payloads import packing
 from saltdeploy.master.payloads import source as master_source
@@ -166,6 +167,7 @@ class _Asked:
             Authenticator.of(master),
             float(repo.rollout.timeout),
             lambda text: tell(f"Warning: {text}"),
+            SshAdvice(master.over_ssh),
         )
 
     def ask(self, asked: dict[Order, list[str]], numbers: Mapping[str, int] = MappingProxyType({})) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from saltdeploy.lib.errors import Locked
+from saltdeploy.master.cache import CLAIMS
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.records.journal import Journals
 from saltdeploy.master.records.pin import Pin
@@ -66,6 +67,33 @@ def test_F42_a_process_that_holds_the_lock_file_and_deploys_nothing_is_named_by_
     with locks.hold(REPO, [], person("ann")):
         assert [lock.holder.user for lock in locks.all()] == ["ann"]
     assert locks.all() == []
+
+
+@pytest.mark.parametrize("note", ["{torn", "", '{"pid": 4194304, "scope": "repo:mediawiki"}'])
+def test_a_deploy_whose_note_in_the_lock_file_is_damaged_is_told_as_the_deploy_that_it_is(
+    locks, tmp_path, note
+):
+    """By the store, where the process that holds the file has its claim."""
+    with locks.hold(REPO, [], person("ann", DEPLOY)):
+        (tmp_path / "root" / "lock" / REPO).write_text(note)
+        assert [(lock.holder.user, lock.holder.deploy) for lock in locks.all()] == [("ann", DEPLOY)]
+        with pytest.raises(Locked, match=f"locked by ann.*deploy {DEPLOY}") as caught:
+            locks.refuse(REPO, [])
+        assert "deploy.watch" in caught.value.next
+        assert "kill" not in caught.value.next
+
+
+def test_where_nothing_tells_whose_the_damaged_note_is_nobody_is_told_that_it_is_no_deploy(
+    locks, tmp_path, store
+):
+    with locks.hold(REPO, [], person("ann", DEPLOY)):
+        (tmp_path / "root" / "lock" / REPO).write_text("{torn")
+        store.flush(CLAIMS)
+        with pytest.raises(
+            Locked, match=f"pid {os.getpid()}.*may be a deploy, as its note is damaged"
+        ) as caught:
+            locks.refuse(REPO, [])
+        assert f"ps -fp {os.getpid()}; if it is a deploy: salt-run deploy.watch" in caught.value.next
 
 
 def test_F42_locks_journal_pins_and_control_files_are_their_owners_alone(locks, tmp_path):

@@ -156,6 +156,30 @@ def test_F57_hosts_that_follow_a_newer_deploy_are_not_called_unable_to_switch_ba
     assert "this host has seen epoch 9" in deploy.reason
 
 
+@pytest.mark.parametrize(
+    ("on_the_way_back", "ending"),
+    [
+        pytest.param(BROKEN, "step failed", id="the same"),
+        pytest.param(SILENT, f"step failed: c (the disk is full); b ({SILENT.cause})", id="another one"),
+    ],
+)
+def test_F13_who_failed_by_the_same_on_the_way_forth_and_back_is_named_once(on_the_way_back, ending):
+    deploy = Deploy(wave("all", "a b c", limit=1)).fetch()
+    deploy.ask()
+    deploy.hear("a")
+    deploy.hear("b", BROKEN, shows=True)
+    deploy.hear("c", BROKEN, shows=True)
+    deploy.ask()
+    deploy.hear("a", switched=False)
+    deploy.hear("c", BROKEN, switched=False)
+    deploy.hear("b", on_the_way_back, switched=False)
+    assert deploy.end == "ROLLED BACK 3/3"
+    assert deploy.reason == (
+        "2 hosts of all failed, the limit is 1: b (the disk is full); c (the disk is full); "
+        f"2 hosts switched as asked, then a restart, a check or another {ending}"
+    )
+
+
 # -- a disk that is full --------------------------------------------------------------------------------------
 
 
@@ -205,11 +229,13 @@ def test_F34_an_outcome_that_could_not_be_written_is_never_called_converged():
 
 
 def about(action: str, tag: str = "v9", before: str = "v8") -> DeployedTags:
-    return DeployedTags(action, {"wiki": tag}, {"wiki": before})
+    return DeployedTags(action, {"wiki": tag}, {"wiki": before}, "42")
 
 
 SEVERAL = {"wiki": "v9", "l10n": "1.10"}
 REPORT = "salt-run deploy.report repo=wiki"
+SHOW = "salt-run deploy.show id=42 tells what failed"
+SYNC = "salt-run deploy.sync repo=wiki tag=v9"
 
 
 @pytest.mark.parametrize(
@@ -231,10 +257,10 @@ REPORT = "salt-run deploy.report repo=wiki"
             "forward: salt-run deploy.sync repo=wiki tag=v8",
             "back: salt-run deploy.sync repo=wiki tag=v9 force=bad_release"]),
         (about("restart"), False, False, ["forward: salt-run deploy.restart repo=wiki"]),
-        (DeployedTags("sync", SEVERAL, {"wiki": "v8", "l10n": "1.9"}), False, False, [
+        (DeployedTags("sync", SEVERAL, {"wiki": "v8", "l10n": "1.9"}, "42"), False, False, [
             """forward: salt-run deploy.sync repo='{"wiki": "v9", "l10n": "1.10"}'""",
             """back: salt-run deploy.sync repo='{"wiki": "v8", "l10n": "1.9"}'"""]),
-        (DeployedTags("restart", SEVERAL, SEVERAL), False, False, [
+        (DeployedTags("restart", SEVERAL, SEVERAL, "42"), False, False, [
             "forward: salt-run deploy.restart repo=wiki,l10n"]),
     ],
 )  # fmt: skip
@@ -255,12 +281,31 @@ def test_F13_nobody_is_waited_for_where_no_host_is_away():
     [
         (Outcome(CONVERGED, 4, 4, "", accepted=True), ""),
         (Outcome(HELD, 3, 4, "one has no room"), "mend it"),
-        (Outcome(ROLLED_BACK, 4, 4, "a check failed"), "mend it"),
         (Outcome(ROLLED_BACK, 4, 4, "a check failed", unwell=("a",)), f"{REPORT}; mend it"),
     ],
 )
-def test_what_is_not_mixed_needs_what_the_first_host_that_failed_says(outcome, next_command):
+def test_where_a_host_is_not_well_the_first_that_failed_says_what_helps(outcome, next_command):
     assert next_commands(outcome, about("sync"), False, "mend it") == next_command
+
+
+@pytest.mark.parametrize(
+    ("outcome", "releases", "advice", "next_command"),
+    [
+        (Outcome(ROLLED_BACK, 4, 4, "a check failed"), about("sync"), "",
+            f"{SHOW}; then deploy a tag that mends it; or, if v9 was not to blame: {SYNC} force=bad_release"),
+        (Outcome(ROLLED_BACK, 4, 4, "a step failed"), about("sync"), "mend it",
+            f"{SHOW}; then mend it; or, if v9 was not to blame: {SYNC} force=bad_release"),
+        (Outcome(ROLLED_BACK, 4, 4, "its disk is full", blameless=True), about("sync"), "", f"{SHOW}; then {SYNC}"),
+        (Outcome(ROLLED_BACK, 4, 4, "stopped by amir"), about("rollback", "v8", "v9"), "",
+            f"{SHOW}; then salt-run deploy.rollback repo=wiki to=v8"),
+        (Outcome(HELD, 4, 4, "check latency failed"), about("sync"), "",
+            f"salt-run deploy.show id=42 tells what stopped it; then {SYNC}"),
+    ],
+)  # fmt: skip
+def test_where_all_hosts_are_well_the_journal_says_what_failed_and_a_bad_release_how_it_is_deployed_again(
+    outcome, releases, advice, next_command
+):
+    assert next_commands(outcome, releases, False, advice) == next_command
 
 
 @pytest.mark.parametrize(

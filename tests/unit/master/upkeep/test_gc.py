@@ -19,6 +19,7 @@ from saltdeploy.master.records.pins import Pins
 from saltdeploy.master.upkeep import gc
 from saltdeploy.minion import gc as on_target
 from saltdeploy.protocol.orders import FETCH, Order, Payload
+from saltdeploy.watch.console.results import render
 
 from tests.support.repositories import Source, tree
 from tests.support.stores import Directory
@@ -201,3 +202,14 @@ def test_a_host_whose_answer_is_an_error_is_a_failure(fleet: Fleet, monkeypatch:
     monkeypatch.setattr(fleet, "_collect", lambda arguments: wire)
     view = fleet.collect()
     assert (view["retcode"], view["hosts"]["web1"]["state"]) == (1, "failed")
+
+
+@pytest.mark.parametrize(
+    ("over_ssh", "ask"), [((), "salt -L web2 test.ping"), (("web2",), "salt-run deploy.doctor")]
+)
+def test_a_silent_host_is_asked_in_the_way_in_which_it_can_be_reached(
+    fleet: Fleet, over_ssh: tuple[str, ...], ask: str
+) -> None:
+    fleet.targets = ["web1", "web2"]
+    fleet.master = dataclasses.replace(fleet.master, over_ssh=frozenset(over_ssh))
+    assert str(render(fleet.collect())).endswith(f"Next: {ask}; then the same command again")

@@ -115,6 +115,9 @@ def test_the_process_that_is_older_than_the_switch_is_named() -> None:
     assert "1/2 hosts run what is pinned" in text
 
 
+OVER_SSH = {**views.away(None), "over_ssh": True}
+
+
 @pytest.mark.parametrize(
     ("hosts", "command"),
     [
@@ -127,8 +130,19 @@ def test_the_process_that_is_older_than_the_switch_is_named() -> None:
             "salt-run deploy.sync repo=mediawiki tag=release/2026-11-20/1 limit=L@web2,web4",
         ),
         ({"web1": views.running(), "web9": views.away(None)}, "salt -L web9 test.ping"),
+        ({"app1": OVER_SSH, "web9": views.away(None)}, "salt -L web9 test.ping"),
+        ({"web1": views.running(), "app1": OVER_SSH}, "salt-run deploy.doctor repo=mediawiki"),
     ],
-    ids=["drift", "F11-damaged", "unsettled", "stale", "pinned for some", "unreachable"],
+    ids=[
+        "drift",
+        "F11-damaged",
+        "unsettled",
+        "stale",
+        "pinned for some",
+        "unreachable",
+        "a minion beside a host without one",
+        "a host without a minion",
+    ],
 )
 def test_the_report_ends_with_the_command_that_mends_it(hosts: views.View, command: str) -> None:
     some_pin = {"tag": views.BEFORE, "commit": views.BEFORE_COMMIT, "hosts": ["web2", "web4"]}

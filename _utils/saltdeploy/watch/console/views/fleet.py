@@ -21,10 +21,9 @@ from saltdeploy.watch.console.views.common import (
     views,
     word,
 )
-from saltdeploy.watch.console.views.hosts import held, notes, rows, seen
+from saltdeploy.watch.console.views.hosts import ask_the_silent, held, notes, rows, seen
 from saltdeploy.watch.text import clean, count, hosts, natural, short, some, table
 
-_MOST_NAMED = 5
 _SHORT_ROOT = 16
 _LONGEST_TOLD = 1000
 _TO_SYNC = ("damaged", "drift", "nothing", "unsettled")
@@ -109,8 +108,7 @@ def next_of_fleet(view: View, shown: dict[str, View], pinned: View | None, parti
         return _sync(repo(view), odd[0], pinned, partial)
     if any(host.get("state") == "stale" for host in shown.values()):
         return f"salt-run deploy.restart repo={repo(view)}"
-    away = sorted((name for name, host in shown.items() if host.get("state") == "unreachable"), key=natural)
-    return f"salt -L {shlex.quote(','.join(away[:_MOST_NAMED]))} test.ping" if away else ""
+    return ask_the_silent(shown, repo(view))
 
 
 def _as_hosts_say(name: str, unrecorded: View) -> str:

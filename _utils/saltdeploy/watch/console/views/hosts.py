@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping
 
+from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import utc
 from saltdeploy.watch.console.views.common import View, cell, listed
 from saltdeploy.watch.text import ago, clean, hosts, moment, natural, short, some, with_next
@@ -11,6 +13,7 @@ from saltdeploy.watch.text import ago, clean, hosts, moment, natural, short, som
 _ALL_LISTED = 12  # a fleet of up to so many hosts is listed host by host
 _MOST_ODD = 20  # so many hosts that are not as they should be are listed by name
 _MOST_HELD = 3
+_MOST_ASKED = 5  # so many silent hosts are named in a command
 _KEY = 4  # columns: host, state, tag, commit
 _OWN_WORDS = {
     "damaged": "deploy.verify found that the live files are not those of the release",
@@ -107,3 +110,17 @@ def held(host: View) -> str:
     others = [clean(each) for each in listed(host.get("held")) if clean(each) not in live]
     tags = [short(each) if len(each) in (40, 64) else each for each in others]
     return some(tags, _MOST_HELD) or "-"
+
+
+def ask_the_silent(shown: Mapping[str, View], about: str) -> str:
+    """The command that tells of the hosts that gave no answer whether they are there; "" where all gave one.
+
+    Args:
+        about: the repo; "" for all of them.
+    """
+    away = sorted((name for name, host in shown.items() if host.get("state") == "unreachable"), key=natural)
+    minions = [name for name in away if shown[name].get("over_ssh") is not True]
+    if minions:
+        return f"salt -L {shlex.quote(','.join(minions[:_MOST_ASKED]))} test.ping"
+    doctor = " ".join(filter(None, ("salt-run deploy.doctor", argument("repo", about) if about else "")))
+    return doctor if away else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from saltdeploy.lib.spelling import argument
 from saltdeploy.lib.text import size
 from saltdeploy.watch.console.views.common import View, cell, mapping, release, repo
-from saltdeploy.watch.console.views.hosts import notes
+from saltdeploy.watch.console.views.hosts import ask_the_silent, notes
 from saltdeploy.watch.text import clean, count, hosts, natural, some, table
 
 _NO_KIND = ("state", "freed", "skipped", "error", "left_behind")
@@ -29,12 +29,8 @@ def gc(view: View, now: float, colour: bool) -> list[str]:
     )
     left = [f"{some(names)}: left out {what}" for what, names in skipped.items()]
     lines = [*lines, "", *left, *_journals(view), *_tags(view), *notes(shown), f"{size(total)} {verb}"]
-    silent = [name for name in sorted(shown, key=natural) if shown[name].get("state") == "unreachable"]
-    return (
-        [*lines, f"Next: salt '{clean(silent[0])}' test.ping; then the same command again"]
-        if silent
-        else lines
-    )
+    ask = ask_the_silent(shown, clean(view.get("repo"), 200))
+    return [*lines, f"Next: {ask}; then the same command again"] if ask else lines
 
 
 def _journals(view: View) -> list[str]:

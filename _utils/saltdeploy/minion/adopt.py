@@ -7,6 +7,7 @@ from collections.abc import Collection
 from saltdeploy import layouts
 from saltdeploy.config import Repo
 from saltdeploy.config.layouts import refuse_contents
+from saltdeploy.layouts.overlay.base import MountedReleases
 from saltdeploy.layouts.symlinked.adopt import facts
 from saltdeploy.layouts.symlinked.base import SymlinkedTrees
 from saltdeploy.lib import flock
@@ -32,12 +33,12 @@ def adopt(repo: Repo, host: Host, paths: Collection[str], source: str) -> Result
     """
     refuse_contents(repo)
     layout = layouts.of(repo)
-    if not isinstance(layout, SymlinkedTrees):
+    if not isinstance(layout, (SymlinkedTrees, MountedReleases)):
         raise Unsupported(
             f"layout {repo.layout.name} has no shared paths",
             repo=repo.name,
             path=f"repo_config:{repo.name}:layout",
-            next="choose layout slots or releases",
+            next="choose layout slots, releases or overlay",
         )
     with flock.locked(Record(host.cache, repo.name).lock, wait=True):
         done = layout.adopt(paths, source)

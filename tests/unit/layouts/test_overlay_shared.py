@@ -17,6 +17,7 @@ from saltdeploy.layouts import remains
 from saltdeploy.lib import mounts
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import NotReady, Unsupported
+from saltdeploy.minion.adopt import adopt
 
 from tests.support.repositories import EXECUTABLE, Entry, Source, Tree, link, tree
 from tests.support.travels import Traveller
@@ -180,10 +181,11 @@ def test_what_an_operator_names_is_adopted(host: Host, tmp_path: Path) -> None:
     (tmp_path / "old/uploads").mkdir(parents=True)
     (tmp_path / "old/uploads/cat.png").write_text("cat")
     host.shares(SHARED)
-    assert host.layout.adopt(["uploads"], str(tmp_path / "old")) == {"uploads": "copied"}
+    assert adopt(host.repo, host.host, ["uploads"], str(tmp_path / "old")).facts["copied"] == "uploads"
     host.goes_to(1)
     assert (host.location / "uploads/cat.png").read_text() == "cat"
-    assert host.layout.adopt([], "") == dict.fromkeys((*SHARED["dirs"], *SHARED["files"]), "there already")
+    told = adopt(host.repo, host.host, [], "").facts
+    assert told["there_already"] == "config/local.ini, uploads, var/cache"
 
 
 def test_a_change_to_slots_goes_on_with_what_is_shared_and_gc_leaves_it(host: Host) -> None:

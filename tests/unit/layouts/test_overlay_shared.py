@@ -18,8 +18,10 @@ from saltdeploy.lib import mounts
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import NotReady, Unsupported
 from saltdeploy.minion.adopt import adopt
+from saltdeploy.protocol import seals
 
 from tests.support.repositories import EXECUTABLE, Entry, Source, Tree, link, tree
+from tests.support.signing import generate, public_pem
 from tests.support.travels import Traveller
 
 pytestmark = [pytest.mark.component("the kernel mounts images and overlays"), pytest.mark.images]
@@ -242,6 +244,18 @@ def test_a_path_that_is_shared_no_more_is_the_releases_again_and_nothing_is_dele
     assert host.layout.verify(full=True).ok
     host.layout.collect(Cleanup(), ())
     assert len(list(host.area.glob("catalogue*.db"))) == 1
+
+
+@both
+def test_where_signatures_are_asked_for_the_links_are_no_difference(host: Host, tmp_path: Path) -> None:
+    key = generate(tmp_path / "key.pem")
+    trust = dataclasses.replace(
+        host.repo.trust, release_keys=(seals.public_key(public_pem(key)),), signing_key=str(key)
+    )
+    host.repo = dataclasses.replace(host.repo, trust=trust)
+    for number in (0, 1):
+        host.goes_to(number)
+        assert (host.location / "uploads").is_symlink()
 
 
 # -- what is refused, and what is found -------------------------------------------------------------------

@@ -114,7 +114,7 @@ class Overlay(MountedReleases):
             return state.root
         found = self._comparison.root_of(ready.tree, release.commit)
         if self._repo.trust.release_keys:
-            findings = self._comparison.compare(ready.tree, release.commit, full=True, alone=True)
+            findings = self._compared(ready.tree, ready, release.commit, full=True, alone=True)
             if not findings.ok:
                 named = ", ".join([*findings.missing, *findings.changed, *findings.extra][:3])
                 raise Corrupt(

@@ -98,13 +98,7 @@ class MountedReleases:
         state = view.states[view.live]
         shown = self._shown()
         alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
-        links = self._shared.seen(shown, view.live.layers())
-        right = {path for path, is_right in links.items() if is_right}
-        findings = self._comparison.compare(
-            shown, state.commit, full=full, part=part, alone=alone, links=right
-        )
-        for path in sorted(links.keys() - right):
-            findings.add("missing", path)
+        findings = self._compared(shown, view.live, state.commit, full=full, part=part, alone=alone)
         if not findings.ok:
             self._mark_suspect(view, view.live)
         elif full and state.root and self._comparison.root_of(view.live.tree, state.commit) != state.root:
@@ -116,6 +110,24 @@ class MountedReleases:
             )
         elif full and state.suspect:  # somebody has mended it by hand
             view.live.note(dataclasses.replace(state, suspect=False))
+        return findings
+
+    def _compared(
+        self,
+        shown: Path,
+        mounted: Mounted,
+        commit: str,
+        *,
+        full: bool,
+        alone: bool,
+        part: PathSlice | None = None,
+    ) -> Findings:
+        """Compare what is mounted with its commit, and its links with what they should be."""
+        links = self._shared.seen(shown, mounted.layers())
+        right = {path for path, is_right in links.items() if is_right}
+        findings = self._comparison.compare(shown, commit, full=full, part=part, alone=alone, links=right)
+        for path in sorted(links.keys() - right):
+            findings.add("missing", path)
         return findings
 
     @staticmethod

@@ -209,6 +209,7 @@ repo_config:
     # What lets the processes of a host take up the release after the switch: services (`a, b=reload, c=stop-start, d=around`;
     # the key is `service_name`, shown below), then signals ({name: HUP, pidfile: /run/demo.pid}, or
     # {name: HUP, unit: demo.service}, or a list), then a command; then ports that must accept connections.
+    # purpose: code
     # signal: null
     # restart_command: null
     # service_port: null

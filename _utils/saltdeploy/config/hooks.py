@@ -25,6 +25,7 @@ class Hooks:
         depool, repool: what takes a host out of service before the switch, and back when it is healthy.
         once: steps that run once in a deploy, in one place.
         maintenance: what tells a host's users that it is being worked on; None where the pillar does not say.
+        purpose: what the repo is deployed for; the other parts follow from it already where the pillar did not say.
         fetch_calls, checkout_calls: Salt functions to call on a target after the stage, with arguments.
     """
 
@@ -36,6 +37,7 @@ class Hooks:
     checkout_calls: dict[str, list[Any]]
     once: tuple[OnceCommand, ...] = ()
     maintenance: Maintenance | None = None
+    purpose: str = "code"
 
 
 def hooks(name: str, keys: dict[str, Any]) -> Hooks:
@@ -71,6 +73,7 @@ def hooks(name: str, keys: dict[str, Any]) -> Hooks:
         checkout_calls=keys["checkout_module_calls"],
         once=_once(name, keys),
         maintenance=keys["maintenance"],
+        purpose=keys["purpose"],
     )
 
 

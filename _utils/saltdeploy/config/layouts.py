@@ -33,6 +33,7 @@ class LayoutTraits:
         several: it can show several releases at once.
         atomic: a release becomes live in one step.
         shared: its trees can have links to what they share.
+        rendered: and to files that each host renders for each release.
         owned: its trees can have an owner and modes of their own.
         partial: its trees can be without a part of the release.
     """
@@ -43,19 +44,28 @@ class LayoutTraits:
     several: bool = False
     atomic: bool = True
     shared: bool = False
+    rendered: bool = False
     owned: bool = False
     partial: bool = False
 
 
 #: A link leads to one of several trees beside each other.
 _SYMLINKED = LayoutTraits(
-    frozenset({OBJECTS, FILES, IMAGES}), submodules=True, blobs=True, shared=True, owned=True, partial=True
+    frozenset({OBJECTS, FILES, IMAGES}),
+    submodules=True,
+    blobs=True,
+    shared=True,
+    rendered=True,
+    owned=True,
+    partial=True,
 )
 LAYOUTS = {
     "slots": _SYMLINKED,
     "releases": _SYMLINKED,
     "inplace": LayoutTraits(frozenset({OBJECTS}), submodules=False, blobs=False, atomic=False),
-    "overlay": LayoutTraits(frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True),
+    "overlay": LayoutTraits(
+        frozenset({OBJECTS, IMAGES}), submodules=False, blobs=False, several=True, shared=True
+    ),
 }
 
 
@@ -91,16 +101,22 @@ def refuse_contents(repo: Repo) -> None:
         Unsupported: it cannot.
     """
     traits = LAYOUTS[repo.layout.name]
-    if repo.paths.shared and not traits.shared:
+    found = repo.paths.shared
+    if (found.paths and not traits.shared) or (found.rendered and not traits.rendered):
         why = {
             "inplace": "its one tree stays where it is, and so does what git does not track in it: there is nothing to share",
-        }.get(repo.layout.name, "its trees are mounted and can get no links")
-        key = "shared" if repo.paths.shared.paths else "config_files"
+        }.get(repo.layout.name, "its trees are mounted, and nothing of a single release can be put into them")
+        key = "shared" if found.paths and not traits.shared else "config_files"
+        others = (
+            "layout slots or releases"
+            if traits.shared or key != "shared"
+            else "layout slots, releases or overlay"
+        )
         raise Unsupported(
             f"layout {repo.layout.name} has no {key.replace('shared', 'shared paths')}: {why}",
             repo=repo.name,
             path=f"repo_config:{repo.name}:{key}",
-            next=f"leave `{key}` out, or choose layout slots or releases",
+            next=f"leave `{key}` out, or choose {others}",
         )
     _refuse_owner(repo, traits)
     _refuse_exclude(repo, traits)

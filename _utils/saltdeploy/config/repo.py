@@ -161,7 +161,8 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
         )
         raise UnknownRepo(f"there is no repo {name} in the pillar", repo=name, next=hint)
     deployment = checked(table_of(pillar, "deployment_config"), DEPLOYMENT_KEYS, "deployment_config", "")
-    keys = checked(mapping(repos[name], f"repo_config:{name}", name), REPO_KEYS, f"repo_config:{name}", name)
+    section = _with_purpose(mapping(repos[name], f"repo_config:{name}", name))
+    keys = checked(section, REPO_KEYS, f"repo_config:{name}", name)
     minions = targets.targets(name, keys, repos[name])
     payloads = delivery.delivery(deployment, keys, site)
     _refuse_unfit(payloads.transport, keys, name)
@@ -186,6 +187,14 @@ def load(pillar: dict[str, Any], name: str, site: str = "") -> Repo:
             written=pillar_text.written(pillar, repos, name, site),
         ),
     )
+
+
+def _with_purpose(section: dict[str, Any]) -> dict[str, Any]:
+    if section.get("purpose") is None:
+        return section
+    from saltdeploy.config import purpose  # few repos have one
+
+    return purpose.completed(section)
 
 
 def _refuse_unfit(transport: str, keys: dict[str, Any], name: str) -> None:

@@ -169,6 +169,7 @@ REPO_KEYS: dict[str, Key] = {
     "on_inconclusive": (None, values.one_of("rollback", "hold", "ask")),
     "on_abort": ("rollback", values.one_of("rollback", "hold")),
     "question_timeout": (3600, values.seconds(1)),
+    "purpose": ("code", values.one_of("code", "config", "data", "image")),
     "service_port": (None, values.ports),
     "service_timeout": (120, values.seconds(1)),
     "signal": (None, rollout.signals),

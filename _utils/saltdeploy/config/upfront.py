@@ -17,6 +17,7 @@ _CONFIG = (
     "config.environments",
     "config.maintenance",
     "config.once",
+    "config.purpose",
     "config.signal_kinds",
     "git.ssh_access",
 )

@@ -21,7 +21,15 @@ _STORES = ("store.git", "trees.git", "blobs")
 OWN = {
     "slots": ("slots", *_STORES),
     "releases": ("releases", "records", *_STORES),
-    "overlay": ("mounts", "layers", "catalogue.db", "catalogue.db-journal", "store.git", "trees.git"),
+    "overlay": (
+        "mounts",
+        "layers",
+        "catalogue.db",
+        "catalogue.db-journal",
+        "catalogue-*",
+        "store.git",
+        "trees.git",
+    ),
     "inplace": ("first",),
 }
 _MOST_MOUNTS = 100  # on one place
@@ -49,8 +57,8 @@ def _places(repo: Repo) -> Iterator[Path]:
     todays = OWN[repo.layout.name]
     names = dict.fromkeys(name for own in OWN.values() for name in own if name not in todays)
     live = _shown(repo.paths.location)
-    for name in names:
-        place = repo.paths.area / name
+    area = repo.paths.area
+    for place in (each for name in names for each in (area.glob(name) if "*" in name else [area / name])):
         if os.path.lexists(place) and not disk.is_below(live, place):
             yield place
 

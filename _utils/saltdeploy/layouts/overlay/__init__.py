@@ -9,160 +9,34 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from saltdeploy.blobs.source import BlobSource
-from saltdeploy.config import Repo
 from saltdeploy.content.images import Layers
-from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import Contents
-from saltdeploy.content.untracked import NOTHING_UNTRACKED, Known, KnownOnDisk, Untracked
-from saltdeploy.content.verify import Findings
 from saltdeploy.git.repository import Progress, Repository, no_progress
-from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.layouts.activate import activate
-from saltdeploy.layouts.overlay.comparison import Comparison
-from saltdeploy.layouts.overlay.layers import Directories
-from saltdeploy.layouts.overlay.mount import ImageStore, Mounted
-from saltdeploy.layouts.overlay.union import Unions
-from saltdeploy.layouts.symlinked.changes import Changes
+from saltdeploy.layouts.overlay.base import MountedReleases
+from saltdeploy.layouts.overlay.layers import LINKS, Directories
+from saltdeploy.layouts.overlay.mount import Mounted
 from saltdeploy.layouts.symlinked.selection import Selection
 from saltdeploy.layouts.symlinked.tree import TreeState, mark_suspect, refuse_other_root
-from saltdeploy.layouts.untracked import of_foreign
 from saltdeploy.lib import disk
 from saltdeploy.lib.cleanup import Cleanup
 from saltdeploy.lib.errors import Corrupt, DeployError, NotReady
 from saltdeploy.lib.open_files import users_of
 from saltdeploy.lib.os_errors import from_os
 from saltdeploy.lib.spelling import argument
-from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.release import Release
 
 log = logging.getLogger(__name__)
 
 
-class Overlay:
+class Overlay(MountedReleases):
     """The mounted releases of one repo."""
-
-    def __init__(self, repo: Repo) -> None:
-        self._repo = repo
-        self._area = repo.paths.area
-        self._home = repo.paths.area / "mounts"
-        self._images = ImageStore(repo.paths.area)
-        self._unions = Unions(self._home)
-        self.store = Repository(repo.paths.area / "store.git")
-        self.trees = TreeStore(repo.paths.area / "trees.git")
-        self._changes = Changes(self.store, self.trees)
-        self._comparison = Comparison(self._changes, self.trees, repo.paths.area / "catalogue.db")
-
-    # -- looking ----------------------------------------------------------------------------------------
-
-    def holdings(self) -> Holdings:
-        """What is on disk, and what is mounted and live. Reads only."""
-        view = self._look()
-        previous = view.way_back()
-        return Holdings(
-            damaged=view.live is not None
-            and view.states[view.live].complete
-            and view.states[view.live].suspect,
-            live=view.live_commit(),
-            previous=view.states[previous].commit if previous and previous.is_mounted() else "",
-            held=tuple(dict.fromkeys(s.commit for s in view.states.values() if s.complete and not s.suspect)),
-            tags={state.commit: state.tag for state in view.states.values() if state.complete},
-            roots={s.commit: s.root for s in view.states.values() if s.complete and s.root and not s.suspect},
-        )
-
-    def tree(self, commit: str) -> Path | None:
-        """Where the release is mounted, or will be: by :meth:`read` and :meth:`activate` at the latest."""
-        held = self._held(commit)
-        return held.tree if held else None
-
-    def read(self, commit: str, path: str, most: int) -> bytes | None:
-        """A file in that tree, which is mounted for that if it is not."""
-        held = self._held(commit)
-        if held is None:
-            return None
-        held.mount()
-        return disk.read_below(held.tree, path, most)
-
-    def untracked(self, commit: str = "", coming: Known | None = None) -> Untracked:
-        """What the next release has not of a tree that is not ours. Into what is mounted nobody can write."""
-        if self._look().live is not None:
-            return NOTHING_UNTRACKED
-        tree = self.tree(commit) if commit else None
-        return of_foreign(self._repo, coming or (KnownOnDisk(tree) if tree else None))
-
-    def verify(self, *, full: bool, part: PathSlice | None = None) -> Findings:
-        """Compare what is mounted and live with the commit's trees; a release that differs is rebuilt by the next deploy."""
-        view = self._look()
-        if view.live is None or not view.states[view.live].complete:
-            raise NotReady(
-                "nothing of this repo is live here, or what is was not mounted since the host started",
-                path=str(self._repo.paths.location),
-                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
-            )
-        state = view.states[view.live]
-        shown = self._shown()
-        alone = os.path.realpath(shown) == os.path.realpath(view.live.tree)
-        findings = self._comparison.compare(shown, state.commit, full=full, part=part, alone=alone)
-        if not findings.ok:
-            self._mark_suspect(view, view.live)
-        elif full and state.root and self._comparison.root_of(view.live.tree, state.commit) != state.root:
-            self._mark_suspect(view, view.live)
-            raise Corrupt(
-                f"its files do not come to root {state.root[:16]}, which they had when they were mounted first",
-                path=str(view.live.tree),
-                next=f"salt-run deploy.report repo={self._repo.name} ends with the command that mends it",
-            )
-        elif full and state.suspect:  # somebody has mended it by hand
-            view.live.note(dataclasses.replace(state, suspect=False))
-        return findings
-
-    @staticmethod
-    def _mark_suspect(view: Selection[Mounted], damaged: Mounted) -> None:
-        """Note that a release is not what it should be, nor are those that may be damaged: they have layers in common."""
-        layers = set(damaged.layers())
-        others = [each for each in view.states if each != damaged and layers & set(each.layers())]
-        for each in (
-            *others,
-            damaged,
-        ):  # it is the last one: nobody looks for the others any more once it is known
-            mark_suspect(each, view.states[each])
-
-    def _shown(self) -> Path:
-        """What ``location`` shows, by a name in the area, if that is where it leads."""
-        try:
-            return Path(
-                os.path.normpath(self._repo.paths.location.parent / os.readlink(self._repo.paths.location))
-            )
-        except OSError:
-            return self._repo.paths.location
-
-    def _look(self) -> Selection[Mounted]:
-        releases = list(self._releases())
-        shown = self._shown()
-        top = self._unions.top(shown)
-        real = os.path.realpath(self._home / top if top else shown)
-        live = next((each for each in releases if os.path.realpath(each.tree) == real), None)
-        return Selection(
-            {each: each.state() for each in releases},
-            live if live is not None and live.is_mounted() else None,
-        )
-
-    def _releases(self) -> Iterator[Mounted]:
-        for record in sorted(self._home.glob("[0-9a-f]*.json")):
-            if not record.name.endswith(".layers.json"):
-                yield self._release(record.stem)
-
-    def _release(self, name: str) -> Mounted:
-        return Mounted(self._home / name, self._images)
-
-    def _held(self, commit: str) -> Mounted | None:
-        return min(self._look().holding(commit), key=lambda each: not each.is_mounted(), default=None)
 
     # -- preparing --------------------------------------------------------------------------------------
 
@@ -181,28 +55,38 @@ class Overlay:
     ) -> dict[str, Any]:
         """Mount the release, from layers that came or from those that are here; and the way back with it."""
         try:
-            ready = self._bring(release, progress, contents)
-            return self._prepare(release, ready, root, needed)
+            ready, facts = self._bring(release, progress, contents)
+            return {**self._prepare(release, ready, root, needed), **facts}
         except OSError as error:
             raise from_os(
                 error, repo=self._repo.name, path="" if error.filename else str(self._area)
             ) from error
 
-    def _bring(self, release: Release, progress: Progress, contents: Contents | None) -> Mounted:
-        """See to it that the layers of the release are here."""
+    def _bring(
+        self, release: Release, progress: Progress, contents: Contents | None
+    ) -> tuple[Mounted, dict[str, Any]]:
+        """See to it that the layers of the release are here, and over them links to what is shared."""
         disk.make_directory(self._home)
         for aside in self._asides():
             disk.remove_tree(aside)
         if isinstance(contents, Layers):
             layers = tuple(self._images.take(image) for image in contents.images)
-            return self._place_for(release, layers)
-        if contents is not None:
+        elif contents is not None:
             distrust = any(
                 state.suspect for state in self._look().states.values()
             )  # by a layer that any may have
             layers = self._directories().make(release, contents, progress, distrust=distrust)
-            return self._place_for(release, layers)
-        return self._sound(release)
+        else:
+            sound = self._sound(release)
+            layers = sound.layers()
+        layers, facts = self._shared.over(release.commit, layers, self._foreign(), progress)
+        if contents is None and layers == sound.layers():
+            return sound, facts
+        return self._place_for(release, layers), facts
+
+    def _foreign(self) -> Path | None:
+        """What is live, where that is no mounted release: into those nobody can have written."""
+        return None if self._look().live is not None else self._repo.paths.location
 
     def _prepare(
         self, release: Release, ready: Mounted, root: str, needed: Collection[str]
@@ -280,13 +164,16 @@ class Overlay:
         """Delete releases, images and trees that nothing needs."""
         damaged = [store.aside for store in (self.store, self.trees) if store.aside.exists()]
         cleanup.drop("incoming", self._area / "incoming", *self._asides(), *damaged)
+        others = [path for path in self._area.glob("catalogue*.db*") if self._catalogue.name not in path.name]
+        cleanup.drop("incoming", *others)
         self._delete_unneeded(cleanup, needed)
         for store in self._stores() if not cleanup.test else ():
             with cleanup.shrinking("objects", store.git_dir / "objects"):
                 store.compact()
 
     def _asides(self) -> list[Path]:
-        return [aside for each in self._releases() for aside in each.asides()]
+        made = self._images.home.glob(f".{LINKS}*")
+        return [*made, *(aside for each in self._releases() for aside in each.asides())]
 
     def _delete_unneeded(self, cleanup: Cleanup, needed: Collection[str]) -> None:
         """Delete releases beyond those to keep, images and trees."""
@@ -318,13 +205,43 @@ class Overlay:
 
     def activate(self, release: Release, *, back: bool = False) -> dict[str, Any]:
         """Point ``location`` at the mount of the release."""
-        view = self._look()
         ready = self._held(release.commit)
         if ready is None:
             raise _not_ready(release, self._area)
+        ready, facts = self._linked(release, ready)
+        view = self._look()
         ready.mount()
         through = self._union(view, ready)
-        return activate(view, ready, release, self._repo.paths.location, back=back, through=through)
+        taken = self._shared.take_over(None if view.live else self._repo.paths.location)
+        switched = activate(view, ready, release, self._repo.paths.location, back=back, through=through)
+        return {**facts, **taken, **switched}
+
+    def _linked(self, release: Release, ready: Mounted) -> tuple[Mounted, dict[str, Any]]:
+        """A release of a time when other paths were shared, once more with today's links; as it is where it cannot have them."""
+        if ready.fits():
+            return ready, {}
+        try:
+            layers, facts = self._shared.over(release.commit, ready.layers(), self._foreign(), no_progress)
+        except DeployError as error:
+            log.warning(
+                "%s: %s goes live with the paths shared that were shared in its time: %s",
+                self._repo.name,
+                release.tag,
+                error,
+            )
+            return ready, {}
+        return self._beside(ready, layers), facts
+
+    def _beside(self, known: Mounted, layers: tuple[str, ...]) -> Mounted:
+        """Another mount of a release; the one that is known stays, in case that we are killed."""
+        state = known.recorded()
+        for copy in count(1):
+            place = self._release(f"{state.commit}-{copy}")
+            if place.recorded().commit:
+                continue
+            place.begin(layers, TreeState(state.commit, state.tag, suspect=state.suspect))
+            return place
+        raise AssertionError
 
     def _union(self, view: Selection[Mounted], top: Mounted) -> Path | None:
         """The release over those that were live last, as many as are to be seen; None where it is seen alone."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
+from saltdeploy.config.exclude import NOTHING_LEFT_OUT, LeftOut
 from saltdeploy.content import release_root
 from saltdeploy.content.compare import FileEntry
 from saltdeploy.content.manifest import Manifest
 from saltdeploy.content.slices import PathSlice
 from saltdeploy.content.source import ContentStream, Files
 from saltdeploy.content.verify import Findings, verify_tree
-from saltdeploy.git.objects import read_changes
+from saltdeploy.git.objects import drop_changes, read_changes
 from saltdeploy.git.tree_store import TreeStore
 from saltdeploy.layouts.symlinked.changes import Changes
 from saltdeploy.lib.errors import Corrupt, GitFailed
@@ -28,15 +29,26 @@ class Comparison:
         changes: lists the files of commits.
         trees: where commits and trees are, for errors.
         catalogue: the database of the release that was compared last, see :mod:`saltdeploy.content.release_root`.
+        left_out: what is no part of a release's tree.
     """
 
-    def __init__(self, changes: Changes, trees: TreeStore, catalogue: Path) -> None:
+    def __init__(
+        self, changes: Changes, trees: TreeStore, catalogue: Path, left_out: LeftOut = NOTHING_LEFT_OUT
+    ) -> None:
         self._changes = changes
         self._trees = trees
         self._catalogue = catalogue
+        self._left_out = left_out
 
     def compare(
-        self, tree: Path, commit: str, *, full: bool, alone: bool, part: PathSlice | None = None
+        self,
+        tree: Path,
+        commit: str,
+        *,
+        full: bool,
+        alone: bool,
+        part: PathSlice | None = None,
+        links: Collection[bytes] = (),
     ) -> Findings:
         """Compare a tree with a commit.
 
@@ -44,14 +56,17 @@ class Comparison:
             full: every byte; otherwise which files there are, and their modes.
             part: files of which every byte is compared besides.
             alone: no other releases are below it, whose files would be no difference.
+            links: paths that are no difference either.
 
         Raises:
             Corrupt: the commit's trees cannot be read.
         """
-        known: set[bytes] = set()
+        known = set(links)
         with tempfile.TemporaryFile() as content, Manifest(self._catalogue) as catalogue:
             try:
                 self._changes.reader.diff("", commit, content)
+                if self._left_out:
+                    drop_changes(content, self._left_out.holds)
             except GitFailed as error:
                 raise Corrupt(
                     f"the trees of {commit} cannot be read: {error.cause}",
@@ -71,7 +86,9 @@ class Comparison:
         """
         source = _Mount(tree)
         try:
-            return release_root.root_of(self._catalogue, commit, self._changes.reader, source)
+            return release_root.root_of(
+                self._catalogue, commit, self._changes.reader, source, (), self._left_out
+            )
         except OSError as error:  # what a damaged image gives
             raise Corrupt(
                 f"the images cannot be read: {error.strerror}", path=source.place, next=source.advice

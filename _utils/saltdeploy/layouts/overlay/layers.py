@@ -35,12 +35,13 @@ from saltdeploy.lib.errors import GitFailed, Unsupported
 from saltdeploy.protocol.release import Release
 
 BASE, OVER = "base-", "over-"
+LINKS = "links-"  # of what is shared, see saltdeploy.layouts.overlay.shared
 _SHARE = 4  # a base serves while what is over it is at most this part of it
 
 
 def is_directory_layer(name: str) -> bool:
     """Whether a layer of this name is a directory, and no image."""
-    return name.startswith((BASE, OVER))
+    return name.startswith((BASE, OVER, LINKS))
 
 
 class Directories:

@@ -5,6 +5,7 @@ Below the repo's area::
     layers/<name>.img           an image; the name is its sha256, with a number behind it for another copy
     layers/<name>/              where it is mounted, once for all releases that need it
     layers/base-..., over-...   layers that are directories (saltdeploy.layouts.overlay.layers)
+    layers/links-...            links to what is shared (saltdeploy.layouts.overlay.shared)
     layers/empty/               a layer for releases of one image: an overlay has two at least
     mounts/<name>/              where the images are mounted over each other; the name is the commit, perhaps with a number
     mounts/<name>.layers.json   the names of the images, the topmost first
@@ -14,14 +15,16 @@ Below the repo's area::
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 
 from saltdeploy.content import payloads
 from saltdeploy.content.images import keep
-from saltdeploy.layouts.overlay.layers import is_directory_layer
+from saltdeploy.layouts.overlay.layers import LINKS, is_directory_layer
 from saltdeploy.layouts.symlinked.tree import Slot, TreeState, read_state, write_state
 from saltdeploy.lib import disk, mounts
 from saltdeploy.lib.cleanup import Cleanup
@@ -54,6 +57,8 @@ class ImageStore:
 
     def has(self, name: str) -> bool:
         """Whether the layer is here; the bytes of an image are compared when it is mounted."""
+        if name.startswith(LINKS):  # it appears as a whole
+            return (self.home / name).is_dir()
         if is_directory_layer(name):
             return Slot(self.home / name).state().complete
         return self._image(name).is_file()
@@ -111,12 +116,14 @@ class Mounted:
     Args:
         tree: its place below ``mounts``.
         images: has those of the release.
+        fit: whether layers are such as a release has today: with the right links.
     """
 
-    def __init__(self, tree: Path, images: ImageStore) -> None:
+    def __init__(self, tree: Path, images: ImageStore, fit: Callable[[Sequence[str]], bool]) -> None:
         self.tree = tree
         self.name = tree.name
         self._images = images
+        self._fit = fit
         self._record = tree.with_name(f"{tree.name}.json")
         self._list = tree.with_name(f"{tree.name}.layers.json")
 
@@ -127,13 +134,25 @@ class Mounted:
         return hash(self.tree)
 
     def state(self) -> TreeState:
-        """What is known; nothing where the record is damaged, or an image is gone."""
-        state = read_state(self._record)
+        """What is known; nothing where the record is damaged, or an image is gone. Without today's links it is suspect."""
+        state = self.recorded()
         layers = self.layers()
-        return state if layers and all(map(self._images.has, layers)) else TreeState()
+        if not layers or not all(map(self._images.has, layers)):
+            return TreeState()
+        return state if self.fits() else dataclasses.replace(state, suspect=True)
+
+    def recorded(self) -> TreeState:
+        """What was written down."""
+        return read_state(self._record)
+
+    def fits(self) -> bool:
+        """Whether it has links at the paths that are shared today."""
+        return self._fit(self.layers())
 
     def note(self, state: TreeState) -> None:
-        """Write down what is known, durably."""
+        """Write down what is known, durably; not that links are missing, which the next pillar may ask for again."""
+        if not self.fits():
+            state = dataclasses.replace(state, suspect=self.recorded().suspect)
         write_state(self._record, state)
 
     def layers(self) -> tuple[str, ...]:

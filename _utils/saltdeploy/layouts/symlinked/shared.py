@@ -48,14 +48,14 @@ class SharedArea(SharedPlace):
     # -- making -----------------------------------------------------------------------------------------
 
     def make(
-        self, commit: str, contents: Contents, live: Path, tell: Progress, *, whole: bool
+        self, commit: str, contents: Contents, live: Path | None, tell: Progress, *, whole: bool
     ) -> dict[str, Any]:
         """Make what is not there yet; what the live tree has at such a path is left for :meth:`take_over`.
 
         Args:
             commit: whose files are taken where it has some.
             contents: of its files.
-            live: what is live now, whatever it is.
+            live: what is live now, whatever it is; None: nothing that anybody could have written into.
             whole: the contents are known to be there.
 
         Returns:
@@ -74,7 +74,7 @@ class SharedArea(SharedPlace):
             self._recover()
             with Below(self._place) as below:
                 for path in self._paths:
-                    if self._is_there(below, path) or self._is_to_come(live, path):
+                    if self._is_there(below, path) or (live and self._is_to_come(live, path)):
                         continue
                     self._make_one(below, path, commit, contents, tell, whole=whole)
                     made.append(os.fsdecode(path))
@@ -190,7 +190,7 @@ class SharedArea(SharedPlace):
 
     # -- taking over ------------------------------------------------------------------------------------
 
-    def take_over(self, live: Path) -> dict[str, Any]:
+    def take_over(self, live: Path | None) -> dict[str, Any]:
         """Move what the live tree has at shared paths to where it is shared, as it is, and leave links.
 
         It happens in the switch, and moves names only: what users wrote until then is there, and the tree that is left
@@ -199,7 +199,7 @@ class SharedArea(SharedPlace):
         Returns:
             Facts: ``taken_over`` names what has moved.
         """
-        if not self._paths or not live.is_dir():
+        if not self._paths or live is None or not live.is_dir():
             return {}
         taken = []
         try:

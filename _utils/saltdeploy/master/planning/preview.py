@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from saltdeploy.config import Repo, transports
+from saltdeploy.config.purpose import CODE, DEFAULTS
 from saltdeploy.config.rollout import AROUND, Restart
 from saltdeploy.config.schema import REPO_KEYS
 from saltdeploy.config.signal_kinds import PluggedSignal
@@ -113,6 +114,7 @@ def render(draft: Draft, refusals: Sequence[DeployError], master: Master) -> dic
             *_naming(one),
             *derived.remarks(one),
             *_without_effect(repo),
+            *_purpose(repo),
             *_shared(repo),
             *_once(draft),
             *_apart(draft),
@@ -146,6 +148,17 @@ def _without_effect(repo: Repo) -> Iterator[str]:
         said = repo.pillar.trebuchet.get(key)
         if said and said != REPO_KEYS[key][0]:
             yield f"{key} of the pillar is accepted and changes nothing: {instead}"
+
+
+def _purpose(repo: Repo) -> Iterator[str]:
+    """What follows on a host because of what the repo is deployed for."""
+    if repo.hooks.purpose != CODE:
+        restart = repo.hooks.restart
+        told = restart.services or restart.signals or restart.command
+        nobody = (
+            "" if told else ". The pillar names no service, signal or command: nobody is told of a release"
+        )
+        yield f"Purpose {repo.hooks.purpose}: unless the pillar says otherwise {DEFAULTS[repo.hooks.purpose]}{nobody}"
 
 
 def _shared(repo: Repo) -> Iterator[str]:

@@ -148,7 +148,8 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
     ``unsettled`` (its restart or checks after a switch did not all pass), ``stale`` (a process of its services is older than
     the switch), ``suspended`` (an operator has it left out, and it is not where it should be), ``switched`` (it runs the release of a deploy that has not ended) or ``unreachable``. The return code is 0 when
     all are ``pinned``, no deploy has died, and no host knows of deploys that this master knows nothing of; what those say
-    stands in ``unrecorded``. ``unfinished``: the deploy that has not ended. ``before``: the tag that a roll back leads to, ""
+    stands in ``unrecorded``. ``purpose``: what the repo is deployed for, where that is not code. ``unfinished``: the deploy that
+    has not ended. ``before``: the tag that a roll back leads to, ""
     where there is none or it is not known. A host that gave no answer has ``over_ssh`` where it is no minion.
     """
     from saltdeploy.master.fleet.survey import survey  # nothing else here asks hosts
@@ -184,6 +185,7 @@ def of_fleet(repo: Repo, master: Master) -> dict[str, Any]:
         "retcode": 0 if agree else 1,
         "repo": repo.name,
         "before": before.tag if before else "",
+        **({"purpose": repo.hooks.purpose} if repo.hooks.purpose != "code" else {}),
         **({"unrecorded": unrecorded} if unrecorded else {}),
         **_unfinished(under_way),
         "pinned": _release(pin) if pin else None,

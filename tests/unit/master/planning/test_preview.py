@@ -7,14 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from saltdeploy.config import load
 from saltdeploy.lib.errors import ConfigError, Corrupt, NoTargets, PlanMoved
 from saltdeploy.lib.spelling import argument
 from saltdeploy.master.locking.locks import Locks
 from saltdeploy.master.locking.model import Holder
 from saltdeploy.master.plan_model import Request
 from saltdeploy.master.records.pins import Pins
+from saltdeploy.master.reports.results import of_fleet
 from saltdeploy.protocol.holdings import Holdings
 from saltdeploy.protocol.result import Result
+from saltdeploy.watch.console.views import fleet as fleet_views
 from saltdeploy.watch.console.views import plan as plan_views
 
 from tests.unit.master.masters import NOON
@@ -465,3 +468,36 @@ def test_F08_what_is_said_for_one_deploy_is_shown_and_part_of_the_hash(
     world.prepare(view["hash"], overrides=(once,))
     with pytest.raises(PlanMoved, match="on_failure|on_inconclusive|the waves are different"):
         world.prepare(view["hash"])
+
+
+# -- what the repo is for -------------------------------------------------------------------------------
+
+
+def test_a_plan_says_what_follows_because_of_what_the_repo_is_for(world: World) -> None:
+    world.section |= {"purpose": "data", "service_name": "geod", "checks": {"c": {"command": ["true"]}}}
+    plan = world.plan()
+    (said,) = [each for each in plan["remarks"] if each.startswith("Purpose")]
+    assert said == (
+        "Purpose data: unless the pillar says otherwise a service is reloaded, a signal is HUP, a check runs after restart"
+    )
+    assert plan["restarts"] == ["service geod (reload)"]
+    assert [row["place"] for row in plan["places"] if row["check"] == "c"] == ["after restart"]
+    assert any(said[:40] in line for line in plan_views.plan(plan, NOON, False))
+
+
+def test_a_plan_of_data_that_nobody_is_told_of_says_so(world: World) -> None:
+    world.section |= {"purpose": "data"}
+    assert any("nobody is told of a release" in each for each in world.plan()["remarks"])
+
+
+def test_a_plan_of_code_says_nothing_of_its_purpose(world: World) -> None:
+    world.section |= {"purpose": "code"}
+    assert not any("urpose" in each for each in world.plan()["remarks"])
+
+
+@pytest.mark.parametrize(("purpose", "shown"), [("data", "demo (data): "), ("code", "demo: ")])
+def test_a_report_names_the_purpose_of_what_is_no_code(world: World, purpose: str, shown: str) -> None:
+    world.section |= {"purpose": purpose}
+    report = of_fleet(load(world.pillar, "demo"), world.master)
+    assert report.get("purpose", "code") == purpose
+    assert any(line.startswith(shown) for line in fleet_views.report(report, NOON, False))

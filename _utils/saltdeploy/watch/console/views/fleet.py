@@ -35,7 +35,8 @@ def report(view: View, now: float, colour: bool) -> list[str]:
     pinned = view["pinned"] if isinstance(view.get("pinned"), dict) else None
     nothing = "nothing is pinned for all" if partial else "nothing is pinned"
     lines = [*_unrecorded(view), *unfinished(view)]
-    lines.append(f"{repo(view)}: {f'{release(pinned)} is pinned' if pinned else nothing}")
+    purpose = f" ({cell(view.get('purpose'))})" if view.get("purpose") else ""
+    lines.append(f"{repo(view)}{purpose}: {f'{release(pinned)} is pinned' if pinned else nothing}")
     lines += [f"{release(one)} is pinned for {some(called(one.get('hosts')))} only" for one in partial]
     if not shown:
         return [*lines, "no minion takes this repo"]

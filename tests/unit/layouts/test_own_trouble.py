@@ -13,7 +13,7 @@ from saltdeploy.minion import gc, stages
 from saltdeploy.protocol.orders import FETCH
 
 from tests.support import attributes
-from tests.support.advice import type_it
+from tests.support.as_advised import type_it
 from tests.support.repositories import Source, deploy, repo, snapshot, tree
 from tests.support.targets import Target
 from tests.unit.conftest import SmallDisk

@@ -23,7 +23,7 @@ from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.result import Result
 from saltdeploy.transports.tar import write_tar
 
-from tests.support.advice import type_it
+from tests.support.as_advised import type_it
 from tests.support.damage import flip_a_bit, truncate
 from tests.support.repositories import FILE, Entry, Source, Tree, git, link, snapshot, tree
 from tests.support.travels import APART, Traveller

@@ -45,8 +45,6 @@ ELSEWHERE = {
         "tests/integration/test_module.py",
         "test_F54_a_host_that_lost_its_disk_under_its_old_id_comes_back_by_itself",
     ),
-    # git died of a signal: nobody knows more than it said
-    "git-failed": ("tests/unit/git/test_command.py", "test_a_failure_has_gits_own_number_and_last_words"),
     # what ``git deploy`` says in Trigger's words, with the next command of the error behind it
     "git-deploy": (
         "tests/unit/trebuchet/test_staging.py",

@@ -111,9 +111,8 @@ def combined(report: Mapping[str, Any], tag: str, stages: Mapping[str, StageProg
 def _now(stage: str, host: str, entry: Mapping[str, Any], tag: str, before: HostStage) -> HostStage:
     """One host as it tells now; who does not answer has completed nothing."""
     if not entry.get("reachable"):
-        return replace(
-            before, status=None, done=False, cause="it does not answer", next=f"salt {host} test.ping"
-        )
+        ask = "salt-run deploy.doctor" if entry.get("over_ssh") is True else f"salt {host} test.ping"
+        return replace(before, status=None, done=False, cause="it does not answer", next=ask)
     runs = entry.get("tag") == tag
     if runs or (stage == "fetch" and tag in (entry.get("held") or ())):
         return replace(before, status=0, done=True, cause="", next="")

@@ -106,6 +106,20 @@ def no_git(at: Console) -> Story:
     yield Printed(lambda: at.deploy("v1"), {"install git": at.patch.undo})
 
 
+def git_dies(at: Console) -> Story:
+    """Of a signal, when the master packs; nobody knows more than that."""
+    directory = at.place / "programs"
+    directory.mkdir()
+    real = shutil.which("git")
+    (directory / "git").write_text(
+        f'#!/bin/sh\ncase "$*" in *pack-objects*|*bundle*) kill -SEGV $$;; esac\nexec {real} "$@"\n'
+    )
+    (directory / "git").chmod(0o755)
+    at.patch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+    yield Printed(lambda: at.deploy("v1"), mend=at.patch.undo)
+    assert at.live() == at.everywhere("v1")
+
+
 def no_program(at: Console) -> Story:
     """Of a transport that needs one."""
     at.configure(transport="squashfs")
@@ -234,6 +248,7 @@ SITUATIONS = {
     "corrupt": [damaged_on_its_way, damaged_where_it_is_live],
     "slots-busy": [every_slot_in_use],
     "git-unusable": [no_git],
+    "git-failed": [git_dies],
     "unsupported": [no_program, layout_that_cannot],
     "check-failed": [check_that_fails],
     "check-inconclusive": [check_that_cannot_tell],

@@ -99,6 +99,8 @@ def test_a_step_on_the_master_never_runs_twice_and_where_nobody_knows_nobody_swi
         if report is not None and report.outcome.word == "HELD":
             lost += 1
             assert "not known whether step migrate was done on the master" in report.outcome.reason
+            look = "look on the master whether step migrate was done"
+            assert report.next == f"{look}, since the next deploy runs it again"
         elif report is not None:
             assert (report.outcome.word, len(lines(notes))) == ("CONVERGED", 1), (at, report.outcome)
     assert lost

@@ -23,6 +23,7 @@ from saltdeploy.protocol.orders import Order, Payload
 from saltdeploy.protocol.result import Result
 from saltdeploy.transports.tar import write_tar
 
+from tests.support.as_advised import type_it
 from tests.support.damage import flip_a_bit, truncate
 from tests.support.repositories import FILE, Entry, Source, Tree, git, link, snapshot, tree
 from tests.support.travels import APART, Traveller
@@ -416,7 +417,9 @@ def test_a_full_disk_is_named_and_the_next_fetch_goes_on(
         target.travel(0)
         filled = disk.path / "filled"
         filled.write_bytes(bytes(free(disk.path) - (3 << 20)))
-        refused(target, target.fetch(1), DiskFull)
+        told = target.fetch(1)
+        refused(target, told, DiskFull)
+        assert str(disk.path) in type_it(told.error, "df")
         filled.unlink()
         recovers(target)
 

@@ -69,6 +69,7 @@ def test_who_holds_the_release_has_completed_its_fetch_and_who_runs_it_its_check
             "web2": {"tag": "v1", "held": ["v1", TAG], "reachable": True},
             "web3": {"tag": "v1", "held": ["v1"], "reachable": True},
             "web4": {"tag": TAG, "held": [TAG], "reachable": False},
+            "app1": {"tag": TAG, "held": [TAG], "reachable": False, "over_ssh": True},
         }
     }
     fetch, checkout = combined(said, TAG, {"fetch": StageProgress("fetch", {"web3": FULL})})
@@ -76,3 +77,4 @@ def test_who_holds_the_release_has_completed_its_fetch_and_who_runs_it_its_check
     assert fetch.hosts["web3"].cause == "the disk is full"
     silent = checkout.hosts["web4"]
     assert (silent.status, silent.cause, silent.next) == (None, "it does not answer", "salt web4 test.ping")
+    assert checkout.hosts["app1"].next == "salt-run deploy.doctor", "no minion of that name is there"

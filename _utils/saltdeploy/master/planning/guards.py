@@ -137,11 +137,15 @@ def _targets(one: ResolvedRepo) -> None:
     took_part = set(one.pin.hosts) if one.pin else set()
     missing = sorted(took_part & set(one.master.accepted()) - set(one.everybody))
     if missing and not one.request.forces("targets"):
-        names = missing[:5]
+        names = missing[:_NAMED]
+        minions = [name for name in names if name not in one.master.over_ssh]
+        look = "see the grains of their entries in the roster (minion_opts)"
+        if minions:
+            look = f"salt -L {','.join(minions)} saltutil.refresh_grains"
         raise NoTargets(
             f"{', '.join(names)} took part in the last deploy and no longer matches {one.repo.targets.expression!r}",
             repo=one.repo.name,
-            next=f"salt -L {','.join(names)} saltutil.refresh_grains; if it is meant so: force=targets",
+            next=f"{look}; if it is meant so: force=targets",
         )
 
 

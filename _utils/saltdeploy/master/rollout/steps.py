@@ -131,7 +131,13 @@ class StepBook:
 
     def advice(self) -> str:
         """What is to be done about the first that did not go well; "" where nothing is known."""
-        return next((one.text.partition(TO_DO)[2] for one in self._troubled() if TO_DO in one.text), "")
+        said = [one.text.partition(TO_DO)[2] for one in self._troubled() if TO_DO in one.text]
+        lost = [
+            f"{_look(one)}, since the next deploy runs it again"
+            for one in self._troubled()
+            if one.how == LOST
+        ]
+        return next(iter([*said, *lost]), "")
 
     def refusing(self) -> str:
         """Why the way back is refused; "" where it is not."""
@@ -208,13 +214,17 @@ def _was(one: _Course) -> str:
     return "was done" if one.how == DONE else "may have been done"
 
 
+def _look(one: _Course) -> str:
+    return f"look on {one.place} whether {_named(one.step, undo=one.step.is_undo)} was done"
+
+
 def _ended(one: _Course) -> str:
     """What became of a step, and of its undoing."""
     what = _named(one.step, undo=one.step.is_undo)
     if one.how == FAILED:
         return f"what {what} had done by then is not undone"
     if one.how == LOST:
-        return f"look on {one.place} whether {what} was done"
+        return _look(one)
     done = f"{what} was done on {one.place}"
     if one.step.is_undo:
         return done

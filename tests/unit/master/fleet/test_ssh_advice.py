@@ -37,6 +37,10 @@ ASIDE = {
         ("salt '*' saltutil.refresh_pillar wait=True; then deploy again", f"{AGAIN}, with which it gets its pillar anew"),
         ("salt-run pillar.show_pillar app1 && salt 'app1' saltutil.refresh_pillar",
             f"salt-run pillar.show_pillar app1; then {AGAIN}, with which it gets its pillar anew"),
+        (
+            """salt 'app1' pkg.install pkgs='["rsync", "zstd"]'""",
+            "ssh app1, and install there what is missing: rsync, zstd",
+        ),
         ("salt 'app1' pkg.install git", "ssh app1, and install there what is missing: git"),
         ("salt 'app1' disk.usage /srv", "ssh app1, and see there what `disk.usage /srv` would tell"),
         ("salt 'app11' deploy.status wiki", "salt 'app11' deploy.status wiki"),

@@ -501,3 +501,19 @@ def test_a_report_names_the_purpose_of_what_is_no_code(world: World, purpose: st
     report = of_fleet(load(world.pillar, "demo"), world.master)
     assert report.get("purpose", "code") == purpose
     assert any(line.startswith(shown) for line in fleet_views.report(report, NOON, False))
+
+
+@pytest.mark.parametrize(
+    ("over_ssh", "look"),
+    [
+        ((), "salt -L web3 saltutil.refresh_grains"),
+        (("web3",), "see the grains of their entries in the roster"),
+    ],
+)
+def test_a_host_that_matches_no_more_is_looked_for_where_its_grains_are(
+    world: World, over_ssh: tuple[str, ...], look: str
+) -> None:
+    world.targets.remove("web3")
+    world.master = replace(world.master, over_ssh=frozenset(over_ssh))
+    (refusal,) = world.plan()["refusals"]
+    assert refusal["next"].startswith(look)

@@ -97,3 +97,12 @@ def test_a_host_that_is_too_old_for_a_part_is_named_at_once_with_what_to_do(past
     )
     assert view["retcode"] == 1
     assert told(past)["retcode"] == 0
+
+
+def test_a_host_without_a_minion_is_not_told_to_sync_what_no_salt_command_reaches(past: Past) -> None:
+    past.fleet.old = {"web2"}  # type: ignore[attr-defined]
+    past.master = dataclasses.replace(past.master, over_ssh=frozenset({"web2"}))
+    advice = told(past, "3/7")["hosts"]["web2"]["error"]["next"]
+    assert advice.startswith(
+        "run the same command again, which brings this master's package along; or without part="
+    )

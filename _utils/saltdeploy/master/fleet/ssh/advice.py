@@ -93,7 +93,8 @@ def _exchanged(function: str, words: str, host: str, repo: str) -> str:
     if module == "service":
         return _at_its_shell(host, f"systemctl {verb} {words.strip()}")
     if module == "pkg":
-        return f"ssh {host}, and install there what is missing:{words.replace('pkgs=', '')}"
+        missing = re.findall(r"[\w.+-]+", words.replace("pkgs=", ""))
+        return f"ssh {host}, and install there what is missing: {', '.join(missing)}"
     if module == "cmd":
         return _at_its_shell(host, " ".join(shlex.split(words)))
     return f"ssh {host}, and see there what `{function}{words}` would tell"

@@ -271,8 +271,9 @@ def test_by_another_door_the_same_is_done_and_seen(repo: Repo, tmp_path: Path, d
     assert done.code == 0, done.told
     assert "2/2 minions completed fetch" in done.told and "2/2 minions completed checkout" in done.told
     assert shown(repo) == dict.fromkeys(repo.hosts, "one")
-    told = alice.deploys("report", "sync", "--detailed").told
-    assert "2/2 minions completed fetch; 2/2 minions completed checkout" in told
+    # a host of a busy machine may not answer within the seconds that a report waits; then the report says that
+    reports = (alice.deploys("report", "sync", "--detailed").told for _ in range(4))
+    assert any("2/2 minions completed fetch; 2/2 minions completed checkout" in told for told in reports)
 
     alice.commits("two")
     assert alice.deploys("start").code == 0

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from saltdeploy.lib.errors import DamagedFile
 from saltdeploy.master.context import Master
 from saltdeploy.master.locking.lease import Lease
+from saltdeploy.master.plan_model import Part
 from saltdeploy.master.records import checks
 from saltdeploy.master.records.pin import Pin, pin_order
 from saltdeploy.master.records.pins import Pins
@@ -38,37 +39,38 @@ def settle(
         orders: repo to its fetch order, with all that was packed.
         seen: host to what it answered last.
     """
+    pins = Pins(master.root)
     try:
-        _settle(recorder, orders, seen, leases, outcome, master)
+        for part in recorder.plan.parts:
+            _note(pins, part.repo, seen, master)
+            if outcome.accepted:
+                _pin(pins, part, orders[part.repo], leases[part.repo].epoch, recorder, master)
+            pins.raise_epoch(part.repo, leases[part.repo].epoch)
+        _collect(pins, master)
     except OSError as error:
         recorder.lose(error)
 
 
-def _settle(
-    recorder: Recorder,
-    orders: Mapping[str, Order],
-    seen: Mapping[str, Result],
-    leases: Mapping[str, Lease],
-    outcome: Outcome,
-    master: Master,
-) -> None:
-    pins = Pins(master.root)
-    for part in recorder.plan.parts:
-        release, epoch = part.release, leases[part.repo].epoch
-        answers = [
-            each
-            for answer in seen.values()
-            for each in answer.parts
-            if each.repo == part.repo and (each.holdings.held or answer.ok)
-        ]
-        pins.note(part.repo, answers, master.bus.now())
-        if outcome.accepted:
-            order = pin_order(orders[part.repo], epoch)
-            pins.put(Pin(order, part.hosts, partial=part.partial, transports=part.transports))
-            log.info("%s: %s is pinned, epoch %d", part.repo, release.tag, epoch)
-            recorder.record(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
-            checks.Baselines(master.store).forget(release)
-        pins.raise_epoch(part.repo, epoch)
+def _note(pins: Pins, repo: str, seen: Mapping[str, Result], master: Master) -> None:
+    answers = [
+        each
+        for answer in seen.values()
+        for each in answer.parts
+        if each.repo == repo and (each.holdings.held or answer.ok)
+    ]
+    pins.note(repo, answers, master.bus.now())
+
+
+def _pin(pins: Pins, part: Part, fetched: Order, epoch: int, recorder: Recorder, master: Master) -> None:
+    release = part.release
+    pins.put(Pin(pin_order(fetched, epoch), part.hosts, partial=part.partial, transports=part.transports))
+    log.info("%s: %s is pinned, epoch %d", part.repo, release.tag, epoch)
+    recorder.record(events.pinned, about=part.repo, tag=release.tag, commit=release.commit)
+    checks.Baselines(master.store).forget(release)
+
+
+def _collect(pins: Pins, master: Master) -> None:
+    """Delete payloads that no pin names any more."""
     payloads, older_than = master.payloads, master.bus.now() - _PAYLOADS_KEPT
     with contextlib.suppress(DamagedFile, PermissionError):  # another repo's pins: any payload may be theirs
         payloads.collect(pins.payload_names(), older_than)

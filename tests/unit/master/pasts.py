@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from saltdeploy.protocol.release import Release
 from saltdeploy.protocol.result import Result
 
 from tests.support.stores import Directory
+from tests.unit.master.buses import Quiet
 from tests.unit.master.masters import NOON
 
 REPO = "demo"
@@ -69,13 +69,13 @@ class Host:
 
 
 @dataclass
-class Fleet:
+class Fleet(Quiet):
     """A bus with hosts at its other end that say what they have; who is in ``silent`` says nothing."""
 
     hosts: dict[str, Host] = field(default_factory=lambda: {host: Host() for host in HOSTS})
     silent: set[str] = field(default_factory=set)
     clock: float = NOON
-    _said: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def new_jid(self) -> str:
         return "20261123120000000000"
@@ -86,22 +86,7 @@ class Fleet:
             if name not in self.silent:
                 host = self.hosts[name]
                 answer = Result(name, REPO, epoch=host.epoch, holdings=host.holdings)
-                self._said.append((f"salt/job/{jid}/ret/{name}", {"return": answer.to_wire()}))
-
-    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
-        if self._said:
-            return self._said.popleft()
-        self.clock += wait
-        return None
-
-    def fire(self, tag: str, data: dict[str, Any]) -> None:
-        raise AssertionError("nobody is told anything")
-
-    def now(self) -> float:
-        return self.clock
-
-    def elapsed(self) -> float:
-        return self.clock
+                self.messages.append((f"salt/job/{jid}/ret/{name}", {"return": answer.to_wire()}))
 
 
 def master(root: Path, fleet: Fleet) -> Master:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from saltdeploy.protocol.result import Result
 
 from tests.support.repositories import Source, tree
 from tests.support.stores import Directory
+from tests.unit.master.buses import Quiet
 from tests.unit.master.masters import NOON
 
 SAME = "".join(
@@ -35,14 +35,14 @@ HOSTS = ("web1", "web2", "web3", "web4")
 
 
 @dataclass
-class Fleet:
+class Fleet(Quiet):
     """A bus with hosts at its other end that say what they hold; who is in ``silent`` says nothing."""
 
     holds: dict[str, Holdings]
     silent: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
     clock: float = NOON
-    _said: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def new_jid(self) -> str:
         return "20261123120000000000"
@@ -52,22 +52,7 @@ class Fleet:
         for host in hosts:
             if host not in self.silent:
                 answer = Result(host, arguments[0], holdings=self.holds[host]).to_wire()
-                self._said.append((f"salt/job/{jid}/ret/{host}", {"return": answer}))
-
-    def next(self, wait: float) -> tuple[str, dict[str, Any]] | None:
-        if self._said:
-            return self._said.popleft()
-        self.clock += wait
-        return None
-
-    def fire(self, tag: str, data: dict[str, Any]) -> None:
-        raise AssertionError("a plan tells nobody anything")
-
-    def now(self) -> float:
-        return self.clock
-
-    def elapsed(self) -> float:
-        return self.clock
+                self.messages.append((f"salt/job/{jid}/ret/{host}", {"return": answer}))
 
 
 class World:

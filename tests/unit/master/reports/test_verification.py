@@ -34,14 +34,14 @@ class VerifyingFleet(Fleet):
                 continue
             if name in self.old and len(arguments) > 2:
                 said = "Passed invalid arguments to deploy.verify: verify() takes from 1 to 2 positional arguments but 3 were given"
-                self._said.append((f"salt/job/{jid}/ret/{name}", {"return": said}))
+                self.messages.append((f"salt/job/{jid}/ret/{name}", {"return": said}))
                 continue
             wrong = int(name in self.differing)
             error = Corrupt("1 files differ", next="mend it") if wrong else None
             facts = {"files": 9, "wrong": wrong, "changed": ["index"] * wrong}
             answer = Result(name, REPO, holdings=self.hosts[name].holdings, facts=facts, error=error)
             answer = dataclasses.replace(answer, status=error.status if error else 0)
-            self._said.append((f"salt/job/{jid}/ret/{name}", {"return": answer.to_wire()}))
+            self.messages.append((f"salt/job/{jid}/ret/{name}", {"return": answer.to_wire()}))
 
 
 @pytest.fixture
